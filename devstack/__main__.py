@@ -1,0 +1,27 @@
+"""`python -m devstack`: the body of `make run`."""
+
+import sys
+
+import click
+
+from devstack.run import Stack
+from devstack.stack_settings import StackError, StackSettings
+
+
+@click.group()
+def main() -> None:
+    """Private servers for one machine."""
+
+
+@main.command()
+def run() -> None:
+    """Start PostgreSQL and the wallet, with demo currencies and keys, and wait for Ctrl-C."""
+    try:
+        Stack(settings=StackSettings.from_environment()).run()
+    except StackError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Secrets of a development stack, made once and kept: the service role's password and the demo callers' keys.
+
+They are kept for each environment apart, in credentials.json (mode 0600): a test key must never meet a live wallet.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from devstack.files import write_private
+from devstack.wallet_command import SERVICE_ROLE, WalletCommand
+
+DEMO_CALLERS = ("game", "payments", "credit", "backoffice")
+"""A caller for each role, named as its role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoKey:
+    """A caller's key: what it is known by, and the secret itself."""
+
+    key_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """The content of credentials.json."""
+
+    service_password: str
+    keys: Mapping[str, DemoKey] = field(default_factory=dict)
+
+    @classmethod
+    def load_or_new(cls, folder: Path) -> Self:
+        """Read what an earlier run kept, or begin with a new password and no keys."""
+        try:
+            known = json.loads(_path(folder).read_text())
+        except FileNotFoundError:
+            return cls(service_password=secrets.token_urlsafe(24))
+        keys = {caller: DemoKey(**entry) for caller, entry in known["keys"].items()}
+        return cls(service_password=known["service_password"], keys=keys)
+
+    def store(self, folder: Path) -> None:
+        """Keep them for the next run."""
+        write_private(_path(folder), json.dumps(asdict(self), indent=2) + "\n")
+
+    def with_working_keys(self, wallet: WalletCommand) -> Self:
+        """Keep the keys that the database knows and has not revoked, and make the others."""
+        standing = _standing_key_ids(json.loads(wallet.run("keys", "list", "--json")))
+        keys = {}
+        for caller in DEMO_CALLERS:
+            known = self.keys.get(caller)
+            keys[caller] = known if known is not None and known.key_id in standing else _new_key(wallet, caller)
+        return replace(self, keys=keys)
+
+
+def give_login(*, admin_url: str, password: str) -> None:
+    """Let the service's role log in with a password."""
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(SERVICE_ROLE), sql.Literal(password))
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _new_key(wallet: WalletCommand, caller: str) -> DemoKey:
+    made = json.loads(wallet.run("keys", "create", "--source", caller, "--role", caller, "--json"))
+    return DemoKey(key_id=str(made["key_id"]), key=made["key"])
+
+
+def _standing_key_ids(listed: object) -> frozenset[str]:
+    entries = listed.get("keys", []) if isinstance(listed, dict) else listed
+    assert isinstance(entries, list), f"`wallet keys list --json` printed {type(entries).__name__}"
+    return frozenset(str(entry["key_id"]) for entry in entries if not (entry.get("revoked") or entry.get("revoked_at")))
+
+
+def _path(folder: Path) -> Path:
+    return folder / "credentials.json"

@@ -1,0 +1,55 @@
+"""What `make run` can be told, where it keeps what, and how it fails."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Environment = Literal["test", "live"]
+
+
+class StackError(Exception):
+    """The stack did not come up or fell over; the message is for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """What `make run` can be told by its environment."""
+
+    data_dir: Path
+    environment: Environment
+    grpc_port: int
+    database_url: str | None
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> "StackSettings":
+        """Read WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT and WALLET_DATABASE_URL (an administrator's DSN).
+
+        Raises:
+            StackError: A value cannot be used.
+        """
+        port = variables.get("WALLET_GRPC_PORT", "50051")
+        if not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - the ports of TCP
+            raise StackError(f"WALLET_GRPC_PORT={port} is no port")
+        match variables.get("WALLET_ENVIRONMENT", "test").lower():
+            case "test" | "live" as environment:
+                pass
+            case other:
+                raise StackError(f"WALLET_ENVIRONMENT={other} is neither test nor live")
+        return cls(
+            data_dir=Path(variables.get("WALLET_DATA_DIR") or ".wallet").resolve(),
+            environment=environment,
+            grpc_port=int(port),
+            database_url=variables.get("WALLET_DATABASE_URL") or None,
+        )
+
+    @property
+    def grpc_address(self) -> str:
+        """Where the wallet serves."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def environment_dir(self) -> Path:
+        """What belongs to this environment only."""
+        return self.data_dir / self.environment

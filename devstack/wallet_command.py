@@ -1,0 +1,88 @@
+"""The `wallet` command as a separate process, pointed at one database: migrations, currencies, keys, the server."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from devstack.stack_settings import StackError, StackSettings
+
+SERVICE_ROLE = "wallet_service"
+"""The role of the running service; the migrations make it, without a login."""
+
+_TIMEOUT_S = 120.0
+_SAID_CHARACTERS_MAX = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """The two ways into the wallet's database."""
+
+    admin_url: str
+    service_url: str
+
+    @classmethod
+    def of(cls, *, admin_url: str, service_password: str) -> "Databases":
+        """Derive the service's URL from the administrator's."""
+        parts = urlsplit(admin_url)
+        place = parts.netloc.rpartition("@")[2]
+        service = parts._replace(netloc=f"{SERVICE_ROLE}:{quote(service_password, safe='')}@{place}")
+        return cls(admin_url=admin_url, service_url=urlunsplit(service))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletCommand:
+    """The `wallet` command of this very Python, pointed at this stack's database."""
+
+    settings: StackSettings
+    databases: Databases
+
+    def run(self, *arguments: str) -> str:
+        """Run a command to its end and return what it printed.
+
+        Raises:
+            StackError: It failed.
+        """
+        command = self._command(arguments)
+        try:
+            done = subprocess.run(
+                command,
+                env=self.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StackError(f"`wallet {' '.join(arguments)}` took more than {_TIMEOUT_S:.0f} s") from error
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip())[-_SAID_CHARACTERS_MAX:]
+            raise StackError(f"`wallet {' '.join(arguments)}` failed with status {done.returncode}:\n{said}")
+        return done.stdout
+
+    def start(self, *arguments: str, log: int) -> subprocess.Popen[bytes]:
+        """Start a command that goes on, its output in a log."""
+        return subprocess.Popen(
+            self._command(arguments),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a Ctrl-C in the terminal comes to us alone, and we stop it
+        )
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "wallet_grpc", *arguments]
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the environment variables that every command gets."""
+        return {
+            **os.environ,
+            "WALLET_DATABASE_URL": self.databases.service_url,
+            "WALLET_ADMIN_DATABASE_URL": self.databases.admin_url,
+            "WALLET_ENVIRONMENT": self.settings.environment,
+            "WALLET_GRPC_ADDRESS": self.settings.grpc_address,
+            "PYTHONUNBUFFERED": "1",
+        }

@@ -1,0 +1,70 @@
+"""acceptance.md, "Reads and rights", what the database refuses: case 50."""
+
+import psycopg
+import pytest
+from psycopg import sql
+from support.database import API_ROLE, SERVICE_ROLE, Installation
+from support.requests import Player
+from support.wallet import Wallet
+
+LEDGER_TABLES = ("ledger_transactions", "ledger_entries")
+_TABLES = """
+    SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace ORDER BY relname
+"""
+
+
+def attempt(installation: Installation, role: str | None, statement: sql.Composable) -> None:
+    """Run a statement as a role, and take it back if the database let it through."""
+    with installation.connect() as connection:
+        if role is not None:
+            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        try:
+            connection.execute(statement)
+        finally:
+            connection.rollback()
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE", "TRUNCATE"])
+@pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE, None], ids=["service", "api", "superuser"])
+def test_case_50_ledger_rows_cannot_be_changed(
+    wallet: Wallet, installation: Installation, player: Player, role: str | None, verb: str, table: str
+) -> None:
+    wallet.applied(player.bet("10"))
+    name = sql.Identifier(table)
+    statement = {
+        "UPDATE": sql.SQL("UPDATE {} SET metadata = metadata").format(name),
+        "DELETE": sql.SQL("DELETE FROM {}").format(name),
+        "TRUNCATE": sql.SQL("TRUNCATE {} CASCADE").format(name),
+    }[verb]
+    # Roles have no such right; the superuser, who has every right, is stopped by a trigger.
+    expected = (psycopg.DatabaseError,) if role is None else (psycopg.errors.InsufficientPrivilege,)
+    with pytest.raises(expected):
+        attempt(installation, role, statement)
+
+
+def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation) -> None:
+    tables = [name for (name,) in installation.rows(_TABLES)]
+    assert {"accounts", "account_balances", "ledger_entries", "players"} <= set(tables)
+    for table in tables:
+        name = sql.Identifier(table)
+        for statement in (
+            sql.SQL("INSERT INTO {} DEFAULT VALUES").format(name),
+            sql.SQL("DELETE FROM {}").format(name),
+            sql.SQL("TRUNCATE {} CASCADE").format(name),
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                attempt(installation, API_ROLE, statement)
+        (column,) = installation.rows(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum LIMIT 1",
+            f"public.{table}",
+        )[0]
+        update = sql.SQL("UPDATE {} SET {} = DEFAULT").format(name, sql.Identifier(column))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(installation, API_ROLE, update)
+
+
+@pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE])
+def test_case_50_roles_make_no_tables(installation: Installation, role: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt(installation, role, sql.SQL("CREATE TABLE public.mine (id INT)"))

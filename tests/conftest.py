@@ -1,0 +1,140 @@
+"""Fixtures of the whole suite: one PostgreSQL a run, a server for each way the engine commits, and fresh players.
+
+Nothing is started before a test asks for it, so that tests without a database stay fast.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # servers are started while channels are open; read at import
+sys.path.insert(0, str(Path(__file__).parent))  # for `support`
+
+import pytest
+from support.database import (
+    Cluster,
+    Installation,
+    create_empty_installation,
+    create_installation,
+    create_template,
+    drop_database,
+    running_cluster,
+)
+from support.requests import Player
+from support.server import WalletServer
+from support.wallet import Wallet
+
+# How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
+ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
+
+
+class SharedServer:
+    """A server that many tests use, its client, and the database that it stands on."""
+
+    def __init__(self, server: WalletServer) -> None:
+        self.server = server
+        self.installation = server.installation
+        self.wallet = server.wallet()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> Iterator[Installation]:
+    made = create_template(cluster)
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture
+def new_installation(template: Installation) -> Iterator[Callable[[], Installation]]:
+    """Make databases of a test's own, with callers and currency networks."""
+    made: list[Installation] = []
+
+    def make() -> Installation:
+        made.append(create_installation(template))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        drop_database(installation)
+
+
+@pytest.fixture
+def new_empty_installation(cluster: Cluster) -> Iterator[Callable[..., Installation]]:
+    """Make databases that nobody migrated."""
+    made: list[Installation] = []
+
+    def make(*, environment: str = "test") -> Installation:
+        made.append(create_empty_installation(cluster, environment=environment))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        drop_database(installation)
+
+
+@pytest.fixture(scope="session")
+def shared_servers(template: Installation) -> Iterator[Callable[[str], SharedServer]]:
+    """Start the server of an engine mode at its first use."""
+    started: dict[str, SharedServer] = {}
+
+    def of(mode: str) -> SharedServer:
+        if mode not in started:
+            server = WalletServer(create_installation(template), **ENGINE_MODES[mode])
+            server.start()
+            started[mode] = SharedServer(server)
+        return started[mode]
+
+    yield of
+    for shared in started.values():
+        shared.wallet.close()
+        shared.server.end()
+        drop_database(shared.installation)
+
+
+@pytest.fixture(params=ENGINE_MODES)
+def shared(
+    request: pytest.FixtureRequest,
+    shared_servers: Callable[[str], SharedServer],
+    used_installations: dict[str, Installation],
+) -> SharedServer:
+    """The server of each engine mode in turn."""
+    shared = shared_servers(request.param)
+    used_installations[request.param] = shared.installation
+    return shared
+
+
+@pytest.fixture
+def wallet(shared: SharedServer) -> Wallet:
+    return shared.wallet
+
+
+@pytest.fixture
+def installation(shared: SharedServer) -> Installation:
+    return shared.installation
+
+
+@pytest.fixture
+def player(wallet: Wallet) -> Player:
+    """A fresh player with 100 in MAIN."""
+    return wallet.player("100")
+
+
+@pytest.fixture(scope="session")
+def used_installations() -> dict[str, Installation]:
+    """The databases of shared servers that were used since they were last verified."""
+    return {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ledger_is_right(used_installations: dict[str, Installation]) -> Iterator[None]:
+    """After each module, `wallet verify` finds nothing in the databases that it used."""
+    yield
+    while used_installations:
+        used_installations.popitem()[1].verify()

@@ -1,0 +1,284 @@
+"""The server when its database is slow, full, spoiled or gone: an honest answer in time, and recovery by itself."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+import pytest
+from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.ledger import transactions_stored
+from support.refusals import Refusal, check_refusal, refusal_of_call
+from support.requests import Player, fresh_id
+from support.server import WalletServer, wait_until
+from support.wallet import Wallet, expect_error
+from wallet.v1 import wallet_pb2 as pb
+
+New = Callable[..., Installation]
+
+DEADLINE_S = 3.0
+MARGIN_S = 1.0
+MODES = pytest.mark.parametrize("settings", [{}, {"WALLET_BATCH_OPERATIONS_MAX": "1"}], ids=["group", "single"])
+
+
+@contextmanager
+def tables_held(installation: Installation) -> Iterator[None]:
+    """Hold the tables that every mutation must write, so that nothing commits meanwhile."""
+    with installation.connect() as connection:
+        connection.execute("LOCK TABLE ledger_transactions, idempotency_keys, players IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def serving(installation: Installation, **settings: str) -> Iterator[tuple[WalletServer, Wallet]]:
+    with WalletServer(installation, **settings) as server:
+        wallet = server.wallet()
+        yield server, wallet
+        wallet.close()
+    installation.verify()
+
+
+def test_a_deadline_that_has_passed_moves_at_most_once(new_installation: New) -> None:
+    installation = new_installation()
+    with serving(installation) as (_, wallet):
+        player = wallet.player("100")
+        bets = [player.bet("1") for _ in range(40)]
+        for count, bet in enumerate(bets):
+            outcome = wallet.games.attempt(bet, timeout_s=0.0005 * (count % 8 + 1))
+            if isinstance(outcome, Refusal):
+                assert outcome.status is grpc.StatusCode.DEADLINE_EXCEEDED
+        for bet in bets:
+            wallet.games.call(bet)
+        assert wallet.main(player) == "60"
+        assert transactions_stored(installation, "games", *(bet.transaction_id for bet in bets)) == 40
+
+
+@MODES
+def test_a_database_that_does_not_answer(new_installation: New, settings: dict[str, str]) -> None:
+    installation = new_installation()
+    with serving(installation, **settings) as (_, wallet):
+        player = wallet.player("100")
+        bet = player.bet("10")
+        with tables_held(installation):
+            started = time.monotonic()
+            outcome = wallet.games.attempt(bet, timeout_s=DEADLINE_S)
+            assert time.monotonic() - started < DEADLINE_S + MARGIN_S
+        assert isinstance(outcome, Refusal)
+        if outcome.reason:
+            assert outcome.reason in {"OUTCOME_UNKNOWN", "DATABASE_UNAVAILABLE", "CONFLICT"}
+            check_refusal(outcome, outcome.reason)
+        else:
+            assert outcome.status is grpc.StatusCode.DEADLINE_EXCEEDED
+        wait_until(lambda: not isinstance(wallet.games.attempt(bet), Refusal), what="the bet is applied")
+        assert wallet.main(player) == "90"
+        assert transactions_stored(installation, "games", bet.transaction_id) == 1
+
+
+def test_the_servers_own_time_limit_is_told_as_outcome_unknown(new_installation: New) -> None:
+    installation = new_installation()
+    with serving(installation, WALLET_REQUEST_TIMEOUT_MS="800") as (_, wallet):
+        player = wallet.player("100")
+        bet = player.bet("10")
+        with tables_held(installation):
+            started = time.monotonic()
+            expect_error(lambda: wallet.games.call(bet, timeout_s=10), "OUTCOME_UNKNOWN")
+            assert time.monotonic() - started < 0.8 + MARGIN_S
+        wait_until(lambda: not isinstance(wallet.games.attempt(bet), Refusal), what="the bet is applied")
+        assert wallet.main(player) == "90"
+
+
+def test_a_full_queue(new_installation: New) -> None:
+    """Calls of one operation fill the queue; a batch that does not fit is refused whole, and nothing of it moves."""
+    installation = new_installation()
+    with serving(installation, WALLET_QUEUE_OPERATIONS_MAX="1000") as (_, wallet):
+        players = [wallet.player("1000") for _ in range(4)]
+        sent = [[player.bet("1") for _ in range(700)] for player in players]
+        outcomes: dict[int, object] = {}
+
+        def send(index: int) -> None:
+            try:
+                outcomes[index] = wallet.games.batch(sent[index], timeout_s=20)
+            except grpc.RpcError as error:
+                outcomes[index] = refusal_of_call(error)
+
+        threads = [threading.Thread(target=send, args=(index,)) for index in range(len(sent))]
+        with tables_held(installation):
+            for thread in threads:
+                thread.start()
+            wait_until(lambda: len(outcomes) == 3, what="three batches are refused", timeout_s=2)
+        for thread in threads:
+            thread.join()
+        refused = [index for index, outcome in outcomes.items() if isinstance(outcome, Refusal)]
+        assert len(refused) == 3
+        for index, player in enumerate(players):
+            names = [bet.transaction_id for bet in sent[index]]
+            if index in refused:
+                check_refusal(outcomes[index], "QUEUE_FULL")
+                assert transactions_stored(installation, "games", *names) == 0
+                assert wallet.main(player) == "1000"
+                again = wallet.games.batch(sent[index])
+                assert {outcome.status for outcome in again} == {pb.OPERATION_STATUS_APPLIED}
+            assert wallet.main(player) == "300"
+
+
+def test_a_stream_that_outruns_the_wallet_is_read_more_slowly(new_installation: New) -> None:
+    installation = new_installation()
+    with serving(installation, WALLET_QUEUE_OPERATIONS_MAX="1000", WALLET_STREAM_WINDOW_OPERATIONS="100") as (
+        _,
+        wallet,
+    ):
+        players = [wallet.player("1000") for _ in range(3)]
+        sent = {player.player_id: [player.bet("1") for _ in range(1000)] for player in players}
+        outcomes: dict[int, list[object]] = {}
+
+        def send(player: Player) -> None:
+            outcomes[player.player_id] = wallet.games.stream(sent[player.player_id], timeout_s=60)
+
+        threads = [threading.Thread(target=send, args=(player,)) for player in players]
+        with tables_held(installation):
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)  # long enough for all 3,000 to be read, were there no limit; nothing else shows it
+        for thread in threads:
+            thread.join()
+        for player in players:
+            reasons = {getattr(outcome, "reason", "") for outcome in outcomes[player.player_id]}
+            assert reasons == {""}
+            assert wallet.main(player) == "0"
+
+
+@MODES
+@pytest.mark.parametrize("way", ["calls", "batch", "stream"])
+def test_one_command_that_breaks_its_batch(new_installation: New, settings: dict[str, str], way: str) -> None:
+    """It alone gets the error; the others of the batch succeed (design.md, section 5)."""
+    installation = new_installation()
+    with installation.connect() as connection:
+        connection.execute("ALTER TABLE ledger_entries ADD CONSTRAINT poison CHECK (abs(amount_minor) <> 666)")
+    with serving(installation, **settings) as (server, wallet):
+        players = [wallet.player("10000") for _ in range(5)]
+        poison = players[2].bet("666")
+        sent = [*(player.bet("1") for player in players), poison, *(player.bet("1") for player in players)]
+        if way == "calls":
+            outcomes = wallet.at_once(*sent)
+        else:
+            outcomes = getattr(wallet.games, way)(sent)
+        for request, outcome in zip(sent, outcomes, strict=True):
+            if request is poison:
+                refusal = check_refusal(outcome, "INTERNAL")
+            else:
+                assert isinstance(outcome, pb.OperationResult), outcome
+        # The cause is in the log under the request id, never in the answer.
+        request_id = refusal.metadata["request_id"]
+        assert "poison" not in str(refusal)
+        assert "ledger_entries" not in str(refusal)
+        wait_until(lambda: request_id in server.log, what="the request id is in the log", timeout_s=5)
+        lines = [line for line in server.log.splitlines() if request_id in line]
+        assert any("poison" in line for line in lines)
+        assert [wallet.main(player) for player in players] == ["9998"] * 5
+
+        with installation.connect() as connection:
+            connection.execute("ALTER TABLE ledger_entries DROP CONSTRAINT poison")
+        wallet.applied(poison)  # the error left its id free
+
+
+def test_a_player_whose_lock_is_held_elsewhere_keeps_nobody_else_waiting(new_installation: New) -> None:
+    """Another process in the middle of a transaction on one player: the others go on."""
+    installation = new_installation()
+    with serving(installation) as (_, wallet):
+        held, free = wallet.player("100"), wallet.player("100")
+        with installation.connect() as connection:
+            connection.execute(
+                "SELECT 1 FROM account_balances JOIN accounts USING (account_id) WHERE player_id = %s FOR UPDATE",
+                (held.player_id,),
+            )
+            waiting = threading.Thread(target=lambda: wallet.games.attempt(held.bet("1"), timeout_s=20))
+            waiting.start()
+            outcomes = [wallet.games.attempt(free.bet("1"), timeout_s=10) for _ in range(5)]
+            connection.rollback()
+        waiting.join()
+        assert not any(isinstance(outcome, Refusal) and outcome.reason == "INTERNAL" for outcome in outcomes)
+        wait_until(lambda: wallet.applied(free.bet("1")), what="the other player bets")
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
+    """A cluster that a test may stop."""
+    with embedded_cluster() as (cluster, postgres):
+        template = create_template(cluster)
+        yield cluster, postgres, template
+
+
+@MODES
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_database_that_is_gone_and_comes_back(own_cluster: tuple, settings: dict[str, str], how: str) -> None:
+    _, postgres, template = own_cluster
+    installation = create_installation(template)
+    with serving(installation, **settings) as (server, wallet):
+        player = wallet.player("100")
+        wallet.applied(player.bet("1"))
+        bet = player.bet("10")
+        postgres.stop("fast") if how == "stop" else postgres.kill()
+        try:
+            for request, caller in ((bet, wallet.games), (player.balance(), wallet.games)):
+                started = time.monotonic()
+                outcome = caller.attempt(request, timeout_s=DEADLINE_S)
+                assert time.monotonic() - started < DEADLINE_S + MARGIN_S
+                check_refusal(outcome, "DATABASE_UNAVAILABLE")
+            batch = wallet.games.attempt(player.bet("1"), timeout_s=DEADLINE_S)
+            check_refusal(batch, "DATABASE_UNAVAILABLE")
+            assert server.process is not None
+            assert server.process.poll() is None
+        finally:
+            postgres.start()
+        wait_until(
+            lambda: not isinstance(wallet.games.attempt(bet, timeout_s=DEADLINE_S), Refusal),
+            what="recovery",
+            timeout_s=15,
+        )
+        assert wallet.main(player) == "89"
+        with server.channel() as channel:
+            wait_until(lambda: server.health(channel) == "SERVING", what="healthy again", timeout_s=10)
+
+
+def test_a_database_that_is_killed_under_load(own_cluster: tuple) -> None:
+    """What was answered is there, what was not answered is applied at most once."""
+    _, postgres, template = own_cluster
+    installation = create_installation(template)
+    with serving(installation) as (_, wallet):
+        players = [wallet.player("100000") for _ in range(4)]
+        answered: dict[str, pb.OperationResult] = {}
+        unanswered: list[pb.BetRequest] = []
+        is_over = threading.Event()
+
+        def work(player: Player) -> None:
+            while not is_over.is_set():
+                bet = player.bet("1")
+                outcome = wallet.games.attempt(bet, timeout_s=DEADLINE_S)
+                if isinstance(outcome, Refusal):
+                    unanswered.append(bet)
+                else:
+                    answered[bet.transaction_id] = outcome
+
+        threads = [threading.Thread(target=work, args=(player,)) for player in players for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(2):
+                seen = len(answered)
+                wait_until(lambda seen=seen: len(answered) > seen + 100, what="load")
+                postgres.kill()
+                postgres.start()
+            seen = len(answered)
+            wait_until(lambda: len(answered) > seen + 100, what="load after recovery")
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+        assert transactions_stored(installation, "games", *answered) == len(answered)
+        for bet in unanswered:
+            assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
+        total = sum(int(wallet.main(player)) for player in players)
+        assert total == 400_000 - len(answered) - len(unanswered)
+        assert wallet.games.call(players[0].bet("1", transaction_id=fresh_id())).status == pb.OPERATION_STATUS_APPLIED

@@ -1,0 +1,145 @@
+"""Shape of whole messages: how many operations, how many bytes, and bytes that are no message."""
+
+import random
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from support.refusals import Refusal, check_refusal
+from support.requests import Player, changed
+from support.server import WalletServer
+from support.wallet import Wallet, expect_error, expect_status
+from wallet.v1 import wallet_pb2 as pb
+
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+UNARY = ["Bet", "Win", "Rollback", "ReserveWithdrawal", "GetBalance", "GetTransaction", "ExecuteBatch"]
+MODE = pytest.mark.parametrize("shared", ["group-commit"], indirect=True)
+
+
+def padded(request: Any, size: int) -> pb.ExecuteBatchRequest:
+    """Return a batch of exactly this many bytes: the request with an overlong round, a fault of shape."""
+    batch = pb.ExecuteBatchRequest(operations=[pb.Operation(bet=request)])
+    for _ in range(4):  # lengths of lengths change as the text grows
+        missing = size - batch.ByteSize()
+        batch.operations[0].bet.round_id += "x" * missing if missing > 0 else ""
+        if missing < 0:
+            batch.operations[0].bet.round_id = batch.operations[0].bet.round_id[:missing]
+    assert batch.ByteSize() == size
+    return batch
+
+
+def test_no_operations(wallet: Wallet) -> None:
+    refusal = expect_status(lambda: wallet.games.batch([]), grpc.StatusCode.INVALID_ARGUMENT)
+    assert refusal.reason in {"MISSING_FIELD", "INVALID_FIELD"}
+    assert refusal.metadata["field"] == "operations"
+    assert refusal.fields == ("operations",)
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+def test_an_operation_without_content(wallet: Wallet, player: Player, way: str) -> None:
+    first, empty, last = getattr(wallet.games, way)([player.bet("10"), pb.Operation(), player.bet("10")])
+    assert (first.balance_after_minor, last.balance_after_minor) == ("90", "80")
+    check_refusal(empty, "MISSING_FIELD", field="operation")
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+def test_the_longest_stream_of_faults_stays_in_order(wallet: Wallet, player: Player, way: str) -> None:
+    sent: list[Message] = []
+    for number in range(250):
+        sent += [player.bet("0"), player.bet("x"), player.bet("101"), changed(player.bet("1"), player_id=number + 1)]
+    outcomes = getattr(wallet.games, way)(sent)
+    for index in range(0, 1000, 4):
+        applied, not_amount, too_much, poor = outcomes[index : index + 4]
+        assert applied.transaction_id == sent[index].transaction_id
+        check_refusal(not_amount, "INVALID_AMOUNT", field="amount_minor")
+        check_refusal(too_much, "INSUFFICIENT_FUNDS", balance_minor="100")
+        check_refusal(poor, "INSUFFICIENT_FUNDS", balance_minor="0")
+
+
+@MODE
+def test_a_message_of_16_mib(wallet: Wallet, player: Player) -> None:
+    call, credentials = wallet.games.stub.ExecuteBatch, wallet.games.credentials
+    (outcome,) = call(padded(player.bet("1"), MESSAGE_BYTES_MAX), metadata=credentials, timeout=30).outcomes
+    assert outcome.WhichOneof("outcome") == "error"
+
+    too_long = padded(player.bet("1"), MESSAGE_BYTES_MAX + 1)
+    expect_status(lambda: call(too_long, metadata=credentials, timeout=30), grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert wallet.main(player) == "100"
+
+
+@MODE
+def test_a_batch_that_is_full_of_metadata(wallet: Wallet, player: Player) -> None:
+    """All of it is allowed: 850 operations with 32 entries of 64 and 512 characters, together just under the limit."""
+    metadata = {f"{number:02}".ljust(64, "k"): "v" * 512 for number in range(32)}
+    bets = [player.bet("0", metadata=metadata) for _ in range(850)]
+    size = pb.ExecuteBatchRequest(operations=[pb.Operation(bet=bet) for bet in bets]).ByteSize()
+    assert MESSAGE_BYTES_MAX * 0.9 < size <= MESSAGE_BYTES_MAX
+    outcomes = wallet.games.batch(bets, timeout_s=60)
+    assert {type(outcome) for outcome in outcomes} == {pb.OperationResult}
+    stored = wallet.games.call(pb.GetTransactionRequest(transaction_id=bets[-1].transaction_id))
+    assert dict(stored.metadata) == metadata
+
+
+@MODE
+@pytest.mark.parametrize("method", UNARY)
+@pytest.mark.parametrize(
+    "content", [b"\xff" * 10, b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\x08"], ids=["junk", "cut", "no UTF-8", "no value"]
+)
+def test_bytes_that_are_no_message(wallet: Wallet, method: str, content: bytes) -> None:
+    raw = wallet.channel().unary_unary(
+        f"/wallet.v1.WalletService/{method}", request_serializer=bytes, response_deserializer=bytes
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        raw(content, metadata=wallet.games.credentials, timeout=10)
+    assert caught.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+    assert wallet.main(Player()) == "0"
+
+
+@MODE
+def test_bytes_that_are_no_operation_end_the_stream(wallet: Wallet, player: Player) -> None:
+    raw = wallet.channel().stream_stream(
+        "/wallet.v1.WalletService/Execute", request_serializer=bytes, response_deserializer=pb.Outcome.FromString
+    )
+    good = pb.Operation(bet=player.bet("1")).SerializeToString()
+    with pytest.raises(grpc.RpcError) as caught:
+        list(raw(iter([good, b"\xff" * 10]), metadata=wallet.games.credentials, timeout=10))
+    assert caught.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+    assert wallet.main(player) in {"99", "100"}  # what was sent before may have been applied (rule 10)
+
+
+@MODE
+def test_random_bytes(shared: Any, wallet: Wallet) -> None:
+    """Whatever arrives, the server answers, does not fall over, and does not call a caller's mistake its own."""
+    chance = random.Random(7)  # noqa: S311 noise, not a secret
+    raw = wallet.channel().unary_unary(
+        "/wallet.v1.WalletService/ExecuteBatch", request_serializer=bytes, response_deserializer=bytes
+    )
+    template = pb.ExecuteBatchRequest(
+        operations=[pb.Operation(bet=Player().bet("1")), pb.Operation(win=Player().win("1"))]
+    ).SerializeToString()
+    for _ in range(200):
+        spoiled = bytearray(template)
+        for _ in range(chance.randrange(1, 6)):
+            spoiled[chance.randrange(len(spoiled))] = chance.randrange(256)
+        try:
+            raw(bytes(spoiled), metadata=wallet.games.credentials, timeout=10)
+        except grpc.RpcError as error:
+            assert error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+    server: WalletServer = shared.server
+    assert server.process is not None
+    assert server.process.poll() is None
+    assert wallet.main(Player()) == "0"
+
+
+def test_an_unknown_call(wallet: Wallet) -> None:
+    raw = wallet.channel().unary_unary(
+        "/wallet.v1.WalletService/PrintMoney", request_serializer=bytes, response_deserializer=bytes
+    )
+    expect_status(lambda: raw(b"", metadata=wallet.games.credentials, timeout=10), grpc.StatusCode.UNIMPLEMENTED)
+
+
+def test_a_batch_is_refused_as_a_whole_only_for_its_size(wallet: Wallet, player: Player) -> None:
+    outcomes = wallet.games.batch([pb.BetRequest(), pb.WinRequest(), player.deposit("1"), pb.Operation()])
+    assert all(isinstance(outcome, Refusal) for outcome in outcomes)
+    expect_error(lambda: wallet.games.batch([pb.Operation()] * 1001), "INVALID_FIELD", field="operations")

@@ -1,0 +1,224 @@
+"""PostgreSQL for the tests: one cluster a run, a migrated template, and a database of its own for each server.
+
+In order: the cluster that WALLET_TEST_DATABASE_URL names (a superuser's DSN), a container where a Docker engine answers,
+devstack's embedded cluster in a temporary folder.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from devstack.postgres import PostgresCluster
+from devstack.postgres_settings import PostgresSettings
+from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE_ROLE = "wallet_service"
+API_ROLE = "wallet_api"
+_DOCKER_ANSWERS_WITHIN_S = 2
+_CLI_TIMEOUT_S = 60
+
+CURRENCY_NETWORKS = {
+    USDT_TRON: ("USDT", "TRON", 6),
+    USDT_ETHEREUM: ("USDT", "ETHEREUM", 6),
+    ETH_ETHEREUM: ("ETH", "ETHEREUM", 18),
+}
+# The callers of every test database: source, roles.
+CALLERS = {
+    "games": ("games", ("game",)),
+    "other-games": ("other-games", ("game",)),
+    "payments": ("payments", ("payments",)),
+    "other-payments": ("other-payments", ("payments",)),
+    "backoffice": ("backoffice", ("backoffice",)),
+    "credit": ("credit", ("credit",)),
+    "operator": ("operator", ("game", "payments", "backoffice", "credit")),
+    "games-second-key": ("games", ("game",)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A running PostgreSQL, known by its superuser's DSN."""
+
+    admin_dsn: str
+    service_password: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def dsn(self, database: str, *, user: str | None = None, password: str | None = None) -> str:
+        """Return a URL of a database of this cluster: the superuser's, or another role's."""
+        given = {name: str(value) for name, value in conninfo_to_dict(self.admin_dsn).items() if value is not None}
+        user, password = (given.get("user", "postgres"), given.get("password")) if user is None else (user, password)
+        secret = f":{quote(password, safe='')}" if password else ""
+        host, port = given.get("host", "127.0.0.1"), given.get("port", "5432")
+        if host.startswith("/"):
+            return f"postgresql://{quote(user)}{secret}@/{database}?host={quote(host, safe='')}&port={port}"
+        return f"postgresql://{quote(user)}{secret}@{host}:{port}/{database}"
+
+    def execute(self, statement: sql.Composable) -> None:
+        """Run one statement beside all databases, such as CREATE DATABASE."""
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """One database of a cluster, with the keys of its callers."""
+
+    cluster: Cluster
+    database: str
+    environment: str = "test"
+    keys: dict[str, str] = field(default_factory=dict)
+    key_ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def admin_dsn(self) -> str:
+        return self.cluster.dsn(self.database)
+
+    @property
+    def service_dsn(self) -> str:
+        return self.cluster.dsn(self.database, user=SERVICE_ROLE, password=self.cluster.service_password)
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment of a process of this installation."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WALLET_", "PG"))}
+        return inherited | {
+            "WALLET_DATABASE_URL": self.service_dsn,
+            "WALLET_ADMIN_DATABASE_URL": self.admin_dsn,
+            "WALLET_ENVIRONMENT": self.environment,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run the `wallet` command to its end, whatever it answers."""
+        return subprocess.run(
+            [sys.executable, "-m", "wallet_grpc", *arguments],
+            cwd=ROOT,
+            env=self.settings() | settings,
+            capture_output=True,
+            text=True,
+            timeout=_CLI_TIMEOUT_S,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> str:
+        """Run the `wallet` command, which must succeed, and return what it printed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"wallet {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def create_key(self, source: str, roles: Sequence[str]) -> tuple[str, str]:
+        """Return the id and the secret of a new key."""
+        flags = [flag for role in roles for flag in ("--role", role)]
+        made = json.loads(self.command("keys", "create", "--source", source, *flags, "--json"))
+        return str(made["key_id"]), made["key"]
+
+    def verify(self) -> None:
+        """Assert that `wallet verify` finds nothing."""
+        done = self.run("verify", "--json")
+        assert done.returncode == 0, f"wallet verify: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Read with SQL, as the superuser."""
+        with psycopg.connect(self.admin_dsn) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.admin_dsn)
+
+
+def create_template(cluster: Cluster) -> Installation:
+    """Migrate a database, with its currency networks and callers: what every server's database is a copy of."""
+    template = Installation(cluster=cluster, database=f"wallet_template_{secrets.token_hex(4)}")
+    cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template.database)))
+    template.command("migrate")
+    let_service_log_in(cluster)
+    for network_id, (currency, network, decimals) in CURRENCY_NETWORKS.items():
+        template.command("currencies", "add", currency, network, "--decimals", str(decimals), "--id", str(network_id))
+    for name, (source, roles) in CALLERS.items():
+        template.key_ids[name], template.keys[name] = template.create_key(source, roles)
+    return template
+
+
+def let_service_log_in(cluster: Cluster) -> None:
+    """Give the service's role, which the migrations made, a password."""
+    role, password = sql.Identifier(SERVICE_ROLE), sql.Literal(cluster.service_password)
+    cluster.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password))
+
+
+def create_installation(template: Installation) -> Installation:
+    """Copy the template into a database of its own."""
+    copy = Installation(
+        cluster=template.cluster,
+        database=f"wallet_test_{secrets.token_hex(6)}",
+        keys=dict(template.keys),
+        key_ids=dict(template.key_ids),
+    )
+    names = sql.Identifier(copy.database), sql.Identifier(template.database)
+    copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    return copy
+
+
+def create_empty_installation(cluster: Cluster, *, environment: str = "test") -> Installation:
+    """Create a database that is not migrated yet."""
+    made = Installation(cluster=cluster, database=f"wallet_empty_{secrets.token_hex(6)}", environment=environment)
+    cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(made.database)))
+    return made
+
+
+def drop_database(installation: Installation) -> None:
+    name = sql.Identifier(installation.database)
+    installation.cluster.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+
+@contextmanager
+def running_cluster(environment: Mapping[str, str] = os.environ) -> Iterator[Cluster]:
+    """Find or start the run's PostgreSQL."""
+    if given := environment.get("WALLET_TEST_DATABASE_URL"):
+        yield Cluster(admin_dsn=given)
+    elif _docker_answers():
+        from testcontainers.postgres import PostgresContainer
+
+        with PostgresContainer("postgres:18", driver=None) as container:
+            yield Cluster(admin_dsn=container.get_connection_url())
+    else:
+        with embedded_cluster() as (cluster, _):
+            yield cluster
+
+
+@contextmanager
+def embedded_cluster() -> Iterator[tuple[Cluster, PostgresCluster]]:
+    """Start devstack's PostgreSQL in a temporary folder, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="wallet-tests-"))
+    folder.chmod(0o711)  # PostgreSQL refuses root and may run as another account
+    try:
+        postgres = PostgresCluster.create_or_open(folder, settings=PostgresSettings.for_tests())
+        with postgres:
+            yield Cluster(admin_dsn=postgres.superuser_dsn), postgres
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _docker_answers() -> bool:
+    try:
+        asked = subprocess.run(
+            ["docker", "info", "--format", "{{.ServerVersion}}"],
+            capture_output=True,
+            timeout=_DOCKER_ANSWERS_WITHIN_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0

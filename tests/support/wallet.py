@@ -1,0 +1,240 @@
+"""The wallet as its callers have it: keys on a real channel, and one strict way to send, to be refused, and to read."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+
+from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
+from support.requests import (
+    BACKOFFICE_REQUESTS,
+    GAME_REQUESTS,
+    UNKNOWN_NETWORK,
+    USDT_TRON,
+    Player,
+    method_of,
+    operation,
+)
+from wallet.v1 import wallet_pb2 as pb
+from wallet.v1 import wallet_pb2_grpc
+
+T = TypeVar("T")
+
+TIMEOUT_S = 30.0
+_MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # the client sets no limit: the server's is what is tested
+CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own: nothing is shared between servers or tests
+    # Servers go away and come back here: look for them every tenth of a second, not after a growing delay.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 100),
+)
+
+
+class Caller:
+    """A channel with one key: sends requests as they are."""
+
+    def __init__(self, channel: grpc.Channel, key: str | None) -> None:
+        self.stub = wallet_pb2_grpc.WalletServiceStub(channel)
+        self.credentials = () if key is None else (("authorization", f"Bearer {key}"),)
+
+    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+        """Make the call that takes this request; raises grpc.RpcError."""
+        return getattr(self.stub, method_of(request))(request, metadata=self.credentials, timeout=timeout_s)
+
+    def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+        """Make the call; an error is a value."""
+        try:
+            return self.call(request, timeout_s=timeout_s)
+        except grpc.RpcError as error:
+            return refusal_of_call(error)
+
+    def batch(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
+        """Send a batch; each outcome is an OperationResult or a Refusal. Raises grpc.RpcError for the call's own error."""
+        operations = [operation(request) for request in requests]
+        batch = pb.ExecuteBatchRequest(operations=operations)
+        answer = self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=timeout_s)
+        assert len(answer.outcomes) == len(operations)
+        return [_open(outcome) for outcome in answer.outcomes]
+
+    def stream(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
+        """Send a stream to its end; the outcomes as in `batch`."""
+        sent = (operation(request) for request in requests)
+        return [_open(outcome) for outcome in self.stub.Execute(sent, metadata=self.credentials, timeout=timeout_s)]
+
+
+class Wallet:
+    """A running server, with a caller for each role; what is sent without `by` goes out under the key that may send it."""
+
+    def __init__(
+        self, target: str, keys: Mapping[str, str], *, credentials: grpc.ChannelCredentials | None = None
+    ) -> None:
+        self.target = target
+        self.keys = keys
+        self._channels: list[grpc.Channel] = []
+        self._credentials = credentials
+        channel = self.channel()
+        self.callers = {name: Caller(channel, key) for name, key in keys.items()}
+        self.games = self.callers["games"]
+        self.other_games = self.callers["other-games"]
+        self.payments = self.callers["payments"]
+        self.other_payments = self.callers["other-payments"]
+        self.backoffice = self.callers["backoffice"]
+        self.operator = self.callers["operator"]  # every role under one source
+
+    def channel(self) -> grpc.Channel:
+        """Open one more connection; closed with the wallet."""
+        if self._credentials is None:
+            channel = grpc.insecure_channel(self.target, options=CHANNEL_OPTIONS)
+        else:
+            channel = grpc.secure_channel(self.target, self._credentials, options=CHANNEL_OPTIONS)
+        self._channels.append(channel)
+        return channel
+
+    def caller(self, key: str | None) -> Caller:
+        """Return a caller with this key, on a connection of its own."""
+        return Caller(self.channel(), key)
+
+    def close(self) -> None:
+        for channel in self._channels:
+            channel.close()
+
+    # ------------------------------------------------------------------------------------------------------- send
+
+    def send(self, request: Message, *, by: Caller | None = None) -> Any:
+        """Send a request that must be accepted."""
+        return (by or self.default_caller(request)).call(request)
+
+    def attempt(self, request: Message, *, by: Caller | None = None) -> Any:
+        """Send a request that may be refused: an answer or a Refusal."""
+        return (by or self.default_caller(request)).attempt(request)
+
+    def applied(self, request: Message, *, by: Caller | None = None) -> pb.OperationResult:
+        """Send a mutation that must be applied now, and not as a replay."""
+        result = self.send(request, by=by)
+        assert result.status == pb.OPERATION_STATUS_APPLIED, result
+        assert not result.replayed, result
+        return result
+
+    def replayed(self, request: Message, first: pb.OperationResult, *, by: Caller | None = None) -> pb.OperationResult:
+        """Send a mutation again: its stored result comes back, and nothing moves."""
+        with self.nothing_moves(request):
+            again = self.send(request, by=by)
+        check_replay(again, first)
+        return again
+
+    def refused(self, request: Message, reason: str, *, by: Caller | None = None, **metadata: str) -> Refusal:
+        """Send a request that must be refused for this reason, and move nothing."""
+        with self.nothing_moves(request):
+            outcome = self.attempt(request, by=by)
+        return check_refusal(outcome, reason, **metadata)
+
+    def batch(self, requests: Sequence[Message], *, by: Caller | None = None) -> list[Any]:
+        return (by or self.operator).batch(requests)
+
+    def at_once(self, *requests: Message) -> list[Any]:
+        """Send all requests at the same moment; the answers and refusals in their order."""
+        return at_once(*(lambda request=request: self.attempt(request) for request in requests))
+
+    def default_caller(self, request: Message) -> Caller:
+        if isinstance(request, (*GAME_REQUESTS, pb.GetRoundRequest)):
+            return self.games
+        if isinstance(request, BACKOFFICE_REQUESTS):
+            return self.backoffice
+        return self.payments
+
+    # ------------------------------------------------------------------------------------------------------- read
+
+    def player(self, funds_minor: str = "100", *, currency_network_id: int = USDT_TRON) -> Player:
+        """Return a fresh player with this much in MAIN; never seen by the wallet if it is 0."""
+        player = Player(currency_network_id=currency_network_id)
+        return self.fund(player, funds_minor) if funds_minor != "0" else player
+
+    def fund(self, player: Player, amount_minor: str) -> Player:
+        self.applied(player.deposit(amount_minor))
+        return player
+
+    def balance(self, player: Player) -> pb.GetBalanceResponse:
+        return self.payments.call(player.balance())
+
+    def main(self, player: Player) -> str:
+        """Return what the player has in MAIN."""
+        return self.balance(player).available_minor
+
+    @contextmanager
+    def nothing_moves(self, request: Message) -> Iterator[None]:
+        """Assert that the player of a request has the same balances and state afterwards."""
+        player_id, network = getattr(request, "player_id", 0), getattr(request, "currency_network_id", USDT_TRON)
+        if player_id <= 0 or network <= 0 or network == UNKNOWN_NETWORK:
+            yield
+            return
+        player = Player(player_id=player_id, currency_network_id=network)
+        before = self.balance(player)
+        yield
+        assert self.balance(player) == before, "what moves nothing moved something"
+
+
+def check_replay(again: Any, first: pb.OperationResult) -> None:
+    """Assert that `again` is the stored `first`, marked as a replay; only the current balance may be another."""
+    assert isinstance(again, pb.OperationResult), again
+    assert again.replayed, again
+    expected = pb.OperationResult()
+    expected.CopyFrom(first)
+    expected.replayed = True
+    expected.current_balance_minor = again.current_balance_minor
+    assert again == expected
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Run calls in threads that start together; their results in order. What one raises is raised here."""
+    barrier = threading.Barrier(len(calls))
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def run(index: int, call: Callable[[], T]) -> None:
+        try:
+            barrier.wait(timeout=TIMEOUT_S)
+            results[index] = call()
+        except BaseException as error:  # noqa: BLE001 raised again below, in the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=item, daemon=True) for item in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(calls))]
+
+
+def expect_status(call: Callable[[], Any], *statuses: grpc.StatusCode) -> Refusal:
+    """Make a call that must end with one of these statuses, whatever its details."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    refusal = refusal_of_call(caught.value)
+    assert refusal.status in statuses, refusal
+    return refusal
+
+
+def expect_error(call: Callable[[], Any], reason: str, **metadata: str) -> Refusal:
+    """Make a call that must be refused as a whole for this reason."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return check_refusal(refusal_of_call(caught.value), reason, **metadata)
+
+
+def _open(outcome: pb.Outcome) -> Any:
+    match outcome.WhichOneof("outcome"):
+        case "result":
+            return outcome.result
+        case "error":
+            return refusal_of_status(outcome.error)
+        case other:
+            raise AssertionError(f"an outcome of {other}")

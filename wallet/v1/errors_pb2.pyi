@@ -1,0 +1,88 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    INVALID_AMOUNT: _ClassVar[ErrorReason]
+    MISSING_FIELD: _ClassVar[ErrorReason]
+    INVALID_FIELD: _ClassVar[ErrorReason]
+    UNKNOWN_CURRENCY_NETWORK: _ClassVar[ErrorReason]
+    CALLER_UNKNOWN: _ClassVar[ErrorReason]
+    CALL_NOT_ALLOWED: _ClassVar[ErrorReason]
+    ENVIRONMENT_MISMATCH: _ClassVar[ErrorReason]
+    BET_NOT_FOUND: _ClassVar[ErrorReason]
+    TRANSACTION_NOT_FOUND: _ClassVar[ErrorReason]
+    ROUND_NOT_FOUND: _ClassVar[ErrorReason]
+    SESSION_NOT_FOUND: _ClassVar[ErrorReason]
+    WITHDRAWAL_NOT_FOUND: _ClassVar[ErrorReason]
+    WALLET_NOT_FOUND: _ClassVar[ErrorReason]
+    RESERVATION_NOT_FOUND: _ClassVar[ErrorReason]
+    LEDGER_NOT_FOUND: _ClassVar[ErrorReason]
+    IDEMPOTENCY_KEY_REUSED: _ClassVar[ErrorReason]
+    INSUFFICIENT_FUNDS: _ClassVar[ErrorReason]
+    PLAYER_BLOCKED: _ClassVar[ErrorReason]
+    PLAYER_MISMATCH: _ClassVar[ErrorReason]
+    CURRENCY_MISMATCH: _ClassVar[ErrorReason]
+    ROUND_MISMATCH: _ClassVar[ErrorReason]
+    ROUND_CLOSED: _ClassVar[ErrorReason]
+    OPEN_ROUNDS: _ClassVar[ErrorReason]
+    BET_ALREADY_SETTLED: _ClassVar[ErrorReason]
+    TRANSACTION_ROLLED_BACK: _ClassVar[ErrorReason]
+    TRANSACTION_VOIDED: _ClassVar[ErrorReason]
+    NOT_REVERSIBLE: _ClassVar[ErrorReason]
+    SESSION_CLOSED: _ClassVar[ErrorReason]
+    WITHDRAWAL_STATE_CONFLICT: _ClassVar[ErrorReason]
+    RESERVATION_EXPIRED: _ClassVar[ErrorReason]
+    RESERVATION_CLOSED: _ClassVar[ErrorReason]
+    SETTLEMENT_RAIL_NOT_CONFIGURED: _ClassVar[ErrorReason]
+    UNBALANCED_POSTINGS: _ClassVar[ErrorReason]
+    BALANCE_NOT_ZERO: _ClassVar[ErrorReason]
+    CONFLICT: _ClassVar[ErrorReason]
+    DATABASE_UNAVAILABLE: _ClassVar[ErrorReason]
+    OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
+    QUEUE_FULL: _ClassVar[ErrorReason]
+    INTERNAL: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+INVALID_AMOUNT: ErrorReason
+MISSING_FIELD: ErrorReason
+INVALID_FIELD: ErrorReason
+UNKNOWN_CURRENCY_NETWORK: ErrorReason
+CALLER_UNKNOWN: ErrorReason
+CALL_NOT_ALLOWED: ErrorReason
+ENVIRONMENT_MISMATCH: ErrorReason
+BET_NOT_FOUND: ErrorReason
+TRANSACTION_NOT_FOUND: ErrorReason
+ROUND_NOT_FOUND: ErrorReason
+SESSION_NOT_FOUND: ErrorReason
+WITHDRAWAL_NOT_FOUND: ErrorReason
+WALLET_NOT_FOUND: ErrorReason
+RESERVATION_NOT_FOUND: ErrorReason
+LEDGER_NOT_FOUND: ErrorReason
+IDEMPOTENCY_KEY_REUSED: ErrorReason
+INSUFFICIENT_FUNDS: ErrorReason
+PLAYER_BLOCKED: ErrorReason
+PLAYER_MISMATCH: ErrorReason
+CURRENCY_MISMATCH: ErrorReason
+ROUND_MISMATCH: ErrorReason
+ROUND_CLOSED: ErrorReason
+OPEN_ROUNDS: ErrorReason
+BET_ALREADY_SETTLED: ErrorReason
+TRANSACTION_ROLLED_BACK: ErrorReason
+TRANSACTION_VOIDED: ErrorReason
+NOT_REVERSIBLE: ErrorReason
+SESSION_CLOSED: ErrorReason
+WITHDRAWAL_STATE_CONFLICT: ErrorReason
+RESERVATION_EXPIRED: ErrorReason
+RESERVATION_CLOSED: ErrorReason
+SETTLEMENT_RAIL_NOT_CONFIGURED: ErrorReason
+UNBALANCED_POSTINGS: ErrorReason
+BALANCE_NOT_ZERO: ErrorReason
+CONFLICT: ErrorReason
+DATABASE_UNAVAILABLE: ErrorReason
+OUTCOME_UNKNOWN: ErrorReason
+QUEUE_FULL: ErrorReason
+INTERNAL: ErrorReason

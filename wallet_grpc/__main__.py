@@ -1,0 +1,225 @@
+"""The `wallet` command: serve, migrate, verify, and the small things that an operator does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: a fork handler would stall workers
+
+import click
+import psycopg
+from pydantic import ValidationError
+
+from wallet_grpc import console
+from wallet_grpc.logs import configure_logs
+from wallet_grpc.settings import Environment, Settings
+from wallet_grpc.store import keys as key_store
+from wallet_grpc.store import networks as network_store
+from wallet_grpc.store.keys import Role
+from wallet_grpc.store.migrations import MigrationError, migrate
+from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+
+_CONNECT_TIMEOUT_S = 10
+_SOURCE_LENGTH_MAX = 64
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wallet")
+def main() -> None:
+    """The wallet: the balance authority of a gaming platform.
+
+    Settings come from the environment (WALLET_DATABASE_URL and others; see docs/settings.md).
+    """
+
+
+@main.command()
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: WALLET_WORKERS.")
+def serve(workers: int | None) -> None:
+    """Serve gRPC until SIGTERM or Ctrl-C; finishes what it accepted."""
+    settings = _settings()
+    configure_logs(settings.log_level, settings.log_format)
+    workers = workers or settings.workers
+    from wallet_grpc import supervisor
+
+    number = os.environ.get(supervisor.WORKER_NUMBER)
+    if number is None:
+        _check_database(settings)
+        if workers > 1:
+            try:
+                sys.exit(
+                    supervisor.supervise(
+                        workers, settings.grpc_address, stop_timeout_s=settings.stop_timeout_ms / 1000 * 2 + 1
+                    )
+                )
+            except supervisor.AddressInUseError as error:
+                raise click.ClickException(str(error)) from error
+    import uvloop
+
+    from wallet_grpc.app import serve as serve_worker
+    from wallet_grpc.rpc.server import AddressInUseError
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_worker(settings, worker=None if number is None else int(number)))
+    except AddressInUseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("migrate")
+@json_option
+def migrate_command(*, as_json: bool) -> None:
+    """Create the schema or bring it up to date. Safe to run at once in several pods, and again after a kill."""
+    settings = _settings()
+    try:
+        applied = migrate(
+            settings.admin_dsn,
+            settings.environment.value,
+            on_applied=lambda version: None if as_json else console.out.print(f"applied {version}"),
+        )
+    except (MigrationError, psycopg.Error) as error:
+        raise click.ClickException(str(error).strip()) from error
+    if as_json:
+        console.print_json({"applied": applied, "environment": settings.environment.value})
+    elif not applied:
+        console.out.print(f"the {settings.environment.value} installation is up to date")
+
+
+@main.group("keys")
+def keys() -> None:
+    """Callers' keys: who may call, and what."""
+
+
+@keys.command("create")
+@click.option("--source", required=True, help="The caller's name: the namespace of its transaction ids.")
+@click.option(
+    "--role",
+    "roles",
+    required=True,
+    multiple=True,
+    type=click.Choice([role.value for role in Role]),
+    help="What it may do; give it several times for several.",
+)
+@json_option
+def create_key(source: str, roles: tuple[str, ...], *, as_json: bool) -> None:
+    """Make a key and print it, for the only time."""
+    if not (source.isascii() and source.isprintable() and " " not in source and 0 < len(source) <= _SOURCE_LENGTH_MAX):
+        raise click.BadParameter(f"must be 1 to {_SOURCE_LENGTH_MAX} printable ASCII characters", param_hint="--source")
+    settings = _settings()
+    prefix = "sk_live_" if settings.environment is Environment.LIVE else "sk_test_"
+    with _admin_connection(settings) as connection:
+        made = key_store.create_key(
+            connection, prefix=prefix, source=source, roles=[Role(role) for role in dict.fromkeys(roles)]
+        )
+    if as_json:
+        console.print_json({"key_id": made.key_id, "key": made.key, "source": made.source, "roles": made.roles})
+        return
+    console.out.print(f"{made.key}\n")
+    console.err.print(f"This is {made.key_id}, for {source} ({', '.join(made.roles)}). It is not shown again.")
+
+
+@keys.command("list")
+@json_option
+def list_keys(*, as_json: bool) -> None:
+    """List all keys, without their secrets."""
+    with _admin_connection(_settings()) as connection:
+        rows = key_store.list_keys(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are no keys; make one with `wallet keys create`")
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@json_option
+def revoke_key(key_id: str, *, as_json: bool) -> None:
+    """Revoke a key for good; it stops working within 5 seconds."""
+    with _admin_connection(_settings()) as connection:
+        known = key_store.revoke_key(connection, key_id)
+    if not known:
+        raise click.ClickException(f"there is no key {key_id}; `wallet keys list` shows them")
+    if as_json:
+        console.print_json({"key_id": key_id, "revoked": True})
+    else:
+        console.out.print(f"{key_id} is revoked")
+
+
+@main.group("currencies")
+def currencies() -> None:
+    """Currency networks: which currencies there are, on which networks."""
+
+
+@currencies.command("add")
+@click.argument("currency")
+@click.argument("network")
+@click.option("--decimals", required=True, type=click.IntRange(0, 18), help="Decimals of a major unit.")
+@click.option("--id", "network_id", type=click.IntRange(1, 2**31 - 1), help="Its id. Default: the next one.")
+@json_option
+def add_currency(currency: str, network: str, decimals: int, network_id: int | None, *, as_json: bool) -> None:
+    """Add a currency network with its house accounts. Adding the same again changes nothing."""
+    with _admin_connection(_settings()) as connection:
+        try:
+            added = network_store.add_network(
+                connection, currency=currency, network=network, decimals=decimals, network_id=network_id
+            )
+        except network_store.NetworkConflictError as error:
+            raise click.ClickException(str(error)) from error
+    if as_json:
+        console.print_json({"currency_network_id": added})
+    else:
+        console.out.print(f"{currency} on {network} is currency network {added}")
+
+
+@currencies.command("list")
+@json_option
+def list_currencies(*, as_json: bool) -> None:
+    """List the currency networks."""
+    with _admin_connection(_settings()) as connection:
+        rows = network_store.list_networks(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are none; add one with `wallet currencies add`")
+
+
+def _settings() -> Settings:
+    """Read the settings, or tell which one is wrong."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # its values come from the environment
+    except ValidationError as error:
+        problems = [
+            f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}" if problem["loc"] else problem["msg"]
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse to serve on an unfit database, saying why."""
+    import structlog
+
+    try:
+        warnings = check_database(
+            settings.service_dsn,
+            settings.environment.value,
+            timeout_s=max(2, settings.database_timeout_ms // 1000),
+        )
+    except UnfitDatabaseError as error:
+        raise click.ClickException(f"refusing to start: {error}") from error
+    for message in warnings.messages:
+        structlog.get_logger(__name__).warning("database_setting", hint=message)
+
+
+@contextmanager
+def _admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    """Connect as the schema's owner."""
+    try:
+        with psycopg.connect(settings.admin_dsn, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise click.ClickException(str(error).strip()) from error
+
+
+if __name__ == "__main__":
+    main()

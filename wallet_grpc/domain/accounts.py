@@ -1,0 +1,32 @@
+"""Accounts: where money can stand, and in what words the outside names it (design.md, section 2)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AccountType(StrEnum):
+    """What an account is for. The values are the names that callers see in postings."""
+
+    MAIN = "MAIN"
+    WITHDRAW_HOLD = "WITHDRAW_HOLD"
+    SESSION_HOLD = "SESSION_HOLD"
+    BONUS = "BONUS"
+    HOUSE = "HOUSE"
+    HOUSE_WAGER = "HOUSE:WAGER"
+    HOUSE_FEES = "HOUSE:FEES"
+
+
+HOUSE_TYPES = (AccountType.HOUSE, AccountType.HOUSE_WAGER, AccountType.HOUSE_FEES)
+"""One of each per currency network; their balances may be negative."""
+
+PLAYER_TYPES = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION_HOLD, AccountType.BONUS)
+"""At most one of each per player and currency network; their balances never go below zero (rule 6)."""
+
+
+class PlayerState(StrEnum):
+    """What a player may do (rule 5). A player without a stored state is ACTIVE."""
+
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+    CLOSED = "CLOSED"

@@ -1,0 +1,57 @@
+"""Changes: what one applied mutation adds to the ledger. The store writes them, the book folds them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .accounts import PlayerState
+from .events import Event
+from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
+from .transactions import Transaction
+
+
+class WithdrawalState(StrEnum):
+    """Where a withdrawal stands (rule 7): RESERVED -> (BROADCASTED) -> SETTLED or FAILED."""
+
+    RESERVED = "RESERVED"
+    BROADCASTED = "BROADCASTED"
+    SETTLED = "SETTLED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalChange:
+    """A withdrawal's new state."""
+
+    withdrawal_id: str
+    owner_id: OwnerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    state: WithdrawalState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositOutput:
+    """The output on the network that a deposit used up (rule 8)."""
+
+    key: Key
+    tx_id: TxId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Everything that one mutation stores, together or not at all.
+
+    The transactions are of one owner and raise its version by one, however many they are (a voided rollback
+    leaves two: itself and the tombstone).
+    """
+
+    owner_id: OwnerId
+    transactions: tuple[Transaction, ...]
+    events: tuple[Event, ...] = ()
+    reversed: Transaction | None = None
+    """What the first of the transactions rolls back."""
+    withdrawal: WithdrawalChange | None = None
+    player_state: PlayerState | None = None
+    deposit_output: DepositOutput | None = None

@@ -1,0 +1,105 @@
+"""Identifiers: their types, the keys that they hash to, and the wallet's own transaction ids."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import NewType
+
+PlayerId = NewType("PlayerId", int)
+CurrencyNetworkId = NewType("CurrencyNetworkId", int)
+AccountId = NewType("AccountId", int)
+OwnerId = NewType("OwnerId", int)
+"""Whose state a mutation changes: the shard key. A player's owner id is their player id."""
+
+Source = NewType("Source", str)
+"""The authenticated caller's name: the namespace of its transaction ids."""
+
+TxId = NewType("TxId", str)
+"""The wallet's own id of a transaction: a UUIDv7 in its canonical text form."""
+
+Key = NewType("Key", str)
+"""128 bits of SHA-256 over a namespace and an id, as 32 hex digits: what makes an id unique."""
+
+SEPARATOR = "\x1f"
+"""Stands between the hashed parts of a key: no id and no source can contain it."""
+
+DEPOSIT_NAMESPACE = "deposit"
+WITHDRAWAL_NAMESPACE = "withdrawal"
+WITHDRAWAL_ENDING_NAMESPACE = "withdrawal-ending"
+
+DERIVED_ROLLBACK_PREFIX = "rollback:"
+"""What the wallet puts before the reference of a rollback that came without an id of its own."""
+
+OWN_PREFIXES = ("wallet:", DERIVED_ROLLBACK_PREFIX)
+"""Ids that begin so are the wallet's own: no caller may choose one."""
+
+
+def hash_key(*parts: str) -> Key:
+    """Hash the parts to a key; `wallet verify` computes the same in SQL."""
+    return Key(sha256(SEPARATOR.join(parts).encode()).hexdigest()[:32])
+
+
+def caller_key(source: Source, transaction_id: str) -> Key:
+    """The key of a caller's own id: unique per source, for ever (contract.md, rule 1)."""
+    return hash_key("source", source, transaction_id)
+
+
+def deposit_key(deposit_id: str) -> Key:
+    """The key of a deposit: unique for the installation, whoever calls (rule 8)."""
+    return hash_key(DEPOSIT_NAMESPACE, deposit_id)
+
+
+def withdrawal_key(withdrawal_id: str) -> Key:
+    """The key of a withdrawal's reservation: unique for the installation (rule 8)."""
+    return hash_key(WITHDRAWAL_NAMESPACE, withdrawal_id)
+
+
+def withdrawal_ending_key(withdrawal_id: str) -> Key:
+    """The key that both endings of a withdrawal share, so that it can only end once (rule 7)."""
+    return hash_key(WITHDRAWAL_ENDING_NAMESPACE, withdrawal_id)
+
+
+def round_key(
+    source: Source, player_id: PlayerId, currency_network_id: CurrencyNetworkId, game_code: str, round_id: str
+) -> Key:
+    """The key of a game round (rule 4)."""
+    return hash_key("round", source, str(player_id), str(currency_network_id), game_code, round_id)
+
+
+_RANDOM_BITS = 74
+_RANDOM_MASK = (1 << _RANDOM_BITS) - 1
+_LOW_BITS = 62
+
+
+class TxIdSequence:
+    """UUIDv7s (RFC 9562) that never go back: ids of one process sort in the order in which they were made.
+
+    The 74 bits after the timestamp start at random and grow by a random step within a millisecond (the standard's
+    monotonic random, method 2); the timestamp is the database's, handed in, so that pods agree about it.
+    """
+
+    __slots__ = ("_last", "_steps")
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._steps = b""
+
+    def next(self, unix_ms: int) -> TxId:
+        """Make the next id at `unix_ms`, or just after the last one if the clock stands still or went back."""
+        value = (unix_ms << _RANDOM_BITS) | (self._random(9) & _RANDOM_MASK >> 1)
+        if value >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
+            value = self._last + 1 + self._random(4)
+        self._last = value
+        random = value & _RANDOM_MASK
+        high = random >> _LOW_BITS
+        low = random & ((1 << _LOW_BITS) - 1)
+        text = f"{value >> _RANDOM_BITS:012x}7{high:03x}{(0b10 << _LOW_BITS) | low:016x}"
+        return TxId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+    def _random(self, size_bytes: int) -> int:
+        """Draw from a buffer: one call of the operating system serves hundreds of ids."""
+        if len(self._steps) < size_bytes:
+            self._steps = os.urandom(4096)
+        drawn, self._steps = self._steps[-size_bytes:], self._steps[:-size_bytes]
+        return int.from_bytes(drawn, "big")

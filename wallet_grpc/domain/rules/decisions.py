@@ -1,0 +1,96 @@
+"""What a rule gives back, and the pieces that every rule builds it from: postings, events, the accepted answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.changes import Change
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxId, TxIdSequence
+from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.transactions import Posting, Transaction
+
+
+@dataclass(slots=True, kw_only=True)
+class Moment:
+    """When a batch is decided, by the database's clock, and where its transactions' ids come from."""
+
+    now: datetime
+    tx_ids: TxIdSequence
+    _unix_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the milliseconds once; every id of the batch carries them."""
+        self._unix_ms = int(self.now.timestamp() * 1000)
+
+    def next_tx_id(self) -> TxId:
+        """Make the id of the next transaction."""
+        return self.tx_ids.next(self._unix_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An outcome, and what must be stored before anybody may hear it. Without a change there is nothing to store."""
+
+    outcome: Outcome
+    change: Change | None = None
+
+
+def post(
+    book: Book, owner_id: OwnerId, network: CurrencyNetworkId, *legs: tuple[AccountType, int]
+) -> tuple[Posting, ...]:
+    """Turn signed legs into postings, in order, each with the balance after it. Legs of 0 are not posted."""
+    postings: list[Posting] = []
+    balances: dict[AccountType, int] = {}
+    for account_type, amount_minor in legs:
+        if amount_minor == 0:
+            continue
+        balance_after: int | None = None
+        if account_type not in HOUSE_TYPES:
+            balance = balances.get(account_type)
+            if balance is None:
+                balance = book.balance(owner_id, network, account_type)
+            balance_after = balances[account_type] = balance + amount_minor
+        postings.append(
+            Posting(account_type=account_type, amount_minor=amount_minor, balance_after_minor=balance_after)
+        )
+    return tuple(postings)
+
+
+def applied(transaction: Transaction) -> Accepted:
+    """The answer to a transaction that has just been decided."""
+    return Accepted(
+        tx_id=transaction.tx_id,
+        transaction_id=transaction.reference,
+        status=OutcomeStatus.APPLIED,
+        replayed=False,
+        balance_after_minor=transaction.main_balance_after_minor,
+        current_balance_minor=transaction.main_balance_after_minor,
+        created_at=transaction.created_at,
+    )
+
+
+def insufficient_funds(balance_minor: int) -> Refusal:
+    """Refuse for lack of money, with the balance that there is (rule 6)."""
+    return Refusal(
+        reason=Reason.INSUFFICIENT_FUNDS,
+        message=f"the balance is {balance_minor} minor units, too little for this",
+        metadata={"balance_minor": str(balance_minor)},
+    )
+
+
+PLAYER_BLOCKED = Refusal(
+    reason=Reason.PLAYER_BLOCKED, message="the player is blocked or closed; a backoffice can open the player again"
+)
+ROUND_CLOSED = Refusal(
+    reason=Reason.ROUND_CLOSED, message="the round is closed; roll back what closed it, or play another round"
+)
+PLAYER_MISMATCH = Refusal(
+    reason=Reason.PLAYER_MISMATCH, message="reference_transaction_id is another player's transaction"
+)
+CURRENCY_MISMATCH = Refusal(
+    reason=Reason.CURRENCY_MISMATCH, message="reference_transaction_id is a transaction of another currency network"
+)

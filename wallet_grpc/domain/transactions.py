@@ -1,0 +1,114 @@
+"""Transactions: what the ledger keeps of a mutation, and the postings that it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from .accounts import AccountType, PlayerState
+from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
+
+NO_METADATA: Mapping[str, str] = {}
+
+
+class Kind(StrEnum):
+    """What a transaction is."""
+
+    BET = "BET"
+    WIN = "WIN"
+    BET_AND_WIN = "BET_AND_WIN"
+    ROLLBACK = "ROLLBACK"
+    WITHDRAWAL_RESERVATION = "WITHDRAWAL_RESERVATION"
+    WITHDRAWAL_SETTLEMENT = "WITHDRAWAL_SETTLEMENT"
+    WITHDRAWAL_FAILURE = "WITHDRAWAL_FAILURE"
+    DEPOSIT = "DEPOSIT"
+    ADJUSTMENT = "ADJUSTMENT"
+    PLAYER_STATE = "PLAYER_STATE"
+    TOMBSTONE = "TOMBSTONE"
+
+
+REVERSIBLE_KINDS = frozenset({Kind.BET, Kind.WIN, Kind.BET_AND_WIN})
+BET_KINDS = frozenset({Kind.BET, Kind.BET_AND_WIN})
+
+
+class WinKind(StrEnum):
+    """Why a win is paid; only REGULAR wins belong to a bet (rule 2)."""
+
+    REGULAR = "REGULAR"
+    FREE_ROUND = "FREE_ROUND"
+    JACKPOT = "JACKPOT"
+    PROMO = "PROMO"
+
+
+class Direction(StrEnum):
+    """Which way an adjustment moves money."""
+
+    CREDIT = "CREDIT"
+    DEBIT = "DEBIT"
+
+
+class TransactionStatus(StrEnum):
+    """Whether a transaction counts: APPLIED ones do; the other two are only remembered."""
+
+    APPLIED = "APPLIED"
+    VOIDED = "VOIDED"
+    """A rollback of what was never seen."""
+    TOMBSTONE = "TOMBSTONE"
+    """What that rollback leaves under the id that it named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One signed row of the ledger: negative is DR, positive is CR."""
+
+    account_type: AccountType
+    amount_minor: int
+    balance_after_minor: int | None
+    """The account's balance right after; None for house accounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What a transaction carries for people and auditors; no rule reads it."""
+
+    tx_hash: str = ""
+    output_index: int | None = None
+    reason: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A recorded mutation, as it stands in `ledger_transactions`. It never changes."""
+
+    tx_id: TxId
+    owner_id: OwnerId
+    source: Source
+    reference: str
+    """The caller's own id of it: transaction_id, deposit_id or withdrawal_id."""
+    key: Key
+    kind: Kind
+    status: TransactionStatus
+    currency_network_id: CurrencyNetworkId | None
+    amount_minor: int
+    win_amount_minor: int | None = None
+    fee_minor: int | None = None
+    game_code: str | None = None
+    round_id: str | None = None
+    round_key: Key | None = None
+    closes_round: bool = False
+    reference_transaction_id: str | None = None
+    """The id that its request named."""
+    reference_tx_id: TxId | None = None
+    """The transaction that it belongs to: a win's bet, an ending's reservation."""
+    reverses_tx_id: TxId | None = None
+    variant: WinKind | Direction | PlayerState | None = None
+    """Which of its kind: a win's kind, an adjustment's direction, the player's new state."""
+    main_balance_after_minor: int | None
+    metadata: Mapping[str, str]
+    details: Details | None = None
+    created_at: datetime
+    postings: tuple[Posting, ...] = ()
+    """Empty on a transaction that was loaded for its facts alone."""

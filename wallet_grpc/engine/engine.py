@@ -1,0 +1,172 @@
+"""The engine's door: admission, the lane of each owner, and the owners of withdrawals that are to end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wallet_grpc.domain.commands import Command, Request, UnlocatedEnding, owner_of
+from wallet_grpc.domain.identifiers import TxIdSequence
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.rules.withdrawals import WITHDRAWAL_NOT_FOUND
+from wallet_grpc.store.batch import BatchStore, StoreSettings
+from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.withdrawals import WithdrawalReader
+
+from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
+from .metrics import EngineMetrics
+from .tickets import Job, Ticket
+
+QUEUE_FULL = Refusal(reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The engine's bounds."""
+
+    lanes: int
+    queue_operations_max: int
+    """How many operations may be admitted and not answered, over all lanes."""
+    lane: LaneSettings
+    store: StoreSettings
+
+
+class QueueFullError(Exception):
+    """There is no room for all of a request's operations, so none was admitted."""
+
+
+class Engine:
+    """Executes commands. All its callers share one event loop."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        networks: NetworkDirectory,
+        withdrawals: WithdrawalReader,
+        metrics: EngineMetrics,
+    ) -> None:
+        self._settings = settings
+        self._withdrawals = withdrawals
+        self._metrics = metrics
+        self._admitted = 0
+        self._room_wanted: list[asyncio.Future[None]] = []
+        tx_ids = TxIdSequence()
+        self._lanes = [
+            Lane(BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered)
+            for _ in range(settings.lanes)
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the lanes; they connect when the first command comes."""
+        self._tasks = [
+            asyncio.create_task(lane.run(), name=f"lane-{number}") for number, lane in enumerate(self._lanes)
+        ]
+
+    async def stop(self) -> None:
+        """Finish what was admitted, then stop the lanes. The caller admits no more and bounds the wait."""
+        while self._admitted:
+            await self._room()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a lane's task has ended, which it never should: the process is no longer sound."""
+        return any(task.done() for task in self._tasks)
+
+    def admit(self, operations: int) -> None:
+        """Take room for a request's operations: for all of them or none.
+
+        Raises:
+            QueueFullError: There is not enough.
+        """
+        if self._admitted + operations > self._settings.queue_operations_max:
+            self._metrics.refused_full.inc(operations)
+            raise QueueFullError
+        self._admitted += operations
+        self._metrics.queued.set(self._admitted)
+
+    async def submit(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
+        """Give a ticket's admitted requests to their lanes, in order; each with its place in the ticket.
+
+        Waits only for endings of withdrawals: they take effect after all that was sent before them (rule 10), since
+        their reservation may be among it.
+        """
+        submitted = 0
+        try:
+            for index, request in requests:
+                if isinstance(request, UnlocatedEnding):
+                    await ticket.settled()
+                    command = await self._located(request)
+                else:
+                    command = request
+                ticket.expect()
+                submitted += 1
+                self._dispatch(ticket, index, command)
+        finally:
+            self._answered(len(requests) - submitted)  # the caller gave up: what no lane has will not be executed
+
+    def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
+        if isinstance(command, Refusal):
+            ticket.answer(index, command)
+            self._answered(1)
+        else:
+            self._lanes[owner_of(command) % len(self._lanes)].put(Job(command, ticket, index))
+
+    async def execute(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
+        """Admit, submit and wait until every outcome stands in the ticket.
+
+        Raises:
+            QueueFullError: Nothing was admitted.
+        """
+        self.admit(len(requests))
+        try:
+            await self.submit(ticket, requests)
+            await ticket.settled()
+        finally:
+            ticket.abandoned = ticket.pending > 0
+
+    async def execute_streamed(self, ticket: Ticket, request: Request) -> None:
+        """Give a stream's ticket, which expects one answer already, to its lane, waiting for room in the engine."""
+        while self._admitted >= self._settings.queue_operations_max:
+            await self._room()
+        self._admitted += 1
+        command: Command | Refusal
+        if isinstance(request, UnlocatedEnding):
+            try:
+                command = await self._located(request)
+            except BaseException:
+                self._answered(1)
+                raise
+        else:
+            command = request
+        self._dispatch(ticket, 0, command)
+
+    async def _located(self, ending: UnlocatedEnding) -> Command | Refusal:
+        try:
+            found = await self._withdrawals.owner_of(ending.withdrawal_id)
+        except DatabaseUnavailableError:
+            return DATABASE_UNAVAILABLE
+        if found is None:
+            return WITHDRAWAL_NOT_FOUND
+        return ending.located(found.player_id, found.currency_network_id)
+
+    def _answered(self, operations: int) -> None:
+        if operations == 0:
+            return
+        self._admitted -= operations
+        self._metrics.queued.set(self._admitted)
+        waiting, self._room_wanted = self._room_wanted, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _room(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._room_wanted.append(future)
+        await future
+

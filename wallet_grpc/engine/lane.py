@@ -1,0 +1,180 @@
+"""A lane: a queue and two database connections. It takes what waits, locks, loads, decides, stores, and answers.
+
+Group commit: what arrives while a batch is in flight waits for the next, so a lane under load commits many mutations
+together, with the result of running them one after the other, in order; it never waits for more to come. Commands of
+one owner always come to the same lane of a process; other processes are kept apart by the store (see `store/batch.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from wallet_grpc.domain.identifiers import TxIdSequence
+from wallet_grpc.domain.needs import needs_of
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.rules import Moment, decide
+from wallet_grpc.store.batch import BatchStore, LostRaceError, OutcomeUnknownError
+from wallet_grpc.store.pool import DatabaseUnavailableError
+
+from .metrics import EngineMetrics
+from .tickets import Job
+
+_log = structlog.get_logger(__name__)
+
+CONFLICT = Refusal(reason=Reason.CONFLICT, message="others kept changing the same rows; send it again")
+DATABASE_UNAVAILABLE = Refusal(
+    reason=Reason.DATABASE_UNAVAILABLE, message="the database does not answer; nothing was changed, send it again"
+)
+OUTCOME_UNKNOWN = Refusal(
+    reason=Reason.OUTCOME_UNKNOWN,
+    message="the answer was lost; send it again with the same id to learn whether it was applied",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSettings:
+    """A lane's bounds."""
+
+    batch_operations_max: int
+    """How many mutations commit together; 1 makes each a database transaction of its own."""
+    attempts_max: int
+    """How often a batch is tried against lost races."""
+    backoff_ms: int
+    """The longest first wait between tries; it doubles with each, up to a hundredfold."""
+    outage_wait_ms: int
+    """How long a batch waits for a database that went away before its callers are told."""
+
+
+class Lane:
+    """One lane; `run` is its task."""
+
+    def __init__(
+        self,
+        store: BatchStore,
+        settings: LaneSettings,
+        tx_ids: TxIdSequence,
+        metrics: EngineMetrics,
+        on_answered: Callable[[int], None],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._tx_ids = tx_ids
+        self._metrics = metrics
+        self._on_answered = on_answered
+        self._queue: deque[Job] = deque()
+        self._arrived = asyncio.Event()
+        self._down = False
+
+    def put(self, job: Job) -> None:
+        """Queue a job; whether there is room is the engine's to say."""
+        self._queue.append(job)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                if not self._queue:
+                    await self._store.release()
+                    await self._arrived.wait()
+                self._arrived.clear()
+                while self._queue:
+                    await self._execute(self._take())
+        finally:
+            await self._store.close()
+
+    def _take(self) -> list[Job]:
+        """Take what waits, up to the limit; one whose caller has given up is dropped unexecuted."""
+        batch: list[Job] = []
+        while self._queue and len(batch) < self._settings.batch_operations_max:
+            job = self._queue.popleft()
+            if job.ticket.abandoned:
+                self._answer([job], [OUTCOME_UNKNOWN])
+            else:
+                batch.append(job)
+        return batch
+
+    async def _execute(self, batch: Sequence[Job]) -> None:
+        """Execute a batch to its end: everybody gets an answer, whatever happens."""
+        if not batch:
+            return
+        try:
+            outcomes = await self._outcomes(batch)
+        except Exception:  # noqa: BLE001 - whatever it is, its callers get an answer and the lane lives on
+            if len(batch) > 1:
+                for job in batch:  # one of them breaks the batch for a reason of its own; alone it breaks nobody else
+                    await self._execute([job])
+                return
+            _log.exception("command_failed", request_id=batch[0].ticket.request_id)
+            await self._store.close()
+            outcomes = [Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing was changed")]
+        self._answer(batch, outcomes)
+
+    async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+        """Try the batch until it is stored, the races are too many, or the database stays away."""
+        started = time.monotonic()
+        unknown = False
+        attempt = 0
+        while True:
+            try:
+                outcomes = await self._attempt(batch)
+            except LostRaceError as lost:
+                attempt += 1
+                self._metrics.retries.inc()
+                if attempt >= self._settings.attempts_max:
+                    _log.warning("races_lost", operations=len(batch), attempts=attempt, last=str(lost))
+                    return [CONFLICT] * len(batch)
+                await self._back_off(attempt)
+            except (DatabaseUnavailableError, OutcomeUnknownError) as failure:
+                unknown = unknown or isinstance(failure, OutcomeUnknownError)
+                first = not self._down
+                self._down = True
+                if first:
+                    _log.warning("database_unavailable", operations=len(batch), cause=str(failure))
+                waited_ms = (time.monotonic() - started) * 1000
+                if waited_ms >= self._settings.outage_wait_ms or not (first or unknown):
+                    return [OUTCOME_UNKNOWN if unknown else DATABASE_UNAVAILABLE] * len(batch)
+                await self._back_off(attempt + 3)
+            else:
+                if self._down:
+                    _log.info("database_back")
+                self._down = False
+                self._metrics.batches.observe(len(batch))
+                self._metrics.batch_seconds.observe(time.monotonic() - started)
+                return outcomes
+
+    async def _attempt(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+        """Run collect, load, decide, store once."""
+        loaded = await self._store.load(needs_of([job.command for job in batch]))
+        book = loaded.book
+        moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
+        outcomes: list[Outcome] = []
+        traceparents: list[str | None] = []
+        for job in batch:
+            decision = decide(book, job.command, moment)
+            outcomes.append(decision.outcome)
+            if decision.change is not None:
+                book.record(decision.change)
+                traceparents.append(job.ticket.traceparent)
+        if book.changes:
+            await self._store.store(loaded, traceparents)
+        return outcomes
+
+    async def _back_off(self, attempt: int) -> None:
+        """Free the owners and wait, with jitter, so that two who lost to each other do not meet again."""
+        await self._store.release()
+        ceiling_ms = self._settings.backoff_ms * min(2 ** (attempt - 1), 100)
+        await asyncio.sleep(random.uniform(0, ceiling_ms) / 1000)  # noqa: S311 - jitter is no secret
+
+    def _answer(self, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        for job, outcome in zip(batch, outcomes, strict=True):
+            job.ticket.answer(job.index, outcome)
+        self._on_answered(len(batch))

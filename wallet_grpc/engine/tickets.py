@@ -1,0 +1,53 @@
+"""Tickets: what somebody who asked holds until everything that was asked for is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.outcomes import Outcome
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """The outcomes of one request's operations, in their order. Belongs to one event loop."""
+
+    outcomes: list[Outcome | None]
+    request_id: str = ""
+    traceparent: str | None = None
+    abandoned: bool = False
+    """The caller has given up: what has not been taken by a lane yet is not executed."""
+    _pending: int = 0
+    _settled: asyncio.Future[None] | None = field(default=None)
+
+    @property
+    def pending(self) -> int:
+        """How many operations lanes still owe an answer to."""
+        return self._pending
+
+    def expect(self) -> None:
+        """Note that one more operation is with a lane."""
+        self._pending += 1
+
+    def answer(self, index: int, outcome: Outcome) -> None:
+        """Give the outcome of an operation that was with a lane."""
+        self.outcomes[index] = outcome
+        self._pending -= 1
+        if self._pending == 0 and self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
+
+    async def settled(self) -> None:
+        """Wait until lanes owe nothing. One waiter at a time."""
+        if self._pending:
+            self._settled = asyncio.get_running_loop().create_future()
+            await self._settled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One operation of a ticket, as a lane queues it."""
+
+    command: Command
+    ticket: Ticket
+    index: int

@@ -1,0 +1,115 @@
+"""Execute, the stream: operations are read ahead of their outcomes, within a window, and answered in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.commands import Request, UnlocatedEnding
+from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.engine.tickets import Ticket
+
+from . import answers
+from .calls import CallContext
+
+Converter = Callable[[pb.Operation, CallContext], Awaitable[Request | Refusal]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """A stream's bounds."""
+
+    window_operations: int
+    """How many operations may be unanswered; then the stream is read no further until one is."""
+
+
+class _Window:
+    """The tickets of a stream that are not answered yet, in order."""
+
+    def __init__(self, operations_max: int) -> None:
+        self._operations_max = operations_max
+        self.tickets: deque[Ticket] = deque()
+        self._changed = asyncio.Event()
+        self.ended = False
+
+    def add(self, ticket: Ticket) -> None:
+        self.tickets.append(ticket)
+        self._changed.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self._changed.set()
+
+    def remove_first(self) -> None:
+        self.tickets.popleft()
+        self._changed.set()
+
+    async def room(self) -> None:
+        while len(self.tickets) >= self._operations_max:
+            await self.changed()
+
+    async def empty(self) -> None:
+        while self.tickets:
+            await self.changed()
+
+    async def changed(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+async def execute_stream(
+    operations: AsyncIterator[pb.Operation],
+    call: CallContext,
+    *,
+    engine: Engine,
+    convert: Converter,
+    settings: StreamSettings,
+) -> AsyncIterator[pb.Outcome]:
+    """Execute a stream's operations; their outcomes come in the order of the operations.
+
+    A stream that outruns the wallet is read more slowly: it waits for its window, then for room in the engine.
+    """
+    window = _Window(settings.window_operations)
+    reader = asyncio.create_task(_read(operations, call, window, engine, convert))
+    try:
+        while True:
+            while not window.tickets:
+                if window.ended:
+                    await reader  # raises what ended it, if that was no end of the stream
+                    return
+                await window.changed()
+            ticket = window.tickets[0]
+            await ticket.settled()
+            decided = ticket.outcomes[0]
+            assert decided is not None
+            window.remove_first()
+            yield answers.outcome(decided, pb.Outcome(), call.request_id)
+    finally:
+        reader.cancel()
+        for ticket in window.tickets:
+            ticket.abandoned = True
+
+
+async def _read(
+    operations: AsyncIterator[pb.Operation], call: CallContext, window: _Window, engine: Engine, convert: Converter
+) -> None:
+    try:
+        async for operation in operations:
+            await window.room()
+            ticket = Ticket([None], request_id=call.request_id, traceparent=call.traceparent)
+            command = await convert(operation, call)
+            if isinstance(command, Refusal):
+                ticket.outcomes[0] = command
+                window.add(ticket)
+                continue
+            if isinstance(command, UnlocatedEnding):
+                await window.empty()  # an ending takes effect after all that was sent before it (rule 10)
+            ticket.expect()
+            window.add(ticket)
+            await engine.execute_streamed(ticket, command)
+    finally:
+        window.end()

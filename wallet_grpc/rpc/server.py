@@ -1,0 +1,91 @@
+"""The gRPC server: address, TLS, bounds, health, reflection, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from wallet.v1 import wallet_pb2, wallet_pb2_grpc
+
+from .calls import CallGate
+from .wallet_service import WalletServicer
+
+_SERVICE = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name
+_KEEPALIVE_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where and how gRPC is served."""
+
+    address: str
+    shares_address: bool
+    """Whether other worker processes serve on the same address."""
+    message_bytes_max: int
+    concurrent_calls_max: int
+    tls_cert_file: Path | None
+    tls_key_file: Path | None
+    tls_client_ca_file: Path | None
+
+
+class AddressInUseError(Exception):
+    """The address cannot be bound."""
+
+
+class WalletServer:
+    """The server of one process. Several processes may share an address: the kernel spreads the connections."""
+
+    def __init__(self, settings: ServerSettings, gate: CallGate, servicer: WalletServicer) -> None:
+        self._gate = gate
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=settings.concurrent_calls_max,
+            options=[
+                ("grpc.so_reuseport", int(settings.shares_address)),
+                ("grpc.max_receive_message_length", settings.message_bytes_max),
+                ("grpc.max_send_message_length", settings.message_bytes_max),
+                ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
+            ],
+        )
+        wallet_pb2_grpc.add_WalletServiceServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        try:
+            self._bind(settings)
+        except RuntimeError as error:
+            raise AddressInUseError(f"{settings.address} cannot be bound: is another server running there?") from error
+
+    async def start(self) -> None:
+        """Serve, and say so to health checks."""
+        await self._server.start()
+        await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no more calls, finish those that were let in, then close; what is left after the time is cut off."""
+        self._gate.close()
+        await self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.stop(timeout_s)
+
+    async def _tell_health(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+        for service in ("", _SERVICE):
+            await self._health.set(service, status)
+
+    def _bind(self, settings: ServerSettings) -> None:
+        if settings.tls_cert_file is None or settings.tls_key_file is None:
+            self._server.add_insecure_port(settings.address)
+            return
+        client_ca = settings.tls_client_ca_file
+        credentials = grpc.ssl_server_credentials(
+            [(settings.tls_key_file.read_bytes(), settings.tls_cert_file.read_bytes())],
+            root_certificates=client_ca.read_bytes() if client_ca else None,
+            require_client_auth=client_ca is not None,
+        )
+        self._server.add_secure_port(settings.address, credentials)

@@ -1,0 +1,226 @@
+"""WalletService: each method converts the request, calls the engine or the reader, and converts the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet.v1 import wallet_pb2_grpc
+from wallet_grpc.domain.commands import Request
+from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.store.keys import Role
+from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.store.reads import LedgerReader
+
+from . import answers, requests
+from .calls import CallContext, CallGate, RefusedError, gated, gated_stream, not_allowed
+from .execute import StreamSettings, execute_stream
+from .requests import CALLS, MalformedError
+
+BATCH_OPERATIONS_MAX = 1_000
+_ANSWER_MARGIN_S = 0.02
+"""What is left of a caller's deadline for the answer to travel."""
+
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
+
+
+class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
+    """The general ledger over gRPC. The protos tell what each call means."""
+
+    def __init__(
+        self,
+        *,
+        gate: CallGate,
+        engine: Engine,
+        networks: NetworkDirectory,
+        reader: LedgerReader,
+        request_timeout_ms: int,
+        stream: StreamSettings,
+    ) -> None:
+        self.gate = gate
+        self._engine = engine
+        self._networks = networks
+        self._reader = reader
+        self._request_timeout_s = request_timeout_ms / 1000
+        self._stream = stream
+
+    @gated(Role.GAME)
+    async def Bet(self, request: pb.BetRequest, call: CallContext) -> pb.OperationResult:
+        """Take a stake."""
+        return await self._mutate("bet", request, call)
+
+    @gated(Role.GAME)
+    async def Win(self, request: pb.WinRequest, call: CallContext) -> pb.OperationResult:
+        """Pay a win."""
+        return await self._mutate("win", request, call)
+
+    @gated(Role.GAME)
+    async def Rollback(self, request: pb.RollbackRequest, call: CallContext) -> pb.OperationResult:
+        """Reverse a bet, a win or a bet-and-win."""
+        return await self._mutate("rollback", request, call)
+
+    @gated(Role.GAME)
+    async def BetAndWin(self, request: pb.BetAndWinRequest, call: CallContext) -> pb.OperationResult:
+        """Take a stake and pay its win."""
+        return await self._mutate("bet_and_win", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def ReserveWithdrawal(self, request: pb.ReserveWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """Hold money for a withdrawal."""
+        return await self._mutate("reserve_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def SettleWithdrawal(self, request: pb.SettleWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """End a withdrawal that was paid out."""
+        return await self._mutate("settle_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def FailWithdrawal(self, request: pb.FailWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """End a withdrawal that failed."""
+        return await self._mutate("fail_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def ApplyDepositSettlement(self, request: pb.DepositSettlementRequest, call: CallContext) -> pb.OperationResult:
+        """Credit a deposit."""
+        return await self._mutate("apply_deposit_settlement", request, call)
+
+    @gated(Role.BACKOFFICE)
+    async def Adjust(self, request: pb.AdjustRequest, call: CallContext) -> pb.OperationResult:
+        """Correct a balance by hand."""
+        return await self._mutate("adjust", request, call)
+
+    @gated(Role.BACKOFFICE)
+    async def SetPlayerState(self, request: pb.SetPlayerStateRequest, call: CallContext) -> pb.OperationResult:
+        """Block, close or open a player."""
+        return await self._mutate("set_player_state", request, call)
+
+    @gated()
+    async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
+        """Read a player's balances."""
+        player = requests.player_id(request.player_id)
+        network = requests.currency_network_id(request.currency_network_id)
+        await requests.known_network(network, self._networks)
+        return answers.balance(await self._reader.balances(player, network))
+
+    @gated()
+    async def GetTransaction(self, request: pb.GetTransactionRequest, call: CallContext) -> pb.Transaction:
+        """Read one transaction."""
+        match request.WhichOneof("id"):
+            case "tx_id":
+                if not _is_uuid(request.tx_id):
+                    raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
+                record = await self._reader.transaction_by_tx_id(request.tx_id)
+            case "transaction_id":
+                named = requests.any_transaction_id(request.transaction_id)
+                record = await self._reader.transaction_by_keys(
+                    [caller_key(call.caller.source, named), deposit_key(named), withdrawal_key(named)]
+                )
+            case _:
+                raise MalformedError(invalid(Reason.MISSING_FIELD, "transaction_id", "or tx_id is required"))
+        if record is None:
+            raise RefusedError(
+                Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="there is no such transaction")
+            )
+        return answers.transaction(record)
+
+    @gated()
+    async def GetRound(self, request: pb.GetRoundRequest, call: CallContext) -> pb.GetRoundResponse:
+        """Read a round of the caller's source."""
+        player = requests.player_id(request.player_id)
+        network = requests.currency_network_id(request.currency_network_id)
+        game_code = requests.identifier(request.game_code, "game_code")
+        round_id = requests.identifier(request.round_id, "round_id")
+        await requests.known_network(network, self._networks)
+        totals = await self._reader.round_totals(
+            round_key(call.caller.source, player, network, game_code, round_id)
+        )
+        if totals is None:
+            raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
+        return answers.game_round(totals)
+
+    @gated()
+    async def ListCurrencyNetworks(self, request: pb.ListCurrencyNetworksRequest, call: CallContext) -> pb.ListCurrencyNetworksResponse:
+        """List the currency networks."""
+        del request
+        return pb.ListCurrencyNetworksResponse(
+            currency_networks=map(answers.currency_network, await self._networks.refresh())
+        )
+
+    @gated()
+    async def ExecuteBatch(self, request: pb.ExecuteBatchRequest, call: CallContext) -> pb.ExecuteBatchResponse:
+        """Execute mutations in order, each on its own."""
+        operations = request.operations
+        if not operations:
+            raise MalformedError(invalid(Reason.MISSING_FIELD, "operations", "is required"))
+        if len(operations) > BATCH_OPERATIONS_MAX:
+            raise MalformedError(
+                invalid(Reason.INVALID_FIELD, "operations", f"must be at most {BATCH_OPERATIONS_MAX}")
+            )
+        ticket = _ticket(len(operations), call)
+        accepted: list[tuple[int, Request]] = []
+        for index, operation in enumerate(operations):
+            command = await self._converted(operation, call)
+            if isinstance(command, Refusal):
+                ticket.outcomes[index] = command
+            else:
+                accepted.append((index, command))
+        await self._execute(ticket, accepted, call)
+        response = pb.ExecuteBatchResponse()
+        for decided in ticket.outcomes:
+            assert decided is not None
+            answers.outcome(decided, response.outcomes.add(), call.request_id)
+        return response
+
+    @gated_stream
+    async def Execute(
+        self, request_iterator: AsyncIterator[pb.Operation], call: CallContext
+    ) -> AsyncIterator[pb.Outcome]:
+        """Execute a stream of mutations, with the outcomes in their order."""
+        async for outcome in execute_stream(
+            request_iterator, call, engine=self._engine, convert=self._converted, settings=self._stream
+        ):
+            yield outcome
+
+    async def _mutate(self, name: str, request: Any, call: CallContext) -> pb.OperationResult:
+        """Take the road of every unary mutation."""
+        command = await requests.command_of(CALLS[name], request, call.caller.source, self._networks)
+        ticket = _ticket(1, call)
+        await self._execute(ticket, [(0, command)], call)
+        decided = ticket.outcomes[0]
+        assert decided is not None
+        if isinstance(decided, Refusal):
+            raise RefusedError(decided)
+        return answers.operation_result(decided, pb.OperationResult())
+
+    async def _converted(self, operation: pb.Operation, call: CallContext) -> Request | Refusal:
+        """Convert one operation of a batch or a stream: its right, its shape, its network; a refusal is its outcome."""
+        name = operation.WhichOneof("operation")
+        if name is None:
+            return invalid(Reason.MISSING_FIELD, "operation", "is required")
+        mutation = CALLS[name]
+        if mutation.role not in call.caller.roles:
+            return not_allowed(mutation.role)
+        try:
+            return await requests.command_of(
+                mutation, getattr(operation, name), call.caller.source, self._networks
+            )
+        except MalformedError as error:
+            return error.refusal
+
+    async def _execute(self, ticket: Ticket, accepted: list[tuple[int, Request]], call: CallContext) -> None:
+        """Execute what was accepted, within the caller's deadline and ours."""
+        timeout_s = self._request_timeout_s
+        if call.remaining_s is not None:
+            timeout_s = min(timeout_s, call.remaining_s - _ANSWER_MARGIN_S)
+        async with asyncio.timeout(timeout_s):
+            await self._engine.execute(ticket, accepted)
+
+
+def _ticket(operations: int, call: CallContext) -> Ticket:
+    return Ticket([None] * operations, request_id=call.request_id, traceparent=call.traceparent)

@@ -1,0 +1,143 @@
+"""Every setting of the service: typed, with its unit, read once from the environment (`WALLET_` + its name).
+
+`docs/settings.md` is written from this file by `wallet settings`, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """What an installation is for; its database keeps it for ever."""
+
+    TEST = "TEST"
+    LIVE = "LIVE"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
+
+
+class Settings(BaseSettings):
+    """The service's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="WALLET_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: SecretStr = Field(
+        description="PostgreSQL DSN of the service, a login with the rights of role `wallet_service`. Required."
+    )
+    admin_database_url: SecretStr | None = Field(
+        default=None,
+        description="DSN of the schema's owner, for `wallet migrate`, `keys`, `currencies` and `balances`. "
+        "Default: the service's.",
+    )
+    environment: Environment = Field(
+        default=Environment.TEST, description="`test` or `live`; must be the database's own."
+    )
+
+    grpc_address: str = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the address.")
+    metrics_address: str | None = Field(
+        default=None, description="Where Prometheus metrics are served, `host:port`; off without. "
+        "Worker n takes the port + n."
+    )
+    tls_cert_file: Path | None = Field(default=None, description="Server certificate chain, PEM. Without: plain text.")
+    tls_key_file: Path | None = Field(default=None, description="The certificate's private key, PEM.")
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="CA of client certificates, PEM. Set: clients must show one (mutual TLS)."
+    )
+    message_bytes_max: int = Field(
+        default=16 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024, description="The largest gRPC message, in bytes."
+    )
+    concurrent_calls_max: int = Field(
+        default=2_000, ge=1, description="Calls that a worker holds at once; more get RESOURCE_EXHAUSTED."
+    )
+    request_timeout_ms: Milliseconds = Field(
+        default=30_000, description="The longest that a unary call waits, in ms; its caller's deadline may be shorter."
+    )
+    stop_timeout_ms: Milliseconds = Field(
+        default=30_000, description="How long a stopping worker may take to finish what it accepted, in ms."
+    )
+
+    lanes: int = Field(default=2, ge=1, le=32, description="Lanes of a worker; each holds two database connections.")
+    batch_operations_max: int = Field(
+        default=100, ge=1, le=500, description="Mutations that commit together; 1: each in a transaction of its own."
+    )
+    queue_operations_max: int = Field(
+        default=10_000, ge=1_000, description="Operations that a worker admits before it answers QUEUE_FULL."
+    )
+    stream_window_operations: int = Field(
+        default=500, ge=1, description="Operations of one stream that may be unanswered; then it is read no further."
+    )
+    attempts_max: int = Field(
+        default=10, ge=1, le=100, description="How often a batch is tried against others before it is CONFLICT."
+    )
+    backoff_ms: Milliseconds = Field(default=2, description="The longest first wait between two tries, in ms; doubles.")
+    house_stripes: int = Field(
+        default=64, ge=1, le=1_024,
+        description="Rows that a house account is spread over: at least the lanes of all workers and pods.",
+    )
+
+    database_timeout_ms: Milliseconds = Field(
+        default=5_000, description="The longest round trip to the database, connecting included, in ms."
+    )
+    lock_timeout_ms: Milliseconds = Field(default=2_000, description="The longest wait for an owner's lock, in ms.")
+    outage_wait_ms: Milliseconds = Field(
+        default=1_000, description="How long a batch waits for a database that went away, in ms."
+    )
+    read_connections_max: int = Field(default=4, ge=1, le=100, description="Connections of a worker for reads.")
+    keys_refresh_ms: Milliseconds = Field(
+        default=2_000, le=4_000, description="How long a key is trusted without asking the database again, in ms."
+    )
+
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
+
+    @field_validator("environment", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
+        return value.upper()
+
+    @field_validator("grpc_address", "metrics_address")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None and not (value.rpartition(":")[0] and value.rpartition(":")[2].isdecimal()):
+            raise ValueError("is not host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("WALLET_TLS_CERT_FILE and WALLET_TLS_KEY_FILE go together")
+        if self.tls_client_ca_file is not None and self.tls_cert_file is None:
+            raise ValueError("WALLET_TLS_CLIENT_CA_FILE needs WALLET_TLS_CERT_FILE")
+        return self
+
+    @property
+    def service_dsn(self) -> str:
+        """The service's DSN, in the clear."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def admin_dsn(self) -> str:
+        """The schema owner's DSN, in the clear."""
+        return (self.admin_database_url or self.database_url).get_secret_value()

@@ -1,0 +1,22 @@
+"""PostgreSQL arrays, rendered as text. Adapting a Python list costs psycopg ten times as much, and it is a lane's
+biggest cost; these know what they hold, so they need no quoting:
+
+- `literal`: numbers, UUIDs, enum names, booleans: text without a comma, brace, quote or backslash;
+- `separated`: free text, for `string_to_array(..., E'\\x1f')`: ids are ASCII 0x21 to 0x7E, and JSON escapes the separator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SEPARATOR = "\x1f"
+
+
+def literal(values: Iterable[object]) -> str:
+    """Render values that need no quoting as an array literal; None becomes NULL."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def separated(values: Iterable[str | None]) -> str:
+    """Join free texts for `string_to_array`; with its null string '' None becomes NULL."""
+    return SEPARATOR.join([value or "" for value in values])

@@ -1,0 +1,334 @@
+"""A lane's batch in PostgreSQL: lock and load on one connection, store on another.
+
+Cost of a batch, however many commands it holds: one pipelined round trip to lock and load, one statement to store it,
+and a COMMIT that frees the owners, sent with the next load where there is one.
+
+Why it is right. Every decision reads state of the batch's owners, and facts that never change. `load` reads under the
+owners' advisory locks, in statements of their own after the one that waited (a statement's snapshot is taken before it
+waits), READ COMMITTED. `store` is one SERIALIZABLE statement, an implicit transaction of its own, and it
+
+- raises each owner's version from exactly the one that was loaded, and
+- inserts each key where it is unique,
+
+or it raises and nothing of it is kept. Whoever wrote to one of these owners after the load also raised that version; who
+took one of these keys for another owner holds it in the unique index. So a lost lock, a stale load or a second process
+ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the SERIALIZABLE
+statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
+
+Lock order: owners ascending, then one free stripe without waiting. Rows are written in the sorted order of their keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.book import Account, Book, Owner
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
+from wallet_grpc.domain.needs import Needs
+
+from .arrays import literal
+from .networks import NetworkDirectory
+from .pool import DatabaseUnavailableError
+from .rows import LoadedTransaction, rollback_of, transaction_of
+from .sql import statements
+from .steps import steps_of
+
+_SQL = statements("batch.sql")
+
+_STRIPE_CLASS = 0x57414C4C
+"""The class of the stripes' advisory locks; owners use the other, 64-bit space."""
+
+_RACES_LOST = frozenset({"40001", "40P01", "55P03", "23505", "WL001"})
+"""Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
+same: nothing was stored, load again."""
+
+_LANE_SETTINGS: tuple[LiteralString, ...] = (
+    # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_material = off",
+    "SET jit = off",
+)
+
+
+class LostRaceError(Exception):
+    """Nothing was stored, because others changed the same rows; load and decide again."""
+
+
+class OutcomeUnknownError(Exception):
+    """The database went away while it stored: the batch is stored whole, or not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Bounds of a lane's conversation with the database."""
+
+    database_url: str
+    timeout_ms: int
+    """For one round trip, and for connecting."""
+    lock_timeout_ms: int
+    """For the owners' locks."""
+    stripes: int
+    """Over how many rows a house account is spread; at least as many as there are lanes in all processes."""
+    batch_operations_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What a batch is decided over."""
+
+    book: Book
+    now: datetime
+    """The database's time, taken after the locks."""
+    stripe: int
+    """The stripe of the house accounts that is this lane's until the batch ends."""
+
+
+class BatchStore:
+    """The two connections of one lane. Not for use by two tasks at once."""
+
+    def __init__(self, settings: StoreSettings, networks: NetworkDirectory) -> None:
+        self._settings = settings
+        self._networks = networks
+        self._locks: psycopg.AsyncConnection[Any] | None = None
+        self._ledger: psycopg.AsyncConnection[Any] | None = None
+        self._holds_locks = False
+        self._account_ids: list[AccountId] = []
+        self._stripes = self._shuffled_stripes()
+
+    async def load(self, needs: Needs) -> Loaded:
+        """Lock the owners and load what the batch needs.
+
+        Raises:
+            LostRaceError: The locks could not be had in time, or no stripe was free.
+            DatabaseUnavailableError: The database does not answer.
+        """
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                return await self._load(needs)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            raise await self._failed(error, stored=False) from error
+
+    async def store(self, loaded: Loaded, traceparents: Sequence[str | None]) -> None:
+        """Store the book's changes: all of them, durably, or none. `traceparents` go with the changes, one each.
+
+        Raises:
+            LostRaceError: Others were first; nothing was stored.
+            OutcomeUnknownError: The database went away in the middle.
+            psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
+        """
+        steps, parameters = steps_of(loaded, traceparents, self._networks, self._take_account_id)
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                assert self._ledger is not None
+                await self._ledger.execute(_store_statement(steps), parameters, prepare=True)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            raise await self._failed(error, stored=True) from error
+
+    async def release(self) -> None:
+        """Free the owners. A failure here costs the connection, no more: the batch is stored already."""
+        if not self._holds_locks or self._locks is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                await self._locks.execute("COMMIT")
+                self._holds_locks = False
+        except (psycopg.Error, TimeoutError, OSError):
+            await self.close()
+
+    async def close(self) -> None:
+        """Close both connections; the server frees the locks with them."""
+        connections, self._locks, self._ledger = (self._locks, self._ledger), None, None
+        self._holds_locks = False
+        for connection in connections:
+            if connection is not None:
+                await connection.close()
+
+    async def _load(self, needs: Needs) -> Loaded:
+        locks = await self._connected()
+        settings = self._settings
+        owner_ids = literal(needs.owner_ids)
+        pairs = needs.balances
+        async with locks.pipeline():
+            if self._holds_locks:
+                await locks.execute("COMMIT")
+            await locks.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            self._holds_locks = True
+            locked = await locks.execute(
+                _SQL["lock_owners"],
+                {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
+                prepare=True,
+            )
+            owners = await locks.execute(_SQL["load_owners"], {"owner_ids": owner_ids}, prepare=True)
+            accounts = await locks.execute(
+                _SQL["load_accounts"],
+                {"owner_ids": literal([pair[0] for pair in pairs]), "network_ids": literal([pair[1] for pair in pairs])},
+                prepare=True,
+            )
+            found = await locks.execute(
+                _SQL["load_transactions"],
+                {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
+                prepare=True,
+            )
+            rounds = whole = outputs = reserved = None
+            if needs.round_keys:
+                rounds = await locks.execute(
+                    _SQL["load_rounds"],
+                    {"round_keys": literal(needs.round_keys), "closers_max": settings.batch_operations_max + 1},
+                    prepare=True,
+                )
+            if needs.whole_owner_ids:
+                whole = await locks.execute(
+                    _SQL["load_all_accounts"], {"owner_ids": literal(needs.whole_owner_ids)}, prepare=True
+                )
+            if needs.output_keys:
+                outputs = await locks.execute(
+                    _SQL["load_deposit_outputs"], {"output_keys": literal(needs.output_keys)}, prepare=True
+                )
+            if len(self._account_ids) < 2 * settings.batch_operations_max:  # a command opens two accounts at most
+                reserved = await locks.execute(
+                    _SQL["reserve_account_ids"], {"count": 4 * settings.batch_operations_max}, prepare=True
+                )
+        stripe, now = await _only_row(locked)
+        if stripe is None:
+            raise psycopg.errors.LockNotAvailable("no stripe is free")
+        book = Book()
+        for owner_id, version, state in await owners.fetchall():
+            book.owners[owner_id] = Owner(version=version, state=PlayerState(state or PlayerState.ACTIVE))
+        for cursor in (accounts, whole):
+            if cursor is not None:
+                _read_accounts(book, await cursor.fetchall())
+        for row in await found.fetchall():
+            _read_transaction(book, LoadedTransaction._make(row), needs)
+        if rounds is not None:
+            for position, closers in await rounds.fetchall():
+                book.closers[needs.round_keys[position - 1]] = closers
+        if outputs is not None:
+            book.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in await outputs.fetchall())
+        if reserved is not None:
+            self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
+        return Loaded(book=book, now=now, stripe=stripe)
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        """Give the connection that locks, after opening both if they are not open."""
+        if self._locks is None or self._ledger is None:
+            await self.close()
+            self._locks = await self._connect("wallet-lane-locks")
+            self._ledger = await self._connect("wallet-lane-ledger")
+            await self._ledger.execute("SET default_transaction_isolation = 'serializable'")
+        return self._locks
+
+    async def _connect(self, application_name: str) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._settings.database_url,
+            autocommit=True,
+            connect_timeout=max(2, self._settings.timeout_ms // 1000),
+            application_name=application_name,
+        )
+        async with connection.pipeline():
+            for setting in _LANE_SETTINGS:
+                await connection.execute(setting)
+            await connection.execute(f"SET lock_timeout = {int(self._settings.lock_timeout_ms)}")
+            await connection.execute(f"SET statement_timeout = {int(self._settings.timeout_ms)}")
+        return connection
+
+    async def _failed(self, error: Exception, *, stored: bool) -> Exception:
+        """Tell what a failure means for the batch, and leave the connections usable or closed.
+
+        An error that the server reported on a connection that lives on has undone the statement. Without a connection
+        nobody can know, unless the store had not been sent.
+        """
+        locks, ledger = self._locks, self._ledger
+        alive = (
+            isinstance(error, psycopg.Error)
+            and locks is not None
+            and ledger is not None
+            and not (locks.closed or ledger.closed or locks.broken or ledger.broken)
+        )
+        if not alive:
+            await self.close()
+            if stored:
+                return OutcomeUnknownError(str(error))
+            return DatabaseUnavailableError(str(error))
+        assert isinstance(error, psycopg.Error)
+        await self._roll_back()
+        if error.sqlstate in _RACES_LOST:
+            self._stripes = self._shuffled_stripes()
+            return LostRaceError(f"{error.sqlstate}: {error}")
+        if isinstance(error, psycopg.OperationalError):  # out of disk, memory or time, or the server is going down
+            return DatabaseUnavailableError(str(error))
+        return error
+
+    async def _roll_back(self) -> None:
+        """Undo what the locking connection has open, so that the owners are free; if it cannot, hang up."""
+        assert self._locks is not None
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                if self._locks.info.transaction_status is not TransactionStatus.IDLE:
+                    await self._locks.execute("ROLLBACK")
+                self._holds_locks = False
+        except (psycopg.Error, TimeoutError, OSError):
+            await self.close()
+
+    def _take_account_id(self) -> AccountId:
+        return self._account_ids.pop()
+
+    def _shuffled_stripes(self) -> str:
+        """Order the stripes anew: a lane goes on with the first of them as long as it is free."""
+        order = list(range(self._settings.stripes))
+        random.shuffle(order)
+        return literal(order)
+
+
+@cache
+def _store_statement(steps: tuple[str, ...]) -> LiteralString:
+    """Put the one statement together that stores a batch: a CTE for each step, then the count of each.
+
+    Without its rows a step is left out, which is most of the cost of a batch of one.
+    """
+    ctes: LiteralString = ",\n".join([f"{step} AS (\n{_SQL['step_' + step]}\n)" for step in steps])  # type: ignore[assignment]
+    counts: LiteralString = "\n".join(  # type: ignore[assignment]
+        [
+            f"WHEN (SELECT count(*) FROM {step}) <> %(count_{step})s::BIGINT THEN raise_lost_race('{step}')"
+            for step in steps
+        ]
+    )
+    return "WITH " + ctes + "\nSELECT CASE\n" + counts + "\nELSE TRUE END"
+
+
+async def _only_row(cursor: psycopg.AsyncCursor[Any]) -> Any:
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _read_accounts(book: Book, rows: Sequence[Any]) -> None:
+    for owner_id, network_id, account_type, account_id, balance_minor, version in rows:
+        key = (OwnerId(owner_id), CurrencyNetworkId(network_id), AccountType(account_type))
+        book.accounts[key] = Account(
+            balance_minor=int(balance_minor), version=version, account_id=AccountId(account_id)
+        )
+
+
+def _read_transaction(book: Book, row: LoadedTransaction, needs: Needs) -> None:
+    transaction = transaction_of(row, needs.keys[row.position - 1])
+    book.transactions[transaction.key] = transaction
+    if row.standing_wins:
+        book.standing_wins[transaction.tx_id] = row.standing_wins
+    rollback = rollback_of(row, transaction)
+    if rollback is not None:
+        book.reversals[transaction.tx_id] = rollback
+
+

@@ -1,0 +1,107 @@
+"""Callers' keys: who a key names, and what it may do. Only a hash of a key is ever stored."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+import psycopg
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.identifiers import Source
+
+from .pool import ReadPool
+from .sql import statements
+
+_SQL = statements("keys.sql")
+_KEY_BYTES = 32
+
+
+class Role(StrEnum):
+    """What a caller may do; all may read."""
+
+    GAME = "game"
+    PAYMENTS = "payments"
+    CREDIT = "credit"
+    BACKOFFICE = "backoffice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: its name is the namespace of its transaction ids."""
+
+    source: Source
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key as the database keeps it, without its secret."""
+
+    key_id: str
+    source: str
+    roles: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key just made: the only time that its secret is seen."""
+
+    key_id: str
+    key: str
+    source: str
+    roles: list[str]
+
+
+def hash_of(key: str) -> bytes:
+    """Hash a key as it is stored."""
+    return sha256(key.encode()).digest()
+
+
+class KeyReader:
+    """Looks callers up by their key."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def caller_of(self, key_hash: bytes) -> Caller | None:
+        """Give the caller of a key that is not revoked, else None.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SQL["caller"], {"key_hash": key_hash})
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return Caller(source=Source(row[0]), roles=frozenset(map(Role, row[1])))
+
+
+def create_key(
+    connection: psycopg.Connection[tuple[object, ...]], *, prefix: str, source: str, roles: list[Role]
+) -> NewKey:
+    """Make a key with 256 random bits and store its hash."""
+    key_id = f"key_{secrets.token_hex(6)}"
+    key = f"{prefix}{secrets.token_urlsafe(_KEY_BYTES)}"
+    connection.execute(
+        _SQL["add_key"],
+        {"key_id": key_id, "key_hash": hash_of(key), "source": source, "roles": [role.value for role in roles]},
+    )
+    return NewKey(key_id=key_id, key=key, source=source, roles=[role.value for role in roles])
+
+
+def list_keys(connection: psycopg.Connection[tuple[object, ...]]) -> list[StoredKey]:
+    """Give all keys, oldest first."""
+    with connection.cursor(row_factory=class_row(StoredKey)) as cursor:
+        return cursor.execute(_SQL["list_keys"]).fetchall()
+
+
+def revoke_key(connection: psycopg.Connection[tuple[object, ...]], key_id: str) -> bool:
+    """Revoke a key for good; False if there is none of that id. Revoking again changes nothing."""
+    return connection.execute(_SQL["revoke_key"], {"key_id": key_id}).rowcount == 1

@@ -1,0 +1,71 @@
+"""Outbox rows: an event's `data` as the JSON that subscribers will read (contract.md, Events)."""
+
+from __future__ import annotations
+
+import json
+
+from wallet_grpc.domain.events import Event
+from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
+
+from .networks import CurrencyNetwork
+
+
+def event_data(event: Event, network: CurrencyNetwork | None) -> str:
+    """Render an event's data. Amounts are strings; what does not apply is left out."""
+    transaction = event.transaction
+    data: dict[str, str | int] = {
+        "transactionId": transaction.reference,
+        "source": transaction.source,
+        "playerId": transaction.owner_id,
+        "occurredAt": transaction.created_at.isoformat().replace("+00:00", "Z"),
+    }
+    if network is not None:
+        data["txId"] = transaction.tx_id
+        data["currencyNetworkId"] = network.currency_network_id
+        data["currency"] = network.currency
+        data["network"] = network.network
+        data["amountMinor"] = str(event.amount_minor)
+        data["balanceAfterMinor"] = str(event.balance_after_minor)
+    if transaction.game_code is not None and transaction.round_id is not None:
+        data["gameCode"] = transaction.game_code
+        data["roundId"] = transaction.round_id
+    if transaction.kind is not Kind.BET:
+        _add_what_the_kind_adds(data, transaction)
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction) -> None:
+    if transaction.reference_transaction_id is not None:
+        data["referenceTransactionId"] = transaction.reference_transaction_id
+    match transaction.kind:
+        case Kind.WIN:
+            assert isinstance(transaction.variant, WinKind)
+            data["winKind"] = transaction.variant
+        case Kind.ROLLBACK:
+            assert transaction.reverses_tx_id is not None
+            data["reversesTxId"] = transaction.reverses_tx_id
+            if transaction.win_amount_minor is not None:
+                data["winAmountMinor"] = str(transaction.win_amount_minor)
+        case Kind.WITHDRAWAL_RESERVATION | Kind.WITHDRAWAL_SETTLEMENT | Kind.WITHDRAWAL_FAILURE:
+            data["withdrawalId"] = transaction.reference
+            if transaction.fee_minor is not None:
+                data["feeMinor"] = str(transaction.fee_minor)
+        case Kind.DEPOSIT:
+            data["depositId"] = transaction.reference
+        case Kind.ADJUSTMENT:
+            data["direction"] = str(transaction.variant)
+        case Kind.PLAYER_STATE:
+            data["state"] = str(transaction.variant)
+        case _:
+            pass
+    details = transaction.details
+    if details is None:
+        return
+    if details.tx_hash:
+        data["txHash"] = details.tx_hash
+    if details.output_index is not None:
+        data["outputIndex"] = details.output_index
+    if details.reason:
+        data["reason"] = details.reason
+    if details.actor:
+        data["actor"] = details.actor

@@ -1,0 +1,63 @@
+"""What a database must be before the service serves on it: ours, migrated, of our environment, and durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from .migrations import pending_migrations
+from .sql import statements
+
+_SQL = statements("preflight.sql")
+_WANTED_PRED_LOCKS = {
+    "max_pred_locks_per_page": 200,
+    "max_pred_locks_per_relation": 10_000,
+    "max_pred_locks_per_transaction": 1_024,
+}
+
+
+class UnfitDatabaseError(Exception):
+    """The service must not serve on this database; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """What is worth telling, but no reason not to serve."""
+
+    messages: Sequence[str]
+
+
+def check_database(database_url: str, environment: str, *, timeout_s: int) -> Warnings:
+    """Check the database that the service is to serve on.
+
+    Raises:
+        UnfitDatabaseError: It is not to be served on, or it cannot be reached.
+    """
+    try:
+        with psycopg.connect(database_url, connect_timeout=timeout_s, autocommit=True) as connection:
+            pending = pending_migrations(connection)
+            if pending:
+                raise UnfitDatabaseError(f"migrations are behind: {', '.join(pending)}; run `wallet migrate` first")
+            row = connection.execute(_SQL["environment"]).fetchone()
+            if row is None:
+                raise UnfitDatabaseError("the database was never set up as an installation; run `wallet migrate`")
+            if row[0] != environment:
+                raise UnfitDatabaseError(
+                    f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
+                    "test and real money never share a database"
+                )
+            settings = dict(connection.execute(_SQL["settings"]).fetchall())
+    except psycopg.OperationalError as error:
+        raise UnfitDatabaseError(f"the database cannot be reached: {str(error).strip()}") from error
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        if settings[name] == "off":
+            raise UnfitDatabaseError(f"{name} is off: what the wallet acknowledges would not be durable; turn it on")
+    return Warnings(
+        [
+            f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
+            for name, wanted in _WANTED_PRED_LOCKS.items()
+            if 0 <= int(settings[name]) < wanted
+        ]
+    )

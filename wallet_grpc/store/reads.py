@@ -1,0 +1,145 @@
+"""Reads: balances, transactions and rounds, as they are committed right now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId
+from wallet_grpc.domain.transactions import Details, Posting, Transaction
+
+from .pool import Connection, ReadPool
+from .rows import LoadedTransaction, transaction_of
+from .sql import statements
+
+_SQL = statements("reads.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances:
+    """A player's balances in one currency network, in minor units."""
+
+    available_minor: int
+    withdraw_hold_minor: int
+    session_hold_minor: int
+    bonus_minor: int
+    state: PlayerState
+
+    @property
+    def total_minor(self) -> int:
+        """Everything that is the player's."""
+        return self.available_minor + self.withdraw_hold_minor + self.session_hold_minor + self.bonus_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRecord:
+    """A stored transaction with its postings, and what reversed it."""
+
+    transaction: Transaction
+    reversed_by_tx_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTotals:
+    """A round's gross totals in minor units; what was rolled back is counted beside them (rule 4)."""
+
+    closed: bool
+    bets_minor: int
+    wins_minor: int
+    rolled_back_bets_minor: int
+    rolled_back_wins_minor: int
+    transactions: int
+
+
+class LedgerReader:
+    """Reads the ledger. Every method raises DatabaseUnavailableError where the database does not answer."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> Balances:
+        """Give a player's balances; a player never seen has zeroes and is ACTIVE."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                _SQL["balances"], {"player_id": player_id, "currency_network_id": currency_network_id}
+            )
+            rows = await cursor.fetchall()
+        state = PlayerState(rows[0][0] or PlayerState.ACTIVE)
+        found = {AccountType(account_type): int(balance) for _, account_type, balance in rows if account_type}
+        return Balances(
+            available_minor=found.get(AccountType.MAIN, 0),
+            withdraw_hold_minor=found.get(AccountType.WITHDRAW_HOLD, 0),
+            session_hold_minor=found.get(AccountType.SESSION_HOLD, 0),
+            bonus_minor=found.get(AccountType.BONUS, 0),
+            state=state,
+        )
+
+    async def transaction_by_tx_id(self, tx_id: str) -> TransactionRecord | None:
+        """Give a transaction by the wallet's own id, of any source."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SQL["transaction_by_tx_id"], {"tx_id": tx_id})
+            return await self._record(connection, await cursor.fetchone())
+
+    async def transaction_by_keys(self, keys: list[Key]) -> TransactionRecord | None:
+        """Give the transaction of the first of the keys that has one."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SQL["transaction_by_keys"], {"keys": keys})
+            return await self._record(connection, await cursor.fetchone())
+
+    async def round_totals(self, round_key: Key) -> RoundTotals | None:
+        """Give a round's totals, or None if nothing ever happened in it."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(_RoundRow))
+            row = await (await cursor.execute(_SQL["round_totals"], {"round_key": round_key})).fetchone()
+        if row is None or row.transactions == 0:
+            return None
+        return RoundTotals(
+            closed=row.closed,
+            bets_minor=int(row.bets_minor),
+            wins_minor=int(row.wins_minor),
+            rolled_back_bets_minor=int(row.rolled_back_bets_minor),
+            rolled_back_wins_minor=int(row.rolled_back_wins_minor),
+            transactions=row.transactions,
+        )
+
+    async def _record(self, connection: Connection, row: Any) -> TransactionRecord | None:
+        if row is None:
+            return None
+        *columns, key_hash, metadata, details, reversed_by_tx_id = row
+        loaded = LoadedTransaction(0, *columns, None, None, None, None)
+        cursor = await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})
+        postings = tuple(
+            Posting(
+                account_type=AccountType(account_type),
+                amount_minor=int(amount_minor),
+                balance_after_minor=None if balance_after is None else int(balance_after),
+            )
+            for account_type, amount_minor, balance_after in await cursor.fetchall()
+        )
+        return TransactionRecord(
+            transaction=replace(
+                transaction_of(loaded, Key(key_hash.replace("-", ""))),
+                metadata=metadata or {},
+                details=_details(details),
+                postings=postings,
+            ),
+            reversed_by_tx_id=reversed_by_tx_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RoundRow:
+    closed: bool
+    bets_minor: str
+    wins_minor: str
+    rolled_back_bets_minor: str
+    rolled_back_wins_minor: str
+    transactions: int
+
+
+def _details(details: Mapping[str, Any] | None) -> Details | None:
+    return None if details is None else Details(**details)

@@ -1,0 +1,50 @@
+-- name: list_networks
+SELECT
+    currency_networks.currency_network_id,
+    currency_networks.currency,
+    currency_networks.network,
+    currency_networks.decimals,
+    house.account_id AS house,
+    wager.account_id AS house_wager,
+    fees.account_id AS house_fees
+FROM currency_networks
+INNER JOIN accounts AS house
+    ON
+        currency_networks.currency_network_id = house.currency_network_id
+        AND house.player_id IS NULL
+        AND house.account_type = 'HOUSE'
+INNER JOIN accounts AS wager
+    ON
+        currency_networks.currency_network_id = wager.currency_network_id
+        AND wager.player_id IS NULL
+        AND wager.account_type = 'HOUSE:WAGER'
+INNER JOIN accounts AS fees
+    ON
+        currency_networks.currency_network_id = fees.currency_network_id
+        AND fees.player_id IS NULL
+        AND fees.account_type = 'HOUSE:FEES'
+ORDER BY currency_networks.currency_network_id;
+
+-- A network and its house accounts come into being together.
+-- name: add_network
+WITH added AS (
+    INSERT INTO currency_networks (currency_network_id, currency, network, decimals)
+    SELECT
+        coalesce(
+            %(currency_network_id)s::INTEGER,
+            (SELECT coalesce(max(known.currency_network_id), 0) + 1 FROM currency_networks AS known)
+        ),
+        %(currency)s,
+        %(network)s,
+        %(decimals)s
+    ON CONFLICT DO NOTHING
+    RETURNING currency_network_id
+),
+
+houses AS (
+    INSERT INTO accounts (account_type, currency_network_id)
+    SELECT house.account_type, added.currency_network_id
+    FROM added, unnest(ARRAY['HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES']) AS house (account_type)
+)
+
+SELECT added.currency_network_id FROM added;

@@ -1,0 +1,13 @@
+-- name: environment
+SELECT installation.environment FROM installation;
+
+-- name: settings
+SELECT
+    pg_settings.name,
+    pg_settings.setting
+FROM pg_settings
+WHERE
+    pg_settings.name IN (
+        'fsync', 'full_page_writes', 'synchronous_commit',
+        'max_pred_locks_per_page', 'max_pred_locks_per_relation', 'max_pred_locks_per_transaction'
+    );

@@ -1,0 +1,121 @@
+-- One row an account, or one row without an account: the state is there in any case.
+-- name: balances
+SELECT
+    players.state,
+    held.account_type,
+    held.balance_minor::TEXT
+FROM (SELECT %(player_id)s::BIGINT AS player_id) AS wanted
+LEFT JOIN players ON wanted.player_id = players.player_id
+LEFT JOIN LATERAL (
+    SELECT
+        accounts.account_type,
+        account_balances.balance_minor
+    FROM accounts
+    INNER JOIN account_balances
+        ON
+            accounts.account_id = account_balances.account_id
+            AND account_balances.stripe = 0
+    WHERE
+        accounts.player_id = wanted.player_id
+        AND accounts.currency_network_id = %(currency_network_id)s
+) AS held ON TRUE;
+
+-- name: transaction_by_tx_id
+SELECT
+    found.tx_id::TEXT,
+    found.owner_id,
+    found.source,
+    found.reference,
+    found.kind,
+    found.status,
+    found.currency_network_id,
+    found.amount_minor::TEXT,
+    found.win_amount_minor::TEXT,
+    found.fee_minor::TEXT,
+    found.game_code,
+    found.round_id,
+    found.round_hash::TEXT,
+    found.closes_round,
+    found.reference_transaction_id,
+    found.reference_tx_id::TEXT,
+    found.reverses_tx_id::TEXT,
+    found.variant,
+    found.main_balance_after_minor::TEXT,
+    found.created_at,
+    found.key_hash::TEXT,
+    found.metadata,
+    found.details,
+    rollback.tx_id::TEXT
+FROM ledger_transactions AS found
+LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
+WHERE found.tx_id = %(tx_id)s::UUID AND found.status = 'APPLIED' AND found.kind <> 'PLAYER_STATE';
+
+-- name: transaction_by_keys
+SELECT
+    found.tx_id::TEXT,
+    found.owner_id,
+    found.source,
+    found.reference,
+    found.kind,
+    found.status,
+    found.currency_network_id,
+    found.amount_minor::TEXT,
+    found.win_amount_minor::TEXT,
+    found.fee_minor::TEXT,
+    found.game_code,
+    found.round_id,
+    found.round_hash::TEXT,
+    found.closes_round,
+    found.reference_transaction_id,
+    found.reference_tx_id::TEXT,
+    found.reverses_tx_id::TEXT,
+    found.variant,
+    found.main_balance_after_minor::TEXT,
+    found.created_at,
+    found.key_hash::TEXT,
+    found.metadata,
+    found.details,
+    rollback.tx_id::TEXT
+FROM unnest(%(keys)s::UUID []) WITH ORDINALITY AS wanted (key_hash, position)
+INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
+LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
+ORDER BY wanted.position
+LIMIT 1;
+
+-- name: postings
+SELECT
+    accounts.account_type,
+    ledger_entries.amount_minor::TEXT,
+    ledger_entries.balance_after::TEXT
+FROM ledger_entries
+INNER JOIN accounts ON ledger_entries.account_id = accounts.account_id
+WHERE ledger_entries.tx_id = %(tx_id)s::UUID
+ORDER BY ledger_entries.entry_id;
+
+-- name: round_totals
+SELECT
+    coalesce(bool_or(played.closes_round AND rollback.tx_id IS NULL), FALSE) AS closed,
+    coalesce(sum(played.amount_minor) FILTER (WHERE played.kind IN ('BET', 'BET_AND_WIN')), 0)::TEXT AS bets_minor,
+    (
+        coalesce(sum(played.amount_minor) FILTER (WHERE played.kind = 'WIN'), 0)
+        + coalesce(sum(played.win_amount_minor) FILTER (WHERE played.kind = 'BET_AND_WIN'), 0)
+    )::TEXT AS wins_minor,
+    coalesce(
+        sum(played.amount_minor) FILTER (
+            WHERE played.kind IN ('BET', 'BET_AND_WIN') AND rollback.tx_id IS NOT NULL
+        ),
+        0
+    )::TEXT AS rolled_back_bets_minor,
+    (
+        coalesce(sum(played.amount_minor) FILTER (WHERE played.kind = 'WIN' AND rollback.tx_id IS NOT NULL), 0)
+        + coalesce(
+            sum(played.win_amount_minor) FILTER (
+                WHERE played.kind = 'BET_AND_WIN' AND rollback.tx_id IS NOT NULL
+            ),
+            0
+        )
+    )::TEXT AS rolled_back_wins_minor,
+    count(*) AS transactions
+FROM ledger_transactions AS played
+LEFT JOIN ledger_transactions AS rollback ON played.tx_id = rollback.reverses_tx_id
+WHERE played.round_hash = %(round_key)s::UUID;

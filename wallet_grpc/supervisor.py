@@ -1,0 +1,110 @@
+"""Several worker processes on one address. A worker that dies is started again; a signal stops them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+_POLL_S = 0.1
+_RESTART_WAIT_MIN_S = 0.2
+_RESTART_WAIT_MAX_S = 5.0
+_HEALTHY_AFTER_S = 30.0
+
+WORKER_NUMBER = "WALLET_WORKER_NUMBER"
+"""Tells a process that it is a supervised worker, and which."""
+
+
+class AddressInUseError(Exception):
+    """Another server holds the address."""
+
+
+def supervise(workers: int, address: str, *, stop_timeout_s: float) -> int:
+    """Run the workers until a signal; gives 0 if all of them stopped well."""
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, stop)
+    with _held(address):
+        running = {number: _Worker(number) for number in range(workers)}
+        while not stopping:
+            for worker in running.values():
+                worker.keep_running()
+            time.sleep(_POLL_S)
+        return _stop(list(running.values()), stop_timeout_s)
+
+
+class _Worker:
+    """One worker process, and how patiently it is started again."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._wait_s = _RESTART_WAIT_MIN_S
+        self._start_at = 0.0
+        self.process = self._started()
+
+    def keep_running(self) -> None:
+        """Start the worker again if it has died, later each time if it keeps dying."""
+        if self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if self._start_at == 0.0:
+            _log.error("worker_died", worker=self.number, exit_code=self.process.returncode)
+            lived_well = now - self._started_at > _HEALTHY_AFTER_S
+            self._wait_s = _RESTART_WAIT_MIN_S if lived_well else min(self._wait_s * 2, _RESTART_WAIT_MAX_S)
+            self._start_at = now + self._wait_s
+        elif now >= self._start_at:
+            self._start_at = 0.0
+            self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._started_at = time.monotonic()
+        environment = {**os.environ, "WALLET_WORKERS": "1", WORKER_NUMBER: str(self.number)}
+        return subprocess.Popen([sys.executable, "-m", "wallet_grpc", "serve"], env=environment)  # noqa: S603 - us
+
+
+def _stop(workers: list[_Worker], timeout_s: float) -> int:
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + timeout_s
+    codes = []
+    for worker in workers:
+        try:
+            codes.append(worker.process.wait(max(0.1, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            codes.append(1)
+    return 0 if all(code == 0 for code in codes) else 1
+
+
+@contextmanager
+def _held(address: str) -> Iterator[None]:
+    """Hold the address without listening, so that nobody else takes it while workers come and go."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    target = (host.strip("[]"), int(port))
+    try:
+        with socket.socket(family) as probe:  # sharing would let a stranger's server in unnoticed
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+    except OSError as error:
+        raise AddressInUseError(f"{address} cannot be bound: {error.strerror}") from error
+    with socket.socket(family) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(target)
+        yield
