@@ -6,6 +6,7 @@ Nothing is started before a test asks for it, so that tests without a database s
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # servers are started while channels are open; read at import
@@ -21,6 +22,7 @@ from support.database import (
     drop_database,
     running_cluster,
 )
+from support.ledger import check_invariants, verify
 from support.requests import Player
 from support.server import WalletServer
 from support.wallet import Wallet
@@ -83,18 +85,19 @@ def new_empty_installation(cluster: Cluster) -> Iterator[Callable[..., Installat
 def shared_servers(template: Installation) -> Iterator[Callable[[str], SharedServer]]:
     """Start the server of an engine mode at its first use."""
     started: dict[str, SharedServer] = {}
+    with ExitStack() as running:
 
-    def of(mode: str) -> SharedServer:
-        if mode not in started:
-            server = WalletServer(create_installation(template), **ENGINE_MODES[mode])
-            server.start()
-            started[mode] = SharedServer(server)
-        return started[mode]
+        def of(mode: str) -> SharedServer:
+            if mode not in started:
+                server = running.enter_context(WalletServer(create_installation(template), **ENGINE_MODES[mode]))
+                started[mode] = SharedServer(server)
+            return started[mode]
 
-    yield of
+        yield of
+        for shared in started.values():
+            shared.wallet.close()
     for shared in started.values():
-        shared.wallet.close()
-        shared.server.end()
+        verify(shared.installation)
         drop_database(shared.installation)
 
 
@@ -134,7 +137,7 @@ def used_installations() -> dict[str, Installation]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _ledger_is_right(used_installations: dict[str, Installation]) -> Iterator[None]:
-    """After each module, `wallet verify` finds nothing in the databases that it used."""
+    """After each module, the books of the databases that it used are right."""
     yield
     while used_installations:
-        used_installations.popitem()[1].verify()
+        check_invariants(used_installations.popitem()[1])

@@ -23,6 +23,8 @@ from wallet_grpc.store import networks as network_store
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.migrations import MigrationError, migrate
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+from wallet_grpc.store.rebuild import rebuild_balances
+from wallet_grpc.store.verify import verify
 
 _CONNECT_TIMEOUT_S = 10
 _SOURCE_LENGTH_MAX = 64
@@ -183,13 +185,52 @@ def list_currencies(*, as_json: bool) -> None:
     console.print_rows(rows, as_json=as_json, empty="there are none; add one with `wallet currencies add`")
 
 
+@main.command("verify")
+@json_option
+@click.option("--findings", "findings_max", default=1_000, show_default=True, help="How many findings to print.")
+def verify_command(*, as_json: bool, findings_max: int) -> None:
+    """Prove that the ledger is whole, on the live database. Exits with 1 if anything is wrong.
+
+    Every transaction sums to zero and has all its entries, every derived balance equals its postings, no player account
+    is negative, the whole ledger sums to zero; docs/operating.md tells what each check means and what to do.
+    """
+    settings = _settings()
+    try:
+        with console.progress(enabled=not as_json) as on_progress:
+            report = verify(settings.service_dsn, on_progress=on_progress)
+    except psycopg.Error as error:
+        raise click.ClickException(f"could not verify: {str(error).strip()}") from error
+    console.print_report(report, as_json=as_json, findings_max=findings_max)
+    if not report.clean:
+        sys.exit(1)
+
+
+@main.group("balances")
+def balances() -> None:
+    """Derived balances: what the postings sum to, kept beside them for speed."""
+
+
+@balances.command("rebuild")
+@json_option
+def rebuild_command(*, as_json: bool) -> None:
+    """Rebuild the derived balances from the postings, and tell each row that was wrong."""
+    settings = _settings()
+    try:
+        corrections = list(rebuild_balances(settings.admin_dsn))
+    except psycopg.Error as error:
+        raise click.ClickException(str(error).strip()) from error
+    console.print_rows(corrections, as_json=as_json, empty="every derived balance was right")
+
+
 def _settings() -> Settings:
     """Read the settings, or tell which one is wrong."""
     try:
         return Settings()  # type: ignore[call-arg]  # its values come from the environment
     except ValidationError as error:
         problems = [
-            f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}" if problem["loc"] else problem["msg"]
+            f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            if problem["loc"]
+            else problem["msg"]
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
 from rich.table import Table
+
+from wallet_grpc.store.verify import Check, Progress, Report
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPE_WIDTH = 200
+"""Columns of a table that is not printed to a terminal: nothing is cut off for want of a width."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -37,6 +47,55 @@ def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) 
     for row in rows:
         table.add_row(*(_cell(getattr(row, name)) for name in names))
     out.print(table)
+
+
+@contextmanager
+def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show how far a verification is, on a terminal."""
+    if not enabled or not err.is_terminal:
+        yield lambda _: None
+        return
+    with Bar(console=err, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(at: Progress) -> None:
+            if at.phase not in tasks:
+                tasks[at.phase] = bar.add_task(at.phase)
+            bar.update(tasks[at.phase], completed=at.done, total=max(at.done, at.expected))
+
+        yield show
+
+
+def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
+    """Print what a verification found, row by row."""
+    findings = report.findings[:findings_max]
+    left_out = len(report.findings) - len(findings)
+    wrong = Counter(finding.check for finding in report.findings)
+    if as_json:
+        print_json(
+            {
+                "clean": report.clean,
+                "transactions": report.transactions,
+                "entries": report.entries,
+                "accounts": report.accounts,
+                "outbox_waiting": report.outbox_waiting,
+                "checks": {check.value: wrong[check] for check in Check},
+                "findings": [dataclasses.asdict(finding) for finding in findings],
+                "findings_left_out": left_out,
+            }
+        )
+        return
+    table = Table("check", "wrong")
+    for check in Check:
+        table.add_row(check.value, str(wrong[check]), style="red" if wrong[check] else None)
+    out.print(table)
+    for finding in findings:
+        out.print(f"[red]{finding.check.value}[/] {finding.subject}: {finding.problem}")
+    if left_out:
+        out.print(f"and {left_out} more (--findings)")
+    looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
+    out.print(f"{looked}; {report.outbox_waiting:,} events wait in the outbox")
+    out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
 
 
 def _cell(value: Any) -> str:

@@ -50,8 +50,8 @@ class Settings(BaseSettings):
     grpc_address: str = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
     workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the address.")
     metrics_address: str | None = Field(
-        default=None, description="Where Prometheus metrics are served, `host:port`; off without. "
-        "Worker n takes the port + n."
+        default=None,
+        description="Where Prometheus metrics are served, `host:port`; off without. Worker n takes the port + n.",
     )
     tls_cert_file: Path | None = Field(default=None, description="Server certificate chain, PEM. Without: plain text.")
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key, PEM.")
@@ -86,7 +86,9 @@ class Settings(BaseSettings):
     )
     backoff_ms: Milliseconds = Field(default=2, description="The longest first wait between two tries, in ms; doubles.")
     house_stripes: int = Field(
-        default=64, ge=1, le=1_024,
+        default=64,
+        ge=1,
+        le=1_024,
         description="Rows that a house account is spread over: at least the lanes of all workers and pods.",
     )
 

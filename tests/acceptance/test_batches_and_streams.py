@@ -9,6 +9,7 @@ from support.ledger import posted
 from support.refusals import check_refusal
 from support.requests import Player, changed
 from support.wallet import Wallet, check_replay, expect_error
+
 from wallet.v1 import wallet_pb2 as pb
 
 

@@ -3,6 +3,7 @@
 import pytest
 from support.requests import USDT_ETHEREUM, Player, settle
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 

@@ -28,7 +28,7 @@ def attempt(installation: Installation, role: str | None, statement: sql.Composa
 @pytest.mark.parametrize("verb", ["UPDATE", "DELETE", "TRUNCATE"])
 @pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE, None], ids=["service", "api", "superuser"])
 def test_case_50_ledger_rows_cannot_be_changed(
-    wallet: Wallet, installation: Installation, player: Player, role: str | None, verb: str, table: str
+    wallet: Wallet, installation: Installation, player: Player, *, role: str | None, verb: str, table: str
 ) -> None:
     wallet.applied(player.bet("10"))
     name = sql.Identifier(table)
@@ -68,3 +68,40 @@ def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation)
 def test_case_50_roles_make_no_tables(installation: Installation, role: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         attempt(installation, role, sql.SQL("CREATE TABLE public.mine (id INT)"))
+
+
+@pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE])
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_case_50_roles_cannot_take_the_guards_away(installation: Installation, role: str, table: str) -> None:
+    for statement in ("ALTER TABLE {} DISABLE TRIGGER ALL", "DROP TABLE {} CASCADE", "ALTER TABLE {} RENAME TO gone"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(installation, role, sql.SQL(statement).format(sql.Identifier(table)))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt(installation, role, sql.SQL("SET session_replication_role = replica"))
+
+
+def test_case_50_postings_that_do_not_sum_to_zero(wallet: Wallet, installation: Installation, player: Player) -> None:
+    applied = wallet.applied(player.bet("10"))
+    one_sided = sql.SQL(
+        """
+        INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
+        SELECT tx_id, owner_id, account_id, currency_network_id, 1, balance_after
+          FROM ledger_entries WHERE tx_id = {} LIMIT 1
+        """
+    ).format(sql.Literal(applied.tx_id))
+    for role in (SERVICE_ROLE, None):
+        with pytest.raises(psycopg.DatabaseError):
+            attempt(installation, role, one_sided)
+
+
+def test_case_50_a_players_balance_below_zero(wallet: Wallet, installation: Installation, player: Player) -> None:
+    wallet.applied(player.bet("10"))
+    overdrawn = sql.SQL(
+        """
+        UPDATE account_balances SET balance_minor = -1
+         WHERE account_id = (SELECT account_id FROM accounts WHERE player_id = {} AND account_type = 'MAIN')
+        """
+    ).format(sql.Literal(player.player_id))
+    for role in (SERVICE_ROLE, None):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            attempt(installation, role, overdrawn)

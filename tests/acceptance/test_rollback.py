@@ -3,6 +3,7 @@
 import pytest
 from support.requests import Player, changed, fresh_id, id_of
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 
@@ -101,7 +102,7 @@ def test_case_17_rollback_of_another_players_bet(wallet: Wallet, player: Player)
 
 
 @pytest.mark.parametrize("is_seen", [True, False])
-def test_case_17_rollback_under_the_bets_own_id(wallet: Wallet, player: Player, is_seen: bool) -> None:  # noqa: FBT001
+def test_case_17_rollback_under_the_bets_own_id(wallet: Wallet, player: Player, *, is_seen: bool) -> None:
     bet = player.bet("10")
     if is_seen:
         wallet.applied(bet)

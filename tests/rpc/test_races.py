@@ -9,6 +9,7 @@ from support.ledger import posted, transactions_stored
 from support.refusals import Refusal, check_refusal
 from support.requests import Player, changed, fail, fresh_id, settle
 from support.wallet import Wallet, at_once, check_replay
+
 from wallet.v1 import wallet_pb2 as pb
 
 TRIES = 5
@@ -106,7 +107,7 @@ def test_one_deposit_from_two_callers(wallet: Wallet) -> None:
         player = wallet.player("0")
         deposit = player.deposit("50")
         callers = [wallet.payments, wallet.other_payments] * 3
-        answers = at_once(*(lambda caller=caller: caller.attempt(deposit) for caller in callers))
+        answers = at_once(*(lambda caller=caller, deposit=deposit: caller.attempt(deposit) for caller in callers))
         (first,) = [answer for answer in answers if not answer.replayed]
         for answer in answers:
             if answer is not first:
@@ -189,3 +190,16 @@ def test_everything_of_few_players_at_once(wallet: Wallet, installation: Install
         assert totals.get("MAIN", 0) == int(balance.available_minor) >= 0
         assert totals.get("WITHDRAW_HOLD", 0) == int(balance.withdraw_hold_minor) >= 0
         assert sum(totals.values()) == 0
+
+
+def test_batches_that_meet_crosswise(wallet: Wallet) -> None:
+    """The same players in opposite orders: nothing waits for ever, and nothing is lost."""
+    players = [wallet.player("1000") for _ in range(20)]
+
+    def batches(order: list[Player]) -> list[object]:
+        return [outcome for _ in range(10) for outcome in wallet.games.batch([player.bet("1") for player in order])]
+
+    orders = [players, players[::-1], players[10:] + players[:10], players[5::-1] + players[:5:-1]]
+    for outcomes in at_once(*(lambda order=order: batches(order) for order in orders)):
+        assert {type(outcome) for outcome in outcomes} == {pb.OperationResult}
+    assert [wallet.main(player) for player in players] == ["960"] * 20

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from support.requests import ETH_ETHEREUM, GAME, USDT_ETHEREUM, USDT_TRON, Player, changed, fail, fresh_id, settle
 from support.wallet import Wallet, expect_error
+
 from wallet.v1 import wallet_pb2 as pb
 
 NOTES = {"table": "7", "dealer": "ana"}

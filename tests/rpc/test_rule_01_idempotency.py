@@ -9,6 +9,7 @@ from support.refusals import check_refusal
 from support.requests import USDT_ETHEREUM, Player, changed, fresh_id, fresh_player_id, id_of
 from support.samples import CALLS, prepared, sample
 from support.wallet import Wallet, check_replay
+
 from wallet.v1 import wallet_pb2 as pb
 
 WHOSE = [("player_id", fresh_player_id()), ("currency_network_id", USDT_ETHEREUM)]
@@ -118,7 +119,7 @@ def test_a_voided_rollback_answers_the_balance_of_its_time(wallet: Wallet, playe
     assert (again.balance_after_minor, again.current_balance_minor) == ("100", "70")
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(NAMED_BY_TRANSACTION_ID, 2))
+@pytest.mark.parametrize(("first", "second"), [*itertools.permutations(NAMED_BY_TRANSACTION_ID, 2)])
 def test_an_id_used_for_another_call(wallet: Wallet, player: Player, first: str, second: str) -> None:
     used = prepared(wallet, first, player, by=wallet.operator)
     wallet.applied(used, by=wallet.operator)

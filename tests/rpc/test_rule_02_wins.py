@@ -5,6 +5,7 @@ from support.database import Installation
 from support.ledger import posted
 from support.requests import USDT_ETHEREUM, Player, changed, fresh_id
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 OTHER_KINDS = [pb.WIN_KIND_FREE_ROUND, pb.WIN_KIND_JACKPOT, pb.WIN_KIND_PROMO]

@@ -5,6 +5,7 @@ from support.database import Installation
 from support.ledger import posted, transactions_stored
 from support.requests import USDT_ETHEREUM, Player, changed, fresh_id, id_of
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 
@@ -153,7 +154,7 @@ def test_wins_of_other_kinds_are_rolled_back(
 
 @pytest.mark.parametrize(("bet_minor", "win_minor", "left"), [("10", "30", 20), ("30", "10", -20), ("10", "10", 0)])
 def test_a_bet_and_win_goes_back_as_its_net(
-    wallet: Wallet, installation: Installation, player: Player, bet_minor: str, win_minor: str, left: int
+    wallet: Wallet, installation: Installation, player: Player, *, bet_minor: str, win_minor: str, left: int
 ) -> None:
     spin = player.bet_and_win(bet_minor, win_minor)
     applied = wallet.applied(spin)

@@ -6,6 +6,7 @@ from support.refusals import check_refusal
 from support.requests import USDT_ETHEREUM, Player, changed, fresh_id, id_of
 from support.samples import sample
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 NAMED_BY_TRANSACTION_ID = ("bet", "win", "rollback", "bet_and_win", "adjust", "set_player_state")

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from support.requests import USDT_ETHEREUM, Player, changed, fresh_id
 from support.wallet import Wallet
-from wallet.v1 import wallet_pb2 as pb
 
+from wallet.v1 import wallet_pb2 as pb
 
 CLOSERS = ("bet", "win", "bet_and_win", "rollback")
 
@@ -165,8 +165,8 @@ def test_totals_of_a_bet_and_win_count_in_both(wallet: Wallet, player: Player) -
     )
 
 
-@pytest.mark.parametrize(("way", "closes"), itertools.product(["batch", "stream"], [True, False]))
-def test_rounds_inside_one_batch(wallet: Wallet, player: Player, way: str, closes: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("way", "closes"), [*itertools.product(["batch", "stream"], [True, False])])
+def test_rounds_inside_one_batch(wallet: Wallet, player: Player, way: str, *, closes: bool) -> None:
     bet = player.bet("10")
     win = player.win("20", of=bet, round_closed=True)
     late = player.bet("1", round_id=bet.round_id)

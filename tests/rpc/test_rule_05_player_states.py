@@ -4,6 +4,7 @@ import pytest
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, Player, changed, fail, settle
 from support.samples import sample
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 NOT_ACTIVE = [pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_CLOSED]
@@ -19,11 +20,7 @@ def emptied(wallet: Wallet) -> Player:
 
 @pytest.mark.parametrize("state", EVERY_STATE)
 @pytest.mark.parametrize("seen", [True, False])
-def test_any_player_may_be_given_any_state(
-    wallet: Wallet,
-    state: pb.PlayerState,
-    seen: bool,  # noqa: FBT001
-) -> None:
+def test_any_player_may_be_given_any_state(wallet: Wallet, state: pb.PlayerState, *, seen: bool) -> None:
     player = emptied(wallet) if seen else Player()
     request = player.state(state)
     answer = wallet.applied(request)
@@ -63,7 +60,7 @@ def test_what_is_refused(wallet: Wallet, state: pb.PlayerState, request_of: obje
 
 @pytest.mark.parametrize("state", NOT_ACTIVE)
 @pytest.mark.parametrize("seen", [True, False])
-def test_what_goes_on(wallet: Wallet, state: pb.PlayerState, seen: bool) -> None:  # noqa: FBT001
+def test_what_goes_on(wallet: Wallet, state: pb.PlayerState, *, seen: bool) -> None:
     player = emptied(wallet) if seen else Player()
     wallet.applied(player.state(state))
     assert wallet.applied(player.deposit("50")).balance_after_minor == "50"

@@ -5,6 +5,7 @@ from support.database import Installation
 from support.ledger import posted
 from support.requests import Player
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 

@@ -6,6 +6,7 @@ from support.ledger import posted
 from support.refusals import check_refusal
 from support.requests import USDT_ETHEREUM, Player, changed, fail, fresh_id, settle
 from support.wallet import Wallet, check_replay
+
 from wallet.v1 import wallet_pb2 as pb
 
 

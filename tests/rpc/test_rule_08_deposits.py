@@ -8,6 +8,7 @@ from support.ledger import posted
 from support.refusals import check_refusal
 from support.requests import USDT_ETHEREUM, Player, changed
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 

@@ -1,7 +1,7 @@
 """Rule 9: of two faults at once, the one that is checked first is told.
 
-A call's faults stand in the order of the rule; every pair of them is tried, so a check in the wrong place fails at least
-one row. What a fault needs (a closed round, a spent balance) is prepared as the wallet's callers would.
+A call's faults stand in the order of the rule; every pair of them is tried, so a check in the wrong place fails at
+least one row. What a fault needs (a closed round, a spent balance) is prepared as the wallet's callers would.
 """
 
 import itertools
@@ -13,6 +13,7 @@ import pytest
 from support.requests import UNKNOWN_NETWORK, USDT_ETHEREUM, Player, changed, fail, fresh_id, id_of, settle
 from support.samples import sample
 from support.wallet import Caller, Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 # Faults in the order of the rule, and how each is told.
@@ -80,8 +81,8 @@ class Scene:
         self.caller = self.wallet.callers["credit"]
 
     def _shape(self) -> None:
-        if isinstance(self.request, pb.RollbackRequest):
-            self.request = changed(self.request, player_id=-1)
+        if isinstance(self.request, pb.RollbackRequest):  # it has no amount
+            self.request = changed(self.request, metadata={"k": "\0"})
         else:
             self.request = changed(self.request, amount_minor="x")
 

@@ -5,15 +5,19 @@ answers are those of running the requests one after the other.
 """
 
 import itertools
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from support.oracle import Expected, Oracle
 from support.refusals import Refusal, check_refusal
-from support.requests import USDT_ETHEREUM, USDT_TRON, Player, id_of
+from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id, id_of
 from support.scripts import Script
-from support.wallet import Wallet
+from support.wallet import Wallet, check_replay
+
 from wallet.v1 import wallet_pb2 as pb
 
 SEEDS = range(12)
@@ -26,6 +30,7 @@ class Comparison:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
         self._tx_ids: dict[int, str] = {0: ""}
+        self._times: dict[int, Timestamp] = {}
 
     def check(self, request: Message, answer: Any) -> None:
         expected = self._oracle.expect(request)
@@ -42,7 +47,10 @@ class Comparison:
         assert not isinstance(answer, Refusal)
         tx_id = self._tx_ids.setdefault(expected.number, answer.tx_id)
         assert len(set(self._tx_ids.values())) == len(self._tx_ids)
-        created_at = answer.created_at
+        created_at = (
+            self._times.setdefault(expected.number, answer.created_at) if expected.number else answer.created_at
+        )
+        assert created_at.seconds > 0
         assert answer == pb.OperationResult(
             tx_id=tx_id,
             transaction_id=id_of(request),
@@ -130,17 +138,68 @@ def test_many_players_interleaved(wallet: Wallet, way: str) -> None:
 
 def test_a_stream_is_answered_while_it_is_open(wallet: Wallet, player: Player) -> None:
     """Each operation is sent only after the one before was answered: nothing waits for the stream's end."""
-    answered: list[pb.Outcome] = []
-    bets = [player.bet("1") for _ in range(5)]
+    balances: list[str] = []
+    answered = threading.Semaphore(value=1)
 
-    def operations() -> Any:
-        for count, bet in enumerate(bets):
-            assert len(answered) == count
-            yield pb.Operation(bet=bet)
+    def operations() -> Iterator[pb.Operation]:
+        for _ in range(5):
+            assert answered.acquire(timeout=10)
+            yield pb.Operation(bet=player.bet("1"))
 
     for outcome in wallet.games.stub.Execute(operations(), metadata=wallet.games.credentials, timeout=20):
-        answered.append(outcome)  # noqa: PERF402 read by `operations` meanwhile
-    assert [outcome.result.balance_after_minor for outcome in answered] == ["99", "98", "97", "96", "95"]
+        balances.append(outcome.result.balance_after_minor)
+        answered.release()
+    assert balances == ["99", "98", "97", "96", "95"]
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+def test_more_players_than_a_transaction_may_lock(wallet: Wallet, way: str) -> None:
+    players = [Player() for _ in range(1000)]
+    send = getattr(wallet.operator, way)
+    funded = send([player.deposit("10") for player in players])
+    placed = send([player.bet("4") for player in reversed(players)])
+    assert [outcome.balance_after_minor for outcome in funded] == ["10"] * 1000
+    assert [outcome.balance_after_minor for outcome in placed] == ["6"] * 1000
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+def test_one_id_of_two_players_in_a_batch(wallet: Wallet, way: str) -> None:
+    """Nothing is promised of the order across players; one of the two has the id."""
+    for _ in range(5):
+        one, two = wallet.player("100"), wallet.player("100")
+        name, voided = fresh_id("shared"), fresh_id("voided")
+        first, second, void, bet = getattr(wallet.games, way)(
+            [
+                one.bet("10", transaction_id=name),
+                two.bet("10", transaction_id=name),
+                one.rollback(voided),
+                two.bet("1", transaction_id=voided),
+            ]
+        )
+        applied, refused = (first, second) if isinstance(second, Refusal) else (second, first)
+        check_refusal(refused, "IDEMPOTENCY_KEY_REUSED", field="player_id")
+        assert applied.balance_after_minor in {"90", "89"}
+        if isinstance(bet, Refusal):
+            check_refusal(bet, "TRANSACTION_VOIDED")
+            assert void.status == pb.OPERATION_STATUS_VOIDED
+        else:
+            check_refusal(void, "PLAYER_MISMATCH")
+
+
+def test_a_stream_that_is_broken_off(wallet: Wallet, player: Player) -> None:
+    """What has no answer is sent again, and everything is applied once."""
+    wallet.fund(player, "900")
+    bets = [player.bet("1") for _ in range(1000)]
+    outcomes = wallet.games.stub.Execute(
+        iter([pb.Operation(bet=bet) for bet in bets]), metadata=wallet.games.credentials, timeout=30
+    )
+    answered = [next(outcomes).result for _ in range(10)]
+    outcomes.cancel()
+    again = wallet.games.batch(bets)
+    assert {outcome.status for outcome in again} == {pb.OPERATION_STATUS_APPLIED}
+    for first, second in zip(answered, again, strict=False):
+        check_replay(second, first)
+    assert wallet.main(player) == "0"
 
 
 def test_an_empty_stream(wallet: Wallet) -> None:

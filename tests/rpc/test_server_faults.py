@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import grpc
 import pytest
 from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
-from support.ledger import transactions_stored
+from support.ledger import check_invariants, transactions_stored, verify
+from support.load import Load
 from support.refusals import Refusal, check_refusal, refusal_of_call
-from support.requests import Player, fresh_id
+from support.requests import Player
 from support.server import WalletServer, wait_until
 from support.wallet import Wallet, expect_error
+
 from wallet.v1 import wallet_pb2 as pb
 
 New = Callable[..., Installation]
@@ -26,7 +28,7 @@ MODES = pytest.mark.parametrize("settings", [{}, {"WALLET_BATCH_OPERATIONS_MAX":
 def tables_held(installation: Installation) -> Iterator[None]:
     """Hold the tables that every mutation must write, so that nothing commits meanwhile."""
     with installation.connect() as connection:
-        connection.execute("LOCK TABLE ledger_transactions, idempotency_keys, players IN ACCESS EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE ledger_transactions IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
 
@@ -37,7 +39,9 @@ def serving(installation: Installation, **settings: str) -> Iterator[tuple[Walle
         wallet = server.wallet()
         yield server, wallet
         wallet.close()
-    installation.verify()
+        server.stop()
+        server.check_log_holds_no_secrets()  # errors are where they would leak
+    check_invariants(installation)
 
 
 def test_a_deadline_that_has_passed_moves_at_most_once(new_installation: New) -> None:
@@ -160,10 +164,7 @@ def test_one_command_that_breaks_its_batch(new_installation: New, settings: dict
         players = [wallet.player("10000") for _ in range(5)]
         poison = players[2].bet("666")
         sent = [*(player.bet("1") for player in players), poison, *(player.bet("1") for player in players)]
-        if way == "calls":
-            outcomes = wallet.at_once(*sent)
-        else:
-            outcomes = getattr(wallet.games, way)(sent)
+        outcomes = wallet.at_once(*sent) if way == "calls" else getattr(wallet.games, way)(sent)
         for request, outcome in zip(sent, outcomes, strict=True):
             if request is poison:
                 refusal = check_refusal(outcome, "INTERNAL")
@@ -183,31 +184,34 @@ def test_one_command_that_breaks_its_batch(new_installation: New, settings: dict
         wallet.applied(poison)  # the error left its id free
 
 
-def test_a_player_whose_lock_is_held_elsewhere_keeps_nobody_else_waiting(new_installation: New) -> None:
-    """Another process in the middle of a transaction on one player: the others go on."""
+@MODES
+@pytest.mark.parametrize("way", ["calls", "batch"])
+def test_a_player_who_is_held_elsewhere(new_installation: New, settings: dict[str, str], way: str) -> None:
+    """A session of somebody else sits on a player's balance: CONFLICT, nothing moved, and the others go on."""
     installation = new_installation()
-    with serving(installation) as (_, wallet):
-        held, free = wallet.player("100"), wallet.player("100")
+    impatient = {"WALLET_LOCK_TIMEOUT_MS": "100", "WALLET_ATTEMPTS_MAX": "3"}
+    with serving(installation, **settings, **impatient) as (_, wallet):
+        held, others = wallet.player("100"), [wallet.player("100") for _ in range(8)]
+        bet = held.bet("1")
         with installation.connect() as connection:
             connection.execute(
                 "SELECT 1 FROM account_balances JOIN accounts USING (account_id) WHERE player_id = %s FOR UPDATE",
                 (held.player_id,),
             )
-            waiting = threading.Thread(target=lambda: wallet.games.attempt(held.bet("1"), timeout_s=20))
-            waiting.start()
-            outcomes = [wallet.games.attempt(free.bet("1"), timeout_s=10) for _ in range(5)]
+            sent = [bet, *(player.bet("1") for player in others)]
+            outcome, *answers = wallet.at_once(*sent) if way == "calls" else wallet.games.batch(sent)
             connection.rollback()
-        waiting.join()
-        assert not any(isinstance(outcome, Refusal) and outcome.reason == "INTERNAL" for outcome in outcomes)
-        wait_until(lambda: wallet.applied(free.bet("1")), what="the other player bets")
+        check_refusal(outcome, "CONFLICT")
+        assert not [answer for answer in answers if isinstance(answer, Refusal)]
+        assert wallet.main(held) == "100"
+        wallet.applied(bet)
 
 
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
     """A cluster that a test may stop."""
     with embedded_cluster() as (cluster, postgres):
-        template = create_template(cluster)
-        yield cluster, postgres, template
+        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 @MODES
@@ -248,37 +252,14 @@ def test_a_database_that_is_killed_under_load(own_cluster: tuple) -> None:
     installation = create_installation(template)
     with serving(installation) as (_, wallet):
         players = [wallet.player("100000") for _ in range(4)]
-        answered: dict[str, pb.OperationResult] = {}
-        unanswered: list[pb.BetRequest] = []
-        is_over = threading.Event()
-
-        def work(player: Player) -> None:
-            while not is_over.is_set():
-                bet = player.bet("1")
-                outcome = wallet.games.attempt(bet, timeout_s=DEADLINE_S)
-                if isinstance(outcome, Refusal):
-                    unanswered.append(bet)
-                else:
-                    answered[bet.transaction_id] = outcome
-
-        threads = [threading.Thread(target=work, args=(player,)) for player in players for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
+        with Load(wallet, players, threads=16) as load:
             for _ in range(2):
-                seen = len(answered)
-                wait_until(lambda seen=seen: len(answered) > seen + 100, what="load")
                 postgres.kill()
                 postgres.start()
-            seen = len(answered)
-            wait_until(lambda: len(answered) > seen + 100, what="load after recovery")
-        finally:
-            is_over.set()
-            for thread in threads:
-                thread.join()
-        assert transactions_stored(installation, "games", *answered) == len(answered)
-        for bet in unanswered:
+                load.goes_on()
+        assert transactions_stored(installation, "games", *load.answered) == len(load.answered)
+        for bet in load.unanswered:
             assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
         total = sum(int(wallet.main(player)) for player in players)
-        assert total == 400_000 - len(answered) - len(unanswered)
-        assert wallet.games.call(players[0].bet("1", transaction_id=fresh_id())).status == pb.OPERATION_STATUS_APPLIED
+        assert total == 400_000 - len(load.answered) - len(load.unanswered)
+    verify(installation)

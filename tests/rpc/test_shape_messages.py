@@ -6,10 +6,11 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
-from support.refusals import Refusal, check_refusal
+from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
 from support.requests import Player, changed
 from support.server import WalletServer
 from support.wallet import Wallet, expect_error, expect_status
+
 from wallet.v1 import wallet_pb2 as pb
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -110,26 +111,37 @@ def test_bytes_that_are_no_operation_end_the_stream(wallet: Wallet, player: Play
 
 @MODE
 def test_random_bytes(shared: Any, wallet: Wallet) -> None:
-    """Whatever arrives, the server answers, does not fall over, and does not call a caller's mistake its own."""
+    """Whatever arrives, the server answers, does not fall over, and takes no caller's mistake for its own."""
     chance = random.Random(7)  # noqa: S311 noise, not a secret
-    raw = wallet.channel().unary_unary(
-        "/wallet.v1.WalletService/ExecuteBatch", request_serializer=bytes, response_deserializer=bytes
+    call = wallet.channel().unary_unary(
+        "/wallet.v1.WalletService/ExecuteBatch",
+        request_serializer=bytes,
+        response_deserializer=pb.ExecuteBatchResponse.FromString,
     )
+    player = Player()
     template = pb.ExecuteBatchRequest(
-        operations=[pb.Operation(bet=Player().bet("1")), pb.Operation(win=Player().win("1"))]
+        operations=[pb.Operation(bet=player.bet("1")), pb.Operation(win=player.win("1"))]
     ).SerializeToString()
-    for _ in range(200):
+    for _ in range(300):
         spoiled = bytearray(template)
         for _ in range(chance.randrange(1, 6)):
             spoiled[chance.randrange(len(spoiled))] = chance.randrange(256)
-        try:
-            raw(bytes(spoiled), metadata=wallet.games.credentials, timeout=10)
-        except grpc.RpcError as error:
-            assert error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+        for refusal in refusals_of(call, bytes(spoiled), wallet.games.credentials):
+            assert refusal.status is not grpc.StatusCode.DEADLINE_EXCEEDED
+            assert refusal.reason != "INTERNAL", refusal
     server: WalletServer = shared.server
     assert server.process is not None
     assert server.process.poll() is None
     assert wallet.main(Player()) == "0"
+
+
+def refusals_of(call: Any, content: bytes, credentials: Any) -> list[Refusal]:
+    """Send bytes as a batch, and return its error, or those of its outcomes."""
+    try:
+        outcomes = call(content, metadata=credentials, timeout=10).outcomes
+    except grpc.RpcError as error:
+        return [refusal_of_call(error)]
+    return [refusal_of_status(outcome.error) for outcome in outcomes if outcome.HasField("error")]
 
 
 def test_an_unknown_call(wallet: Wallet) -> None:

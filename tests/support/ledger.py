@@ -34,3 +34,54 @@ def transactions_stored(installation: Installation, source: str, *references: st
         row = connection.execute(_TRANSACTIONS_OF, values).fetchone()
     assert row is not None
     return int(row[0])
+
+
+# What must hold in every ledger at every moment, each as a query for the rows that break it.
+_INVARIANTS = {
+    "a transaction does not sum to zero": """
+        SELECT tx_id, currency_network_id FROM ledger_entries GROUP BY 1, 2 HAVING SUM(amount_minor) <> 0
+    """,
+    "an entry has no transaction": """
+        SELECT entry_id FROM ledger_entries LEFT JOIN ledger_transactions USING (tx_id) WHERE source IS NULL
+    """,
+    "an entry is in another currency network than its account": """
+        SELECT entry_id FROM ledger_entries AS entries LEFT JOIN accounts USING (account_id)
+         WHERE entries.currency_network_id IS DISTINCT FROM accounts.currency_network_id
+    """,
+    "a derived balance is not the sum of its entries": """
+        SELECT account_id
+          FROM (SELECT account_id, SUM(balance_minor) AS total FROM account_balances GROUP BY 1) AS derived
+          FULL JOIN (SELECT account_id, SUM(amount_minor) AS total FROM ledger_entries GROUP BY 1) AS posted
+         USING (account_id)
+         WHERE COALESCE(derived.total, 0) <> COALESCE(posted.total, 0)
+    """,
+    "a balance_after is not the sum until then": """
+        SELECT entry_id
+          FROM (SELECT entry_id, balance_after,
+                       SUM(amount_minor) OVER (PARTITION BY account_id ORDER BY entry_id) AS total
+                  FROM ledger_entries) AS running
+         WHERE balance_after IS NOT NULL AND (balance_after <> total OR balance_after < 0)
+    """,
+    "a player's entry tells no balance_after": """
+        SELECT entry_id FROM ledger_entries JOIN accounts USING (account_id)
+         WHERE (player_id IS NULL) <> (balance_after IS NULL)
+    """,
+    "a transaction posts to two players": """
+        SELECT tx_id FROM ledger_entries JOIN accounts USING (account_id)
+         GROUP BY tx_id HAVING COUNT(DISTINCT player_id) > 1
+    """,
+}
+
+
+def verify(installation: Installation) -> None:
+    """Assert that the books are right: by SQL of the tests' own, and by `wallet verify`."""
+    check_invariants(installation)
+    done = installation.run("verify", "--json")
+    assert done.returncode == 0, f"wallet verify: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def check_invariants(installation: Installation) -> None:
+    with installation.connect() as connection:
+        for what, query in _INVARIANTS.items():
+            broken = connection.execute(query).fetchmany(5)
+            assert not broken, f"{what}: {broken}"

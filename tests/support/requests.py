@@ -1,7 +1,7 @@
 """Requests as values: built here, sent by `support.wallet`.
 
-A case builds its requests once, so that the very same one can be sent alone, in a batch, in a stream, again, or changed.
-Every id and every round is fresh unless a case names it, so tests share a server without meeting each other.
+A case builds its requests once, so that the very same one can be sent alone, in a batch, in a stream, again, or
+changed. Every id and every round is fresh unless a case names it, so tests share a server without meeting each other.
 """
 
 import secrets
@@ -17,6 +17,7 @@ from wallet.v1 import wallet_pb2 as pb
 USDT_TRON = 1
 USDT_ETHEREUM = 2
 ETH_ETHEREUM = 3
+KNOWN_NETWORKS = (USDT_TRON, USDT_ETHEREUM, ETH_ETHEREUM)
 UNKNOWN_NETWORK = 999
 
 GAME = "slots-7"

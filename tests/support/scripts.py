@@ -34,6 +34,7 @@ class Script:
         self._naming = fresh_id("s")
         self._ids: dict[str, list[str]] = {"t": [], "w": [], "d": []}
         self._bets: list[Any] = []
+        self._played: list[str] = []  # ids of what may be rolled back
 
     def requests(self, length: int) -> list[Message]:
         """Return the next requests of the script, some of them sent again."""
@@ -53,18 +54,20 @@ class Script:
         fields = self._play()
         if self._random.random() < 0.12:  # of a game that has no bets, so that it counts in no round of the oracle
             fields |= {"game_code": "jackpots", "win_kind": pb.WIN_KIND_JACKPOT}
-            return player.win(self._amount(), reference_transaction_id=self._used("t"), **fields)
+            return self._play_out(player.win(self._amount(), reference_transaction_id=self._used("t"), **fields))
         if not self._bets or self._random.random() < _ELSEWHERE:
             return player.win(self._amount(), reference_transaction_id=self._used("t"), **fields)
         bet = self._random.choice(self._bets[-6:])
         if self._random.random() > _ELSEWHERE:
             player = player.on(bet.currency_network_id)
             fields |= {"game_code": bet.game_code, "round_id": bet.round_id}
-        return player.win(self._amount(), reference_transaction_id=bet.transaction_id, **fields)
+        return self._play_out(player.win(self._amount(), reference_transaction_id=bet.transaction_id, **fields))
 
     def _rollback(self, player: Player) -> Message:
         name = "" if self._random.random() < 0.4 else self._id("t")
-        reference = self._used("t")
+        reference = (
+            self._random.choice(self._played[-8:]) if self._played and self._random.random() < 0.6 else self._used("t")
+        )
         if name == reference:  # INVALID_FIELD, a fault of shape
             name = ""
         return player.rollback(reference, transaction_id=name, round_closed=self._random.random() < 0.1)
@@ -125,4 +128,8 @@ class Script:
 
     def _remember(self, bet: Any) -> Any:
         self._bets.append(bet)
-        return bet
+        return self._play_out(bet)
+
+    def _play_out(self, request: Any) -> Any:
+        self._played.append(request.transaction_id)
+        return request

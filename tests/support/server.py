@@ -1,6 +1,7 @@
 """The wallet's server as a process: started by its command, ready when its health says so, stopped by a signal."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -8,8 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -53,10 +54,10 @@ class WalletServer:
         self._arguments = arguments
         self._credentials = credentials
         self._settings = installation.settings() | {"WALLET_GRPC_ADDRESS": self.target} | settings
-        self._log = tempfile.NamedTemporaryFile(prefix="wallet-server-", suffix=".log", delete=False)  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "WalletServer":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -64,13 +65,19 @@ class WalletServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        self._log.close()
-        Path(self._log.name).unlink(missing_ok=True)
 
     @property
     def log(self) -> str:
         """What the server wrote until now."""
-        return Path(self._log.name).read_text(errors="replace")
+        written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+        return written.decode(errors="replace")
+
+    def check_log_holds_no_secrets(self) -> None:
+        """Assert that neither keys nor passwords were written."""
+        cluster, written = self.installation.cluster, self.log
+        given = {*self.installation.keys.values(), cluster.service_password, cluster.admin_password}
+        leaked = [secret for secret in given if secret and secret in written]
+        assert not leaked, [line for line in written.splitlines() if any(secret in line for secret in leaked)][:3]
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process without waiting for it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from .values import Name
 
 
-class AccountType(StrEnum):
+class AccountType(Name):
     """What an account is for. The values are the names that callers see in postings."""
 
     MAIN = "MAIN"
@@ -24,7 +24,7 @@ PLAYER_TYPES = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION
 """At most one of each per player and currency network; their balances never go below zero (rule 6)."""
 
 
-class PlayerState(StrEnum):
+class PlayerState(Name):
     """What a player may do (rule 5). A player without a stored state is ACTIVE."""
 
     ACTIVE = "ACTIVE"

@@ -129,4 +129,3 @@ class Book:
             self.closers[target.round_key] -= 1
         if target.kind is Kind.WIN and target.reference_tx_id in self.standing_wins:
             self.standing_wins[target.reference_tx_id] -= 1
-

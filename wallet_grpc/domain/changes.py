@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from .accounts import PlayerState
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
 from .transactions import Transaction
+from .values import Name, value
 
 
-class WithdrawalState(StrEnum):
+class WithdrawalState(Name):
     """Where a withdrawal stands (rule 7): RESERVED -> (BROADCASTED) -> SETTLED or FAILED."""
 
     RESERVED = "RESERVED"
@@ -20,7 +18,7 @@ class WithdrawalState(StrEnum):
     FAILED = "FAILED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class WithdrawalChange:
     """A withdrawal's new state."""
 
@@ -31,7 +29,7 @@ class WithdrawalChange:
     state: WithdrawalState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DepositOutput:
     """The output on the network that a deposit used up (rule 8)."""
 
@@ -39,7 +37,7 @@ class DepositOutput:
     tx_id: TxId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Change:
     """Everything that one mutation stores, together or not at all.
 

@@ -6,7 +6,7 @@ Each command knows the keys under which the ledger remembers it; they are hashed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from .accounts import PlayerState
@@ -24,9 +24,10 @@ from .identifiers import (
     withdrawal_key,
 )
 from .transactions import Direction, WinKind
+from .values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Bet:
     """Take a stake: MAIN -> HOUSE:WAGER."""
 
@@ -52,14 +53,14 @@ class Bet:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BetAndWin(Bet):
     """A stake and its payout at once: both, or neither."""
 
     win_amount_minor: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Win:
     """Pay a win: HOUSE:WAGER -> MAIN."""
 
@@ -97,7 +98,7 @@ class Win:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Rollback:
     """Reverse a bet, a win or a bet-and-win; or void an id that was not seen yet."""
 
@@ -121,7 +122,7 @@ class Rollback:
         object.__setattr__(self, "foreign_keys", (deposit_key(reference), withdrawal_key(reference)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReserveWithdrawal:
     """Hold money for a withdrawal: MAIN -> WITHDRAW_HOLD."""
 
@@ -138,7 +139,7 @@ class ReserveWithdrawal:
         object.__setattr__(self, "key", withdrawal_key(self.withdrawal_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _WithdrawalEnding:
     """What both endings of a withdrawal share. Player and network are those of its reservation, looked up before."""
 
@@ -156,7 +157,7 @@ class _WithdrawalEnding:
         object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SettleWithdrawal(_WithdrawalEnding):
     """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES."""
 
@@ -164,14 +165,14 @@ class SettleWithdrawal(_WithdrawalEnding):
     tx_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FailWithdrawal(_WithdrawalEnding):
     """A withdrawal failed: WITHDRAW_HOLD -> MAIN."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ApplyDeposit:
     """Credit a settled deposit: HOUSE -> MAIN."""
 
@@ -199,7 +200,7 @@ class ApplyDeposit:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Adjust:
     """Correct a balance by hand: HOUSE <-> MAIN."""
 
@@ -219,7 +220,7 @@ class Adjust:
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SetPlayerState:
     """Block, close or open a player."""
 
@@ -240,7 +241,7 @@ class SetPlayerState:
 WithdrawalEnding = SettleWithdrawal | FailWithdrawal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UnlocatedEnding:
     """An ending as it arrives: it names a withdrawal, whose owner has to be looked up before it finds its lane."""
 
@@ -265,15 +266,11 @@ class UnlocatedEnding:
         )
 
     @classmethod
-    def fail(
-        cls, *, source: Source, withdrawal_id: str, reason: str, metadata: Mapping[str, str]
-    ) -> UnlocatedEnding:
+    def fail(cls, *, source: Source, withdrawal_id: str, reason: str, metadata: Mapping[str, str]) -> UnlocatedEnding:
         """A withdrawal failed."""
         return cls(
             withdrawal_id=withdrawal_id,
-            _make=partial(
-                FailWithdrawal, source=source, withdrawal_id=withdrawal_id, reason=reason, metadata=metadata
-            ),
+            _make=partial(FailWithdrawal, source=source, withdrawal_id=withdrawal_id, reason=reason, metadata=metadata),
         )
 
     def located(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> WithdrawalEnding:

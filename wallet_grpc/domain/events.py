@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from .transactions import Transaction
+from .values import Name, value
 
 
-class EventType(StrEnum):
+class EventType(Name):
     """The type of an event and its routing key (contract.md, Events)."""
 
     DEPOSIT_APPLIED = "wallet.deposit.applied"
@@ -22,7 +20,7 @@ class EventType(StrEnum):
     PLAYER_STATE_CHANGED = "wallet.player.state_changed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Event:
     """One event of a transaction."""
 

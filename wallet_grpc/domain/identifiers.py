@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
+from random import Random
 from typing import NewType
 
 PlayerId = NewType("PlayerId", int)
@@ -70,36 +70,32 @@ def round_key(
 _RANDOM_BITS = 74
 _RANDOM_MASK = (1 << _RANDOM_BITS) - 1
 _LOW_BITS = 62
+_LOW_MASK = (1 << _LOW_BITS) - 1
+_STEP_BITS = 32
 
 
 class TxIdSequence:
     """UUIDv7s (RFC 9562) that never go back: ids of one process sort in the order in which they were made.
 
     The 74 bits after the timestamp start at random and grow by a random step within a millisecond (the standard's
-    monotonic random, method 2); the timestamp is the database's, handed in, so that pods agree about it.
+    monotonic random, method 2); the timestamp is the database's, handed in, so that pods agree about it. The ids are
+    unique, not secret.
     """
 
-    __slots__ = ("_last", "_steps")
+    __slots__ = ("_last", "_random_bits")
 
     def __init__(self) -> None:
         self._last = 0
-        self._steps = b""
+        self._random_bits = Random().getrandbits
 
     def next(self, unix_ms: int) -> TxId:
         """Make the next id at `unix_ms`, or just after the last one if the clock stands still or went back."""
-        value = (unix_ms << _RANDOM_BITS) | (self._random(9) & _RANDOM_MASK >> 1)
-        if value >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
-            value = self._last + 1 + self._random(4)
+        if unix_ms > self._last >> _RANDOM_BITS:
+            value = (unix_ms << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS - 1)
+        else:
+            value = self._last + 1 + self._random_bits(_STEP_BITS)
         self._last = value
-        random = value & _RANDOM_MASK
-        high = random >> _LOW_BITS
-        low = random & ((1 << _LOW_BITS) - 1)
-        text = f"{value >> _RANDOM_BITS:012x}7{high:03x}{(0b10 << _LOW_BITS) | low:016x}"
+        text = (
+            f"{value >> _RANDOM_BITS:012x}7{(value & _RANDOM_MASK) >> _LOW_BITS:03x}{value & _LOW_MASK | 1 << 63:016x}"
+        )
         return TxId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
-
-    def _random(self, size_bytes: int) -> int:
-        """Draw from a buffer: one call of the operating system serves hundreds of ids."""
-        if len(self._steps) < size_bytes:
-            self._steps = os.urandom(4096)
-        drawn, self._steps = self._steps[-size_bytes:], self._steps[:-size_bytes]
-        return int.from_bytes(drawn, "big")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from .accounts import PlayerState
 from .commands import (
@@ -12,15 +11,16 @@ from .commands import (
     Command,
     FailWithdrawal,
     Rollback,
-    SettleWithdrawal,
     SetPlayerState,
+    SettleWithdrawal,
     Win,
     owner_of,
 )
 from .identifiers import CurrencyNetworkId, Key, OwnerId
+from .values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Needs:
     """Everything that the rules may read for a batch; each list without repeats."""
 

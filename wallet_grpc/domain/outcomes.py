@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from .identifiers import TxId
 from .refusals import Refusal
+from .values import Name, value
 
 
-class OutcomeStatus(StrEnum):
+class OutcomeStatus(Name):
     """How an accepted mutation came out (contract.md, OperationResult)."""
 
     APPLIED = "APPLIED"
@@ -18,7 +17,7 @@ class OutcomeStatus(StrEnum):
     ALREADY_ROLLED_BACK = "ALREADY_ROLLED_BACK"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Accepted:
     """A mutation that is recorded: now, or before (`replayed`)."""
 

@@ -6,11 +6,12 @@ The reasons are those of contract.md, Errors; `protos/wallet/v1/errors.proto` de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import field
+
+from .values import Name, value
 
 
-class Retry(StrEnum):
+class Retry(Name):
     """What a caller may do with a refused request."""
 
     NEVER = "NEVER"
@@ -18,7 +19,7 @@ class Retry(StrEnum):
     AFTER_CHANGE = "AFTER_CHANGE"
 
 
-class Reason(StrEnum):
+class Reason(Name):
     """Why a request was refused; the names are the contract."""
 
     INVALID_AMOUNT = "INVALID_AMOUNT"
@@ -86,7 +87,7 @@ def retry_of(reason: Reason) -> Retry:
     return Retry.AFTER_CHANGE if reason in _AFTER_CHANGE else Retry.NEVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Refusal:
     """A "no" with its reason: nothing was stored, and the same id stays free."""
 

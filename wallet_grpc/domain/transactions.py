@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from .accounts import AccountType, PlayerState
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
+from .values import Name, value
 
 NO_METADATA: Mapping[str, str] = {}
 
 
-class Kind(StrEnum):
+class Kind(Name):
     """What a transaction is."""
 
     BET = "BET"
@@ -33,7 +32,7 @@ REVERSIBLE_KINDS = frozenset({Kind.BET, Kind.WIN, Kind.BET_AND_WIN})
 BET_KINDS = frozenset({Kind.BET, Kind.BET_AND_WIN})
 
 
-class WinKind(StrEnum):
+class WinKind(Name):
     """Why a win is paid; only REGULAR wins belong to a bet (rule 2)."""
 
     REGULAR = "REGULAR"
@@ -42,14 +41,14 @@ class WinKind(StrEnum):
     PROMO = "PROMO"
 
 
-class Direction(StrEnum):
+class Direction(Name):
     """Which way an adjustment moves money."""
 
     CREDIT = "CREDIT"
     DEBIT = "DEBIT"
 
 
-class TransactionStatus(StrEnum):
+class TransactionStatus(Name):
     """Whether a transaction counts: APPLIED ones do; the other two are only remembered."""
 
     APPLIED = "APPLIED"
@@ -59,7 +58,7 @@ class TransactionStatus(StrEnum):
     """What that rollback leaves under the id that it named."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Posting:
     """One signed row of the ledger: negative is DR, positive is CR."""
 
@@ -69,7 +68,7 @@ class Posting:
     """The account's balance right after; None for house accounts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Details:
     """What a transaction carries for people and auditors; no rule reads it."""
 
@@ -79,7 +78,7 @@ class Details:
     actor: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Transaction:
     """A recorded mutation, as it stands in `ledger_transactions`. It never changes."""
 

@@ -19,7 +19,9 @@ from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
 from .tickets import Job, Ticket
 
-QUEUE_FULL = Refusal(reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later")
+QUEUE_FULL = Refusal(
+    reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,4 +171,3 @@ class Engine:
         future = asyncio.get_running_loop().create_future()
         self._room_wanted.append(future)
         await future
-

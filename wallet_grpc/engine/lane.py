@@ -87,6 +87,7 @@ class Lane:
                     await self._arrived.wait()
                 self._arrived.clear()
                 while self._queue:
+                    await asyncio.sleep(0)  # lets in what has reached this process already; never waits for more
                     await self._execute(self._take())
         finally:
             await self._store.close()

@@ -145,9 +145,7 @@ def _win(request: pb.WinRequest, source: Source) -> Win:
         round_closed=request.round_closed,
         metadata=_metadata(request.metadata),
         reference_transaction_id=(
-            reference(request.reference_transaction_id)
-            if regular or request.reference_transaction_id
-            else ""
+            reference(request.reference_transaction_id) if regular or request.reference_transaction_id else ""
         ),
         win_kind=_choice(request.win_kind, _WIN_KINDS, "win_kind"),
     )
@@ -159,9 +157,7 @@ def _rollback(request: pb.RollbackRequest, source: Source) -> Rollback:
     network = currency_network_id(request.currency_network_id)
     referenced = reference(request.reference_transaction_id)
     if own_id == referenced:
-        raise MalformedError(
-            invalid(Reason.INVALID_FIELD, "transaction_id", "must not be the id that is rolled back")
-        )
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "transaction_id", "must not be the id that is rolled back"))
     return Rollback(
         source=source,
         transaction_id=own_id or DERIVED_ROLLBACK_PREFIX + referenced,

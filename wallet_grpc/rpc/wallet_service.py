@@ -86,7 +86,9 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         return await self._mutate("fail_withdrawal", request, call)
 
     @gated(Role.PAYMENTS)
-    async def ApplyDepositSettlement(self, request: pb.DepositSettlementRequest, call: CallContext) -> pb.OperationResult:
+    async def ApplyDepositSettlement(
+        self, request: pb.DepositSettlementRequest, call: CallContext
+    ) -> pb.OperationResult:
         """Credit a deposit."""
         return await self._mutate("apply_deposit_settlement", request, call)
 
@@ -124,9 +126,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
             case _:
                 raise MalformedError(invalid(Reason.MISSING_FIELD, "transaction_id", "or tx_id is required"))
         if record is None:
-            raise RefusedError(
-                Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="there is no such transaction")
-            )
+            raise RefusedError(Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="there is no such transaction"))
         return answers.transaction(record)
 
     @gated()
@@ -137,15 +137,15 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         game_code = requests.identifier(request.game_code, "game_code")
         round_id = requests.identifier(request.round_id, "round_id")
         await requests.known_network(network, self._networks)
-        totals = await self._reader.round_totals(
-            round_key(call.caller.source, player, network, game_code, round_id)
-        )
+        totals = await self._reader.round_totals(round_key(call.caller.source, player, network, game_code, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return answers.game_round(totals)
 
     @gated()
-    async def ListCurrencyNetworks(self, request: pb.ListCurrencyNetworksRequest, call: CallContext) -> pb.ListCurrencyNetworksResponse:
+    async def ListCurrencyNetworks(
+        self, request: pb.ListCurrencyNetworksRequest, call: CallContext
+    ) -> pb.ListCurrencyNetworksResponse:
         """List the currency networks."""
         del request
         return pb.ListCurrencyNetworksResponse(
@@ -159,9 +159,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         if not operations:
             raise MalformedError(invalid(Reason.MISSING_FIELD, "operations", "is required"))
         if len(operations) > BATCH_OPERATIONS_MAX:
-            raise MalformedError(
-                invalid(Reason.INVALID_FIELD, "operations", f"must be at most {BATCH_OPERATIONS_MAX}")
-            )
+            raise MalformedError(invalid(Reason.INVALID_FIELD, "operations", f"must be at most {BATCH_OPERATIONS_MAX}"))
         ticket = _ticket(len(operations), call)
         accepted: list[tuple[int, Request]] = []
         for index, operation in enumerate(operations):
@@ -207,9 +205,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         if mutation.role not in call.caller.roles:
             return not_allowed(mutation.role)
         try:
-            return await requests.command_of(
-                mutation, getattr(operation, name), call.caller.source, self._networks
-            )
+            return await requests.command_of(mutation, getattr(operation, name), call.caller.source, self._networks)
         except MalformedError as error:
             return error.refusal
 

@@ -13,10 +13,20 @@ SEPARATOR = "\x1f"
 
 
 def literal(values: Iterable[object]) -> str:
+    """Render values that need no quoting as an array literal."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def nullable_literal(values: Iterable[object | None]) -> str:
     """Render values that need no quoting as an array literal; None becomes NULL."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
-def separated(values: Iterable[str | None]) -> str:
-    """Join free texts for `string_to_array`; with its null string '' None becomes NULL."""
+def separated(values: Iterable[str]) -> str:
+    """Join free texts for `string_to_array`."""
+    return SEPARATOR.join(values)
+
+
+def nullable_separated(values: Iterable[str | None]) -> str:
+    """Join free texts for `string_to_array`; its null string '' makes None NULL."""
     return SEPARATOR.join([value or "" for value in values])

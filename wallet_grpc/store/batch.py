@@ -174,7 +174,10 @@ class BatchStore:
             owners = await locks.execute(_SQL["load_owners"], {"owner_ids": owner_ids}, prepare=True)
             accounts = await locks.execute(
                 _SQL["load_accounts"],
-                {"owner_ids": literal([pair[0] for pair in pairs]), "network_ids": literal([pair[1] for pair in pairs])},
+                {
+                    "owner_ids": literal([pair[0] for pair in pairs]),
+                    "network_ids": literal([pair[1] for pair in pairs]),
+                },
                 prepare=True,
             )
             found = await locks.execute(
@@ -330,5 +333,3 @@ def _read_transaction(book: Book, row: LoadedTransaction, needs: Needs) -> None:
     rollback = rollback_of(row, transaction)
     if rollback is not None:
         book.reversals[transaction.tx_id] = rollback
-
-

@@ -46,9 +46,7 @@ class Migration:
 
 def migrations(folder: Path = _FOLDER) -> list[Migration]:
     """Read the migrations, in order."""
-    return [
-        Migration(version=path.stem, sql=path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))
-    ]
+    return [Migration(version=path.stem, sql=path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))]
 
 
 def pending_migrations(connection: psycopg.Connection[Any]) -> list[str]:
@@ -86,8 +84,7 @@ def migrate(
             row = connection.execute("SELECT environment FROM installation").fetchone()
             if row is None or row[0] != environment:
                 raise MigrationError(
-                    f"the database is a {row and row[0]} installation for ever, not {environment}; "
-                    "use another database"
+                    f"the database is a {row and row[0]} installation for ever, not {environment}; use another database"
                 )
     return applied
 
@@ -97,9 +94,7 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> bool:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     connection.execute(_CREATE)
     connection.execute("GRANT SELECT ON schema_migrations TO PUBLIC")
-    row = connection.execute(
-        "SELECT sha256 FROM schema_migrations WHERE version = %s", [migration.version]
-    ).fetchone()
+    row = connection.execute("SELECT sha256 FROM schema_migrations WHERE version = %s", [migration.version]).fetchone()
     if row is not None:
         if row[0] != migration.sha256:
             raise MigrationError(

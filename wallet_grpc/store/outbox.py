@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import msgspec
 
 from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
@@ -10,14 +10,17 @@ from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
 from .networks import CurrencyNetwork
 
 
-def event_data(event: Event, network: CurrencyNetwork | None) -> str:
-    """Render an event's data. Amounts are strings; what does not apply is left out."""
+_encode = msgspec.json.Encoder().encode
+
+
+def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) -> str:
+    """Render an event's data, `occurred_at` in RFC 3339. Amounts are strings; what does not apply is left out."""
     transaction = event.transaction
     data: dict[str, str | int] = {
         "transactionId": transaction.reference,
         "source": transaction.source,
         "playerId": transaction.owner_id,
-        "occurredAt": transaction.created_at.isoformat().replace("+00:00", "Z"),
+        "occurredAt": occurred_at,
     }
     if network is not None:
         data["txId"] = transaction.tx_id
@@ -31,7 +34,7 @@ def event_data(event: Event, network: CurrencyNetwork | None) -> str:
         data["roundId"] = transaction.round_id
     if transaction.kind is not Kind.BET:
         _add_what_the_kind_adds(data, transaction)
-    return json.dumps(data, separators=(",", ":"))
+    return _encode(data).decode()
 
 
 def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction) -> None:

@@ -5,21 +5,24 @@ Every step gives its parameters and how many rows it must touch; the statement r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES
 from wallet_grpc.domain.book import Account, Book, PlayerAccount
 from wallet_grpc.domain.identifiers import AccountId, OwnerId
 from wallet_grpc.domain.transactions import Details, Transaction
 
-from .arrays import literal, separated
+from .arrays import literal, nullable_literal, nullable_separated, separated
 from .networks import NetworkDirectory
 from .outbox import event_data
 
 Parameters = dict[str, object]
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Decided(Protocol):
@@ -55,7 +58,7 @@ def steps_of(
         "entries": _entries(book, transactions, networks, parameters),
         "withdrawals": _withdrawals(book, parameters),
         "deposit_outputs": _deposit_outputs(book, parameters),
-        "events": _events(book, traceparents, networks, parameters),
+        "events": _events(book, decided.now, traceparents, networks, parameters),
     }
     steps = tuple(step for step, count in counts.items() if count > 0)
     parameters.update({f"count_{step}": counts[step] for step in steps})
@@ -122,22 +125,24 @@ def _transactions(transactions: Sequence[Transaction], parameters: Parameters) -
     parameters["key_hashes"] = literal([row.key for row in rows])
     parameters["kinds"] = literal([row.kind for row in rows])
     parameters["statuses"] = literal([row.status for row in rows])
-    parameters["tx_network_ids"] = literal([row.currency_network_id for row in rows])
+    parameters["tx_network_ids"] = nullable_literal([row.currency_network_id for row in rows])
     parameters["amounts"] = literal([row.amount_minor for row in rows])
-    parameters["win_amounts"] = literal([row.win_amount_minor for row in rows])
-    parameters["fees"] = literal([row.fee_minor for row in rows])
-    parameters["game_codes"] = separated([row.game_code for row in rows])
-    parameters["round_ids"] = separated([row.round_id for row in rows])
-    parameters["round_hashes"] = literal([row.round_key for row in rows])
+    parameters["win_amounts"] = nullable_literal([row.win_amount_minor for row in rows])
+    parameters["fees"] = nullable_literal([row.fee_minor for row in rows])
+    parameters["game_codes"] = nullable_separated([row.game_code for row in rows])
+    parameters["round_ids"] = nullable_separated([row.round_id for row in rows])
+    parameters["round_hashes"] = nullable_literal([row.round_key for row in rows])
     parameters["closes_rounds"] = literal([row.closes_round for row in rows])
-    parameters["reference_transaction_ids"] = separated([row.reference_transaction_id for row in rows])
-    parameters["reference_tx_ids"] = literal([row.reference_tx_id for row in rows])
-    parameters["reverses_tx_ids"] = literal([row.reverses_tx_id for row in rows])
-    parameters["variants"] = literal([row.variant for row in rows])
-    parameters["main_balances"] = literal([row.main_balance_after_minor for row in rows])
+    parameters["reference_transaction_ids"] = nullable_separated([row.reference_transaction_id for row in rows])
+    parameters["reference_tx_ids"] = nullable_literal([row.reference_tx_id for row in rows])
+    parameters["reverses_tx_ids"] = nullable_literal([row.reverses_tx_id for row in rows])
+    parameters["variants"] = nullable_literal([row.variant for row in rows])
+    parameters["main_balances"] = nullable_literal([row.main_balance_after_minor for row in rows])
     parameters["entry_counts"] = literal([len(row.postings) for row in rows])
-    parameters["metadata"] = separated([json.dumps(dict(row.metadata)) if row.metadata else None for row in rows])
-    parameters["details"] = separated([_details(row.details) if row.details else None for row in rows])
+    parameters["metadata"] = nullable_separated(
+        [_encode(row.metadata).decode() if row.metadata else None for row in rows]
+    )
+    parameters["details"] = nullable_separated([_details(row.details) if row.details else None for row in rows])
     return len(rows)
 
 
@@ -149,7 +154,7 @@ def _details(details: Details) -> str:
         "reason": details.reason or None,
         "actor": details.actor or None,
     }
-    return json.dumps({name: fact for name, fact in facts.items() if fact is not None})
+    return _encode({name: fact for name, fact in facts.items() if fact is not None}).decode()
 
 
 def _entries(
@@ -185,7 +190,7 @@ def _entries(
         parameters["entry_account_ids"] = literal(account_ids)
         parameters["entry_network_ids"] = literal(network_ids)
         parameters["entry_amounts"] = literal(amounts)
-        parameters["entry_balances"] = literal(balances)
+        parameters["entry_balances"] = nullable_literal(balances)
     return len(tx_ids)
 
 
@@ -217,7 +222,7 @@ def _deposit_outputs(book: Book, parameters: Parameters) -> int:
 
 
 def _events(
-    book: Book, traceparents: Sequence[str | None], networks: NetworkDirectory, parameters: Parameters
+    book: Book, now: datetime, traceparents: Sequence[str | None], networks: NetworkDirectory, parameters: Parameters
 ) -> int:
     rows = [
         (number, event, traceparent)
@@ -225,13 +230,14 @@ def _events(
         for number, event in enumerate(change.events, start=1)
     ]
     if rows:
+        occurred_at = now.isoformat().replace("+00:00", "Z")
         parameters["event_owner_ids"] = literal([event.transaction.owner_id for _, event, _ in rows])
         parameters["event_tx_ids"] = literal([event.transaction.tx_id for _, event, _ in rows])
         parameters["event_nos"] = literal([number for number, _, _ in rows])
         parameters["event_types"] = literal([event.event_type for _, event, _ in rows])
         parameters["event_sequences"] = literal([event.sequence for _, event, _ in rows])
         parameters["event_data"] = separated(
-            [event_data(event, networks.of(event.transaction.currency_network_id)) for _, event, _ in rows]
+            [event_data(event, networks.of(event.transaction.currency_network_id), occurred_at) for _, event, _ in rows]
         )
-        parameters["event_traceparents"] = separated([traceparent for _, _, traceparent in rows])
+        parameters["event_traceparents"] = nullable_separated([traceparent for _, _, traceparent in rows])
     return len(rows)

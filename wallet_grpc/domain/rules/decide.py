@@ -14,8 +14,8 @@ from wallet_grpc.domain.commands import (
     FailWithdrawal,
     ReserveWithdrawal,
     Rollback,
-    SettleWithdrawal,
     SetPlayerState,
+    SettleWithdrawal,
     Win,
 )
 

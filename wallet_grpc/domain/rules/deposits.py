@@ -28,9 +28,7 @@ def decide_deposit(book: Book, command: ApplyDeposit, moment: Moment) -> Decisio
         if command.tx_hash or command.output_index is not None
         else None
     )
-    transaction = _movement(
-        book, command, moment, kind=Kind.DEPOSIT, gain_minor=command.amount_minor, details=details
-    )
+    transaction = _movement(book, command, moment, kind=Kind.DEPOSIT, gain_minor=command.amount_minor, details=details)
     return Decision(
         applied(transaction),
         Change(
@@ -38,9 +36,7 @@ def decide_deposit(book: Book, command: ApplyDeposit, moment: Moment) -> Decisio
             transactions=(transaction,),
             events=(_event(book, transaction, EventType.DEPOSIT_APPLIED),),
             deposit_output=(
-                None
-                if command.output_key is None
-                else DepositOutput(key=command.output_key, tx_id=transaction.tx_id)
+                None if command.output_key is None else DepositOutput(key=command.output_key, tx_id=transaction.tx_id)
             ),
         ),
     )

@@ -15,8 +15,8 @@ from wallet_grpc.domain.commands import (
     FailWithdrawal,
     ReserveWithdrawal,
     Rollback,
-    SettleWithdrawal,
     SetPlayerState,
+    SettleWithdrawal,
     Win,
 )
 from wallet_grpc.domain.identifiers import OwnerId

@@ -29,9 +29,7 @@ from .decisions import (
     post,
 )
 
-_NOT_REVERSIBLE = Refusal(
-    reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back"
-)
+_NOT_REVERSIBLE = Refusal(reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back")
 _BET_ALREADY_SETTLED = Refusal(
     reason=Reason.BET_ALREADY_SETTLED, message="the bet has a win that stands; roll the win back first"
 )
@@ -80,9 +78,7 @@ def _reverse(book: Book, command: Rollback, target: Transaction, moment: Moment)
     owner_id = target.owner_id
     network = command.currency_network_id
     stake, win = (
-        (0, target.amount_minor)
-        if target.kind is Kind.WIN
-        else (target.amount_minor, target.win_amount_minor or 0)
+        (0, target.amount_minor) if target.kind is Kind.WIN else (target.amount_minor, target.win_amount_minor or 0)
     )
     transaction = Transaction(
         tx_id=moment.next_tx_id(),

@@ -67,9 +67,7 @@ def decide_win(book: Book, command: Win, moment: Moment) -> Decision:
         balance_after_minor=transaction.main_balance_after_minor,
         sequence=book.version(owner_id, network, AccountType.MAIN) + (command.amount_minor > 0),
     )
-    return Decision(
-        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=(event,))
-    )
+    return Decision(applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=(event,)))
 
 
 def _refuse(book: Book, command: Win, bet: Transaction | None) -> Refusal | None:

@@ -1,0 +1,56 @@
+"""The figures that a run produces: their names (those of the results file), units and meanings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number of the table."""
+
+    name: str
+    unit: str
+    meaning: str
+    decimals: int = 0
+
+
+FIGURES: Sequence[Figure] = (
+    Figure(name="tpcb_tps", unit="/s", meaning="pgbench TPC-B, scale 20, 32 clients, prepared"),
+    Figure(
+        name="hot_row_tps", unit="/s", meaning="one SQL function a bet locks player and house; best of 1, 8, 32 clients"
+    ),
+    Figure(name="echo_unary_rps", unit="/s", meaning="bare grpc.aio server, same messages, 64 in flight"),
+    Figure(name="unary_bets_per_s", unit="/s", meaning="one call a bet, 64 in flight"),
+    Figure(name="stream_bets_per_s", unit="/s", meaning="4 streams"),
+    Figure(name="batch_bets_per_s", unit="/s", meaning="batches of 100, 8 in flight"),
+    Figure(name="mixed_batch_per_s", unit="/s", meaning="operations: 50% bets, 45% wins, 5% rollbacks; batches of 100"),
+    Figure(name="single_bets_per_s", unit="/s", meaning="one call a bet, 64 in flight, one mutation a transaction"),
+    Figure(name="hot_players_bets_per_s", unit="/s", meaning="batches of 100, 200 players, two server processes"),
+    Figure(name="unary_p50_ms", unit="ms", meaning="one call at a time", decimals=2),
+    Figure(name="unary_p99_ms", unit="ms", meaning="one call at a time", decimals=2),
+    Figure(name="paced_p99_ms", unit="ms", meaning="1,000 calls a second, from the intended send time", decimals=2),
+    Figure(name="retries_per_batch", unit="", meaning="batches tried again; the worst of all workloads", decimals=4),
+    Figure(name="bytes_per_bet", unit="B", meaning="growth of all the wallet's tables and indexes on disk"),
+    Figure(name="growth_ratio", unit="", meaning="batch rate on a grown ledger over an empty one", decimals=2),
+)
+
+_BY_NAME = {figure.name: figure for figure in FIGURES}
+
+
+def figure_named(name: str) -> Figure:
+    """Return the figure of a name, which must be known."""
+    return _BY_NAME[name]
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What was measured for a figure. Windows apart in time are averaged: the machine is noisy."""
+
+    windows: list[float]
+    note: str = ""
+
+    @property
+    def value(self) -> float:
+        """The figure's value: the mean of its windows."""
+        return fmean(self.windows)

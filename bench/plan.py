@@ -1,0 +1,48 @@
+"""How long each part takes: the full run, and the quick one that measures the same with shorter windows."""
+
+from dataclasses import dataclass
+
+PLAYERS = 20_000
+HOT_PLAYERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The lengths of a run."""
+
+    name: str
+    warm_up_s: float
+    """Load before each window, with requests that are built as they go; it also tells how many the window will need."""
+    settle_s: float
+    """Load right before the window, with prebuilt requests."""
+    window_s: float
+    """What is measured."""
+    pgbench_s: int
+    tpcb_windows: int
+    """How many of the programme's windows of TPC-B are measured."""
+    growth_bets: int
+    """How many bets the grown ledger holds."""
+    growth_windows: int
+    """How often the grown and the empty ledger are measured, in turns."""
+
+
+FULL = Plan(
+    name="full",
+    warm_up_s=4,
+    settle_s=1.5,
+    window_s=10,
+    pgbench_s=10,
+    tpcb_windows=3,
+    growth_bets=2_000_000,
+    growth_windows=2,
+)
+QUICK = Plan(
+    name="quick",
+    warm_up_s=0.8,
+    settle_s=0.3,
+    window_s=2,
+    pgbench_s=2,
+    tpcb_windows=2,
+    growth_bets=50_000,
+    growth_windows=1,
+)

@@ -1,0 +1,50 @@
+"""What a run measures, in this order: yardsticks before, between and after the workloads that are held against them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bench.testbed import Testbed
+from bench.wallet_steps import (
+    BATCH_STEP,
+    HOT_STEP,
+    MIXED_STEP,
+    SINGLE_STEP,
+    STREAM_STEP,
+    UNARY_STEP,
+    Growth,
+)
+from bench.yardsticks import EchoUnary, HotRow, Tpcb
+
+
+class Step(Protocol):
+    """One part of a run."""
+
+    @property
+    def name(self) -> str:
+        """What `--only` knows it by."""
+
+    def run(self, testbed: Testbed) -> None:
+        """Measure, and add figures to the results."""
+
+
+PROGRAMME: Sequence[Step] = (
+    Tpcb(),
+    BATCH_STEP,
+    HotRow(),
+    MIXED_STEP,
+    Tpcb(),
+    STREAM_STEP,
+    EchoUnary(),
+    UNARY_STEP,
+    EchoUnary(),
+    SINGLE_STEP,
+    HOT_STEP,
+    Growth(),
+    Tpcb(),
+)
+STEP_NAMES = tuple(dict.fromkeys(step.name for step in PROGRAMME))
+
+
+def steps_of(only: Sequence[str]) -> Sequence[Step]:
+    """Return the steps that are wanted; all of them if none is named."""
+    return tuple(step for step in PROGRAMME if not only or step.name in only)

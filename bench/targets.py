@@ -1,0 +1,64 @@
+"""What is to be reached: each a floor or a ceiling of a figure, plain or as a multiple of another figure.
+
+The floor is that of the issue "The wallet runs"; it holds for a full run. A quick run shows the same ratios, but its
+windows are short and its ledger has grown little, so it decides nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.figures import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A bound of one figure."""
+
+    figure: str
+    bound: Literal["at least", "at most"]
+    limit: float
+    over: str | None = None
+    """The figure that it is a multiple of; None: the limit is in the figure's own unit."""
+
+    def describe(self) -> str:
+        """Return the target as the table shows it."""
+        sign = ">=" if self.bound == "at least" else "<="
+        return f"{sign} {self.limit:g}" + (f" x {self.over}" if self.over else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a target came out."""
+
+    target: Target
+    reached: float
+    """The figure, or its multiple of the other figure."""
+    holds: bool
+
+
+TARGETS: Sequence[Target] = (
+    Target(figure="batch_bets_per_s", bound="at least", limit=3, over="tpcb_tps"),
+    Target(figure="batch_bets_per_s", bound="at least", limit=18, over="hot_row_tps"),
+    Target(figure="mixed_batch_per_s", bound="at least", limit=2.2, over="tpcb_tps"),
+    Target(figure="stream_bets_per_s", bound="at least", limit=1.5, over="tpcb_tps"),
+    Target(figure="unary_bets_per_s", bound="at least", limit=0.5, over="echo_unary_rps"),
+    Target(figure="hot_players_bets_per_s", bound="at least", limit=0.35, over="batch_bets_per_s"),
+    Target(figure="unary_p50_ms", bound="at most", limit=2.5),
+    Target(figure="unary_p99_ms", bound="at most", limit=10),
+    Target(figure="paced_p99_ms", bound="at most", limit=10),
+    Target(figure="retries_per_batch", bound="at most", limit=0.01),
+    Target(figure="growth_ratio", bound="at least", limit=0.8),
+)
+
+
+def judge(readings: Mapping[str, Reading], targets: Sequence[Target] = TARGETS) -> list[Verdict]:
+    """Hold the readings to the targets; a target whose figures were not measured is left out."""
+    verdicts = []
+    for target in targets:
+        if target.figure not in readings or (target.over is not None and target.over not in readings):
+            continue
+        reached = readings[target.figure].value / (readings[target.over].value if target.over else 1)
+        holds = reached >= target.limit if target.bound == "at least" else reached <= target.limit
+        verdicts.append(Verdict(target=target, reached=reached, holds=holds))
+    return verdicts

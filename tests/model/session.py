@@ -1,0 +1,80 @@
+"""A run of the model: servers for it, a seed, so many sessions of so many steps, and `wallet verify` at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from model.machine import Count, Driven, WalletMachine
+from support.database import Installation
+from support.server import WalletServer
+
+from wallet_grpc.store.keys import Role, create_key
+
+SOURCES = ("model-a", "model-b", "model-c")
+MODES = {"group commit": {}, "one a transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How much to do."""
+
+    sessions: int
+    steps: int
+    """Of a session, at most; Hypothesis ends few of them early."""
+
+
+DEFAULT = Profile(sessions=115, steps=48)
+SOAK = Profile(sessions=60, steps=48)
+
+
+@contextmanager
+def driven(installations: Sequence[Installation]) -> Iterator[list[Driven]]:
+    """Start a server for each way of committing, each on a database of its own, with callers that may do everything."""
+    with ExitStack() as stack:
+        servers = []
+        for (name, mode), installation in zip(MODES.items(), installations, strict=True):
+            keys = _all_roles(installation)
+            server = stack.enter_context(WalletServer(installation, **mode))
+            wallet = server.wallet()
+            stack.callback(wallet.close)
+            servers.append(Driven(name, {source: wallet.caller(key) for source, key in keys.items()}))
+        yield servers
+
+
+def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Count:
+    """Play random sessions against the servers; the same seed plays the same ones.
+
+    Raises:
+        DifferenceError: The wallet's answers are not the contract's; the notes hold Hypothesis's shortest session.
+    """
+    count = Count()
+    machine = type("SeededWalletMachine", (WalletMachine,), {"servers": tuple(servers), "count": count})
+    chosen = settings(
+        max_examples=profile.sessions,
+        stateful_step_count=profile.steps,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(seed(with_seed)(machine), settings=chosen)  # type: ignore[no-untyped-call]
+    except BaseException as error:
+        error.add_note(f"seed {with_seed}: WALLET_MODEL_SEED={with_seed} make test ARGS=tests/model")
+        raise
+    return count
+
+
+def _all_roles(installation: Installation) -> dict[str, str]:
+    with psycopg.connect(installation.admin_dsn) as connection:
+        made = {
+            source: create_key(connection, prefix="sk_test_", source=source, roles=list(Role)).key for source in SOURCES
+        }
+    return made

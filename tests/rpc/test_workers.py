@@ -1,0 +1,84 @@
+"""Several workers on one address: they share it, they agree, and one that dies is started again."""
+
+from collections.abc import Callable
+
+import psutil
+from support.database import Installation
+from support.ledger import transactions_stored, verify
+from support.load import Load
+from support.requests import fresh_id
+from support.server import WalletServer, wait_until
+from support.wallet import at_once
+
+from wallet.v1 import wallet_pb2 as pb
+
+New = Callable[..., Installation]
+
+
+def workers(parent: psutil.Process) -> set[psutil.Process]:
+    """Return the living processes that the server has started."""
+    return {child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def listening(parent: psutil.Process) -> set[psutil.Process]:
+    """Return the workers that have opened the address."""
+    return {
+        worker
+        for worker in workers(parent)
+        if any(connection.status == psutil.CONN_LISTEN for connection in worker.net_connections())
+    }
+
+
+def test_two_workers_share_the_address(new_installation: New) -> None:
+    installation = new_installation()
+    with WalletServer(installation, "--workers", "2") as server:
+        wallet = server.wallet()
+        callers = [wallet.caller(wallet.keys["games"]) for _ in range(6)]
+        for player in [wallet.player("100") for _ in range(4)]:
+            bet, name = player.bet("10"), fresh_id("shared")
+            answers = [caller.call(bet) for caller in callers]
+            assert [answer.replayed for answer in answers] == [False] + [True] * 5
+            assert len({answer.tx_id for answer in answers}) == 1
+
+            rivals = [(caller, player.bet("10", transaction_id=name)) for caller in callers]  # each in another round
+            outcomes = at_once(*(lambda rival=rival: rival[0].attempt(rival[1]) for rival in rivals))
+            reasons = sorted(getattr(outcome, "reason", "") for outcome in outcomes)
+            assert reasons == [""] + ["IDEMPOTENCY_KEY_REUSED"] * 5
+            assert wallet.main(player) == "80"
+        wallet.close()
+    verify(installation)
+
+
+def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None:
+    installation = new_installation()
+    with WalletServer(installation, "--workers", "2") as server:
+        assert server.process is not None
+        parent = psutil.Process(server.process.pid)
+        wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
+        victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
+        wallet = server.wallet()
+        player = wallet.player("1000000")
+        with Load(wallet, [player], again=True) as load:
+            victim.kill()
+            wait_until(lambda: len(listening(parent) - set(before)) == 1, what="a new worker serves", timeout_s=20)
+            load.goes_on()
+        assert survivor in workers(parent)
+        children = workers(parent)
+        for bet in load.unanswered:
+            assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
+        wallet.close()
+        assert server.stop() == 0
+        assert psutil.wait_procs(children, timeout=5)[1] == []
+    assert transactions_stored(installation, "games", *load.answered) == len(load.answered)
+    verify(installation)
+
+
+def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
+    with WalletServer(new_installation(), "--workers", "2") as server:
+        assert server.process is not None
+        parent = psutil.Process(server.process.pid)
+        wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
+        before = workers(parent)
+        next(iter(before)).kill()
+        wait_until(lambda: workers(parent) - before, what="a new worker")
+        assert server.stop() == 0

@@ -1,0 +1,93 @@
+"""A lane taken step by step: what `engine.lane.Lane` does in one go, with room between the steps for others to act."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.identifiers import TxIdSequence
+from wallet_grpc.domain.needs import needs_of
+from wallet_grpc.domain.outcomes import Accepted, Outcome
+from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.domain.rules import Moment, decide
+from wallet_grpc.store.batch import BatchStore, Loaded, LostRaceError
+
+_ATTEMPTS_MAX = 100
+"""Many, with short waits: the rows of a small ledger share their pages, and SERIALIZABLE aborts often."""
+_BACK_OFF_MAX_S = 0.02
+
+
+async def until(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
+    """Wait until a condition holds that nobody tells us of; bounded."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 it is another process's
+            await asyncio.sleep(0.005)
+
+
+@dataclass(slots=True)
+class DecidedBatch:
+    """A batch between its decision and its store."""
+
+    loaded: Loaded
+    outcomes: list[Outcome]
+
+
+@dataclass(slots=True)
+class SteppedLane:
+    """A lane without a loop."""
+
+    store: BatchStore
+    tx_ids: TxIdSequence = field(default_factory=TxIdSequence)
+
+    async def decide(self, *commands: Command) -> DecidedBatch:
+        """Lock, load and decide; the owners stay locked."""
+        loaded = await self.store.load(needs_of(commands))
+        moment = Moment(now=loaded.now, tx_ids=self.tx_ids)
+        outcomes: list[Outcome] = []
+        for command in commands:
+            decision = decide(loaded.book, command, moment)
+            outcomes.append(decision.outcome)
+            if decision.change is not None:
+                loaded.book.record(decision.change)
+        return DecidedBatch(loaded, outcomes)
+
+    async def decide_unlocked(self, *commands: Command) -> DecidedBatch:
+        """Lock, load and decide, then lose the locks: whatever happens from now on, the batch knows nothing of it."""
+        batch = await self.decide(*commands)
+        await self.store.release()
+        return batch
+
+    async def write(self, batch: DecidedBatch) -> list[Outcome]:
+        """Store a decided batch."""
+        if batch.loaded.book.changes:
+            await self.store.store(batch.loaded, [None] * len(batch.loaded.book.changes))
+        return batch.outcomes
+
+    async def attempt(self, *commands: Command) -> list[Outcome]:
+        """Execute a batch once."""
+        outcomes = await self.write(await self.decide(*commands))
+        await self.store.release()
+        return outcomes
+
+    async def send(self, *commands: Command) -> list[Outcome]:
+        """Execute a batch, trying again after lost races."""
+        for _ in range(_ATTEMPTS_MAX):
+            try:
+                return await self.attempt(*commands)
+            except LostRaceError:
+                await self.store.release()
+                await asyncio.sleep(random.uniform(0, _BACK_OFF_MAX_S))  # noqa: S311 jitter is no secret
+        raise AssertionError(f"{_ATTEMPTS_MAX} races lost")
+
+    async def accepted(self, command: Command) -> Accepted:
+        (outcome,) = await self.send(command)
+        assert isinstance(outcome, Accepted), outcome
+        return outcome
+
+    async def refused(self, command: Command) -> Refusal:
+        (outcome,) = await self.send(command)
+        assert isinstance(outcome, Refusal), outcome
+        return outcome

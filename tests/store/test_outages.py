@@ -1,0 +1,167 @@
+"""A database that goes away between two steps of a batch: it is stored whole or not at all, and the lane says which."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from store.lanes import SteppedLane, until
+from support.database import Installation
+from support.ledger import check_invariants
+from unit.desk import bet, bet_and_win, deposit
+
+from wallet_grpc.store.batch import OutcomeUnknownError
+from wallet_grpc.store.pool import DatabaseUnavailableError
+
+NewLane = Callable[..., SteppedLane]
+
+_SOON_S = 20.0
+_CANCEL_WAIT_S = 7.0  # psycopg waits for 5 s that a cancelled statement ends, then hangs up
+newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
+"""Of what takes seconds and does not depend on the version."""
+
+STORES = "SELECT count(*) FROM ledger_transactions"
+
+
+@contextmanager
+def table_held(ledger: Installation) -> Iterator[None]:
+    """Hold a table that every store writes, so that a load goes through and a store starts and does not end."""
+    with psycopg.connect(ledger.admin_dsn) as connection:
+        connection.execute("LOCK TABLE ledger_transactions IN SHARE MODE")
+        yield
+        connection.rollback()
+
+
+async def until_storing(admin: psycopg.Connection) -> int:
+    """Wait until a lane's store waits for the table, and give its backend."""
+    found: list[tuple[int]] = []
+
+    def stores() -> bool:
+        found[:] = admin.execute(
+            """
+            SELECT pid FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'wallet-lane-ledger' AND wait_event_type = 'Lock'
+            """
+        ).fetchall()
+        return bool(found)
+
+    await until(stores)
+    return found[0][0]
+
+
+async def until_gone(admin: psycopg.Connection, pid: int) -> None:
+    """Wait until a backend has ended."""
+    await until(lambda: admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is None)
+
+
+@pytest.mark.parametrize("which", ["locks", "ledger"])
+async def test_a_backend_killed_between_batches_costs_one_try(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection, which: str
+) -> None:
+    lane = new_lane()
+    await lane.accepted(deposit("d", 100))
+    connection = lane.store._locks if which == "locks" else lane.store._ledger
+    assert connection is not None
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+    try:
+        await lane.attempt(bet("x", 10))
+    except (DatabaseUnavailableError, OutcomeUnknownError):
+        assert ledger.rows(STORES) == [(1,)]
+    assert (await lane.accepted(bet("x", 10))).balance_after_minor == 90
+    check_invariants(ledger)
+
+
+async def test_a_backend_killed_while_it_stores_leaves_the_outcome_unknown(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
+) -> None:
+    lane = new_lane()
+    await lane.accepted(deposit("d", 100))
+    with table_held(ledger):
+        storing = asyncio.create_task(lane.attempt(bet("x", 10), bet_and_win("y")))
+        pid = await until_storing(admin)
+        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises((OutcomeUnknownError, DatabaseUnavailableError)):
+            await asyncio.wait_for(storing, _SOON_S)
+    assert ledger.rows(STORES) == [(1,)]
+    assert (await lane.accepted(bet("x", 10))).replayed is False
+
+
+async def test_a_store_that_takes_too_long_is_undone(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
+) -> None:
+    lane, other = new_lane(timeout_ms=300), new_lane()
+    await other.accepted(deposit("d", 100))
+    with table_held(ledger):
+        storing = asyncio.create_task(lane.attempt(bet("x", 60)))
+        await until_storing(admin)
+        with pytest.raises((OutcomeUnknownError, DatabaseUnavailableError)):
+            await asyncio.wait_for(storing, _SOON_S)
+    await other.accepted(bet("y", 60))
+    assert (await lane.refused(bet("x", 60))).metadata["balance_minor"] == "40"
+    check_invariants(ledger)
+
+
+@newest
+async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
+) -> None:
+    """The backend stops while it stores, is given up, and commits all the same once it goes on."""
+    lane, other = new_lane(timeout_ms=300), new_lane()
+    await lane.accepted(deposit("d", 100))
+    batch = await lane.decide(bet("x", 60))
+    assert lane.store._ledger is not None
+    pid = lane.store._ledger.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(OutcomeUnknownError):
+            await asyncio.wait_for(lane.write(batch), _CANCEL_WAIT_S + 1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await until_gone(admin, pid)
+    first = await other.accepted(bet("x", 60))
+    assert first.balance_after_minor == 40
+    again = await lane.accepted(bet("x", 60))
+    assert (again.tx_id, again.replayed) == (first.tx_id, True)
+    check_invariants(ledger)
+
+
+@newest
+async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its_commit(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
+) -> None:
+    lane = new_lane(timeout_ms=300)
+    await lane.accepted(deposit("d", 100))
+    batch = await lane.decide(bet("x", 60))
+    assert lane.store._ledger is not None
+    pid = lane.store._ledger.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(OutcomeUnknownError):
+            await asyncio.wait_for(lane.write(batch), _CANCEL_WAIT_S + 1)
+        retried = await lane.accepted(bet("x", 60))
+        assert retried.replayed is False
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await until_gone(admin, pid)
+    assert ledger.rows("SELECT tx_id::TEXT FROM ledger_transactions WHERE reference = 'x'") == [(retried.tx_id,)]
+    assert ledger.rows("SELECT balance_minor FROM account_balances WHERE owner_id = 1") == [(40,)]
+    check_invariants(ledger)
+
+
+@newest
+async def test_a_database_that_does_not_answer_a_load_is_unavailable(ledger: Installation, new_lane: NewLane) -> None:
+    lane = new_lane(timeout_ms=300)
+    await lane.accepted(deposit("d", 100))
+    assert lane.store._locks is not None
+    pid = lane.store._locks.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(DatabaseUnavailableError):
+            await asyncio.wait_for(lane.decide(bet("x", 60)), _CANCEL_WAIT_S + 1)
+        await asyncio.wait_for(lane.accepted(bet("x", 60)), _SOON_S)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    check_invariants(ledger)

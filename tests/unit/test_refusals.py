@@ -1,0 +1,50 @@
+"""What a caller may do with a refused request: `metadata.retry` of every reason (contract.md, Errors)."""
+
+import pytest
+
+from wallet_grpc.domain.refusals import Reason, Retry, retry_of
+
+NEVER, SAME, AFTER = Retry.NEVER, Retry.SAME_REQUEST, Retry.AFTER_CHANGE
+
+RETRIES = {
+    "INVALID_AMOUNT": NEVER,
+    "MISSING_FIELD": NEVER,
+    "INVALID_FIELD": NEVER,
+    "UNKNOWN_CURRENCY_NETWORK": AFTER,
+    "CALLER_UNKNOWN": AFTER,
+    "CALL_NOT_ALLOWED": AFTER,
+    "ENVIRONMENT_MISMATCH": NEVER,
+    "BET_NOT_FOUND": AFTER,
+    "TRANSACTION_NOT_FOUND": AFTER,
+    "ROUND_NOT_FOUND": AFTER,
+    "WITHDRAWAL_NOT_FOUND": AFTER,
+    "IDEMPOTENCY_KEY_REUSED": NEVER,
+    "INSUFFICIENT_FUNDS": AFTER,
+    "PLAYER_BLOCKED": AFTER,
+    "PLAYER_MISMATCH": NEVER,
+    "CURRENCY_MISMATCH": NEVER,
+    "ROUND_MISMATCH": NEVER,
+    "ROUND_CLOSED": AFTER,
+    "BET_ALREADY_SETTLED": AFTER,
+    "TRANSACTION_ROLLED_BACK": NEVER,
+    "TRANSACTION_VOIDED": NEVER,
+    "NOT_REVERSIBLE": NEVER,
+    "WITHDRAWAL_STATE_CONFLICT": NEVER,
+    "BALANCE_NOT_ZERO": AFTER,
+    "CONFLICT": SAME,
+    "DATABASE_UNAVAILABLE": SAME,
+    "OUTCOME_UNKNOWN": SAME,
+    "QUEUE_FULL": SAME,
+    "INTERNAL": SAME,
+}
+
+
+@pytest.mark.parametrize(("reason", "retry"), RETRIES.items())
+def test_retry(reason: str, retry: Retry) -> None:
+    assert retry_of(Reason(reason)) is retry
+
+
+def test_every_reason_has_its_row() -> None:
+    assert {reason.value for reason in Reason} >= RETRIES.keys()
+    unlisted = {reason.value for reason in Reason} - RETRIES.keys()
+    assert not unlisted, f"say what a caller may do after {unlisted}"

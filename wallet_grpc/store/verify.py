@@ -1,0 +1,213 @@
+"""Verification: proves on a live database, without stopping it, that the ledger is whole.
+
+Every statement is a snapshot of its own over a bounded chunk, so nothing is held for long, and each chunk is consistent
+in itself: a mutation commits its transaction, entries and derived rows together.
+
+Sums over the whole ledger need one moment for all of it. Transactions older than the cut (two minutes before the start;
+no mutation takes that long from its id to its commit) can no longer change, so they are summed chunk by chunk; one last
+statement reads, in one snapshot, the house accounts' stripes and the few entries since the cut.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+
+from .sql import statements
+
+_SQL = statements("verify.sql")
+
+_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_CUT_MS = 120_000
+_TRANSACTIONS_CHUNK = 20_000
+_OWNERS_CHUNK_MIN = 1
+_OWNERS_CHUNK_MAX = 5_000
+_CHUNK_WANTED_S = 2.0
+_STATEMENT_TIMEOUT_MS = 60_000
+
+
+class Check(StrEnum):
+    """What is proved; the values are the names in the output."""
+
+    TRANSACTIONS_SUM_TO_ZERO = "transactions_sum_to_zero"
+    ENTRIES_ARE_COMPLETE = "entries_are_complete"
+    ENTRIES_FIT_THEIR_TRANSACTION = "entries_fit_their_transaction"
+    KEYS_FIT_THEIR_IDS = "keys_fit_their_ids"
+    OWNERS_ARE_KNOWN = "owners_are_known"
+    REFERENCES_EXIST = "references_exist"
+    BALANCES_EQUAL_POSTINGS = "balances_equal_postings"
+    VERSIONS_COUNT_POSTINGS = "versions_count_postings"
+    NO_PLAYER_ACCOUNT_IS_NEGATIVE = "no_player_account_is_negative"
+    BALANCES_FOLLOW_THEIR_POSTINGS = "balances_follow_their_postings"
+    VERSIONS_COUNT_MUTATIONS = "versions_count_mutations"
+    HOLDS_EQUAL_OPEN_WITHDRAWALS = "holds_equal_open_withdrawals"
+    LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
+    HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, and where."""
+
+    check: Check
+    subject: str
+    """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`."""
+    problem: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What was looked at, and what was found wrong."""
+
+    transactions: int = 0
+    entries: int = 0
+    accounts: int = 0
+    outbox_waiting: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a verification is."""
+
+    phase: str
+    done: int
+    expected: int
+    """An estimate: the ledger grows while it is read."""
+
+
+def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambda _: None) -> Report:
+    """Verify a ledger; needs to read only.
+
+    Raises:
+        psycopg.Error: The database does not answer, or a chunk took longer than a minute.
+    """
+    report = Report()
+    with psycopg.connect(
+        database_url,
+        autocommit=True,
+        application_name="wallet-verify",
+        options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on",
+    ) as connection:
+        transactions_estimate, owners, now_ms = _one_row(connection, "facts", {})
+        cut = _first_uuid_at(now_ms - _CUT_MS)
+        sums = _Sums()
+        for transactions, entries in _verify_transactions(connection, cut, sums, report):
+            report.transactions += transactions
+            report.entries += entries
+            on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
+        for done in _verify_owners(connection, report):
+            on_progress(Progress(phase="owners", done=done, expected=owners))
+        _verify_sums(connection, cut, sums, report)
+        (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
+    return report
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What the entries before the cut sum to, in minor units."""
+
+    by_network: dict[int, int] = field(default_factory=dict)
+    by_house_account: dict[int, int] = field(default_factory=dict)
+
+    def add(self, network_id: int, house_account_id: int | None, total: int) -> None:
+        self.by_network[network_id] = self.by_network.get(network_id, 0) + total
+        if house_account_id is not None:
+            self.by_house_account[house_account_id] = self.by_house_account.get(house_account_id, 0) + total
+
+
+def _verify_transactions(
+    connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report
+) -> Iterator[tuple[int, int]]:
+    """Check transactions and entries against each other, over the whole range of ids, orphaned entries included."""
+    after = _FIRST_UUID
+    while after != _LAST_UUID:
+        end = connection.execute(
+            _SQL["transactions_chunk_end"], {"after": after, "chunk": _TRANSACTIONS_CHUNK}
+        ).fetchone()
+        upto = end[0] if end else _LAST_UUID
+        transactions, entries, problems, totals = _one_row(
+            connection, "transactions_chunk", {"after": after, "upto": upto, "cut": cut}
+        )
+        for name, tx_id, problem in problems or []:
+            report.findings.append(Finding(check=Check(name), subject=f"transaction {tx_id}", problem=problem))
+        for network_id, account_id, total in totals or []:
+            sums.add(network_id, account_id, int(total))
+        after = upto
+        yield transactions, entries
+
+
+def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check what is derived, owner by owner; chunks grow and shrink with how long they take."""
+    after = 0
+    chunk = 200
+    done = 0
+    while True:
+        (end,) = _one_row(connection, "owners_chunk_end", {"after": after, "chunk": chunk})
+        if end is None:
+            return
+        started = time.monotonic()
+        accounts, problems = _one_row(connection, "owners_chunk", {"after": after, "upto": end})
+        report.accounts += accounts
+        for name, subject, problem in problems or []:
+            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        done += chunk
+        yield done
+        after = end
+        took_s = max(time.monotonic() - started, 0.001)
+        chunk = max(_OWNERS_CHUNK_MIN, min(_OWNERS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _verify_sums(connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report) -> None:
+    """Check what only the whole ledger can show: it sums to zero, and house accounts equal their postings."""
+    by_network = dict(sums.by_network)
+    counted: set[int] = set()
+    for account_id, network_id, account_type, balance, recent, network_recent in connection.execute(
+        _SQL["house_accounts"], {"cut": cut}
+    ).fetchall():
+        report.accounts += 1
+        if network_id not in counted:
+            counted.add(network_id)
+            by_network[network_id] = by_network.get(network_id, 0) + int(network_recent)
+        posted = sums.by_house_account.get(account_id, 0) + int(recent)
+        if posted != int(balance):
+            report.findings.append(
+                Finding(
+                    check=Check.HOUSE_BALANCES_EQUAL_POSTINGS,
+                    subject=f"account {account_id}",
+                    problem=f"{account_type} in network {network_id}: the derived balance is {balance}, "
+                    f"its postings sum to {posted}",
+                )
+            )
+    report.findings.extend(
+        Finding(
+            check=Check.LEDGER_SUMS_TO_ZERO,
+            subject=f"currency network {network_id}",
+            problem=f"all its entries sum to {total}",
+        )
+        for network_id, total in sorted(by_network.items())
+        if total != 0
+    )
+
+
+def _first_uuid_at(unix_ms: int) -> str:
+    """Give the lowest UUIDv7 of a millisecond."""
+    text = f"{unix_ms:012x}"
+    return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
+
+
+def _one_row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Any:
+    row = connection.execute(_SQL[name], parameters).fetchone()
+    assert row is not None
+    return row
