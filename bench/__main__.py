@@ -14,6 +14,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # servers are started wh
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from bench.client_process import ClientFailedError
 from bench.database import NotDurableError, private_server
@@ -79,7 +80,7 @@ def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
         console.print("Stopped; nothing is left behind.")
         return _STOPPED
     except _FAILURES as error:
-        console.print(f"[bold red]failed[/] {error}", soft_wrap=True, markup=True)
+        console.print(f"[bold red]failed[/] {escape(str(error))}", soft_wrap=True)
         return _FAILED
     results.conclude()
     print_report(console, results, decides=plan is FULL)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.figures import FIGURES
@@ -17,10 +18,13 @@ LATEST = Path(__file__).with_name("results") / "latest.json"
 
 def print_report(console: Console, results: Results, *, decides: bool) -> None:
     """Print the figures and how they stand against the targets."""
+    console.print("\n[bold]Figures[/]")
     console.print(_figures(results))
-    console.print(_targets(judge(results.readings), decides=decides))
+    remark = "" if decides else " (a quick run decides nothing: its windows are short, its ledger is small)"
+    console.print(f"\n[bold]Targets[/]{remark}")
+    console.print(_targets(judge(results.readings)))
     for reason in results.void_reasons:
-        console.print(f"[bold red]VOID[/] {reason}", markup=True, soft_wrap=True)
+        console.print(f"[bold red]VOID[/] {escape(reason)}", soft_wrap=True)
 
 
 def write_latest(results: Results, *, mode: str, machine: Mapping[str, Any], started_at: str, took_s: float) -> None:
@@ -51,7 +55,7 @@ def write_latest(results: Results, *, mode: str, machine: Mapping[str, Any], sta
 
 
 def _figures(results: Results) -> Table:
-    table = Table(title="Figures", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("windows", justify="right", style="dim")
@@ -67,9 +71,8 @@ def _figures(results: Results) -> Table:
     return table
 
 
-def _targets(verdicts: Sequence[Verdict], *, decides: bool) -> Table:
-    title = "Targets" if decides else "Targets (a quick run decides nothing: short windows, a small ledger)"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+def _targets(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column("figure")
     table.add_column("target")
     table.add_column("reached", justify="right")

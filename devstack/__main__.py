@@ -1,9 +1,10 @@
-"""`python -m devstack`: the body of `make run`."""
+"""`python -m devstack`: the bodies of `make run` and `make demo`."""
 
 import sys
 
 import click
 
+from devstack import demo as story
 from devstack.run import Stack
 from devstack.stack_settings import StackError, StackSettings
 
@@ -18,6 +19,16 @@ def run() -> None:
     """Start PostgreSQL and the wallet, with demo currencies and keys, and wait for Ctrl-C."""
     try:
         Stack(settings=StackSettings.from_environment()).run()
+    except StackError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+
+
+@main.command()
+def demo() -> None:
+    """Tell a short story of the wallet's calls, against a wallet that `make run` started."""
+    try:
+        story.tell(StackSettings.from_environment())
     except StackError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(1)

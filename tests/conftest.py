@@ -5,7 +5,7 @@ Nothing is started before a test asks for it, so that tests without a database s
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +29,16 @@ from support.wallet import Wallet
 
 # How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
 ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With WALLET_TEST_SKIPS=fail, as in CI, a test that cannot run here has failed."""
+    report = yield
+    if report.skipped and os.environ.get("WALLET_TEST_SKIPS") == "fail" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
+    return report
 
 
 class SharedServer:

@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 _READ_WAIT_MS = 1_000
 _GARBAGE_THRESHOLD = 50_000
-"""Objects between two young collections. A batch makes thousands and frees them by count; scanning them costs a tenth."""
+"""Objects between two young collections. A batch makes thousands, and frees them by count alone."""
 _WATCH_INTERVAL_S = 1.0
 
 

@@ -9,6 +9,9 @@ import structlog
 
 from .settings import LogFormat
 
+_traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+"""Where it happened, without the variables: they hold what callers sent."""
+
 
 def configure_logs(level: str, log_format: LogFormat) -> None:
     """Set structlog and the libraries' own logging up, once a process."""
@@ -18,7 +21,7 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_traceback, structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     database_timeout_ms: Milliseconds = Field(
         default=5_000, description="The longest round trip to the database, connecting included, in ms."
     )
-    lock_timeout_ms: Milliseconds = Field(default=2_000, description="The longest wait for an owner's lock, in ms.")
+    lock_timeout_ms: Milliseconds = Field(default=1_000, description="The longest wait for an owner's lock, in ms.")
     outage_wait_ms: Milliseconds = Field(
         default=1_000, description="How long a batch waits for a database that went away, in ms."
     )

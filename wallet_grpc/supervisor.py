@@ -21,6 +21,9 @@ _RESTART_WAIT_MIN_S = 0.2
 _RESTART_WAIT_MAX_S = 5.0
 _HEALTHY_AFTER_S = 30.0
 
+_STOPPED_WELL = (0, -signal.SIGTERM)
+"""A worker that the signal itself ended was still starting: it had accepted nothing."""
+
 WORKER_NUMBER = "WALLET_WORKER_NUMBER"
 """Tells a process that it is a supervised worker, and which."""
 
@@ -74,7 +77,7 @@ class _Worker:
     def _started(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
         environment = {**os.environ, "WALLET_WORKERS": "1", WORKER_NUMBER: str(self.number)}
-        return subprocess.Popen([sys.executable, "-m", "wallet_grpc", "serve"], env=environment)  # noqa: S603 - us
+        return subprocess.Popen([sys.executable, "-m", "wallet_grpc", "serve"], env=environment)
 
 
 def _stop(workers: list[_Worker], timeout_s: float) -> int:
@@ -88,7 +91,7 @@ def _stop(workers: list[_Worker], timeout_s: float) -> int:
         except subprocess.TimeoutExpired:
             worker.process.kill()
             codes.append(1)
-    return 0 if all(code == 0 for code in codes) else 1
+    return 0 if all(code in _STOPPED_WELL for code in codes) else 1
 
 
 @contextmanager

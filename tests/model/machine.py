@@ -16,6 +16,7 @@ from model.plans import NETWORKS, PLAYERS, Plan, Scribe, plans
 from model.reference import Answer, No, Round, RoundTotals, Stored, Wallet, own_id_of, round_of
 from support.refusals import Refusal, check_refusal
 from support.wallet import Caller
+
 from wallet.v1 import wallet_pb2 as pb
 
 _OPERATIONS_MAX = 6
@@ -70,10 +71,21 @@ class WalletMachine(RuleBasedStateMachine):
         self.server = self.servers[0]
         self.count.sessions += 1
 
-    @initialize(number=st.integers(0, 99))
-    def choose_server(self, number: int) -> None:
+    @initialize(number=st.integers(0, 99), funded=st.integers(0, PLAYERS))
+    def begin(self, number: int, funded: int) -> None:
+        """Choose a server, and give some of the players something to lose."""
         self.server = self.servers[number % len(self.servers)]
         note(f"on {self.server.name}")
+        name = self._source(0)
+        for player_id in range(self.first_player_id, self.first_player_id + PLAYERS - funded % PLAYERS):
+            deposit = pb.DepositSettlementRequest(
+                deposit_id=f"{self.scribe.prefix}-funds-{player_id}",
+                player_id=player_id,
+                currency_network_id=NETWORKS[0],
+                amount_minor="300",
+            )
+            expected = self.reference.send(name, deposit)
+            self._compare(name, "alone", deposit, expected, self.server.callers[name].attempt(deposit))
 
     # ---------------------------------------------------------------------------------------------------------- rules
 

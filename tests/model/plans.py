@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 from model.reference import own_id_of
 from support.requests import USDT_ETHEREUM, USDT_TRON, changed
+
 from wallet.v1 import wallet_pb2 as pb
 
 T = TypeVar("T")
@@ -168,7 +169,12 @@ class Scribe:
         )
 
     def _state(self, source: str, plan: Plan) -> Message:
-        states = [pb.PLAYER_STATE_ACTIVE] * 6 + [pb.PLAYER_STATE_BLOCKED] * 2 + [pb.PLAYER_STATE_CLOSED] * 2
+        states = [
+            *[pb.PLAYER_STATE_ACTIVE] * 7,
+            pb.PLAYER_STATE_BLOCKED,
+            pb.PLAYER_STATE_CLOSED,
+            pb.PLAYER_STATE_CLOSED,
+        ]
         return pb.SetPlayerStateRequest(
             transaction_id=self._own_id(source, plan),
             player_id=self.first_player_id + plan.player,

@@ -1,6 +1,6 @@
 """The wallet in memory, as contract.md tells it: what each request must be answered, one after the other.
 
-Written from the contract alone, apart from the service's code, so that a mistake would have to be made twice. It is slow
+Written from the contract alone, apart from the service's code, so that a mistake would have to be made twice. Slow
 and simple on purpose: it keeps what was sent and answered, and looks through all of it whenever a rule asks. Requests
 are well-formed and their callers may make them: shape and rights have tests of their own.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
+
 from wallet.v1 import wallet_pb2 as pb
 
 APPLIED, VOIDED = pb.OPERATION_STATUS_APPLIED, pb.OPERATION_STATUS_VOIDED

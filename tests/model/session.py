@@ -74,7 +74,6 @@ def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Coun
 
 def _all_roles(installation: Installation) -> dict[str, str]:
     with psycopg.connect(installation.admin_dsn) as connection:
-        made = {
+        return {
             source: create_key(connection, prefix="sk_test_", source=source, roles=list(Role)).key for source in SOURCES
         }
-    return made

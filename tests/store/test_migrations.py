@@ -81,7 +81,7 @@ def test_the_databases_of_one_cluster_migrate_at_once(empty: Installation, migra
 
 @pytest.mark.parametrize("statements", [0, 10, 20, 27])
 def test_one_that_is_killed_leaves_nothing_behind(empty: Installation, tmp_path: Path, statements: int) -> None:
-    """Killed after so many parts, in the midst of a statement: the next one waits for its end, and needs nobody's help."""
+    """Killed after so many parts, in the midst of a statement: the next one waits for its end and needs nobody."""
     parts = (ROOT / "migrations" / f"{RELEASED[0]}.sql").read_text().split(";\n\n")
     slow = ";\n\n".join([*parts[:statements], "SELECT pg_sleep(1)", *parts[statements:]])
     (tmp_path / f"{RELEASED[0]}.sql").write_text(slow)

@@ -86,7 +86,7 @@ class TxIdSequence:
 
     def __init__(self) -> None:
         self._last = 0
-        self._random_bits = Random().getrandbits
+        self._random_bits = Random().getrandbits  # noqa: S311 - unique, not secret
 
     def next(self, unix_ms: int) -> TxId:
         """Make the next id at `unix_ms`, or just after the last one if the clock stands still or went back."""

@@ -134,18 +134,17 @@ class Engine:
 
     async def execute_streamed(self, ticket: Ticket, request: Request) -> None:
         """Give a stream's ticket, which expects one answer already, to its lane, waiting for room in the engine."""
-        while self._admitted >= self._settings.queue_operations_max:
-            await self._room()
-        self._admitted += 1
-        command: Command | Refusal
-        if isinstance(request, UnlocatedEnding):
-            try:
-                command = await self._located(request)
-            except BaseException:
-                self._answered(1)
-                raise
-        else:
-            command = request
+        admitted = 0
+        try:
+            while self._admitted >= self._settings.queue_operations_max:
+                await self._room()
+            admitted = 1
+            self._admitted += 1
+            command = await self._located(request) if isinstance(request, UnlocatedEnding) else request
+        except BaseException:  # the stream was cut off before a lane had it
+            ticket.answer(0, DATABASE_UNAVAILABLE)
+            self._answered(admitted)
+            raise
         self._dispatch(ticket, 0, command)
 
     async def _located(self, ending: UnlocatedEnding) -> Command | Refusal:

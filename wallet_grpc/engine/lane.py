@@ -37,6 +37,10 @@ OUTCOME_UNKNOWN = Refusal(
     reason=Reason.OUTCOME_UNKNOWN,
     message="the answer was lost; send it again with the same id to learn whether it was applied",
 )
+_INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing was changed")
+
+_ATTEMPTS_OF_A_TIMEOUT = 5
+"""What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,36 +108,47 @@ class Lane:
         return batch
 
     async def _execute(self, batch: Sequence[Job]) -> None:
-        """Execute a batch to its end: everybody gets an answer, whatever happens."""
+        """Execute a batch to its end: everybody gets an answer, whatever happens.
+
+        What breaks a batch, or keeps it from its rows, is found by executing its commands one by one: the others
+        succeed, it alone gets the error.
+        """
         if not batch:
             return
         try:
             outcomes = await self._outcomes(batch)
-        except Exception:  # noqa: BLE001 - whatever it is, its callers get an answer and the lane lives on
+        except Exception as error:  # noqa: BLE001 - whatever it is, its callers get an answer and the lane lives on
             if len(batch) > 1:
-                for job in batch:  # one of them breaks the batch for a reason of its own; alone it breaks nobody else
+                for job in batch:
                     await self._execute([job])
                 return
-            _log.exception("command_failed", request_id=batch[0].ticket.request_id)
-            await self._store.close()
-            outcomes = [Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing was changed")]
+            if isinstance(error, LostRaceError):
+                _log.warning("races_lost", request_id=batch[0].ticket.request_id, last=str(error))
+                outcomes = [CONFLICT]
+            else:
+                _log.error("command_failed", request_id=batch[0].ticket.request_id, exc_info=error)
+                await self._store.close()
+                outcomes = [_INTERNAL]
         self._answer(batch, outcomes)
 
     async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome]:
-        """Try the batch until it is stored, the races are too many, or the database stays away."""
+        """Try the batch until it is stored, or the database stays away.
+
+        Raises:
+            LostRaceError: Others kept changing or holding its rows.
+        """
         started = time.monotonic()
         unknown = False
-        attempt = 0
+        attempts = 0
         while True:
             try:
                 outcomes = await self._attempt(batch)
             except LostRaceError as lost:
-                attempt += 1
+                attempts += _ATTEMPTS_OF_A_TIMEOUT if lost.timed_out else 1
                 self._metrics.retries.inc()
-                if attempt >= self._settings.attempts_max:
-                    _log.warning("races_lost", operations=len(batch), attempts=attempt, last=str(lost))
-                    return [CONFLICT] * len(batch)
-                await self._back_off(attempt)
+                if attempts >= self._settings.attempts_max:
+                    raise
+                await self._back_off(attempts)
             except (DatabaseUnavailableError, OutcomeUnknownError) as failure:
                 unknown = unknown or isinstance(failure, OutcomeUnknownError)
                 first = not self._down
@@ -143,7 +158,7 @@ class Lane:
                 waited_ms = (time.monotonic() - started) * 1000
                 if waited_ms >= self._settings.outage_wait_ms or not (first or unknown):
                     return [OUTCOME_UNKNOWN if unknown else DATABASE_UNAVAILABLE] * len(batch)
-                await self._back_off(attempt + 3)
+                await self._back_off(attempts + 3)
             else:
                 if self._down:
                     _log.info("database_back")

@@ -20,6 +20,18 @@ _STATUSES = {
     OutcomeStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
     OutcomeStatus.ALREADY_ROLLED_BACK: pb.OPERATION_STATUS_ALREADY_ROLLED_BACK,
 }
+_WIN_KINDS = {
+    WinKind.REGULAR: pb.WIN_KIND_REGULAR,
+    WinKind.FREE_ROUND: pb.WIN_KIND_FREE_ROUND,
+    WinKind.JACKPOT: pb.WIN_KIND_JACKPOT,
+    WinKind.PROMO: pb.WIN_KIND_PROMO,
+}
+_DIRECTIONS = {Direction.CREDIT: pb.DIRECTION_CREDIT, Direction.DEBIT: pb.DIRECTION_DEBIT}
+_PLAYER_STATES = {
+    PlayerState.ACTIVE: pb.PLAYER_STATE_ACTIVE,
+    PlayerState.BLOCKED: pb.PLAYER_STATE_BLOCKED,
+    PlayerState.CLOSED: pb.PLAYER_STATE_CLOSED,
+}
 _STORED_STATUSES = {
     TransactionStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
     TransactionStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
@@ -71,7 +83,7 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
         tx_id=stored.tx_id if visible else "",
         source=stored.source,
         transaction_id=stored.reference,
-        kind=pb.TransactionKind.Value(f"TRANSACTION_KIND_{stored.kind.value}"),
+        kind=f"TRANSACTION_KIND_{stored.kind}",
         status=_STORED_STATUSES[stored.status],
         player_id=stored.owner_id,
         currency_network_id=stored.currency_network_id or 0,
@@ -98,9 +110,9 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
     )
     match stored.variant:
         case WinKind():
-            message.win_kind = pb.WinKind.Value(f"WIN_KIND_{stored.variant.value}")
+            message.win_kind = _WIN_KINDS[stored.variant]
         case Direction():
-            message.direction = pb.Direction.Value(f"DIRECTION_{stored.variant.value}")
+            message.direction = _DIRECTIONS[stored.variant]
         case PlayerState():
             message.state = _state(stored.variant)
         case None:
@@ -137,7 +149,7 @@ def currency_network(network: CurrencyNetwork) -> pb.CurrencyNetwork:
 
 
 def _state(state: PlayerState) -> pb.PlayerState:
-    return pb.PlayerState.Value(f"PLAYER_STATE_{state.value}")
+    return _PLAYER_STATES[state]
 
 
 def _amount(amount_minor: int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -41,9 +42,9 @@ class Authenticator:
         self._environment = environment
         self._refresh_s = refresh_ms / 1000
         self._remembered: dict[bytes, _Remembered] = {}
-        self._asking: dict[bytes, asyncio.Task[Caller | None | DatabaseUnavailableError]] = {}
+        self._asking: dict[bytes, asyncio.Task[Caller | DatabaseUnavailableError | None]] = {}
 
-    async def caller(self, context: grpc.aio.ServicerContext) -> Caller | Refusal:
+    async def caller(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller | Refusal:
         """Give the caller, or why there is none: CALLER_UNKNOWN, ENVIRONMENT_MISMATCH or DATABASE_UNAVAILABLE."""
         key = _bearer(context)
         if key is None:
@@ -68,7 +69,7 @@ class Authenticator:
             self._ask(key_hash)  # beside the calls: a busy caller never waits for it
         return remembered.caller or CALLER_UNKNOWN
 
-    def _ask(self, key_hash: bytes) -> asyncio.Task[Caller | None | DatabaseUnavailableError]:
+    def _ask(self, key_hash: bytes) -> asyncio.Task[Caller | DatabaseUnavailableError | None]:
         """Ask the database, once for all the calls that wait for the same key."""
         task = self._asking.get(key_hash)
         if task is None:
@@ -76,7 +77,7 @@ class Authenticator:
             task.add_done_callback(lambda _: self._asking.pop(key_hash, None))
         return task
 
-    async def _look_up(self, key_hash: bytes) -> Caller | None | DatabaseUnavailableError:
+    async def _look_up(self, key_hash: bytes) -> Caller | DatabaseUnavailableError | None:
         asked_at = time.monotonic()
         try:
             caller = await self._keys.caller_of(key_hash)
@@ -88,7 +89,7 @@ class Authenticator:
         return caller
 
 
-def _bearer(context: grpc.aio.ServicerContext) -> str | None:
+def _bearer(context: grpc.aio.ServicerContext[Any, Any]) -> str | None:
     for key, value in context.invocation_metadata() or ():
         if key == "authorization":
             text = value.decode("latin-1") if isinstance(value, bytes) else value

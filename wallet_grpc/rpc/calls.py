@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import grpc
 import structlog
@@ -21,7 +22,7 @@ from .auth import Authenticator
 from .requests import MalformedError
 from .status import abort
 
-Context = grpc.aio.ServicerContext
+Context = grpc.aio.ServicerContext[Any, Any]
 Servicer = TypeVar("Servicer", bound="Gated")
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -30,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 _ID_LENGTH_MAX = 128
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing can be said of the outcome")
-_STOPPING = Refusal(
+STOPPING = Refusal(
     reason=Reason.DATABASE_UNAVAILABLE, message="this server is stopping; nothing was changed, send it again"
 )
 
@@ -43,6 +44,13 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
+class CallNames(NamedTuple):
+    """Under what names a call is known in logs and traces."""
+
+    request_id: str
+    traceparent: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """Who calls, and under what names the call is known in logs and traces."""
@@ -52,6 +60,16 @@ class CallContext:
     traceparent: str | None
     remaining_s: float | None
     """What is left of the caller's deadline; None where it set none."""
+    gate: CallGate
+    grpc_context: Context
+
+    async def check_again(self) -> None:
+        """Check the key again, for a call that lasts: a revoked key stops working within 5 seconds.
+
+        Raises:
+            RefusedError: The key is good no more.
+        """
+        await self.gate.authenticate(self.grpc_context)
 
 
 def not_allowed(role: Role) -> Refusal:
@@ -69,30 +87,49 @@ class CallGate:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
         self._stopping = False
+        self._on_close: set[Callable[[], object]] = set()
 
     def close(self) -> None:
-        """Refuse every new call from now on; what was let in goes on."""
+        """Refuse every new call from now on, and tell those that last; what was let in is finished."""
         self._stopping = True
+        for tell in tuple(self._on_close):
+            tell()
 
-    async def enter(self, context: Context, role: Role | None) -> CallContext:
+    @contextmanager
+    def telling(self, tell: Callable[[], object]) -> Iterator[None]:
+        """Have a call that lasts told when the gate closes."""
+        self._on_close.add(tell)
+        try:
+            yield
+        finally:
+            self._on_close.discard(tell)
+
+    async def enter(self, context: Context, role: Role | None, names: CallNames) -> CallContext:
         """Let a call in that has a good key and the right.
 
         Raises:
             RefusedError: It has not, or the server is stopping.
         """
         if self._stopping:
-            raise RefusedError(_STOPPING)
+            raise RefusedError(STOPPING)
+        caller = await self.authenticate(context)
+        if role is not None and role not in caller.roles:
+            raise RefusedError(not_allowed(role))
+        return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
+
+    async def authenticate(self, context: Context) -> Caller:
+        """Find the caller of a call.
+
+        Raises:
+            RefusedError: It is nobody who may call here.
+        """
         caller = await self._authenticator.caller(context)
         if isinstance(caller, Refusal):
             raise RefusedError(caller)
-        if role is not None and role not in caller.roles:
-            raise RefusedError(not_allowed(role))
-        request_id, traceparent = _names(context)
-        return CallContext(caller, request_id, traceparent, context.time_remaining())
+        return caller
 
-    async def end(self, context: Context, error: Exception) -> NoReturn:
+    async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
         """End a call with the status of what was raised in it."""
-        request_id, _ = _names(context)
         match error:
             case RefusedError() | MalformedError():
                 refusal = error.refusal
@@ -103,9 +140,9 @@ class CallGate:
             case TimeoutError():
                 refusal = OUTCOME_UNKNOWN
             case _:
-                _log.error("call_failed", request_id=request_id, exc_info=error)
+                _log.error("call_failed", request_id=names.request_id, exc_info=error)
                 refusal = _INTERNAL
-        await abort(context, refusal, request_id)
+        await abort(context, refusal, names.request_id)
 
 
 class Gated(Protocol):
@@ -127,10 +164,11 @@ def gated(
     ) -> Callable[[Servicer, Message, Context], Awaitable[Answer]]:
         @wraps(method)
         async def through_gate(self: Servicer, request: Message, context: Context) -> Answer:
+            names = _names(context)
             try:
-                return await method(self, request, await self.gate.enter(context, role))
+                return await method(self, request, await self.gate.enter(context, role, names))
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-                await self.gate.end(context, error)
+                await self.gate.end(context, error, names)
 
         return through_gate
 
@@ -144,16 +182,17 @@ def gated_stream(
 
     @wraps(method)
     async def through_gate(self: Servicer, request: Message, context: Context) -> AsyncIterator[Answer]:
+        names = _names(context)
         try:
-            async for answer in method(self, request, await self.gate.enter(context, None)):
+            async for answer in method(self, request, await self.gate.enter(context, None, names)):
                 yield answer
         except Exception as error:  # noqa: BLE001 - as above
-            await self.gate.end(context, error)
+            await self.gate.end(context, error, names)
 
     return through_gate
 
 
-def _names(context: Context) -> tuple[str, str | None]:
+def _names(context: Context) -> CallNames:
     """Give the call's request id (the caller's `x-request-id`, or a new one) and its `traceparent`."""
     request_id = ""
     traceparent = None
@@ -162,7 +201,7 @@ def _names(context: Context) -> tuple[str, str | None]:
             request_id = str(value)
         elif key == "traceparent" and _is_plain(value):
             traceparent = str(value)
-    return request_id or secrets.token_hex(8), traceparent
+    return CallNames(request_id or secrets.token_hex(8), traceparent)
 
 
 def _is_plain(value: str | bytes) -> bool:

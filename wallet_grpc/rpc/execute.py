@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
 
 from . import answers
-from .calls import CallContext
+from .calls import STOPPING, CallContext, RefusedError
+
+_CHECK_AGAIN_S = 0.4
+"""How often a stream's key is looked at again: with the authenticator's own memory, well within 5 seconds."""
 
 Converter = Callable[[pb.Operation, CallContext], Awaitable[Request | Refusal]]
 
@@ -76,30 +80,43 @@ async def execute_stream(
     window = _Window(settings.window_operations)
     reader = asyncio.create_task(_read(operations, call, window, engine, convert))
     try:
-        while True:
-            while not window.tickets:
-                if window.ended:
-                    await reader  # raises what ended it, if that was no end of the stream
-                    return
-                await window.changed()
-            ticket = window.tickets[0]
-            await ticket.settled()
-            decided = ticket.outcomes[0]
-            assert decided is not None
-            window.remove_first()
-            yield answers.outcome(decided, pb.Outcome(), call.request_id)
+        with call.gate.telling(reader.cancel):  # a server that stops reads no further, and answers what it has read
+            while True:
+                while not window.tickets:
+                    if window.ended:
+                        await _raise_the_end(reader)
+                        return
+                    await window.changed()
+                ticket = window.tickets[0]
+                await ticket.settled()
+                decided = ticket.outcomes[0]
+                assert decided is not None
+                window.remove_first()
+                yield answers.outcome(decided, pb.Outcome(), call.request_id)
     finally:
         reader.cancel()
         for ticket in window.tickets:
             ticket.abandoned = True
 
 
+async def _raise_the_end(reader: asyncio.Task[None]) -> None:
+    """Raise what ended the reading, if that was not the end of the stream."""
+    await asyncio.wait([reader])
+    if reader.cancelled():
+        raise RefusedError(STOPPING)
+    reader.result()
+
+
 async def _read(
     operations: AsyncIterator[pb.Operation], call: CallContext, window: _Window, engine: Engine, convert: Converter
 ) -> None:
+    checked_at = time.monotonic()
     try:
         async for operation in operations:
             await window.room()
+            if time.monotonic() - checked_at > _CHECK_AGAIN_S:
+                await call.check_again()
+                checked_at = time.monotonic()
             ticket = Ticket([None], request_id=call.request_id, traceparent=call.traceparent)
             command = await convert(operation, call)
             if isinstance(command, Refusal):

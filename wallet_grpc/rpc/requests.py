@@ -37,15 +37,20 @@ from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
 
 Member = TypeVar("Member")
+Number = TypeVar("Number", bound=int)
 
 ID_LENGTH_MAX = 128
+DERIVATIONS_MAX = 8
+"""How often an id may have been derived from a derived id."""
 TEXT_LENGTH_MAX = 256
 METADATA_ENTRIES_MAX = 32
 METADATA_KEY_LENGTH_MAX = 64
 METADATA_VALUE_LENGTH_MAX = 512
 
 _is_id = re.compile(rf"[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}").fullmatch
-_is_derived_id = re.compile(rf"(?:{DERIVED_ROLLBACK_PREFIX})+[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}").fullmatch
+_is_derived_id = re.compile(
+    rf"(?:{DERIVED_ROLLBACK_PREFIX}){{1,{DERIVATIONS_MAX}}}[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}"
+).fullmatch
 _ID_RULE = f"must be 1 to {ID_LENGTH_MAX} characters of ASCII 0x21 to 0x7E"
 
 _WIN_KINDS = {
@@ -344,7 +349,7 @@ def _required_text(value: str, name: str) -> str:
     return _text(value, name)
 
 
-def _choice(value: int, members: Mapping[int, Member], name: str) -> Member:
+def _choice(value: Number, members: Mapping[Number, Member], name: str) -> Member:
     member = members.get(value)
     if member is None:
         if value == 0:

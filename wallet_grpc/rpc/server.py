@@ -64,15 +64,17 @@ class WalletServer:
     async def start(self) -> None:
         """Serve, and say so to health checks."""
         await self._server.start()
-        await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_health(serving=True)
 
     async def stop(self, timeout_s: float) -> None:
         """Take no more calls, finish those that were let in, then close; what is left after the time is cut off."""
         self._gate.close()
-        await self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._tell_health(serving=False)
         await self._server.stop(timeout_s)
 
-    async def _tell_health(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+    async def _tell_health(self, *, serving: bool) -> None:
+        responses = health_pb2.HealthCheckResponse
+        status = responses.SERVING if serving else responses.NOT_SERVING
         for service in ("", _SERVICE):
             await self._health.set(service, status)
 

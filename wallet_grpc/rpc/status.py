@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from wallet_grpc.domain.refusals import Reason, Refusal, retry_of
@@ -75,7 +76,7 @@ def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
     return status
 
 
-async def abort(context: grpc.aio.ServicerContext, refusal: Refusal, request_id: str) -> NoReturn:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, request_id: str) -> NoReturn:
     """End a call with a refusal. In grpc.aio this raises, and may be done once a call."""
     await context.abort(
         _CODES[refusal.reason],
@@ -85,6 +86,6 @@ async def abort(context: grpc.aio.ServicerContext, refusal: Refusal, request_id:
     raise AssertionError("abort returned")
 
 
-def _add(status: status_pb2.Status, detail: object) -> None:
+def _add(status: status_pb2.Status, detail: Message) -> None:
     packed: any_pb2.Any = status.details.add()
     packed.Pack(detail)

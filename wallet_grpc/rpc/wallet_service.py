@@ -115,6 +115,8 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         """Read one transaction."""
         match request.WhichOneof("id"):
             case "tx_id":
+                if not request.tx_id:
+                    raise MalformedError(invalid(Reason.MISSING_FIELD, "tx_id", "is required"))
                 if not _is_uuid(request.tx_id):
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
                 record = await self._reader.transaction_by_tx_id(request.tx_id)

@@ -1,8 +1,9 @@
-"""PostgreSQL arrays, rendered as text. Adapting a Python list costs psycopg ten times as much, and it is a lane's
-biggest cost; these know what they hold, so they need no quoting:
+"""PostgreSQL arrays, rendered as text: adapting a Python list costs psycopg ten times as much.
+
+These functions know what they hold, so they need no quoting:
 
 - `literal`: numbers, UUIDs, enum names, booleans: text without a comma, brace, quote or backslash;
-- `separated`: free text, for `string_to_array(..., E'\\x1f')`: ids are ASCII 0x21 to 0x7E, and JSON escapes the separator.
+- `separated`: free text for `string_to_array`, split at U+001F: ids are ASCII 0x21 to 0x7E, and JSON escapes it.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ waits), READ COMMITTED. `store` is one SERIALIZABLE statement, an implicit trans
 - raises each owner's version from exactly the one that was loaded, and
 - inserts each key where it is unique,
 
-or it raises and nothing of it is kept. Whoever wrote to one of these owners after the load also raised that version; who
-took one of these keys for another owner holds it in the unique index. So a lost lock, a stale load or a second process
-ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the SERIALIZABLE
-statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
+or it raises and nothing of it is kept. Whoever wrote to one of these owners after the load also raised that version;
+who took one of these keys for another owner holds it in the unique index. So a lost lock, a stale load or a second
+process ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the
+SERIALIZABLE statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
 
 Lock order: owners ascending, then one free stripe without waiting. Rows are written in the sorted order of their keys.
 """
@@ -48,7 +48,8 @@ _SQL = statements("batch.sql")
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
 
-_RACES_LOST = frozenset({"40001", "40P01", "55P03", "23505", "WL001"})
+_LOCK_NOT_AVAILABLE = "55P03"
+_RACES_LOST = frozenset({"40001", "40P01", _LOCK_NOT_AVAILABLE, "23505", "WL001"})
 """Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
 same: nothing was stored, load again."""
 
@@ -64,7 +65,12 @@ _LANE_SETTINGS: tuple[LiteralString, ...] = (
 
 
 class LostRaceError(Exception):
-    """Nothing was stored, because others changed the same rows; load and decide again."""
+    """Nothing was stored, because others changed or held the same rows; load and decide again."""
+
+    def __init__(self, message: str, *, timed_out: bool) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+        """Whether it is a lock that could not be had in time."""
 
 
 class OutcomeUnknownError(Exception):
@@ -156,7 +162,7 @@ class BatchStore:
             if connection is not None:
                 await connection.close()
 
-    async def _load(self, needs: Needs) -> Loaded:
+    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912 - one step for each thing that is needed
         locks = await self._connected()
         settings = self._settings
         owner_ids = literal(needs.owner_ids)
@@ -269,7 +275,7 @@ class BatchStore:
         await self._roll_back()
         if error.sqlstate in _RACES_LOST:
             self._stripes = self._shuffled_stripes()
-            return LostRaceError(f"{error.sqlstate}: {error}")
+            return LostRaceError(f"{error.sqlstate}: {error}", timed_out=error.sqlstate == _LOCK_NOT_AVAILABLE)
         if isinstance(error, psycopg.OperationalError):  # out of disk, memory or time, or the server is going down
             return DatabaseUnavailableError(str(error))
         return error
@@ -301,10 +307,10 @@ def _store_statement(steps: tuple[str, ...]) -> LiteralString:
 
     Without its rows a step is left out, which is most of the cost of a batch of one.
     """
-    ctes: LiteralString = ",\n".join([f"{step} AS (\n{_SQL['step_' + step]}\n)" for step in steps])  # type: ignore[assignment]
-    counts: LiteralString = "\n".join(  # type: ignore[assignment]
+    ctes: LiteralString = ",\n".join([f"{step} AS (\n{_SQL['step_' + step]}\n)" for step in steps])
+    counts: LiteralString = "\n".join(
         [
-            f"WHEN (SELECT count(*) FROM {step}) <> %(count_{step})s::BIGINT THEN raise_lost_race('{step}')"
+            f"WHEN (SELECT count(*) FROM {step}) <> %(count_{step})s::BIGINT THEN raise_lost_race('{step}')"  # noqa: S608 - our own names
             for step in steps
         ]
     )

@@ -1,8 +1,8 @@
 """The migration runner: raw SQL files, forward only.
 
 Ours, because the well-kept tools fit badly: those that lock with a row need a human after a kill, those that lock with
-an advisory lock come with an ORM or another language. All that is needed is here: each file runs in one transaction with
-the row that records it, behind a transaction-level advisory lock, so pods may start at once and a killed migration
+an advisory lock come with an ORM or another language. All that is needed is here: each file runs in one transaction
+with the row that records it, behind a transaction-level advisory lock, so pods may start at once and a killed migration
 leaves nothing behind. A released file never changes: its hash is kept and compared.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -101,7 +101,7 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> bool:
                 f"{migration.version} was edited after it was applied; restore it, and add a new migration"
             )
         return False
-    connection.execute(cast("LiteralString", migration.sql))  # our own file
+    connection.execute(migration.sql.encode())  # our own file; bytes are what psycopg takes where no literal can be
     connection.execute(
         "INSERT INTO schema_migrations (version, sha256) VALUES (%s, %s)", [migration.version, migration.sha256]
     )

@@ -9,7 +9,6 @@ from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
 
 from .networks import CurrencyNetwork
 
-
 _encode = msgspec.json.Encoder().encode
 
 

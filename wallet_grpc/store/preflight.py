@@ -48,7 +48,7 @@ def check_database(database_url: str, environment: str, *, timeout_s: int) -> Wa
                     f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
                     "test and real money never share a database"
                 )
-            settings = dict(connection.execute(_SQL["settings"]).fetchall())
+            settings: dict[str, str] = dict(connection.execute(_SQL["settings"]).fetchall())
     except psycopg.OperationalError as error:
         raise UnfitDatabaseError(f"the database cannot be reached: {str(error).strip()}") from error
     for name in ("fsync", "full_page_writes", "synchronous_commit"):

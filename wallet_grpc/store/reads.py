@@ -110,7 +110,7 @@ class LedgerReader:
         if row is None:
             return None
         *columns, key_hash, metadata, details, reversed_by_tx_id = row
-        loaded = LoadedTransaction(0, *columns, None, None, None, None)
+        loaded = LoadedTransaction._make((0, *columns, None, None, None, None))
         cursor = await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})
         postings = tuple(
             Posting(

@@ -1,6 +1,7 @@
 """The steps of the store statement: the book's changes as columns, one parameter each. See `sql/batch.sql`.
 
-Every step gives its parameters and how many rows it must touch; the statement raises where the database counts otherwise.
+Every step gives its parameters and how many rows it must touch; the statement raises where the database counts
+otherwise.
 """
 
 from __future__ import annotations

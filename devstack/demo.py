@@ -1,0 +1,40 @@
+"""The body of `make demo`: a short story of the wallet's calls, told against a running `make run`, then `wallet verify`."""
+
+import subprocess
+import sys
+
+from devstack.demo_page import Page
+from devstack.demo_story import DECIMALS, USDT_TRON, Story, SurpriseError
+from devstack.demo_wallet import DemoWallet, RunningStack
+from devstack.stack_settings import StackError, StackSettings
+
+
+def tell(settings: StackSettings) -> None:
+    """Tell the story, and verify the ledger after it.
+
+    Raises:
+        StackError: No wallet runs, or something came out otherwise than the story says.
+    """
+    stack = RunningStack.find(settings)
+    with DemoWallet(stack) as wallet:
+        network = wallet.currency_network(USDT_TRON)
+        if (network.currency, network.decimals) != ("USDT", DECIMALS):
+            raise StackError(f"Currency network {USDT_TRON} is {network.currency}, not the demo's USDT.")
+        page = Page(currency=network.currency, decimals=network.decimals)
+        page.text(f"[bold]The wallet's calls, in ten chapters[/], at {stack.grpc_address}")
+        try:
+            Story(wallet=wallet, page=page).tell()
+        except SurpriseError as error:
+            raise StackError(f"This is not how the story goes: {error}") from error
+    page.chapter("The proof", "`wallet verify` reads the whole ledger, everything before this demo included.")
+    page.console.print()
+    _verify(stack)
+    page.console.print()
+    page.text("[bold green]Everything came out as told.[/]")
+
+
+def _verify(stack: RunningStack) -> None:
+    sys.stdout.flush()
+    done = subprocess.run([sys.executable, "-m", "wallet_grpc", "verify"], env=stack.command.environment(), check=False)
+    if done.returncode != 0:
+        raise StackError(f"`wallet verify` ended with status {done.returncode}.")
