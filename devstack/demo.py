@@ -1,4 +1,4 @@
-"""The body of `make demo`: a short story of the wallet's calls, told against a running `make run`, then `wallet verify`."""
+"""The body of `make demo`: a short story of the calls, told against a running `make run`, then `wallet verify`."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def tell(settings: StackSettings) -> None:
         if (network.currency, network.decimals) != ("USDT", DECIMALS):
             raise StackError(f"Currency network {USDT_TRON} is {network.currency}, not the demo's USDT.")
         page = Page(currency=network.currency, decimals=network.decimals)
-        page.text(f"[bold]The wallet's calls, in ten chapters[/], at {stack.grpc_address}")
+        page.text(f"[bold]A short story of the wallet's calls[/], told at {stack.grpc_address}")
         try:
             Story(wallet=wallet, page=page).tell()
         except SurpriseError as error:

@@ -30,25 +30,33 @@ class Step:
     surprise: str = ""
 
 
+def _console() -> Console:
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    return console
+
+
 @dataclass(slots=True, kw_only=True)
 class Page:
     """What the demo writes on."""
 
     currency: str
     decimals: int
-    console: Console = field(default_factory=lambda: _console())
+    console: Console = field(default_factory=_console)
     _chapters: int = 0
 
-    def chapter(self, title: str, text: str) -> None:
-        """Begin a chapter."""
+    def chapter(self, title: str, text: str, *, place: str = "") -> None:
+        """Begin a chapter; the place is the game's, where it plays in one."""
         self._chapters += 1
         self.console.print()
         self.console.rule(f"[bold]{self._chapters}. {title}[/]", align="left", style="dim")
         self.text(text)
+        if place:
+            self.text(f"[dim]{place}[/]")
 
     def text(self, text: str) -> None:
         """Write a paragraph."""
-        self.console.print(Padding(text, (0, 0, 0, 1)))
+        self.console.print(Padding(text, (0, 0, 0, 1), expand=False))
 
     def steps(self, steps: Sequence[Step]) -> None:
         """Write what was sent and what came back, a row each."""
@@ -107,14 +115,14 @@ class Page:
                 return Text(str(value))
 
     def _came_back(self, step: Step) -> Text:
-        match step.answer:
-            case Accepted(status=status, replayed=replayed):
-                cell = Text.assemble((status, "green"), (", replayed" if replayed else "", "cyan"))
-            case Refused(reason=reason, status=status, metadata=metadata):
-                cell = Text.assemble((reason, "yellow"), (f"\n  {status}", "dim"))
-                for name, value in sorted(metadata.items()):
-                    cell.append(f"\n  {name} ", style="dim")
-                    cell.append(value)
+        answer = step.answer
+        if isinstance(answer, Accepted):
+            cell = Text.assemble((answer.status, "green"), (", replayed" if answer.replayed else "", "cyan"))
+        else:
+            cell = Text.assemble((answer.reason, "yellow"), (f"\n  {answer.status}", "dim"))
+            for name, value in sorted(answer.metadata.items()):
+                cell.append(f"\n  {name} ", style="dim")
+                cell.append(value)
         if step.surprise:
             cell.append(f"\nNOT AS TOLD: {step.surprise}", style="bold red")
         return cell
@@ -126,9 +134,3 @@ def _balance_after(answer: Accepted | Refused) -> str:
 
 def _table(*, leading: int = 0) -> Table:
     return Table(box=box.SIMPLE_HEAD, leading=leading, header_style="dim", expand=leading > 0, border_style="dim")
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
-    return console

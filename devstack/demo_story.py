@@ -58,9 +58,9 @@ class Story:
     def _fresh_player(self) -> None:
         self.page.chapter(
             "A fresh player",
-            f"Player {self.player_id}, in currency network {USDT_TRON} (USDT on TRON, {DECIMALS} decimals). Amounts are "
-            f"whole minor units: 1000000 is 1 USDT.\nIds of this run end in {self._tag}. The wallet has never seen the "
-            "player, and needs no registration.",
+            f"Player {self.player_id} in currency network {USDT_TRON}: USDT on TRON, {DECIMALS} decimals. The wallet "
+            "has never seen the player, and needs no registration. Amounts are whole minor units, 1000000 for 1 USDT. "
+            f"The ids of this run end in {self._tag}.",
         )
         self._show_balances(available=0, withdraw_hold=0)
 
@@ -79,13 +79,15 @@ class Story:
     def _round(self) -> None:
         self._begin_round("round-1")
         self.page.chapter(
-            "A round", f"Two bets and a win in {self._place}. The second bet loses, and closes the round."
+            "A round",
+            "Two bets and a win. The second bet loses and closes the round, which then takes no more.",
+            place=self._place,
         )
         self._say(
             (self._bet("bet-1", 2), _applied(98)),
             (self._win("win-1", 5, of="bet-1"), _applied(103)),
             (self._bet("bet-2", 3, round_closed=True), _applied(100)),
-            (self._bet("bet-late", 1), Refused(reason="ROUND_CLOSED")),
+            (self._bet("bet-too-late", 1), Refused(reason="ROUND_CLOSED")),
         )
         self._show_round(bets=5, wins=5, transactions=3, closed=True)
 
@@ -93,8 +95,9 @@ class Story:
         self._begin_round("round-2")
         self.page.chapter(
             "The same bet twice",
-            f"The game had no answer and sends its bet again ({self._place}): it gets the stored answer, and the stake "
-            "is taken once. The same id with another amount is refused, and told which field differs.",
+            "The game saw no answer and sends its bet again: it gets the stored one, and the stake is taken once. "
+            "The same id with another amount is refused, naming the field that differs.",
+            place=self._place,
         )
         self._say(
             (self._bet("bet-3", 4), _applied(96)),
@@ -107,8 +110,10 @@ class Story:
         self._begin_round("round-3")
         self.page.chapter(
             "A rollback before its bet",
-            f"The game gives up on a bet that is still under way ({self._place}). The rollback voids the id for ever, "
-            "so that the bet takes nothing when it comes late.",
+            "The game gives up on a bet that is still under way. The rollback voids the bet's id for ever, so that the "
+            "bet takes nothing when it comes late. A rollback without an id of its own is known as `rollback:` and "
+            "the id that it names.",
+            place=self._place,
         )
         self._say(
             (self._rollback(of="bet-4"), _applied(96, status="VOIDED")),
@@ -119,8 +124,9 @@ class Story:
         self._begin_round("round-4")
         self.page.chapter(
             "A win rolled back, then its bet",
-            f"A bet that has a win stays ({self._place}), until the win is rolled back. A rollback names no amount: what "
-            "was moved is moved back, once.",
+            "A bet that has a win stays until the win is rolled back. A rollback names no amount: what was moved is "
+            "moved back, once, whatever id asks again.",
+            place=self._place,
         )
         self._say(
             (self._bet("bet-5", 6), _applied(90)),
@@ -133,7 +139,7 @@ class Story:
 
     def _too_large(self) -> None:
         self._begin_round("round-5")
-        self.page.chapter("A bet too large", f"It is refused with the balance ({self._place}); nothing moves.")
+        self.page.chapter("A bet too large", "It is refused with the balance; nothing moves.", place=self._place)
         self._say((self._bet("bet-6", 1_000), _out_of_funds(96)))
 
     def _withdrawal(self) -> None:
@@ -159,7 +165,8 @@ class Story:
         self._begin_round("round-6")
         self.page.chapter(
             "A batch",
-            f"Four operations in one ExecuteBatch ({self._place}), in order. One is refused; the others stand.",
+            "Four operations in one ExecuteBatch, in order. One is refused; the others stand.",
+            place=self._place,
         )
         bet_and_win = pb.BetAndWinRequest(
             transaction_id=self._id("spin-9"),
@@ -170,15 +177,15 @@ class Story:
             game_code=_GAME,
             round_id=self._round_id,
         )
-        expected = {
-            "bet-7": (self._bet("bet-7", 5), _applied(41)),
-            "win-7": (self._win("win-7", 12, of="bet-7"), _applied(53)),
-            "bet-8": (self._bet("bet-8", 500), _out_of_funds(53)),
-            "spin-9": (bet_and_win, _applied(51)),
-        }.values()
-        answers = self.wallet.send_batch([request for request, _ in expected])
-        self._check_equal(len(answers), len(expected), "outcomes of the batch")
-        self._tell_steps([_step(*told, answer) for told, answer in zip(expected, answers, strict=True)])
+        told: list[tuple[Message, Accepted | Refused]] = [
+            (self._bet("bet-7", 5), _applied(41)),
+            (self._win("win-7", 12, of="bet-7"), _applied(53)),
+            (self._bet("bet-8", 500), _out_of_funds(53)),
+            (bet_and_win, _applied(51)),
+        ]
+        answers = self.wallet.send_batch([request for request, _ in told])
+        self._check_equal(len(answers), len(told), "outcomes of the batch")
+        self._tell_steps([_step(*pair, answer) for pair, answer in zip(told, answers, strict=True)])
 
     def _books(self) -> None:
         self.page.chapter(
@@ -201,7 +208,7 @@ class Story:
 
     @property
     def _place(self) -> str:
-        return f"game {_GAME}, {self._round_id}"
+        return f"Game {_GAME}, round {self._round_id}."
 
     def _begin_round(self, name: str) -> None:
         self._round_id = self._id(name)

@@ -124,7 +124,7 @@ class DemoWallet:
         Raises:
             StackError: The wallet does not answer, or refuses the batch as a whole.
         """
-        operations = [pb.Operation(**{_MUTATIONS[type(request)][0]: request}) for request in requests]
+        operations = [_operation(request) for request in requests]
         answer = self._read("ExecuteBatch", pb.ExecuteBatchRequest(operations=operations), caller="game")
         return [
             _accepted(outcome.result) if outcome.WhichOneof("outcome") == "result" else _refused(outcome.error)
@@ -177,6 +177,12 @@ class DemoWallet:
 def call_name(request: Message) -> str:
     """Return the name of the call that takes a mutation."""
     return _MUTATIONS[type(request)][1]
+
+
+def _operation(request: Message) -> pb.Operation:
+    operation = pb.Operation()
+    getattr(operation, _MUTATIONS[type(request)][0]).CopyFrom(request)
+    return operation
 
 
 def _accepted(result: pb.OperationResult) -> Accepted:

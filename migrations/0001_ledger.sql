@@ -1,8 +1,8 @@
 -- The general ledger: installation, currency networks, accounts, transactions, entries, derived balances, withdrawals,
 -- the outbox and the callers' keys. Amounts are NUMERIC(38,0), balances NUMERIC(60,0): BIGINT would end at 9.22 ETH.
 --
--- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to the
--- stripe of a house account that its lane holds.
+-- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to
+-- the stripe of a house account that its lane holds.
 
 -- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet.
 CREATE TABLE installation (
@@ -116,7 +116,8 @@ COMMENT ON COLUMN ledger_transactions.reference_transaction_id IS 'the id that t
 COMMENT ON COLUMN ledger_transactions.reference_tx_id IS 'what it belongs to: a win''s bet, an ending''s reservation';
 COMMENT ON COLUMN ledger_transactions.variant IS
 'which of its kind: a win''s kind, an adjustment''s direction, the player''s new state';
-COMMENT ON COLUMN ledger_transactions.entry_count IS 'how many entries it was made with; wallet verify holds it to that';
+COMMENT ON COLUMN ledger_transactions.entry_count IS
+'how many entries it was made with; wallet verify holds it to that';
 COMMENT ON COLUMN ledger_transactions.metadata IS 'the caller''s notes; no rule reads them';
 COMMENT ON COLUMN ledger_transactions.details IS 'tx_hash, output_index, reason, actor; no rule reads them';
 
@@ -192,7 +193,7 @@ CREATE TABLE api_keys (
     key_id TEXT PRIMARY KEY,
     key_hash BYTEA NOT NULL,
     source TEXT NOT NULL,
-    roles TEXT [] NOT NULL,
+    roles TEXT[] NOT NULL,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     revoked_at TIMESTAMPTZ,
     CONSTRAINT api_keys_hash_key UNIQUE (key_hash),

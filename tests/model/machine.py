@@ -159,7 +159,7 @@ class WalletMachine(RuleBasedStateMachine):
             if isinstance(request, pb.RollbackRequest):
                 stored = self.reference.own.get((source, own_id_of(request)))
                 played = stored.target.request if stored and stored.target else request
-            if getattr(played, "round_id", ""):
+            if getattr(played, "game_code", "") and played.round_id:
                 key = round_of(source, played)
                 self.rounds[key] = None
                 self._check_round(key)

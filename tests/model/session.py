@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 from model.machine import Count, Driven, WalletMachine
 from support.database import Installation
@@ -27,6 +28,9 @@ class Profile:
     steps: int
     """Of a session, at most; Hypothesis ends few of them early."""
 
+
+engine.MAX_SHRINKING_SECONDS = 60
+"""Each try of a shorter session talks to real servers; the whole session is told in any case."""
 
 DEFAULT = Profile(sessions=115, steps=48)
 SOAK = Profile(sessions=60, steps=48)

@@ -72,6 +72,7 @@ def migrate(
     """
     applied: list[str] = []
     with psycopg.connect(admin_database_url, application_name="wallet-migrate", autocommit=True) as connection:
+        _refuse_another_environment(connection, environment)
         for migration in migrations(folder):
             with connection.transaction():
                 if _apply(connection, migration):
@@ -81,12 +82,20 @@ def migrate(
             connection.execute(
                 "INSERT INTO installation (environment) VALUES (%s) ON CONFLICT DO NOTHING", [environment]
             )
-            row = connection.execute("SELECT environment FROM installation").fetchone()
-            if row is None or row[0] != environment:
-                raise MigrationError(
-                    f"the database is a {row and row[0]} installation for ever, not {environment}; use another database"
-                )
+            _refuse_another_environment(connection, environment)
     return applied
+
+
+def _refuse_another_environment(connection: psycopg.Connection[Any], environment: str) -> None:
+    """Refuse an installation that is for something else, before anything of it is changed."""
+    row = connection.execute("SELECT to_regclass('installation') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        return
+    row = connection.execute("SELECT environment FROM installation").fetchone()
+    if row is not None and row[0] != environment:
+        raise MigrationError(
+            f"the database is a {row[0]} installation for ever, not {environment}; use another database"
+        )
 
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration) -> bool:

@@ -122,7 +122,7 @@ def _transactions(transactions: Sequence[Transaction], parameters: Parameters) -
     parameters["tx_ids"] = literal([row.tx_id for row in rows])
     parameters["tx_owner_ids"] = literal([row.owner_id for row in rows])
     parameters["sources"] = separated([row.source for row in rows])
-    parameters["references"] = separated([row.reference for row in rows])
+    parameters["caller_references"] = separated([row.reference for row in rows])
     parameters["key_hashes"] = literal([row.key for row in rows])
     parameters["kinds"] = literal([row.kind for row in rows])
     parameters["statuses"] = literal([row.status for row in rows])

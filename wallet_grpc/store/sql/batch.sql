@@ -5,12 +5,12 @@
 -- name: lock_owners
 WITH locked AS MATERIALIZED (
     SELECT count(pg_advisory_xact_lock(wanted.owner_id)) AS owners
-    FROM unnest(%(owner_ids)s::BIGINT []) AS wanted (owner_id)
+    FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 ),
 
 held AS MATERIALIZED (
     SELECT candidate.stripe
-    FROM locked, unnest(%(stripes)s::INTEGER []) AS candidate (stripe)
+    FROM locked, unnest(%(stripes)s::INTEGER[]) AS candidate (stripe)
     WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, candidate.stripe)
     LIMIT 1
 )
@@ -25,7 +25,7 @@ SELECT
     wanted.owner_id,
     owners.version,
     players.state
-FROM unnest(%(owner_ids)s::BIGINT []) AS wanted (owner_id)
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 LEFT JOIN owners ON wanted.owner_id = owners.owner_id
 LEFT JOIN players ON wanted.owner_id = players.player_id;
 
@@ -37,7 +37,7 @@ SELECT
     accounts.account_id,
     account_balances.balance_minor::TEXT,
     account_balances.version
-FROM unnest(%(owner_ids)s::BIGINT [], %(network_ids)s::INTEGER []) AS wanted (owner_id, currency_network_id)
+FROM unnest(%(owner_ids)s::BIGINT[], %(network_ids)s::INTEGER[]) AS wanted (owner_id, currency_network_id)
 INNER JOIN accounts
     ON
         wanted.owner_id = accounts.player_id
@@ -56,7 +56,7 @@ SELECT
     accounts.account_id,
     account_balances.balance_minor::TEXT,
     account_balances.version
-FROM unnest(%(owner_ids)s::BIGINT []) AS wanted (owner_id)
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 INNER JOIN accounts ON wanted.owner_id = accounts.player_id
 INNER JOIN account_balances
     ON
@@ -90,9 +90,9 @@ SELECT
     found.created_at,
     rollback.tx_id::TEXT,
     rollback.main_balance_after_minor::TEXT,
-    rollback.created_at,
+    rollback.created_at AS rollback_created_at,
     wins.standing
-FROM unnest(%(keys)s::UUID []) WITH ORDINALITY AS wanted (key_hash, position)
+FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
 INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
 LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
 LEFT JOIN LATERAL (
@@ -115,27 +115,28 @@ LEFT JOIN LATERAL (
 SELECT
     wanted.position,
     closed.closers
-FROM unnest(%(round_keys)s::UUID []) WITH ORDINALITY AS wanted (round_hash, position)
-CROSS JOIN LATERAL (
-    SELECT count(*) AS closers
-    FROM (
-        SELECT
-        FROM ledger_transactions AS closer
-        WHERE
-            closer.round_hash = wanted.round_hash
-            AND closer.closes_round
-            AND NOT EXISTS (
-                SELECT FROM ledger_transactions AS closer_rollback
-                WHERE closer_rollback.reverses_tx_id = closer.tx_id
-            )
-        LIMIT %(closers_max)s::INTEGER
-    ) AS bounded
-) AS closed
+FROM unnest(%(round_keys)s::UUID[]) WITH ORDINALITY AS wanted (round_hash, position)
+CROSS JOIN
+    LATERAL (
+        SELECT count(*) AS closers
+        FROM (
+            SELECT
+            FROM ledger_transactions AS closer
+            WHERE
+                closer.round_hash = wanted.round_hash
+                AND closer.closes_round
+                AND NOT EXISTS (
+                    SELECT FROM ledger_transactions AS closer_rollback
+                    WHERE closer_rollback.reverses_tx_id = closer.tx_id
+                )
+            LIMIT %(closers_max)s::INTEGER
+        ) AS bounded
+    ) AS closed
 WHERE closed.closers > 0;
 
 -- name: load_deposit_outputs
 SELECT wanted.position
-FROM unnest(%(output_keys)s::UUID []) WITH ORDINALITY AS wanted (output_hash, position)
+FROM unnest(%(output_keys)s::UUID[]) WITH ORDINALITY AS wanted (output_hash, position)
 INNER JOIN deposit_outputs ON wanted.output_hash = deposit_outputs.output_hash;
 
 -- Account ids for accounts that will come into being; those that are not used are skipped.
@@ -143,66 +144,88 @@ INNER JOIN deposit_outputs ON wanted.output_hash = deposit_outputs.output_hash;
 SELECT nextval('accounts_account_id_seq')
 FROM generate_series(1, %(count)s::INTEGER);
 
--- The steps of the store statement. Each becomes a CTE of the one statement that stores a batch; a batch takes the steps
--- for which it has rows. A step returns its rows, so that the end can count them.
+-- The steps of the store statement. Each becomes a CTE of the one statement that stores a batch; a batch takes the
+-- steps for which it has rows. A step returns its rows, so that the end can count them.
 
 -- name: step_raised_owners
 UPDATE owners SET version = owners.version + raised.mutations
-FROM unnest(
-    %(raised_owner_ids)s::BIGINT [], %(raised_versions)s::BIGINT [], %(raised_mutations)s::BIGINT []
-) AS raised (owner_id, version, mutations)
+FROM
+    unnest(
+        %(raised_owner_ids)s::BIGINT[], %(raised_versions)s::BIGINT[], %(raised_mutations)s::BIGINT[]
+    ) AS raised (owner_id, version, mutations)
 WHERE owners.owner_id = raised.owner_id AND owners.version = raised.version
-RETURNING owners.owner_id
+RETURNING owners.owner_id;
 
 -- name: step_new_owners
 INSERT INTO owners (owner_id, version)
-SELECT added.owner_id, added.mutations
-FROM unnest(%(new_owner_ids)s::BIGINT [], %(new_owner_mutations)s::BIGINT []) AS added (owner_id, mutations)
-RETURNING owners.owner_id
+SELECT
+    added.owner_id,
+    added.mutations
+FROM unnest(%(new_owner_ids)s::BIGINT[], %(new_owner_mutations)s::BIGINT[]) AS added (owner_id, mutations)
+RETURNING owners.owner_id;
 
 -- name: step_player_states
 INSERT INTO players (player_id, state)
-SELECT changed.player_id, changed.state
-FROM unnest(%(player_ids)s::BIGINT [], %(player_states)s::TEXT []) AS changed (player_id, state)
+SELECT
+    changed.player_id,
+    changed.state
+FROM unnest(%(player_ids)s::BIGINT[], %(player_states)s::TEXT[]) AS changed (player_id, state)
 ON CONFLICT (player_id) DO UPDATE SET state = excluded.state
-RETURNING players.player_id
+RETURNING players.player_id;
 
 -- name: step_new_accounts
 INSERT INTO accounts (account_id, player_id, account_type, currency_network_id)
-SELECT added.account_id, added.player_id, added.account_type, added.currency_network_id
-FROM unnest(
-    %(new_account_ids)s::BIGINT [],
-    %(new_account_players)s::BIGINT [],
-    %(new_account_types)s::TEXT [],
-    %(new_account_networks)s::INTEGER []
-) AS added (account_id, player_id, account_type, currency_network_id)
-RETURNING accounts.account_id
+SELECT
+    added.account_id,
+    added.player_id,
+    added.account_type,
+    added.currency_network_id
+FROM
+    unnest(
+        %(new_account_ids)s::BIGINT[],
+        %(new_account_players)s::BIGINT[],
+        %(new_account_types)s::TEXT[],
+        %(new_account_networks)s::INTEGER[]
+    ) AS added (account_id, player_id, account_type, currency_network_id)
+RETURNING accounts.account_id;
 
 -- name: step_new_balances
 INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
-SELECT added.account_id, 0, added.owner_id, added.balance_minor, added.version
-FROM unnest(
-    %(new_account_ids)s::BIGINT [],
-    %(new_account_players)s::BIGINT [],
-    %(new_account_balances)s::NUMERIC [],
-    %(new_account_versions)s::BIGINT []
-) AS added (account_id, owner_id, balance_minor, version)
-RETURNING account_balances.account_id
+SELECT
+    added.account_id,
+    0,
+    added.owner_id,
+    added.balance_minor,
+    added.version
+FROM
+    unnest(
+        %(new_account_ids)s::BIGINT[],
+        %(new_account_players)s::BIGINT[],
+        %(new_account_balances)s::NUMERIC[],
+        %(new_account_versions)s::BIGINT[]
+    ) AS added (account_id, owner_id, balance_minor, version)
+RETURNING account_balances.account_id;
 
 -- name: step_changed_balances
 UPDATE account_balances SET balance_minor = changed.balance_minor, version = changed.version
-FROM unnest(
-    %(changed_account_ids)s::BIGINT [], %(changed_balances)s::NUMERIC [], %(changed_versions)s::BIGINT []
-) AS changed (account_id, balance_minor, version)
+FROM
+    unnest(
+        %(changed_account_ids)s::BIGINT[], %(changed_balances)s::NUMERIC[], %(changed_versions)s::BIGINT[]
+    ) AS changed (account_id, balance_minor, version)
 WHERE account_balances.account_id = changed.account_id AND account_balances.stripe = 0
-RETURNING account_balances.account_id
+RETURNING account_balances.account_id;
 
 -- name: step_house_balances
 INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
-SELECT moved.account_id, %(stripe)s::SMALLINT, NULL, moved.amount_minor, 0
-FROM unnest(%(house_account_ids)s::BIGINT [], %(house_amounts)s::NUMERIC []) AS moved (account_id, amount_minor)
+SELECT
+    moved.account_id,
+    %(stripe)s::SMALLINT,
+    NULL,
+    moved.amount_minor,
+    0
+FROM unnest(%(house_account_ids)s::BIGINT[], %(house_amounts)s::NUMERIC[]) AS moved (account_id, amount_minor)
 ON CONFLICT (account_id, stripe) DO UPDATE SET balance_minor = account_balances.balance_minor + excluded.balance_minor
-RETURNING account_balances.account_id
+RETURNING account_balances.account_id;
 
 -- name: step_transactions
 INSERT INTO ledger_transactions (
@@ -211,89 +234,143 @@ INSERT INTO ledger_transactions (
     reverses_tx_id, variant, main_balance_after_minor, entry_count, metadata, details, created_at
 )
 SELECT
-    made.tx_id, made.owner_id, made.source, made.reference, made.key_hash, made.kind, made.status,
-    made.currency_network_id, made.amount_minor, made.win_amount_minor, made.fee_minor, made.game_code, made.round_id,
-    made.round_hash, made.closes_round, made.reference_transaction_id, made.reference_tx_id, made.reverses_tx_id,
-    made.variant, made.main_balance_after_minor, made.entry_count, made.metadata, made.details, %(now)s::TIMESTAMPTZ
-FROM unnest(
-    %(tx_ids)s::UUID [],
-    %(tx_owner_ids)s::BIGINT [],
-    string_to_array(%(sources)s, E'\x1f'),
-    string_to_array(%(references)s, E'\x1f'),
-    %(key_hashes)s::UUID [],
-    %(kinds)s::TEXT [],
-    %(statuses)s::TEXT [],
-    %(tx_network_ids)s::INTEGER [],
-    %(amounts)s::NUMERIC [],
-    %(win_amounts)s::NUMERIC [],
-    %(fees)s::NUMERIC [],
-    string_to_array(%(game_codes)s, E'\x1f', ''),
-    string_to_array(%(round_ids)s, E'\x1f', ''),
-    %(round_hashes)s::UUID [],
-    %(closes_rounds)s::BOOLEAN [],
-    string_to_array(%(reference_transaction_ids)s, E'\x1f', ''),
-    %(reference_tx_ids)s::UUID [],
-    %(reverses_tx_ids)s::UUID [],
-    %(variants)s::TEXT [],
-    %(main_balances)s::NUMERIC [],
-    %(entry_counts)s::SMALLINT [],
-    string_to_array(%(metadata)s, E'\x1f', '')::JSONB [],
-    string_to_array(%(details)s, E'\x1f', '')::JSONB []
-) AS made (
-    tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, win_amount_minor,
-    fee_minor, game_code, round_id, round_hash, closes_round, reference_transaction_id, reference_tx_id,
-    reverses_tx_id, variant, main_balance_after_minor, entry_count, metadata, details
-)
-RETURNING ledger_transactions.tx_id
+    made.tx_id,
+    made.owner_id,
+    made.source,
+    made.reference,
+    made.key_hash,
+    made.kind,
+    made.status,
+    made.currency_network_id,
+    made.amount_minor,
+    made.win_amount_minor,
+    made.fee_minor,
+    made.game_code,
+    made.round_id,
+    made.round_hash,
+    made.closes_round,
+    made.reference_transaction_id,
+    made.reference_tx_id,
+    made.reverses_tx_id,
+    made.variant,
+    made.main_balance_after_minor,
+    made.entry_count,
+    made.metadata,
+    made.details,
+    %(now)s::TIMESTAMPTZ
+FROM
+    unnest(
+        %(tx_ids)s::UUID[],
+        %(tx_owner_ids)s::BIGINT[],
+        string_to_array(%(sources)s, E'\x1f'),
+        string_to_array(%(caller_references)s, E'\x1f'),
+        %(key_hashes)s::UUID[],
+        %(kinds)s::TEXT[],
+        %(statuses)s::TEXT[],
+        %(tx_network_ids)s::INTEGER[],
+        %(amounts)s::NUMERIC[],
+        %(win_amounts)s::NUMERIC[],
+        %(fees)s::NUMERIC[],
+        string_to_array(%(game_codes)s, E'\x1f', ''),
+        string_to_array(%(round_ids)s, E'\x1f', ''),
+        %(round_hashes)s::UUID[],
+        %(closes_rounds)s::BOOLEAN[],
+        string_to_array(%(reference_transaction_ids)s, E'\x1f', ''),
+        %(reference_tx_ids)s::UUID[],
+        %(reverses_tx_ids)s::UUID[],
+        %(variants)s::TEXT[],
+        %(main_balances)s::NUMERIC[],
+        %(entry_counts)s::SMALLINT[],
+        string_to_array(%(metadata)s, E'\x1f', '')::JSONB[],
+        string_to_array(%(details)s, E'\x1f', '')::JSONB[]
+    )
+        AS made (
+            tx_id,
+            owner_id,
+            source,
+            reference,
+            key_hash,
+            kind,
+            status,
+            currency_network_id,
+            amount_minor,
+            win_amount_minor,
+            fee_minor, game_code, round_id, round_hash, closes_round, reference_transaction_id, reference_tx_id,
+            reverses_tx_id, variant, main_balance_after_minor, entry_count, metadata, details
+        )
+RETURNING ledger_transactions.tx_id;
 
 -- name: step_entries
 INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
 SELECT
-    posted.tx_id, posted.owner_id, posted.account_id, posted.currency_network_id, posted.amount_minor,
+    posted.tx_id,
+    posted.owner_id,
+    posted.account_id,
+    posted.currency_network_id,
+    posted.amount_minor,
     posted.balance_after
-FROM unnest(
-    %(entry_tx_ids)s::UUID [],
-    %(entry_owner_ids)s::BIGINT [],
-    %(entry_account_ids)s::BIGINT [],
-    %(entry_network_ids)s::INTEGER [],
-    %(entry_amounts)s::NUMERIC [],
-    %(entry_balances)s::NUMERIC []
-) AS posted (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
-RETURNING ledger_entries.entry_id
+FROM
+    unnest(
+        %(entry_tx_ids)s::UUID[],
+        %(entry_owner_ids)s::BIGINT[],
+        %(entry_account_ids)s::BIGINT[],
+        %(entry_network_ids)s::INTEGER[],
+        %(entry_amounts)s::NUMERIC[],
+        %(entry_balances)s::NUMERIC[]
+    ) AS posted (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
+RETURNING ledger_entries.entry_id;
 
 -- name: step_withdrawals
 INSERT INTO withdrawals (withdrawal_id, owner_id, currency_network_id, amount_minor, state, reserved_at, changed_at)
 SELECT
-    changed.withdrawal_id, changed.owner_id, changed.currency_network_id, changed.amount_minor, changed.state,
-    %(now)s::TIMESTAMPTZ, %(now)s::TIMESTAMPTZ
-FROM unnest(
-    string_to_array(%(withdrawal_ids)s, E'\x1f'),
-    %(withdrawal_owner_ids)s::BIGINT [],
-    %(withdrawal_network_ids)s::INTEGER [],
-    %(withdrawal_amounts)s::NUMERIC [],
-    %(withdrawal_states)s::TEXT []
-) AS changed (withdrawal_id, owner_id, currency_network_id, amount_minor, state)
+    changed.withdrawal_id,
+    changed.owner_id,
+    changed.currency_network_id,
+    changed.amount_minor,
+    changed.state,
+    %(now)s::TIMESTAMPTZ,
+    %(now)s::TIMESTAMPTZ
+FROM
+    unnest(
+        string_to_array(%(withdrawal_ids)s, E'\x1f'),
+        %(withdrawal_owner_ids)s::BIGINT[],
+        %(withdrawal_network_ids)s::INTEGER[],
+        %(withdrawal_amounts)s::NUMERIC[],
+        %(withdrawal_states)s::TEXT[]
+    ) AS changed (withdrawal_id, owner_id, currency_network_id, amount_minor, state)
 ON CONFLICT (withdrawal_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at
-RETURNING withdrawals.withdrawal_id
+RETURNING withdrawals.withdrawal_id;
 
 -- name: step_deposit_outputs
 INSERT INTO deposit_outputs (output_hash, owner_id, tx_id)
-SELECT used.output_hash, used.owner_id, used.tx_id
-FROM unnest(%(output_hashes)s::UUID [], %(output_owner_ids)s::BIGINT [], %(output_tx_ids)s::UUID [])
-    AS used (output_hash, owner_id, tx_id)
-RETURNING deposit_outputs.output_hash
+SELECT
+    used.output_hash,
+    used.owner_id,
+    used.tx_id
+FROM
+    unnest(%(output_hashes)s::UUID[], %(output_owner_ids)s::BIGINT[], %(output_tx_ids)s::UUID[])
+        AS used (output_hash, owner_id, tx_id)
+RETURNING deposit_outputs.output_hash;
 
 -- name: step_events
 INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)
 SELECT
-    told.owner_id, told.tx_id, told.event_no, told.event_type, told.sequence, told.data, told.traceparent, %(now)s::TIMESTAMPTZ
-FROM unnest(
-    %(event_owner_ids)s::BIGINT [],
-    %(event_tx_ids)s::UUID [],
-    %(event_nos)s::SMALLINT [],
-    %(event_types)s::TEXT [],
-    %(event_sequences)s::BIGINT [],
-    string_to_array(%(event_data)s, E'\x1f')::JSON [],
-    string_to_array(%(event_traceparents)s, E'\x1f', '')
-) AS told (owner_id, tx_id, event_no, event_type, sequence, data, traceparent)
-RETURNING outbox_events.outbox_id
+    told.owner_id,
+    told.tx_id,
+    told.event_no,
+    told.event_type,
+    told.sequence,
+    told.data,
+    told.traceparent,
+    %(now)s::TIMESTAMPTZ
+FROM
+    unnest(
+        %(event_owner_ids)s::BIGINT[],
+        %(event_tx_ids)s::UUID[],
+        %(event_nos)s::SMALLINT[],
+        %(event_types)s::TEXT[],
+        %(event_sequences)s::BIGINT[],
+        string_to_array(%(event_data)s, E'\x1f')::JSON[],
+        string_to_array(%(event_traceparents)s, E'\x1f', '')
+    ) AS told (owner_id, tx_id, event_no, event_type, sequence, data, traceparent)
+RETURNING outbox_events.outbox_id;

@@ -43,7 +43,9 @@ WITH added AS (
 
 houses AS (
     INSERT INTO accounts (account_type, currency_network_id)
-    SELECT house.account_type, added.currency_network_id
+    SELECT
+        house.account_type,
+        added.currency_network_id
     FROM added, unnest(ARRAY['HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES']) AS house (account_type)
 )
 

@@ -76,7 +76,7 @@ SELECT
     found.metadata,
     found.details,
     rollback.tx_id::TEXT
-FROM unnest(%(keys)s::UUID []) WITH ORDINALITY AS wanted (key_hash, position)
+FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
 INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
 LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
 ORDER BY wanted.position

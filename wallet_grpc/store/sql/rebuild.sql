@@ -18,7 +18,7 @@ LIMIT %(chunk)s::INTEGER;
 
 -- name: lock_owners
 SELECT count(pg_advisory_xact_lock(wanted.owner_id))
-FROM unnest(%(owner_ids)s::BIGINT []) AS wanted (owner_id);
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id);
 
 -- name: rebuild_owners
 WITH posted AS MATERIALIZED (
@@ -29,7 +29,7 @@ WITH posted AS MATERIALIZED (
         accounts.currency_network_id,
         coalesce(sum(ledger_entries.amount_minor), 0) AS total,
         count(ledger_entries.entry_id) AS entries
-    FROM unnest(%(owner_ids)s::BIGINT []) AS wanted (owner_id)
+    FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
     INNER JOIN accounts ON wanted.owner_id = accounts.player_id
     LEFT JOIN ledger_transactions ON wanted.owner_id = ledger_transactions.owner_id
     LEFT JOIN ledger_entries
@@ -51,7 +51,12 @@ wrong AS MATERIALIZED (
 
 rebuilt AS (
     INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
-    SELECT wrong.account_id, 0, wrong.player_id, wrong.total, wrong.entries
+    SELECT
+        wrong.account_id,
+        0,
+        wrong.player_id,
+        wrong.total,
+        wrong.entries
     FROM wrong
     ON CONFLICT (account_id, stripe) DO UPDATE SET
         balance_minor = excluded.balance_minor, version = excluded.version
@@ -59,11 +64,11 @@ rebuilt AS (
 
 SELECT
     wrong.account_id,
-    format('%%s of player %%s in network %%s', wrong.account_type, wrong.player_id, wrong.currency_network_id),
     wrong.was_minor::TEXT,
     wrong.total::TEXT,
     wrong.was_version::TEXT,
-    wrong.entries::TEXT
+    wrong.entries::TEXT,
+    format('%%s of player %%s in network %%s', wrong.account_type, wrong.player_id, wrong.currency_network_id)
 FROM wrong
 ORDER BY wrong.account_id;
 
@@ -78,13 +83,14 @@ WITH wrong AS MATERIALIZED (
         accounts.account_type,
         accounts.currency_network_id,
         derived.total AS was_minor,
-        posted.total AS total
+        posted.total
     FROM accounts
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(account_balances.balance_minor), 0) AS total
-        FROM account_balances
-        WHERE account_balances.account_id = accounts.account_id
-    ) AS derived
+    CROSS JOIN
+        LATERAL (
+            SELECT coalesce(sum(account_balances.balance_minor), 0) AS total
+            FROM account_balances
+            WHERE account_balances.account_id = accounts.account_id
+        ) AS derived
     LEFT JOIN (
         SELECT
             ledger_entries.account_id,
@@ -98,7 +104,12 @@ WITH wrong AS MATERIALIZED (
 
 rebuilt AS (
     INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
-    SELECT wrong.account_id, 0, NULL, wrong.total - wrong.was_minor, 0
+    SELECT
+        wrong.account_id,
+        0,
+        NULL,
+        wrong.total - wrong.was_minor,
+        0
     FROM wrong
     ON CONFLICT (account_id, stripe) DO UPDATE SET
         balance_minor = account_balances.balance_minor + excluded.balance_minor
@@ -106,10 +117,11 @@ rebuilt AS (
 
 SELECT
     wrong.account_id,
-    format('%%s in network %%s', wrong.account_type, wrong.currency_network_id),
     wrong.was_minor::TEXT,
     wrong.total::TEXT,
     '0',
-    '0'
+    '0',
+
+    format('%%s in network %%s', wrong.account_type, wrong.currency_network_id)
 FROM wrong
 ORDER BY wrong.account_id;

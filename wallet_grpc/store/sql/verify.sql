@@ -2,7 +2,9 @@
 
 -- name: facts
 SELECT
-    (SELECT greatest(pg_class.reltuples, 0)::BIGINT FROM pg_class WHERE pg_class.oid = 'ledger_transactions'::REGCLASS)
+    (
+        SELECT greatest(pg_class.reltuples, 0)::BIGINT FROM pg_class
+        WHERE pg_class.oid = 'ledger_transactions'::REGCLASS)
         AS transactions_estimate,
     (SELECT count(*) FROM owners) AS owners,
     (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
@@ -13,8 +15,7 @@ SELECT ledger_transactions.tx_id::TEXT
 FROM ledger_transactions
 WHERE ledger_transactions.tx_id > %(after)s::UUID
 ORDER BY ledger_transactions.tx_id
-OFFSET %(chunk)s::INTEGER - 1
-LIMIT 1;
+LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
 -- Every transaction of a chunk beside its entries, and every entry beside its transaction.
 -- name: transactions_chunk
@@ -57,68 +58,69 @@ posted AS MATERIALIZED (
 
 problems AS (
     SELECT
-        coalesce(made.tx_id, posted.tx_id) AS tx_id,
         checked.name,
-        checked.problem
+        checked.problem,
+        coalesce(made.tx_id, posted.tx_id) AS tx_id
     FROM chunk_transactions AS made
     FULL JOIN posted ON made.tx_id = posted.tx_id
     LEFT JOIN owners ON made.owner_id = owners.owner_id
     LEFT JOIN ledger_transactions AS reversed ON made.reverses_tx_id = reversed.tx_id
     LEFT JOIN ledger_transactions AS referenced ON made.reference_tx_id = referenced.tx_id
-    CROSS JOIN LATERAL (
-        VALUES
-        (
-            'transactions_sum_to_zero',
-            posted.total <> 0 OR posted.network_min <> posted.network_max,
-            format('its entries sum to %%s', posted.total)
-        ),
-        (
-            'entries_are_complete',
-            made.tx_id IS NULL OR made.entry_count <> coalesce(posted.entries, 0),
-            format('it has %%s entries and was made with %%s', coalesce(posted.entries, 0), made.entry_count)
-        ),
-        (
-            'entries_fit_their_transaction',
-            posted.owner_min <> made.owner_id OR posted.owner_max <> made.owner_id
-            OR posted.network_min <> made.currency_network_id
-            OR NOT posted.accounts_known OR NOT posted.accounts_of_network OR NOT posted.accounts_of_owner,
-            'an entry is of another owner, account or currency network'
-        ),
-        (
-            'keys_fit_their_ids',
-            made.key_hash <> encode(
-                substr(
-                    sha256(
-                        convert_to(
-                            CASE made.kind
-                                WHEN 'DEPOSIT' THEN 'deposit'
-                                WHEN 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
-                                WHEN 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
-                                WHEN 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
-                                ELSE 'source' || E'\x1f' || made.source
-                            END || E'\x1f' || made.reference,
-                            'UTF8'
-                        )
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'transactions_sum_to_zero',
+                posted.total <> 0 OR posted.network_min <> posted.network_max,
+                format('its entries sum to %%s', posted.total)
+            ),
+            (
+                'entries_are_complete',
+                made.tx_id IS NULL OR made.entry_count <> coalesce(posted.entries, 0),
+                format('it has %%s entries and was made with %%s', coalesce(posted.entries, 0), made.entry_count)
+            ),
+            (
+                'entries_fit_their_transaction',
+                posted.owner_min <> made.owner_id OR posted.owner_max <> made.owner_id
+                OR posted.network_min <> made.currency_network_id
+                OR NOT posted.accounts_known OR NOT posted.accounts_of_network OR NOT posted.accounts_of_owner,
+                'an entry is of another owner, account or currency network'
+            ),
+            (
+                'keys_fit_their_ids',
+                made.key_hash <> encode(
+                    substr(
+                        sha256(
+                            convert_to(
+                                CASE made.kind
+                                    WHEN 'DEPOSIT' THEN 'deposit'
+                                    WHEN 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
+                                    WHEN 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
+                                    WHEN 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
+                                    ELSE 'source' || E'\x1f' || made.source
+                                END || E'\x1f' || made.reference,
+                                'UTF8'
+                            )
+                        ),
+                        1,
+                        16
                     ),
-                    1,
-                    16
-                ),
-                'hex'
-            )::UUID,
-            format('key_hash is not that of %%s', made.reference)
-        ),
-        (
-            'owners_are_known',
-            made.tx_id IS NOT NULL AND owners.owner_id IS NULL,
-            format('owner %%s has no row', made.owner_id)
-        ),
-        (
-            'references_exist',
-            (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
-            OR (made.reference_tx_id IS NOT NULL AND referenced.owner_id IS DISTINCT FROM made.owner_id),
-            'the transaction that it refers to is missing or another owner''s'
-        )
-    ) AS checked (name, broken, problem)
+                    'hex'
+                )::UUID,
+                format('key_hash is not that of %%s', made.reference)
+            ),
+            (
+                'owners_are_known',
+                made.tx_id IS NOT NULL AND owners.owner_id IS NULL,
+                format('owner %%s has no row', made.owner_id)
+            ),
+            (
+                'references_exist',
+                (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
+                OR (made.reference_tx_id IS NOT NULL AND referenced.owner_id IS DISTINCT FROM made.owner_id),
+                'the transaction that it refers to is missing or another owner''s'
+            )
+        ) AS checked (name, broken, problem)
     WHERE checked.broken
 )
 
@@ -150,7 +152,8 @@ SELECT
     coalesce(
         (
             SELECT sum(account_balances.balance_minor)
-            FROM account_balances WHERE account_balances.account_id = accounts.account_id
+            FROM account_balances
+            WHERE account_balances.account_id = accounts.account_id
         ),
         0
     )::TEXT AS balance_minor,
@@ -323,14 +326,15 @@ problems AS (
             chunk_accounts.player_id, chunk_accounts.currency_network_id, chunk_accounts.balance_minor, held.total
         )
     FROM chunk_accounts
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(withdrawals.amount_minor), 0) AS total
-        FROM withdrawals
-        WHERE
-            withdrawals.owner_id = chunk_accounts.player_id
-            AND withdrawals.currency_network_id = chunk_accounts.currency_network_id
-            AND withdrawals.state IN ('RESERVED', 'BROADCASTED')
-    ) AS held
+    CROSS JOIN
+        LATERAL (
+            SELECT coalesce(sum(withdrawals.amount_minor), 0) AS total
+            FROM withdrawals
+            WHERE
+                withdrawals.owner_id = chunk_accounts.player_id
+                AND withdrawals.currency_network_id = chunk_accounts.currency_network_id
+                AND withdrawals.state IN ('RESERVED', 'BROADCASTED')
+        ) AS held
     WHERE chunk_accounts.account_type = 'WITHDRAW_HOLD' AND chunk_accounts.balance_minor <> held.total
 )
 

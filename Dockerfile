@@ -1,0 +1,53 @@
+# The wallet's server and its operator's command. No development dependencies, no root, no PostgreSQL.
+FROM python:3.11-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin wallet
+
+WORKDIR /app
+
+# Locked wheels first: this layer changes with requirements/run.txt alone.
+COPY requirements/run.txt requirements/run.txt
+RUN pip install --require-hashes --only-binary :all: --no-deps -r requirements/run.txt
+
+COPY LICENSE ./
+COPY migrations migrations
+COPY wallet wallet
+COPY wallet_grpc wallet_grpc
+
+# `wallet` as it is in a checkout: the migrations are read from beside the packages.
+COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet
+#!/bin/sh
+exec python -m wallet_grpc "$@"
+SCRIPT
+
+# Asks the server's own health service. With TLS, override the health check: it needs names and certificates of yours.
+COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet-health
+#!/usr/local/bin/python
+import os
+import sys
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+port = os.environ.get("WALLET_GRPC_ADDRESS", "127.0.0.1:50051").rpartition(":")[2]
+with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+    try:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+    except grpc.RpcError as error:
+        sys.exit(f"no answer: {error.code().name}")
+sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)
+SCRIPT
+
+ENV PYTHONPATH=/app \
+    WALLET_GRPC_ADDRESS=0.0.0.0:50051
+USER wallet
+EXPOSE 50051
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["wallet-health"]
+ENTRYPOINT ["wallet"]
+CMD ["serve"]
