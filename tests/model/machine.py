@@ -19,7 +19,7 @@ from support.wallet import Caller
 
 from wallet.v1 import wallet_pb2 as pb
 
-_OPERATIONS_MAX = 6
+_OPERATIONS_MAX = 8
 _TOLD_MAX = 200
 
 _sessions = itertools.count(1)
@@ -61,8 +61,8 @@ class WalletMachine(RuleBasedStateMachine):
         super().__init__()
         number = next(_sessions)
         self.first_player_id = number * PLAYERS
-        self.scribe = Scribe(prefix=f"m{number}", first_player_id=self.first_player_id)
         self.reference = Wallet()
+        self.scribe = Scribe(prefix=f"m{number}", first_player_id=self.first_player_id, main=self.reference.main)
         self.facts: dict[Stored, tuple[str, Any]] = {}
         self.tx_ids: set[str] = set()
         self.rounds: dict[Round, None] = {}

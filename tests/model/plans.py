@@ -6,7 +6,7 @@ sent before. So a few numbers are enough to build requests that hit ids, rounds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,7 +23,9 @@ PLAYERS = 3
 GAMES = ("slots", "slots", "slots", "poker")
 ROUNDS = ("r1", "r1", "r2", "r3")
 NETWORKS = (USDT_TRON, USDT_TRON, USDT_TRON, USDT_TRON, USDT_ETHEREUM)
-AMOUNTS = (10, 20, 0, 1, 5, 40, 80, 250, 10**30)
+AMOUNTS = (10, 20, 0, 1, 5, 80, 10**30)
+ALL = (0, -1, 1)
+"""Beside the amounts: all that the player has, one less, one more."""
 CALLS = (
     *["bet"] * 5, *["win"] * 6, *["rollback"] * 6, *["bet_and_win"] * 3, *["deposit"] * 3, *["reserve"] * 2,
     *["settle"] * 2, "fail", "adjust", "state", *["again"] * 3, "again_changed",
@@ -56,7 +58,7 @@ plans = st.builds(
     player=st.integers(0, PLAYERS - 1),
     network=st.integers(0, len(NETWORKS) - 1),
     place=st.integers(0, len(GAMES) * len(ROUNDS) - 1),
-    amount=st.integers(0, len(AMOUNTS) - 1),
+    amount=st.integers(0, len(AMOUNTS) + len(ALL) - 1),
     other=st.integers(0, 9),
     own_id=st.integers(0, 9),
     reference=st.integers(0, 9),
@@ -75,6 +77,8 @@ class Scribe:
 
     prefix: str
     first_player_id: int
+    main: Mapping[tuple[int, int], int]
+    """What a player has now, in a network: amounts just at the edge are the ones that matter."""
     sent: dict[str, list[Message]] = field(default_factory=dict)
     """By source."""
     withdrawal_ids: list[str] = field(default_factory=list)
@@ -95,7 +99,8 @@ class Scribe:
         return pb.BetRequest(**self._play(source, plan))
 
     def _bet_and_win(self, source: str, plan: Plan) -> Message:
-        return pb.BetAndWinRequest(win_amount_minor=str(_amount(plan.other)), **self._play(source, plan))
+        win_amount = AMOUNTS[plan.other % len(AMOUNTS)]
+        return pb.BetAndWinRequest(win_amount_minor=str(win_amount), **self._play(source, plan))
 
     def _win(self, source: str, plan: Plan) -> Message:
         bets = [one for one in self.sent[source] if isinstance(one, pb.BetRequest | pb.BetAndWinRequest)]
@@ -108,7 +113,9 @@ class Scribe:
         if not bets or plan.reference == 9:
             named = self._named(source, plan)
             return pb.WinRequest(win_kind=pb.WIN_KIND_REGULAR, reference_transaction_id=named, **fields)
-        bet: Any = _pick(bets[-_RECENT:], plan.reference)
+        back = {one.reference_transaction_id for one in self.sent[source] if isinstance(one, pb.RollbackRequest)}
+        standing = [one for one in bets if one.transaction_id not in back]
+        bet: Any = standing[-1] if standing and plan.reference < 5 else _pick(bets[-_RECENT:], plan.reference)
         if plan.other < 7:  # mostly the bet's own player, network and round
             for name in ("player_id", "currency_network_id", "game_code", "round_id"):
                 fields[name] = getattr(bet, name)
@@ -116,25 +123,42 @@ class Scribe:
 
     def _rollback(self, source: str, plan: Plan) -> Message:
         fields = self._whose(plan)
-        reversible = [
-            one for one in self.sent[source] if isinstance(one, pb.BetRequest | pb.WinRequest | pb.BetAndWinRequest)
-        ]
-        if reversible and plan.reference < 7:
-            target = _pick(reversible[-_RECENT:], plan.reference)
+        target = self._target(source, plan)
+        if target is None:
+            named = self._named(source, plan)
+        else:
             named = own_id_of(target)
             if plan.other < 8:
                 fields |= {name: getattr(target, name) for name in fields}
-        else:
-            named = self._named(source, plan)
         own_id = "" if plan.own_id < 4 else self._own_id(source, plan)
         return pb.RollbackRequest(
             transaction_id=own_id, reference_transaction_id=named, round_closed=plan.closes, **fields
         )
 
+    def _target(self, source: str, plan: Plan) -> Any:
+        """Choose what to roll back: the last one, one that was won, rolled back or closing, or any recent one."""
+        sent: list[Any] = self.sent[source]
+        reversible = [one for one in sent if isinstance(one, pb.BetRequest | pb.WinRequest | pb.BetAndWinRequest)]
+        won = {one.reference_transaction_id for one in sent if isinstance(one, pb.WinRequest)}
+        back = {one.reference_transaction_id for one in sent if isinstance(one, pb.RollbackRequest)}
+        candidates = {
+            0: reversible,
+            1: reversible,
+            2: [one for one in reversible if one.transaction_id in won],
+            3: [one for one in reversible if one.transaction_id in won],
+            4: [one for one in reversible if isinstance(one, pb.WinRequest)],
+            5: [one for one in reversible if one.round_closed],
+            6: [one for one in reversible if one.transaction_id in back],
+            7: reversible[-_RECENT : -plan.place % _RECENT or None],
+        }.get(plan.reference)
+        return candidates[-1] if candidates else None
+
     def _deposit(self, source: str, plan: Plan) -> Message:
         del source
         made = pb.DepositSettlementRequest(
-            deposit_id=self._shared_id("d", self.deposit_ids, plan), amount_minor=_positive(plan), **self._whose(plan)
+            deposit_id=self._shared_id("d", self.deposit_ids, plan),
+            amount_minor=self._positive(plan),
+            **self._whose(plan),
         )
         if plan.other >= 5:
             made.tx_hash = f"{self.prefix}-hash{plan.other % 2}"
@@ -146,22 +170,24 @@ class Scribe:
         del source
         withdrawal_id = self._shared_id("p", self.withdrawal_ids, plan)
         return pb.ReserveWithdrawalRequest(
-            withdrawal_id=withdrawal_id, amount_minor=_positive(plan), **self._whose(plan)
+            withdrawal_id=withdrawal_id, amount_minor=self._positive(plan), **self._whose(plan)
         )
 
     def _settle(self, source: str, plan: Plan) -> Message:
-        del source
+        if not self.withdrawal_ids and plan.reference < 9:
+            return self._reserve(source, plan)
         fee = (0, 0, 1, 5, 10**31)[plan.other % 5]
         return pb.SettleWithdrawalRequest(withdrawal_id=self._reserved(plan), fee_minor=str(fee))
 
     def _fail(self, source: str, plan: Plan) -> Message:
-        del source
+        if not self.withdrawal_ids and plan.reference < 9:
+            return self._reserve(source, plan)
         return pb.FailWithdrawalRequest(withdrawal_id=self._reserved(plan))
 
     def _adjust(self, source: str, plan: Plan) -> Message:
         return pb.AdjustRequest(
             transaction_id=self._own_id(source, plan),
-            amount_minor=_positive(plan),
+            amount_minor=self._positive(plan),
             direction=pb.DIRECTION_CREDIT if plan.other < 5 else pb.DIRECTION_DEBIT,
             reason="a test",
             actor="a model",
@@ -191,14 +217,17 @@ class Scribe:
         values = {
             "player_id": self.first_player_id + plan.player,
             "currency_network_id": NETWORKS[plan.network],
-            "amount_minor": _positive(plan),
-            "win_amount_minor": _positive(plan),
+            "amount_minor": self._positive(plan),
+            "win_amount_minor": self._positive(plan),
             "fee_minor": str(plan.other),
             "game_code": GAMES[plan.place % len(GAMES)],
             "round_id": ROUNDS[plan.place // len(GAMES)],
             "round_closed": plan.closes,
             "reference_transaction_id": self._new_id("t"),
             "metadata": {"note": "another"},
+            "win_kind": (pb.WIN_KIND_PROMO, pb.WIN_KIND_JACKPOT, pb.WIN_KIND_FREE_ROUND)[plan.other % 3],
+            "direction": pb.DIRECTION_DEBIT,
+            "state": pb.PLAYER_STATE_BLOCKED,
             "tx_hash": f"{self.prefix}-hash{plan.other % 2}",
         }
         names = [name for name in values if name in first.DESCRIPTOR.fields_by_name]
@@ -213,7 +242,7 @@ class Scribe:
     def _play(self, source: str, plan: Plan) -> dict[str, Any]:
         return self._whose(plan) | {
             "transaction_id": self._own_id(source, plan),
-            "amount_minor": str(_amount(plan.amount)),
+            "amount_minor": str(self._amount(plan)),
             "game_code": GAMES[plan.place % len(GAMES)],
             "round_id": ROUNDS[plan.place // len(GAMES)],
             "round_closed": plan.closes,
@@ -250,10 +279,11 @@ class Scribe:
         self._count += 1
         return f"{self.prefix}-{word}{self._count}"
 
+    def _amount(self, plan: Plan) -> int:
+        if plan.amount < len(AMOUNTS):
+            return AMOUNTS[plan.amount]
+        whose = (self.first_player_id + plan.player, NETWORKS[plan.network])
+        return max(0, self.main[whose] + ALL[plan.amount - len(AMOUNTS)])
 
-def _amount(number: int) -> int:
-    return AMOUNTS[number % len(AMOUNTS)]
-
-
-def _positive(plan: Plan) -> str:
-    return str(_amount(plan.amount) or 100)
+    def _positive(self, plan: Plan) -> str:
+        return str(self._amount(plan) or 100)

@@ -1,0 +1,126 @@
+"""kill -9 of the server, of a worker and of PostgreSQL, in mid-load, over and over.
+
+Afterwards every acknowledged mutation is there exactly once, every other one is answered by its retry, the balances are
+what that makes, and `wallet verify` finds nothing.
+"""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+from load import FUNDS_MINOR, MixedLoad
+from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.ledger import check_invariants, transactions_stored, verify
+from support.requests import id_of
+from support.server import WalletServer, wait_until
+from support.wallet import Wallet
+
+from wallet.v1 import wallet_pb2 as pb
+
+New = Callable[..., Installation]
+
+KILLS = 20
+LONGEST_CALM_S = 0.3
+
+
+def killed_at_random(process: psutil.Process) -> None:
+    """Kill at a moment that nobody chose, and see it gone."""
+    time.sleep(random.uniform(0, LONGEST_CALM_S))
+    process.kill()
+    process.wait(10)
+
+
+def nothing_is_lost_or_doubled(load: MixedLoad, wallet: Wallet, installation: Installation) -> None:
+    answered = list(load.answered)
+    assert len(answered) > KILLS * 10
+    assert transactions_stored(installation, "games", *answered) == len(answered)
+    for request in load.unanswered:
+        again = wallet.games.call(request)
+        assert again.status == pb.OPERATION_STATUS_APPLIED
+        assert id_of(request) not in load.answered
+    everything = [*answered, *map(id_of, load.unanswered)]
+    assert len(set(everything)) == len(everything)
+    assert transactions_stored(installation, "games", *everything) == len(everything)
+    bets = sum(reference.startswith("bet") for reference in everything)
+    wins = len(everything) - bets
+    total = sum(int(wallet.main(player)) for player in load.players)
+    assert total == FUNDS_MINOR * len(load.players) - 2 * bets + wins
+    check_invariants(installation)
+    verify(installation)
+
+
+def test_the_server_is_killed_in_mid_load(new_installation: New) -> None:
+    installation = new_installation()
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        with MixedLoad(wallet) as load:
+            for _ in range(KILLS):
+                assert server.process is not None
+                killed_at_random(psutil.Process(server.process.pid))
+                server.start()
+                load.goes_on()
+        nothing_is_lost_or_doubled(load, wallet, installation)
+        wallet.close()
+
+
+def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
+    installation = new_installation()
+    with WalletServer(installation, WALLET_WORKERS="2") as server:
+        wallet = server.wallet()
+        assert server.process is not None
+        supervisor = psutil.Process(server.process.pid)
+        with MixedLoad(wallet) as load:
+            for _ in range(KILLS // 4):
+                wait_until(lambda: len(supervisor.children()) == 2, what="both workers run")
+                killed_at_random(random.choice(supervisor.children()))
+                load.goes_on()
+        nothing_is_lost_or_doubled(load, wallet, installation)
+        wallet.close()
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
+    """A cluster that a test may kill."""
+    with embedded_cluster() as (cluster, postgres):
+        yield cluster, postgres, create_template(cluster, ("games", "payments"))
+
+
+def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:
+    _, postgres, template = own_cluster
+    installation = create_installation(template)
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        with MixedLoad(wallet) as load:
+            for _ in range(KILLS):
+                time.sleep(random.uniform(0, LONGEST_CALM_S))
+                postgres.kill()
+                postgres.start()
+                load.goes_on()
+            assert server.process is not None
+            assert server.process.poll() is None, "the server lives through it"
+        nothing_is_lost_or_doubled(load, wallet, installation)
+        wallet.close()
+
+
+def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
+    """Frozen for two seconds, not dead: what waits goes on, and nothing is done twice."""
+    _, postgres, template = own_cluster
+    installation = create_installation(template)
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        with MixedLoad(wallet) as load:
+            frozen = psutil.Process(postgres.postmaster_pid).children(recursive=True)
+            for process in frozen:
+                os.kill(process.pid, signal.SIGSTOP)
+            try:
+                time.sleep(2)
+            finally:
+                for process in frozen:
+                    process.send_signal(signal.SIGCONT)
+            load.goes_on()
+        nothing_is_lost_or_doubled(load, wallet, installation)
+        wallet.close()
