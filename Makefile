@@ -21,6 +21,7 @@ SITE_PACKAGES = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path(
 SQL_DIRS = $(wildcard migrations wallet_grpc/store wallet_api)
 BUF := tools/buf/node_modules/.bin/buf
 ARGS ?=
+SOAK_MINUTES ?= 10
 
 # ----------------------------------------------------------------------------------------------------------------- use
 
@@ -73,8 +74,8 @@ bench-quick: $(STAMP) ## the benchmark in a minute or two
 	$(BIN)/python -m bench --quick $(ARGS)
 
 .PHONY: soak
-soak: $(STAMP) ## load and faults for a long time, then `wallet verify`
-	$(BIN)/python -m bench soak $(ARGS)
+soak: $(STAMP) ## random models and kills, with new seeds, for SOAK_MINUTES (10)
+	@exec $(BIN)/python tests/soak.py --minutes $(SOAK_MINUTES) $(ARGS)
 
 # -------------------------------------------------------------------------------------------------------------- protos
 

@@ -63,13 +63,16 @@ class Client:
             await asyncio.gather(*(channel.close() for channel in channels))
 
     async def _send_all(self, sender: Sender) -> Outcome:
-        """Send a fixed number of operations, spread over the slots; measures nothing exactly."""
+        """Send a fixed number of operations over the slots, or what the time allows; measures nothing exactly."""
         order = self._order
         assert order.operations is not None
         items = math.ceil(order.operations / order.batch_operations / order.in_flight)
         started = time.perf_counter()
         self._enter(Phase.WINDOW)
-        await sender.send([islice(feed, items) for feed in feeds_of(order)])
+        sending = asyncio.create_task(sender.send([islice(feed, items) for feed in feeds_of(order)]))
+        await _sleep_or_end(order.operations_s_max, sending)
+        sender.stop()
+        await sending
         return self._tally.close(
             applied_in_window=self._tally.applied, window_s=time.perf_counter() - started, exhausted=False
         )
@@ -86,7 +89,7 @@ class Client:
         gc.freeze()
         self._enter(Phase.SETTLE)
         sending = asyncio.create_task(sender.send(ready))
-        await _sleep_or_end(order.settle_s, sending)
+        await _sleep_or_end(self._settle_s, sending)
         self._enter(Phase.WINDOW)
         tally.counting, before, started = True, tally.applied, time.perf_counter()
         await _sleep_or_end(order.window_s, sending)
@@ -111,10 +114,15 @@ class Client:
         await sending
         return max(rates)
 
-    def _build(self, feeds: Sequence[Feed], items_per_s: float) -> list[Feed]:
+    @property
+    def _settle_s(self) -> float:
+        """How long prebuilt requests are sent before the window: a paced load, whose rate is known, warms up so."""
         order = self._order
-        surplus = 1.0 if order.shape is Shape.PACED else _SURPLUS
-        seconds = order.settle_s + order.window_s + (order.warm_up_s if order.shape is Shape.PACED else 0)
+        return order.settle_s + (order.warm_up_s if order.shape is Shape.PACED else 0)
+
+    def _build(self, feeds: Sequence[Feed], items_per_s: float) -> list[Feed]:
+        surplus = 1.0 if self._order.shape is Shape.PACED else _SURPLUS
+        seconds = self._settle_s + self._order.window_s
         each = max(_ITEMS_MIN, math.ceil(items_per_s * seconds * surplus / len(feeds)))
         return [iter(list(islice(feed, each))) for feed in feeds]
 

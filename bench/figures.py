@@ -49,6 +49,8 @@ class Reading:
 
     windows: list[float]
     note: str = ""
+    decides: bool = True
+    """Whether it was measured as its target wants it; if not, the note says how."""
 
     @property
     def value(self) -> float:

@@ -53,6 +53,8 @@ class Order:
     window_s: float = 0
     operations: int | None = None
     """Send so many and stop, measuring nothing; None: send until the window ends."""
+    operations_s_max: float = 120
+    """How long that may take; then no more are sent."""
 
     def to_line(self) -> str:
         """Render the order for the client's standard input."""

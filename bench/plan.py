@@ -22,6 +22,8 @@ class Plan:
     """How many of the programme's windows of TPC-B are measured."""
     growth_bets: int
     """How many bets the grown ledger holds."""
+    growth_s_max: float
+    """How long growing may take; on a slow machine fewer bets come in, and the growth target is not decided."""
     growth_windows: int
     """How often the grown and the empty ledger are measured, in turns."""
 
@@ -34,6 +36,7 @@ FULL = Plan(
     pgbench_s=10,
     tpcb_windows=3,
     growth_bets=2_000_000,
+    growth_s_max=330,
     growth_windows=2,
 )
 QUICK = Plan(
@@ -44,5 +47,6 @@ QUICK = Plan(
     pgbench_s=2,
     tpcb_windows=2,
     growth_bets=50_000,
+    growth_s_max=20,
     growth_windows=1,
 )

@@ -13,6 +13,7 @@ from bench.figures import FIGURES
 from bench.results import Results
 from bench.targets import Verdict, judge
 
+_MARKS = {True: "[green]reached[/]", False: "[red]missed[/]", None: "[yellow]not decided[/]"}
 LATEST = Path(__file__).with_name("results") / "latest.json"
 
 
@@ -78,9 +79,8 @@ def _targets(verdicts: Sequence[Verdict]) -> Table:
     table.add_column("reached", justify="right")
     table.add_column("")
     for verdict in verdicts:
-        mark = "[green]reached[/]" if verdict.holds else "[red]missed[/]"
         reached = f"{verdict.reached:.4f}" if verdict.target.limit < 0.1 else f"{verdict.reached:.2f}"
-        table.add_row(verdict.target.figure, verdict.target.describe(), reached, mark)
+        table.add_row(verdict.target.figure, verdict.target.describe(), reached, _MARKS[verdict.holds])
     return table
 
 

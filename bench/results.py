@@ -25,13 +25,17 @@ class Results:
     """What belongs to the run and is no figure."""
     void_reasons: list[str] = field(default_factory=list)
 
-    def add(self, name: str, value: float, note: str = "", *, remark: str = "") -> None:
-        """Add a window to a figure; the note stays with the figure, the remark is shown now only."""
+    def add(self, name: str, value: float, note: str = "", *, remark: str = "", decides: bool = True) -> None:
+        """Add a window to a figure; the note stays with the figure, the remark is shown now only.
+
+        It decides its target if each window does.
+        """
         figure_named(name)
         reading = self.readings.setdefault(name, Reading(windows=[]))
         reading.windows.append(value)
         if note:
             reading.note = note
+        reading.decides = reading.decides and decides
         self.display.measured(name, value, "; ".join(filter(None, (note, remark))))
 
     def windows(self, name: str) -> int:

@@ -59,6 +59,12 @@ class Tally:
         """Count a call that ended without an answer; whether it was applied is not known, so the audit will tell."""
         self.refused[error.code().name] += len(item.kinds)
 
+    def unsent(self, latency_s: float) -> None:
+        """Count a call that a paced load could not send; within the window it has the latency of the worst."""
+        self.refused["unsent"] += 1
+        if self.counting:
+            self.latencies_s.append(latency_s)
+
     def close(self, *, applied_in_window: int, window_s: float, exhausted: bool) -> Outcome:
         """Return what the load came to."""
         ordered = sorted(self.latencies_s)

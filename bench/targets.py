@@ -34,7 +34,8 @@ class Verdict:
     target: Target
     reached: float
     """The figure, or its multiple of the other figure."""
-    holds: bool
+    holds: bool | None
+    """None: a figure was not measured as the target wants it."""
 
 
 TARGETS: Sequence[Target] = (
@@ -58,7 +59,8 @@ def judge(readings: Mapping[str, Reading], targets: Sequence[Target] = TARGETS) 
     for target in targets:
         if target.figure not in readings or (target.over is not None and target.over not in readings):
             continue
-        reached = readings[target.figure].value / (readings[target.over].value if target.over else 1)
+        reading = readings[target.figure]
+        reached = reading.value / (readings[target.over].value if target.over else 1)
         holds = reached >= target.limit if target.bound == "at least" else reached <= target.limit
-        verdicts.append(Verdict(target=target, reached=reached, holds=holds))
+        verdicts.append(Verdict(target=target, reached=reached, holds=holds if reading.decides else None))
     return verdicts

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.load import Load
 from bench.orders import Content, Order, Shape
-from bench.plan import HOT_PLAYERS, PLAYERS, Plan
+from bench.plan import FULL, HOT_PLAYERS, PLAYERS, Plan
 from bench.results import Results
 from bench.testbed import Testbed, Workbench
 
@@ -166,7 +166,7 @@ class Growth:
         plan = testbed.plan
         rates: dict[str, list[float]] = {"grown": [], "empty": []}
         with testbed.workbench("grown") as grown, testbed.workbench("empty") as empty:
-            self._grow(testbed, grown)
+            bets = self._grow(testbed, grown)
             for _ in range(plan.growth_windows):
                 for name, bench in (("grown", grown), ("empty", empty)):
                     load = bench.measure(f"batch, {name}", batch_order(plan))
@@ -175,16 +175,19 @@ class Growth:
         for rate in rates["empty"][:1]:
             testbed.results.add("batch_bets_per_s", rate, remark="again, beside the grown ledger")
         ratio = sum(rates["grown"]) / sum(rates["empty"])
-        testbed.results.add("growth_ratio", ratio, f"with {plan.growth_bets:,} bets in the ledger")
+        testbed.results.add(
+            "growth_ratio", ratio, f"with {bets:,} bets in the ledger", decides=bets >= FULL.growth_bets
+        )
         testbed.results.details["growth"] = {
-            "bets": plan.growth_bets,
+            "bets": bets,
             **{f"{name}_bets_per_s": [round(rate, 1) for rate in found] for name, found in rates.items()},
         }
 
-    def _grow(self, testbed: Testbed, bench: Workbench) -> None:
-        server, bets = testbed.server, testbed.plan.growth_bets
+    def _grow(self, testbed: Testbed, bench: Workbench) -> int:
+        """Let the bets in; returns how many there are."""
+        server, plan = testbed.server, testbed.plan
         before = server.table_bytes(bench.name)
-        order = replace(batch_order(testbed.plan), prefix="g", operations=bets)
+        order = replace(batch_order(plan), prefix="g", operations=plan.growth_bets, operations_s_max=plan.growth_s_max)
         load = bench.load(order)
         after = server.table_bytes(bench.name)
         sent = load.outcome.applied_in_window
@@ -195,3 +198,4 @@ class Growth:
         testbed.results.add("bytes_per_bet", sum(by_table.values()), f"over {sent:,} bets")
         with testbed.display.part("vacuuming the grown ledger"):
             server.vacuum(bench.name)
+        return sent

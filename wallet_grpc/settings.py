@@ -1,6 +1,6 @@
 """Every setting of the service: typed, with its unit, read once from the environment (`WALLET_` + its name).
 
-`docs/settings.md` is written from this file by `wallet settings`, and a test holds the two together.
+`docs/settings.md` is written from this file; tests/unit/test_settings_doc.py does so, and holds the two together.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
 
     database_timeout_ms: Milliseconds = Field(
-        default=5_000, description="The longest round trip to the database, connecting included, in ms."
+        default=5_000, le=30_000, description="The longest round trip to the database, connecting included, in ms."
     )
     lock_timeout_ms: Milliseconds = Field(default=1_000, description="The longest wait for an owner's lock, in ms.")
     outage_wait_ms: Milliseconds = Field(

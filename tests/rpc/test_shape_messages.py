@@ -112,7 +112,7 @@ def test_bytes_that_are_no_operation_end_the_stream(wallet: Wallet, player: Play
 @MODE
 def test_random_bytes(shared: Any, wallet: Wallet) -> None:
     """Whatever arrives, the server answers, does not fall over, and takes no caller's mistake for its own."""
-    chance = random.Random(7)  # noqa: S311 noise, not a secret
+    chance = random.Random(7)
     call = wallet.channel().unary_unary(
         "/wallet.v1.WalletService/ExecuteBatch",
         request_serializer=bytes,

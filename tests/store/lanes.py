@@ -79,7 +79,7 @@ class SteppedLane:
                 return await self.attempt(*commands)
             except LostRaceError:
                 await self.store.release()
-                await asyncio.sleep(random.uniform(0, _BACK_OFF_MAX_S))  # noqa: S311 jitter is no secret
+                await asyncio.sleep(random.uniform(0, _BACK_OFF_MAX_S))
         raise AssertionError(f"{_ATTEMPTS_MAX} races lost")
 
     async def accepted(self, command: Command) -> Accepted:

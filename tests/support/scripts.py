@@ -29,7 +29,7 @@ class Script:
     """Builds requests one after another, from a seed; another naming makes the same script with other ids."""
 
     def __init__(self, seed: int, players: list[Player]) -> None:
-        self._random = random.Random(seed)  # noqa: S311 a script, not a secret
+        self._random = random.Random(seed)
         self._players = players
         self._naming = fresh_id("s")
         self._ids: dict[str, list[str]] = {"t": [], "w": [], "d": []}

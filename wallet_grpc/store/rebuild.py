@@ -46,6 +46,7 @@ def rebuild_balances(
                 break
             with connection.transaction():
                 connection.execute(_SQL["lock_owners"], {"owner_ids": owners})
+                connection.execute(_SQL["lock_balances"], {"owner_ids": owners})
                 rows = connection.execute(_SQL["rebuild_owners"], {"owner_ids": owners}).fetchall()
             yield from map(_correction, rows)
             after = owners[-1]

@@ -20,6 +20,16 @@ LIMIT %(chunk)s::INTEGER;
 SELECT count(pg_advisory_xact_lock(wanted.owner_id))
 FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id);
 
+-- Waits for a store that is under way without its owner's lock (its lane has lost that connection); one that comes
+-- later fails to serialize with this, and loads again.
+-- name: lock_balances
+SELECT account_balances.account_id
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
+INNER JOIN accounts ON wanted.owner_id = accounts.player_id
+INNER JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+ORDER BY account_balances.account_id
+FOR UPDATE OF account_balances;
+
 -- name: rebuild_owners
 WITH posted AS MATERIALIZED (
     SELECT

@@ -1,0 +1,155 @@
+"""`wallet verify`: for each invariant that it checks, a violation is planted, and verify names that row."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from support.database import Installation, create_installation, drop_database
+from support.requests import settle
+from support.server import WalletServer
+
+from wallet_grpc.store.verify import Check
+
+# Check: how it is broken, past the triggers as nobody but a superuser can, and the subject that verify must name.
+# {bet} is a bet of 10 of player {player}; {main} the player's MAIN account, {hold} the WITHDRAW_HOLD one.
+PLANTED = {
+    Check.TRANSACTIONS_SUM_TO_ZERO: (
+        "UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE tx_id = '{bet}' AND balance_after IS NULL",
+        "transaction {bet}",
+    ),
+    Check.ENTRIES_ARE_COMPLETE: ("DELETE FROM ledger_entries WHERE tx_id = '{bet}'", "transaction {bet}"),
+    Check.ENTRIES_FIT_THEIR_TRANSACTION: (
+        "UPDATE ledger_entries SET account_id = 987654321 WHERE tx_id = '{bet}' AND balance_after IS NULL",
+        "transaction {bet}",
+    ),
+    Check.KEYS_FIT_THEIR_IDS: (
+        "UPDATE ledger_transactions SET reference = reference || 'x' WHERE tx_id = '{bet}'",
+        "transaction {bet}",
+    ),
+    Check.OWNERS_ARE_KNOWN: ("DELETE FROM owners WHERE owner_id = {player}", "transaction {bet}"),
+    Check.REFERENCES_EXIST: (
+        "UPDATE ledger_transactions SET reference_tx_id = gen_random_uuid() WHERE tx_id = '{bet}'",
+        "transaction {bet}",
+    ),
+    Check.BALANCES_EQUAL_POSTINGS: (
+        "UPDATE account_balances SET balance_minor = balance_minor + 1 WHERE account_id = {main}",
+        "account {main}",
+    ),
+    Check.VERSIONS_COUNT_POSTINGS: (
+        "UPDATE account_balances SET version = version + 1 WHERE account_id = {main}",
+        "account {main}",
+    ),
+    Check.NO_PLAYER_ACCOUNT_IS_NEGATIVE: (
+        (
+            "ALTER TABLE account_balances DROP CONSTRAINT account_balances_funds_check;"
+            "UPDATE account_balances SET balance_minor = -1 WHERE account_id = {main}"
+        ),
+        "account {main}",
+    ),
+    Check.BALANCES_FOLLOW_THEIR_POSTINGS: (
+        "UPDATE ledger_entries SET balance_after = 12345 WHERE tx_id = '{bet}' AND balance_after IS NOT NULL",
+        "of transaction {bet}",
+    ),
+    Check.VERSIONS_COUNT_MUTATIONS: (
+        "UPDATE owners SET version = version + 1 WHERE owner_id = {player}",
+        "owner {player}",
+    ),
+    Check.HOLDS_EQUAL_OPEN_WITHDRAWALS: (
+        "UPDATE withdrawals SET state = 'FAILED' WHERE owner_id = {player} AND state = 'RESERVED'",
+        "account {hold}",
+    ),
+    Check.LEDGER_SUMS_TO_ZERO: (
+        "DELETE FROM ledger_entries WHERE tx_id = '{bet}' AND balance_after IS NULL",
+        "currency network 1",
+    ),
+    Check.HOUSE_BALANCES_EQUAL_POSTINGS: (
+        (
+            "UPDATE account_balances SET balance_minor = balance_minor + 1 WHERE account_id = {house} AND stripe ="
+            " (SELECT min(stripe) FROM account_balances WHERE account_id = {house})"
+        ),
+        "account {house}",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def played(template: Installation) -> Iterator[tuple[Installation, dict[str, object]]]:
+    """A small ledger with a bit of everything, and the names of its rows."""
+    installation = create_installation(template)
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        player = wallet.player("100")
+        bet = player.bet("10")
+        placed = wallet.applied(bet)
+        wallet.applied(player.win("5", of=bet))
+        wallet.send(player.rollback("never-seen"))
+        wallet.applied(player.reserve("20"))
+        reserved = player.reserve("5")
+        wallet.applied(reserved)
+        wallet.applied(settle(reserved, "1"))
+        wallet.close()
+    accounts = dict(
+        installation.rows("SELECT account_type, account_id FROM accounts WHERE player_id = %s", player.player_id)
+    )
+    ((house,),) = installation.rows(
+        "SELECT account_id FROM accounts WHERE account_type = 'HOUSE' AND currency_network_id = 1"
+    )
+    names = {
+        "bet": placed.tx_id,
+        "player": player.player_id,
+        "main": accounts["MAIN"],
+        "hold": accounts["WITHDRAW_HOLD"],
+        "house": house,
+    }
+    yield installation, names
+    drop_database(installation)
+
+
+def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object]]) -> None:
+    installation, _ = played
+    done = installation.run("verify", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["clean"]
+    assert report["transactions"] == 8
+    assert "the ledger is whole" in installation.run("verify").stdout
+
+
+@pytest.mark.parametrize("check", list(Check))
+def test_a_planted_violation_is_named(played: tuple[Installation, dict[str, object]], check: Check) -> None:
+    template, names = played
+    statement, subject = PLANTED[check]
+    installation = create_installation(template)
+    try:
+        with installation.connect() as connection:
+            connection.execute("SET session_replication_role = replica")
+            for part in statement.format(**names).split(";"):
+                assert connection.execute(part).rowcount != 0, "nothing was planted"
+            connection.commit()
+        done = installation.run("verify", "--json")
+        assert done.returncode == 1
+        report = json.loads(done.stdout)
+        assert not report["clean"]
+        assert report["checks"][check.value] >= 1
+        found = [f"{it['subject']} {it['problem']}" for it in report["findings"] if it["check"] == check.value]
+        assert any(subject.format(**names) in it for it in found), found
+    finally:
+        drop_database(installation)
+
+
+def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installation, dict[str, object]]) -> None:
+    template, names = played
+    installation = create_installation(template)
+    try:
+        with installation.connect() as connection:
+            connection.execute(
+                "UPDATE account_balances SET balance_minor = balance_minor + 7, version = 0 WHERE account_id = ANY(%s)",
+                [[names["main"], names["house"]]],
+            )
+            connection.commit()
+        told = json.loads(installation.run("balances", "rebuild", "--json").stdout)
+        assert {row["account_id"] for row in told} == {names["main"], names["house"]}
+        assert json.loads(installation.run("balances", "rebuild", "--json").stdout) == []
+        assert installation.run("verify", "--json").returncode == 0
+    finally:
+        drop_database(installation)

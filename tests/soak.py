@@ -1,0 +1,49 @@
+"""`make soak`: the random model and the kills, again and again with new seeds, for as long as it is told.
+
+Ends at the first violation, with what reproduces it; each round ends with `wallet verify`, as the tests do.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+_TESTS = Path(__file__).parent
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--minutes", default=10.0, show_default=True, help="No round starts after this time.")
+@click.option("--seed", type=int, help="Play this seed only, once.")
+def soak(minutes: float, seed: int | None) -> None:
+    """Play rounds of tests/model and tests/faults until the time is over."""
+    console = Console(stderr=True)
+    deadline = time.monotonic() + minutes * 60
+    rounds = 0
+    while rounds == 0 or (seed is None and time.monotonic() < deadline):
+        playing = seed if seed is not None else secrets.randbelow(2**31)
+        started = time.monotonic()
+        command = [sys.executable, "-m", "pytest", "-q", "-x", str(_TESTS / "model"), str(_TESTS / "faults")]
+        with console.status(f"round {rounds + 1}, seed {playing}, {max(0, deadline - time.monotonic()):.0f} s left"):
+            done = subprocess.run(
+                command,
+                env={**os.environ, "WALLET_MODEL_SEED": str(playing)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode != 0:
+            console.print(done.stdout[-20_000:], markup=False)
+            console.print(f"[red]violated[/] in round {rounds + 1}; again: make soak ARGS='--seed {playing}'")
+            sys.exit(1)
+        rounds += 1
+        console.print(f"round {rounds}: seed {playing}, {time.monotonic() - started:.0f} s, nothing found")
+    console.print(f"[green]{rounds} rounds, nothing found[/]")
+
+
+if __name__ == "__main__":
+    soak()
