@@ -16,6 +16,9 @@ from .wallet_service import WalletServicer
 
 _SERVICE = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name
 _KEEPALIVE_MS = 30_000
+_PENDING_CALLS_MAX = 50_000
+"""Calls that gRPC's core may hold before Python sees them. Past that it cancels them without a word; well before that,
+the limit of concurrent calls answers RESOURCE_EXHAUSTED."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,8 @@ class WalletServer:
                 ("grpc.so_reuseport", int(settings.shares_address)),
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
+                ("grpc.server.max_pending_requests", _PENDING_CALLS_MAX),
+                ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS_MAX),
                 ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
