@@ -18,6 +18,7 @@ from wallet_grpc.store.withdrawals import WithdrawalReader
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
 from .tickets import Job, Ticket
+from .turns import Turns
 
 QUEUE_FULL = Refusal(
     reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later"
@@ -55,8 +56,9 @@ class Engine:
         self._admitted = 0
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
+        turns = Turns()
         self._lanes = [
-            Lane(BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered)
+            Lane(BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered, turns)
             for _ in range(settings.lanes)
         ]
         self._tasks: list[asyncio.Task[None]] = []

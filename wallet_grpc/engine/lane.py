@@ -26,6 +26,7 @@ from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .metrics import EngineMetrics
 from .tickets import Job
+from .turns import Turns
 
 _log = structlog.get_logger(__name__)
 
@@ -60,19 +61,21 @@ class LaneSettings:
 class Lane:
     """One lane; `run` is its task."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its parts, given once by the engine
         self,
         store: BatchStore,
         settings: LaneSettings,
         tx_ids: TxIdSequence,
         metrics: EngineMetrics,
         on_answered: Callable[[int], None],
+        turns: Turns,
     ) -> None:
         self._store = store
         self._settings = settings
         self._tx_ids = tx_ids
         self._metrics = metrics
         self._on_answered = on_answered
+        self._turns = turns
         self._queue: deque[Job] = deque()
         self._arrived = asyncio.Event()
         self._down = False
@@ -92,9 +95,22 @@ class Lane:
                 self._arrived.clear()
                 while self._queue:
                     await asyncio.sleep(0)  # lets in what has reached this process already; never waits for more
-                    await self._execute(self._take())
+                    if len(self._queue) < Turns.WORTH_NONE:
+                        await self._execute_in_turn()
+                    else:
+                        await self._execute(self._take())
         finally:
             await self._store.close()
+
+    async def _execute_in_turn(self) -> None:
+        """Execute what waits when it is this lane's turn; it holds no locks while it waits."""
+        if not self._turns.free:
+            await self._store.release()
+        await self._turns.take()
+        try:
+            await self._execute(self._take())
+        finally:
+            self._turns.give()
 
     def _take(self) -> list[Job]:
         """Take what waits, up to the limit; one whose caller has given up is dropped unexecuted."""

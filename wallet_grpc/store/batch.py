@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -40,10 +40,19 @@ from .arrays import literal
 from .networks import NetworkDirectory
 from .pool import DatabaseUnavailableError
 from .rows import LoadedTransaction, rollback_of, transaction_of
-from .sql import statements
+from .sql import Positional, positional, statements
 from .steps import steps_of
 
 _SQL = statements("batch.sql")
+
+_LOCK_OWNERS = positional(_SQL["lock_owners"])
+_LOAD_OWNERS = positional(_SQL["load_owners"])
+_LOAD_ACCOUNTS = positional(_SQL["load_accounts"])
+_LOAD_ALL_ACCOUNTS = positional(_SQL["load_all_accounts"])
+_LOAD_TRANSACTIONS = positional(_SQL["load_transactions"])
+_LOAD_ROUNDS = positional(_SQL["load_rounds"])
+_LOAD_DEPOSIT_OUTPUTS = positional(_SQL["load_deposit_outputs"])
+_RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
 
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
@@ -139,7 +148,7 @@ class BatchStore:
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 assert self._ledger is not None
-                await self._ledger.execute(_store_statement(steps), parameters, prepare=True)
+                await _execute(self._ledger, _store_statement(steps), parameters)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=True) from error
 
@@ -172,44 +181,38 @@ class BatchStore:
                 await locks.execute("COMMIT")
             await locks.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             self._holds_locks = True
-            locked = await locks.execute(
-                _SQL["lock_owners"],
+            locked = await _execute(
+                locks,
+                _LOCK_OWNERS,
                 {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
-                prepare=True,
             )
-            owners = await locks.execute(_SQL["load_owners"], {"owner_ids": owner_ids}, prepare=True)
-            accounts = await locks.execute(
-                _SQL["load_accounts"],
+            owners = await _execute(locks, _LOAD_OWNERS, {"owner_ids": owner_ids})
+            accounts = await _execute(
+                locks,
+                _LOAD_ACCOUNTS,
                 {
                     "owner_ids": literal([pair[0] for pair in pairs]),
                     "network_ids": literal([pair[1] for pair in pairs]),
                 },
-                prepare=True,
             )
-            found = await locks.execute(
-                _SQL["load_transactions"],
+            found = await _execute(
+                locks,
+                _LOAD_TRANSACTIONS,
                 {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
-                prepare=True,
             )
             rounds = whole = outputs = reserved = None
             if needs.round_keys:
-                rounds = await locks.execute(
-                    _SQL["load_rounds"],
+                rounds = await _execute(
+                    locks,
+                    _LOAD_ROUNDS,
                     {"round_keys": literal(needs.round_keys), "closers_max": settings.batch_operations_max + 1},
-                    prepare=True,
                 )
             if needs.whole_owner_ids:
-                whole = await locks.execute(
-                    _SQL["load_all_accounts"], {"owner_ids": literal(needs.whole_owner_ids)}, prepare=True
-                )
+                whole = await _execute(locks, _LOAD_ALL_ACCOUNTS, {"owner_ids": literal(needs.whole_owner_ids)})
             if needs.output_keys:
-                outputs = await locks.execute(
-                    _SQL["load_deposit_outputs"], {"output_keys": literal(needs.output_keys)}, prepare=True
-                )
+                outputs = await _execute(locks, _LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
             if len(self._account_ids) < 2 * settings.batch_operations_max:  # a command opens two accounts at most
-                reserved = await locks.execute(
-                    _SQL["reserve_account_ids"], {"count": 4 * settings.batch_operations_max}, prepare=True
-                )
+                reserved = await _execute(locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max})
         stripe, now = await _only_row(locked)
         if stripe is None:
             raise psycopg.errors.LockNotAvailable("no stripe is free")
@@ -243,6 +246,7 @@ class BatchStore:
         connection = await psycopg.AsyncConnection.connect(
             self._settings.database_url,
             autocommit=True,
+            cursor_factory=psycopg.AsyncRawCursor,
             connect_timeout=max(2, self._settings.timeout_ms // 1000),
             application_name=application_name,
         )
@@ -302,7 +306,7 @@ class BatchStore:
 
 
 @cache
-def _store_statement(steps: tuple[str, ...]) -> LiteralString:
+def _store_statement(steps: tuple[str, ...]) -> Positional:
     """Put the one statement together that stores a batch: a CTE for each step, then the count of each.
 
     Without its rows a step is left out, which is most of the cost of a batch of one.
@@ -314,7 +318,13 @@ def _store_statement(steps: tuple[str, ...]) -> LiteralString:
             for step in steps
         ]
     )
-    return "WITH " + ctes + "\nSELECT CASE\n" + counts + "\nELSE TRUE END"
+    return positional("WITH " + ctes + "\nSELECT CASE\n" + counts + "\nELSE TRUE END")
+
+
+async def _execute(
+    connection: psycopg.AsyncConnection[Any], statement: Positional, parameters: Mapping[str, Any]
+) -> psycopg.AsyncCursor[Any]:
+    return await connection.execute(statement.text, statement.values(parameters), prepare=True)
 
 
 async def _only_row(cursor: psycopg.AsyncCursor[Any]) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import Any, LiteralString, NamedTuple, cast
 
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -22,3 +24,23 @@ def statements(file_name: str) -> dict[str, LiteralString]:
         name: cast("LiteralString", body.strip().rstrip(";"))
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+class Positional(NamedTuple):
+    """A statement for psycopg's raw cursors, which send it as it is: psycopg takes a long one apart at every use."""
+
+    text: bytes
+    names: tuple[str, ...]
+    """The parameters `$1`, `$2` and so on, by name."""
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Put parameters in the order of the placeholders."""
+        return [parameters[name] for name in self.names]
+
+
+@cache
+def positional(statement: LiteralString) -> Positional:
+    """Number the named placeholders of a statement."""
+    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(statement)))
+    numbered = _PLACEHOLDER.sub(lambda match: f"${names.index(match[1]) + 1}", statement)
+    return Positional(numbered.encode(), names)
