@@ -15,9 +15,17 @@ from wallet.v1 import wallet_pb2 as pb
 New = Callable[..., Installation]
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process lives; one may end while it is looked at."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def workers(parent: psutil.Process) -> set[psutil.Process]:
     """Return the living processes that the server has started."""
-    return {child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE}
+    return {child for child in parent.children() if is_alive(child)}
 
 
 def listening(parent: psutil.Process) -> set[psutil.Process]:

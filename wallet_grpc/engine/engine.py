@@ -1,4 +1,4 @@
-"""The engine's door: admission, the lane of each owner, and the owners of withdrawals that are to end."""
+"""The engine's door: admission, and the owners of withdrawals that are to end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
 
+from .backlog import Backlog
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
 from .tickets import Job, Ticket
-from .turns import Turns
 
 QUEUE_FULL = Refusal(
     reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later"
@@ -56,9 +56,9 @@ class Engine:
         self._admitted = 0
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
-        turns = Turns()
+        self._backlog = Backlog(batch_operations_max=settings.lane.batch_operations_max)
         self._lanes = [
-            Lane(BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered, turns)
+            Lane(self._backlog, BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered)
             for _ in range(settings.lanes)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -119,7 +119,7 @@ class Engine:
             ticket.answer(index, command)
             self._answered(1)
         else:
-            self._lanes[owner_of(command) % len(self._lanes)].put(Job(command, ticket, index))
+            self._backlog.put(Job(command, owner_of(command), ticket, index))
 
     async def execute(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
         """Admit, submit and wait until every outcome stands in the ticket.

@@ -1,8 +1,8 @@
-"""A lane: a queue and two database connections. It takes what waits, locks, loads, decides, stores, and answers.
+"""A lane: two database connections. It takes what waits, locks, loads, decides, stores, and answers.
 
 Group commit: what arrives while a batch is in flight waits for the next, so a lane under load commits many mutations
-together, with the result of running them one after the other, in order; it never waits for more to come. Commands of
-one owner always come to the same lane of a process; other processes are kept apart by the store (see `store/batch.py`).
+together, with the result of running them one after the other, in order. Lanes of one process never work on the same
+owner (see `backlog.py`); other processes are kept apart by the store (see `store/batch.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,9 +23,9 @@ from wallet_grpc.domain.rules import Moment, decide
 from wallet_grpc.store.batch import BatchStore, LostRaceError, OutcomeUnknownError
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
+from .backlog import Backlog
 from .metrics import EngineMetrics
 from .tickets import Job
-from .turns import Turns
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +38,9 @@ OUTCOME_UNKNOWN = Refusal(
     message="the answer was lost; send it again with the same id to learn whether it was applied",
 )
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing was changed")
+
+_BARREN_TURNS = 20
+"""After how many turns of the event loop that brought nothing a lane starts."""
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
@@ -63,65 +65,60 @@ class Lane:
 
     def __init__(  # noqa: PLR0917 - its parts, given once by the engine
         self,
+        backlog: Backlog,
         store: BatchStore,
         settings: LaneSettings,
         tx_ids: TxIdSequence,
         metrics: EngineMetrics,
         on_answered: Callable[[int], None],
-        turns: Turns,
     ) -> None:
+        self._backlog = backlog
         self._store = store
         self._settings = settings
         self._tx_ids = tx_ids
         self._metrics = metrics
         self._on_answered = on_answered
-        self._turns = turns
-        self._queue: deque[Job] = deque()
-        self._arrived = asyncio.Event()
         self._down = False
-
-    def put(self, job: Job) -> None:
-        """Queue a job; whether there is room is the engine's to say."""
-        self._queue.append(job)
-        self._arrived.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             while True:
-                if not self._queue:
-                    await self._store.release()
-                    await self._arrived.wait()
-                self._arrived.clear()
-                while self._queue:
-                    await asyncio.sleep(0)  # lets in what has reached this process already; never waits for more
-                    if len(self._queue) < Turns.WORTH_NONE:
-                        await self._execute_in_turn()
-                    else:
-                        await self._execute(self._take())
+                await self._gather()
+                batch = self._backlog.take()
+                if batch:
+                    try:
+                        await self._execute(self._wanted(batch))
+                    finally:
+                        self._backlog.done(batch)
+                elif self._store.holds_locks:
+                    await self._store.release()  # others may need these owners; then look again
+                else:
+                    await self._backlog.changed()
         finally:
             await self._store.close()
 
-    async def _execute_in_turn(self) -> None:
-        """Execute what waits when it is this lane's turn; it holds no locks while it waits."""
-        if not self._turns.free:
-            await self._store.release()
-        await self._turns.take()
-        try:
-            await self._execute(self._take())
-        finally:
-            self._turns.give()
+    async def _gather(self) -> None:
+        """Let in what has reached this process already, as long as the loop's turns bring more of it.
 
-    def _take(self) -> list[Job]:
-        """Take what waits, up to the limit; one whose caller has given up is dropped unexecuted."""
-        batch: list[Job] = []
-        while self._queue and len(batch) < self._settings.batch_operations_max:
-            job = self._queue.popleft()
+        Nothing is waited for: with one call in flight these turns pass at once, and under load a batch fills with what
+        gRPC has at hand.
+        """
+        waiting, barren = len(self._backlog), 0
+        while barren < _BARREN_TURNS and waiting < self._settings.batch_operations_max:
+            await asyncio.sleep(0)
+            barren = barren + 1 if len(self._backlog) == waiting else 0
+            waiting = len(self._backlog)
+
+    def _wanted(self, batch: Sequence[Job]) -> list[Job]:
+        """Drop unexecuted what its caller has given up."""
+        wanted = []
+        for job in batch:
             if job.ticket.abandoned:
                 self._answer([job], [OUTCOME_UNKNOWN])
             else:
-                batch.append(job)
-        return batch
+                wanted.append(job)
+        return wanted
 
     async def _execute(self, batch: Sequence[Job]) -> None:
         """Execute a batch to its end: everybody gets an answer, whatever happens.

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.outcomes import Outcome
 
 
@@ -46,8 +47,9 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One operation of a ticket, as a lane queues it."""
+    """One operation of a ticket, as the backlog holds it."""
 
     command: Command
+    owner_id: OwnerId
     ticket: Ticket
     index: int

@@ -123,6 +123,11 @@ class BatchStore:
         self._account_ids: list[AccountId] = []
         self._stripes = self._shuffled_stripes()
 
+    @property
+    def holds_locks(self) -> bool:
+        """Whether owners of an earlier batch are still locked: they are freed by the next load, or by `release`."""
+        return self._holds_locks
+
     async def load(self, needs: Needs) -> Loaded:
         """Lock the owners and load what the batch needs.
 
@@ -164,7 +169,11 @@ class BatchStore:
             await self.close()
 
     async def close(self) -> None:
-        """Close both connections; the server frees the locks with them."""
+        """Close both connections; the server frees the locks with them.
+
+        Reserved account ids go as well: a crash of the database may forget that it gave them, and give them again.
+        """
+        self._account_ids.clear()
         connections, self._locks, self._ledger = (self._locks, self._ledger), None, None
         self._holds_locks = False
         for connection in connections:

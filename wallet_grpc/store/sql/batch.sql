@@ -147,13 +147,22 @@ FROM generate_series(1, %(count)s::INTEGER);
 -- The steps of the store statement. Each becomes a CTE of the one statement that stores a batch; a batch takes the
 -- steps for which it has rows. A step returns its rows, so that the end can count them.
 
+-- Rows are looked up one by one and then updated by their address. A plain join may, while a table is small or has not
+-- been analyzed, walk through the whole index instead; such a read conflicts with every other lane's writes.
 -- name: step_raised_owners
 UPDATE owners SET version = owners.version + raised.mutations
 FROM
     unnest(
         %(raised_owner_ids)s::BIGINT[], %(raised_versions)s::BIGINT[], %(raised_mutations)s::BIGINT[]
     ) AS raised (owner_id, version, mutations)
-WHERE owners.owner_id = raised.owner_id AND owners.version = raised.version
+CROSS JOIN
+    LATERAL (
+        SELECT loaded.ctid AS address
+        FROM owners AS loaded
+        WHERE loaded.owner_id = raised.owner_id AND loaded.version = raised.version
+        OFFSET 0
+    ) AS found
+WHERE owners.ctid = found.address
 RETURNING owners.owner_id;
 
 -- name: step_new_owners
@@ -212,7 +221,14 @@ FROM
     unnest(
         %(changed_account_ids)s::BIGINT[], %(changed_balances)s::NUMERIC[], %(changed_versions)s::BIGINT[]
     ) AS changed (account_id, balance_minor, version)
-WHERE account_balances.account_id = changed.account_id AND account_balances.stripe = 0
+CROSS JOIN
+    LATERAL (
+        SELECT loaded.ctid AS address
+        FROM account_balances AS loaded
+        WHERE loaded.account_id = changed.account_id AND loaded.stripe = 0
+        OFFSET 0
+    ) AS found
+WHERE account_balances.ctid = found.address
 RETURNING account_balances.account_id;
 
 -- name: step_house_balances

@@ -1,0 +1,71 @@
+"""Account ids are reserved ahead of their use. A crash may take the reservation back, and must not give an id twice."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from store.lanes import SteppedLane
+from support.database import Cluster, Installation, let_service_log_in
+from support.ledger import check_invariants
+from unit.desk import deposit
+
+from devstack.postgres import PostgresCluster
+from devstack.postgres_settings import PostgresSettings
+from wallet_grpc.store.batch import BatchStore, StoreSettings
+from wallet_grpc.store.migrations import migrate
+from wallet_grpc.store.networks import NetworkDirectory, add_network
+from wallet_grpc.store.pool import DatabaseUnavailableError, ReadPool
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def forgetful() -> Iterator[tuple[PostgresCluster, Installation]]:
+    """A PostgreSQL that writes its log for nobody but a commit, so that a kill loses what no commit waited for."""
+    folder = Path(tempfile.mkdtemp(prefix="wallet-tests-"))
+    folder.chmod(0o711)
+    settings = PostgresSettings.for_tests(extra={"wal_writer_delay": "10000ms"})
+    try:
+        with PostgresCluster.create_or_open(folder, settings=settings) as postgres:
+            cluster = Cluster(admin_dsn=postgres.superuser_dsn)
+            installation = Installation(cluster=cluster, database="postgres")
+            migrate(installation.admin_dsn, "TEST")
+            with psycopg.connect(installation.admin_dsn) as connection:
+                add_network(connection, currency="USDT", network="TRON", decimals=6, network_id=1)
+            let_service_log_in(cluster)
+            yield postgres, installation
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_ids(
+    forgetful: tuple[PostgresCluster, Installation],
+) -> None:
+    postgres, installation = forgetful
+    pool = ReadPool(installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    await pool.open()
+    networks = NetworkDirectory(pool)
+    await networks.refresh()
+    settings = StoreSettings(
+        database_url=installation.service_dsn,
+        timeout_ms=5_000,
+        lock_timeout_ms=2_000,
+        stripes=8,
+        batch_operations_max=100,
+    )
+    lanes = [SteppedLane(BatchStore(settings, networks)) for _ in range(2)]
+    await lanes[0].decide(deposit("never", player=1))  # reserves ids; nothing is committed
+    postgres.kill()
+    postgres.start()
+    with pytest.raises(DatabaseUnavailableError):
+        await lanes[0].decide(deposit("d1", player=1))
+    await lanes[0].attempt(*(deposit(f"d{player}", player=player) for player in range(1, 90)))
+    # Nobody else is there to lose a race to: unless ids come twice, it goes through at once.
+    await lanes[1].attempt(*(deposit(f"d{player}", player=player) for player in range(101, 190)))
+    check_invariants(installation)
+    for lane in lanes:
+        await lane.store.close()
+    await pool.close()

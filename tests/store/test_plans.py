@@ -1,0 +1,74 @@
+"""Plans: whatever the tables hold, a store reads no row but its own (design.md, section 6).
+
+In a SERIALIZABLE transaction what is read is locked against everybody's writes: a step that walks through an index
+makes lanes abort each other. The plans that are made on a young ledger are the ones that lanes keep.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from support.database import Installation
+
+from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
+
+_PARAMETER = re.compile(r"%\(\w+\)s::(\w+ ?(?:\[\])?)")
+_READING_STEPS = ("step_raised_owners", "step_changed_balances")
+_SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
+
+
+@pytest.mark.parametrize("players", _SIZES.values(), ids=_SIZES)
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["not analyzed", "analyzed"])
+@pytest.mark.parametrize("step", _READING_STEPS)
+def test_a_store_finds_its_rows_by_their_whole_keys(
+    own_ledger: Installation,
+    step: str,
+    players: int,
+    is_analyzed: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
+        connection.execute(_FILL % {"players": players})
+        if is_analyzed:
+            connection.execute("ANALYZE")
+        for setting in _LANE_SETTINGS:
+            connection.execute(setting)
+        types, statement = _prepared(_SQL[step])
+        connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
+        arguments = ", ".join("'{1}'" for _ in types)
+        row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    scans = [node for node in _nodes(row[0][0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]]
+    assert scans, row
+    for scan in scans:
+        condition = scan.get("Index Cond") or scan.get("TID Cond") or ""
+        assert re.search(r"(owner_id|account_id|ctid) = ", condition), (
+            f"{scan['Node Type']} with {condition or 'no'} condition"
+        )
+
+
+_FILL = """
+    INSERT INTO owners SELECT number, 1 FROM generate_series(1, %(players)s) AS number;
+    INSERT INTO accounts (player_id, account_type, currency_network_id)
+    SELECT number, 'MAIN', 1 FROM generate_series(1, %(players)s) AS number;
+    INSERT INTO account_balances
+    SELECT account_id, 0, player_id, 0, 0 FROM accounts WHERE player_id IS NOT NULL;
+"""
+
+
+def _prepared(statement: str) -> tuple[list[str], str]:
+    """Turn named parameters into a prepared statement's."""
+    types: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        types.append(found[1])
+        return f"${len(types)}"
+
+    return types, _PARAMETER.sub(number, statement)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes(child)

@@ -1,0 +1,118 @@
+"""The backlog: owners keep their order, no two lanes share one, and a second lane joins only when there is enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallet_grpc.engine.backlog import Backlog
+from wallet_grpc.engine.tickets import Job, Ticket
+
+LIMIT = 100
+ENOUGH = 64
+
+
+def job(owner_id: int, index: int = 0) -> Job:
+    return Job(None, owner_id, Ticket([None]), index)  # type: ignore[arg-type] - the backlog looks at owners only
+
+
+def backlog_of(owner_ids: Sequence[int], *, limit: int = LIMIT) -> Backlog:
+    backlog = Backlog(batch_operations_max=limit)
+    for index, owner_id in enumerate(owner_ids):
+        backlog.put(job(owner_id, index))
+    return backlog
+
+
+def test_a_lane_takes_what_waits_up_to_a_batch() -> None:
+    backlog = backlog_of(range(150))
+    assert [taken.owner_id for taken in backlog.take()] == list(range(100))
+    assert len(backlog) == 50
+
+
+@pytest.mark.parametrize(("waiting", "taken"), [(ENOUGH - 1, 0), (ENOUGH, ENOUGH)])
+def test_a_second_lane_joins_from_a_worthwhile_number_on(waiting: int, taken: int) -> None:
+    backlog = backlog_of([1])
+    backlog.take()
+    for owner_id in range(2, 2 + waiting):
+        backlog.put(job(owner_id))
+    assert len(backlog.take()) == taken
+
+
+def test_lanes_of_one_mutation_a_transaction_all_work() -> None:
+    backlog = backlog_of([1, 2, 3], limit=1)
+    assert [len(backlog.take()) for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_an_owner_who_is_worked_on_waits_and_keeps_the_order() -> None:
+    backlog = backlog_of([7])
+    first = backlog.take()
+    for index, owner_id in enumerate([7, 8] * ENOUGH):
+        backlog.put(job(owner_id, index))
+    second = backlog.take()
+    assert {taken.owner_id for taken in second} == {8}
+    backlog.done(first)
+    backlog.done(second)
+    third = backlog.take()
+    assert [taken.index for taken in third] == list(range(0, 2 * ENOUGH, 2))
+
+
+def test_what_is_looked_through_in_one_turn_is_bounded() -> None:
+    backlog = backlog_of([7], limit=2)
+    backlog.take()
+    for _ in range(100):
+        backlog.put(job(7))
+    backlog.put(job(8))
+    assert backlog.take() == []
+    assert len(backlog) == 101
+
+
+async def test_an_idle_lane_is_woken_by_what_it_can_take() -> None:
+    backlog = backlog_of([7])
+    first = backlog.take()
+    idle = asyncio.create_task(backlog.changed())
+    backlog.put(job(8))
+    await asyncio.sleep(0)
+    assert not idle.done(), "one waiting command is not worth a second lane"
+    for owner_id in range(9, 8 + ENOUGH):
+        backlog.put(job(owner_id))
+    await asyncio.wait_for(idle, 1)
+    backlog.done(first)
+
+
+async def test_a_batch_that_leaves_enough_behind_wakes_another_lane() -> None:
+    backlog = backlog_of(range(LIMIT + ENOUGH))
+    idle = asyncio.create_task(backlog.changed())
+    await asyncio.sleep(0)
+    backlog.take()
+    await asyncio.wait_for(idle, 1)
+
+
+@given(
+    owner_ids=st.lists(st.integers(1, 5), min_size=1, max_size=60),
+    limit=st.integers(1, 10),
+    steps=st.lists(st.sampled_from(["take", "done"]), max_size=80),
+)
+def test_any_interleaving_keeps_each_owner_in_order_and_with_one_lane(
+    owner_ids: list[int], limit: int, steps: list[str]
+) -> None:
+    backlog = backlog_of(owner_ids, limit=limit)
+    working: list[list[Job]] = []
+    order: list[Job] = []
+    for step in [*steps, *["done", "take"] * (2 * len(owner_ids))]:
+        if step == "take":
+            batch = backlog.take()
+            owners = {taken.owner_id for taken in batch}
+            assert all(owners.isdisjoint({taken.owner_id for taken in other}) for other in working)
+            if batch:
+                working.append(batch)
+                order += batch
+        elif working:
+            backlog.done(working.pop(0))
+    assert len(order) == len(owner_ids)
+    for owner_id in set(owner_ids):
+        indexes = [taken.index for taken in order if taken.owner_id == owner_id]
+        assert indexes == sorted(indexes)
