@@ -23,6 +23,14 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
+def listens(process: psutil.Process) -> bool:
+    """Tell whether a process has opened an address; one may end while it is looked at."""
+    try:
+        return any(connection.status == psutil.CONN_LISTEN for connection in process.net_connections())
+    except psutil.NoSuchProcess:
+        return False
+
+
 def workers(parent: psutil.Process) -> set[psutil.Process]:
     """Return the living processes that the server has started."""
     return {child for child in parent.children() if is_alive(child)}
@@ -30,11 +38,7 @@ def workers(parent: psutil.Process) -> set[psutil.Process]:
 
 def listening(parent: psutil.Process) -> set[psutil.Process]:
     """Return the workers that have opened the address."""
-    return {
-        worker
-        for worker in workers(parent)
-        if any(connection.status == psutil.CONN_LISTEN for connection in worker.net_connections())
-    }
+    return {worker for worker in workers(parent) if listens(worker)}
 
 
 def test_two_workers_share_the_address(new_installation: New) -> None:
