@@ -6,15 +6,16 @@ makes lanes abort each other. The plans that are made on a young ledger are the 
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from support.database import Installation
 
 from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
+from wallet_grpc.store.sql import positional
 
-_PARAMETER = re.compile(r"%\(\w+\)s::(\w+ ?(?:\[\])?)")
+_PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = ("step_raised_owners", "step_changed_balances")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
@@ -57,15 +58,11 @@ _FILL = """
 """
 
 
-def _prepared(statement: str) -> tuple[list[str], str]:
-    """Turn named parameters into a prepared statement's."""
-    types: list[str] = []
-
-    def number(found: re.Match[str]) -> str:
-        types.append(found[1])
-        return f"${len(types)}"
-
-    return types, _PARAMETER.sub(number, statement)
+def _prepared(statement: LiteralString) -> tuple[list[str], str]:
+    """Give a statement as lanes prepare it, and the types of its parameters."""
+    types = dict(_PARAMETER.findall(statement))
+    prepared = positional(statement)
+    return [types[name] for name in prepared.names], prepared.text.decode()
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -28,8 +28,7 @@ class Backlog:
         self._batch_operations_max = batch_operations_max
         self._worth_company = min(_WORTH_COMPANY, batch_operations_max)
         self._jobs: deque[Job] = deque()
-        self._busy: set[OwnerId] = set()
-        self._working = 0
+        self._busy: set[OwnerId] = set()  # whom lanes work on; empty if none works
         self._idle: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
@@ -47,27 +46,17 @@ class Backlog:
         batch: list[Job] = []
         waiting: list[Job] = []
         jobs, limit = self._jobs, self._batch_operations_max
-        if self._busy:
-            held = set(self._busy)
-            while jobs and len(batch) < limit and len(waiting) < limit * _SCANNED_PER_TAKEN:
-                job = jobs.popleft()
-                if job.owner_id in held:
-                    waiting.append(job)
-                else:
-                    batch.append(job)
-            jobs.extendleft(reversed(waiting))
-        else:
-            while jobs and len(batch) < limit:
-                batch.append(jobs.popleft())
+        while jobs and len(batch) < limit and len(waiting) < limit * _SCANNED_PER_TAKEN:
+            job = jobs.popleft()
+            (waiting if job.owner_id in self._busy else batch).append(job)
+        jobs.extendleft(reversed(waiting))
         if batch:
-            self._working += 1
             self._busy.update([job.owner_id for job in batch])
             self._wake()
         return batch
 
     def done(self, batch: Sequence[Job]) -> None:
         """Note that a batch that was taken is answered. Its lane looks again itself, so it wakes nobody."""
-        self._working -= 1
         self._busy.difference_update([job.owner_id for job in batch])
 
     async def changed(self) -> None:
@@ -77,7 +66,7 @@ class Backlog:
         await future
 
     def _worth_taking(self) -> bool:
-        return bool(self._jobs) and (not self._working or len(self._jobs) >= self._worth_company)
+        return bool(self._jobs) and (not self._busy or len(self._jobs) >= self._worth_company)
 
     def _wake(self) -> None:
         """Wake one idle lane, if it would find something."""

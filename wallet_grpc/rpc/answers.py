@@ -13,6 +13,7 @@ from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, 
 from wallet_grpc.store.networks import CurrencyNetwork
 from wallet_grpc.store.reads import Balances, RoundTotals, TransactionRecord
 
+from .requests import DIRECTIONS, PLAYER_STATES, WIN_KINDS
 from .status import status_of
 
 _STATUSES = {
@@ -20,18 +21,9 @@ _STATUSES = {
     OutcomeStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
     OutcomeStatus.ALREADY_ROLLED_BACK: pb.OPERATION_STATUS_ALREADY_ROLLED_BACK,
 }
-_WIN_KINDS = {
-    WinKind.REGULAR: pb.WIN_KIND_REGULAR,
-    WinKind.FREE_ROUND: pb.WIN_KIND_FREE_ROUND,
-    WinKind.JACKPOT: pb.WIN_KIND_JACKPOT,
-    WinKind.PROMO: pb.WIN_KIND_PROMO,
-}
-_DIRECTIONS = {Direction.CREDIT: pb.DIRECTION_CREDIT, Direction.DEBIT: pb.DIRECTION_DEBIT}
-_PLAYER_STATES = {
-    PlayerState.ACTIVE: pb.PLAYER_STATE_ACTIVE,
-    PlayerState.BLOCKED: pb.PLAYER_STATE_BLOCKED,
-    PlayerState.CLOSED: pb.PLAYER_STATE_CLOSED,
-}
+_WIN_KINDS = {kind: number for number, kind in WIN_KINDS.items()}
+_DIRECTIONS = {direction: number for number, direction in DIRECTIONS.items()}
+_PLAYER_STATES = {state: number for number, state in PLAYER_STATES.items()}
 _STORED_STATUSES = {
     TransactionStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
     TransactionStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,

@@ -53,14 +53,14 @@ _is_derived_id = re.compile(
 ).fullmatch
 _ID_RULE = f"must be 1 to {ID_LENGTH_MAX} characters of ASCII 0x21 to 0x7E"
 
-_WIN_KINDS = {
+WIN_KINDS = {
     pb.WIN_KIND_REGULAR: WinKind.REGULAR,
     pb.WIN_KIND_FREE_ROUND: WinKind.FREE_ROUND,
     pb.WIN_KIND_JACKPOT: WinKind.JACKPOT,
     pb.WIN_KIND_PROMO: WinKind.PROMO,
 }
-_DIRECTIONS = {pb.DIRECTION_CREDIT: Direction.CREDIT, pb.DIRECTION_DEBIT: Direction.DEBIT}
-_PLAYER_STATES = {
+DIRECTIONS = {pb.DIRECTION_CREDIT: Direction.CREDIT, pb.DIRECTION_DEBIT: Direction.DEBIT}
+PLAYER_STATES = {
     pb.PLAYER_STATE_ACTIVE: PlayerState.ACTIVE,
     pb.PLAYER_STATE_BLOCKED: PlayerState.BLOCKED,
     pb.PLAYER_STATE_CLOSED: PlayerState.CLOSED,
@@ -152,7 +152,7 @@ def _win(request: pb.WinRequest, source: Source) -> Win:
         reference_transaction_id=(
             reference(request.reference_transaction_id) if regular or request.reference_transaction_id else ""
         ),
-        win_kind=_choice(request.win_kind, _WIN_KINDS, "win_kind"),
+        win_kind=_choice(request.win_kind, WIN_KINDS, "win_kind"),
     )
 
 
@@ -232,7 +232,7 @@ def _adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
         player_id=player_id(request.player_id),
         currency_network_id=currency_network_id(request.currency_network_id),
         amount_minor=_positive_amount(request.amount_minor, "amount_minor"),
-        direction=_choice(request.direction, _DIRECTIONS, "direction"),
+        direction=_choice(request.direction, DIRECTIONS, "direction"),
         reason=_required_text(request.reason, "reason"),
         actor=_required_text(request.actor, "actor"),
         metadata=_metadata(request.metadata),
@@ -244,7 +244,7 @@ def _set_player_state(request: pb.SetPlayerStateRequest, source: Source) -> SetP
         source=source,
         transaction_id=transaction_id(request.transaction_id),
         player_id=player_id(request.player_id),
-        state=_choice(request.state, _PLAYER_STATES, "state"),
+        state=_choice(request.state, PLAYER_STATES, "state"),
         reason=_required_text(request.reason, "reason"),
         actor=_required_text(request.actor, "actor"),
         metadata=_metadata(request.metadata),
