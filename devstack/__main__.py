@@ -16,7 +16,7 @@ def main() -> None:
 
 @main.command()
 def run() -> None:
-    """Start PostgreSQL and the wallet, with demo currencies and keys, and wait for Ctrl-C."""
+    """Start PostgreSQL, RabbitMQ and the wallet, with demo currencies and keys, and wait for Ctrl-C."""
     try:
         Stack(settings=StackSettings.from_environment()).run()
     except StackError as error:

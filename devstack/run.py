@@ -1,4 +1,7 @@
-"""The stack of `make run`: PostgreSQL, migrations, demo currencies and keys, the wallet; stopped in the reverse order.
+"""The stack of `make run`: PostgreSQL, RabbitMQ, migrations, demo currencies and keys, the wallet.
+
+What was started is stopped in the reverse order. Without a RabbitMQ the wallet serves as well: its events wait in the
+outbox.
 
 Everything is kept in `$WALLET_DATA_DIR` and found again by the next run. TEST and LIVE have folders of their own in it
 (`test/`, `live/`), so that test money and real money never share a database, a key or a server. What other programs
@@ -12,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +23,7 @@ import grpc
 import psycopg
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
+from rich.markup import escape
 
 from devstack import process
 from devstack.account import AccountError
@@ -31,10 +35,18 @@ from devstack.ports import NoFreePortError
 from devstack.postgres import PostgresCluster
 from devstack.postgres_folder import PostgresError
 from devstack.process import ProcessId
+from devstack.rabbitmq import RabbitError, RabbitNode
+from devstack.rabbitmq_programs import BrokerUnavailableError, find_or_install
+from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
 from devstack.wallet_command import Databases, WalletCommand
 
 _DATABASE = "wallet"
+_BROKER_COMMANDS = ("consume", "relay")
+"""What runs beside the server when there is a broker."""
+
+_NO_BROKER = (BrokerUnavailableError, RabbitError, FolderInUseError, NoFreePortError)
+_BROKER_TIMEOUT_S = 60.0
 _HEALTH_POLL_S = 0.1
 _HEALTH_TIMEOUT_S = 1.0
 _WATCH_POLL_S = 0.5
@@ -72,6 +84,7 @@ class Stack:
         self._settings = settings
         self._console = console or Console(highlight=False)
         self._cluster: PostgresCluster | None = None
+        self._node: RabbitNode | None = None
 
     def run(self) -> None:
         """Start everything, wait for Ctrl-C or SIGTERM, stop everything.
@@ -96,6 +109,7 @@ class Stack:
         stops.enter_context(FolderLock.acquire(settings.data_dir))
         _refuse_taken_port(settings)
         self._dev_json.unlink(missing_ok=True)  # of a run that was killed
+        self._launch_broker(stops)  # it takes some seconds; meanwhile the rest is made ready
         admin_url = settings.database_url or self._start_postgres(stops)
         credentials = Credentials.load_or_new(folder)
         databases = Databases.of(admin_url=admin_url, service_password=credentials.service_password)
@@ -107,11 +121,13 @@ class Stack:
             wallet.run("currencies", "add", item.currency, item.network, "--decimals", decimals, "--id", number)
         credentials = credentials.with_working_keys(wallet)
         credentials.store(folder)
+        wallet = replace(wallet, amqp_url=settings.amqp_url or self._await_broker())
         server = self._start_server(wallet, stops)
+        services = self._start_services(wallet, stops)
         stops.callback(self._dev_json.unlink, missing_ok=True)  # it is there while the wallet serves
-        self._write_dev_json(databases, credentials)
+        self._write_dev_json(wallet, credentials)
         self._tell(credentials)
-        self._wait(server)
+        self._wait(server, services)
 
     # ---- PostgreSQL
 
@@ -126,6 +142,49 @@ class Stack:
         if known is None:
             cluster.create_database(_DATABASE)
         return cluster.dsn(_DATABASE)
+
+    # ---- RabbitMQ
+
+    def _launch_broker(self, stops: ExitStack) -> None:
+        if self._settings.amqp_url is not None:
+            return
+        try:
+            programs = find_or_install(say=self._say)
+            node = RabbitNode.create_or_open(self._settings.environment_dir / "rabbitmq", programs=programs)
+            stops.callback(node.stop)
+            node.launch()
+        except _NO_BROKER as error:
+            self._say_no_broker(error)
+        else:
+            self._node = node
+
+    def _await_broker(self) -> str | None:
+        if self._node is None:
+            return None
+        try:
+            self._node.wait_until_ready(timeout_s=_BROKER_TIMEOUT_S)
+        except _NO_BROKER as error:
+            self._node = None
+            self._say_no_broker(error)
+            return None
+        self._say(self._node.description)
+        return self._node.amqp_url
+
+    def _complain_if_broker_ended(self) -> None:
+        if self._node is not None and not self._node.running:
+            self._say(f"RabbitMQ ended by itself; the wallet serves on, its events wait. See {self._node.log_path}")
+            self._node = None
+
+    def _say_no_broker(self, error: Exception) -> None:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":.")
+        self._say(f"No RabbitMQ: {reason}. The wallet serves without it; its events wait in the outbox.")
+
+    def _start_services(self, wallet: WalletCommand, stops: ExitStack) -> Services:
+        commands = _BROKER_COMMANDS if wallet.amqp_url is not None else ()
+        services = Services(wallet=wallet, commands=commands, log_dir=self._settings.environment_dir, say=self._say)
+        stops.callback(services.stop)
+        services.tend()
+        return services
 
     # ---- the server
 
@@ -146,9 +205,11 @@ class Stack:
             time.sleep(_HEALTH_POLL_S)
         return server
 
-    def _wait(self, server: subprocess.Popen[bytes]) -> None:
+    def _wait(self, server: subprocess.Popen[bytes], services: Services) -> None:
         while True:
             self._complain_if_ended(server)
+            self._complain_if_broker_ended()
+            services.tend()
             if self._cluster is not None and not self._cluster.running:
                 raise StackError(f"PostgreSQL ended by itself:\n{tail(self._cluster.log_path)}")
             time.sleep(_WATCH_POLL_S)
@@ -170,11 +231,15 @@ class Stack:
     def _dev_json(self) -> Path:
         return self._settings.data_dir / "dev.json"
 
-    def _write_dev_json(self, databases: Databases, credentials: Credentials) -> None:
+    def _say(self, line: str) -> None:
+        self._console.print(escape(line), soft_wrap=True)
+
+    def _write_dev_json(self, wallet: WalletCommand, credentials: Credentials) -> None:
         content = {
             "grpc_address": self._settings.grpc_address,
-            "database_url": databases.admin_url,
-            "service_database_url": databases.service_url,
+            "database_url": wallet.databases.admin_url,
+            "service_database_url": wallet.databases.service_url,
+            "amqp_url": wallet.amqp_url,
             "environment": self._settings.environment,
             "keys": {caller: known.key for caller, known in credentials.keys.items()},
         }
@@ -190,8 +255,8 @@ class Stack:
         )
         printer = self._console
         printer.print(f"\n[bold green]The wallet serves[/] at {settings.grpc_address} ({settings.environment})")
-        printer.print(f"  keys and database addresses  {self._dev_json}", soft_wrap=True)
-        printer.print(f"  log                          {self._log_path}\n\nTry:\n", soft_wrap=True)
+        printer.print(f"  keys and addresses  {self._dev_json}", soft_wrap=True)
+        printer.print(f"  log                 {self._log_path}\n\nTry:\n", soft_wrap=True)
         printer.print(call, markup=False, soft_wrap=True)
         printer.print("\nCtrl-C stops it.")
 

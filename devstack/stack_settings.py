@@ -21,10 +21,14 @@ class StackSettings:
     environment: Environment
     grpc_port: int
     database_url: str | None
+    amqp_url: str | None = None
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> "StackSettings":
-        """Read WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT and WALLET_DATABASE_URL (an administrator's DSN).
+        """Read what the environment says.
+
+        WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT, WALLET_DATABASE_URL (an administrator's DSN) and
+        WALLET_AMQP_URL.
 
         Raises:
             StackError: A value cannot be used.
@@ -42,6 +46,7 @@ class StackSettings:
             environment=environment,
             grpc_port=int(port),
             database_url=variables.get("WALLET_DATABASE_URL") or None,
+            amqp_url=variables.get("WALLET_AMQP_URL") or None,
         )
 
     @property

@@ -38,6 +38,7 @@ class WalletCommand:
 
     settings: StackSettings
     databases: Databases
+    amqp_url: str | None = None
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end and return what it printed.
@@ -78,8 +79,10 @@ class WalletCommand:
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment variables that every command gets."""
+        broker = {} if self.amqp_url is None else {"WALLET_AMQP_URL": self.amqp_url}
         return {
             **os.environ,
+            **broker,
             "WALLET_DATABASE_URL": self.databases.service_url,
             "WALLET_ADMIN_DATABASE_URL": self.databases.admin_url,
             "WALLET_ENVIRONMENT": self.settings.environment,
