@@ -49,6 +49,18 @@ def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) 
     out.print(table)
 
 
+def print_record(record: DataclassInstance, *, as_json: bool) -> None:
+    """Print everything about one thing: a line for each fact, or a JSON object."""
+    facts = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    if as_json:
+        print_json(facts)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name, json.dumps(value) if isinstance(value, dict) else _cell(value))
+    out.print(table)
+
+
 @contextmanager
 def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
     """Show how far a verification is, on a terminal."""

@@ -104,6 +104,38 @@ class Settings(BaseSettings):
         default=2_000, le=4_000, description="How long a key is trusted without asking the database again, in ms."
     )
 
+    amqp_url: SecretStr | None = Field(
+        default=None,
+        description="RabbitMQ, `amqp://` or `amqps://`, for `wallet consume` and `wallet relay`; required by them.",
+    )
+    consumer_prefetch: int = Field(
+        default=400, ge=1, le=10_000, description="Deliveries that a consumer holds unacknowledged."
+    )
+    event_bytes_max: int = Field(
+        default=65_536,
+        ge=1_024,
+        le=16 * 1024 * 1024,
+        description="The largest payment event, in bytes; larger ones are dead-lettered.",
+    )
+    inbox_attempts_max: int = Field(
+        default=12, ge=1, le=100, description="How often an early event is tried before it is parked."
+    )
+    inbox_backoff_ms: Milliseconds = Field(
+        default=1_000, description="The wait before an early event's second try, in ms; doubles, up to 10 minutes."
+    )
+    inbox_poll_ms: Milliseconds = Field(
+        default=250, le=1_000, description="How often the inbox is looked at for events that can be applied now, in ms."
+    )
+    relay_round_events_max: int = Field(
+        default=1_000, ge=1, le=10_000, description="Events that a relay reads, publishes and removes together."
+    )
+    relay_in_flight_max: int = Field(
+        default=100, ge=1, le=5_000, description="Events that a relay has published and that are not confirmed yet."
+    )
+    relay_poll_ms: Milliseconds = Field(
+        default=25, le=10_000, description="How long a relay that found nothing waits before it looks again, in ms."
+    )
+
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
 
@@ -118,6 +150,13 @@ class Settings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
         return value.upper()
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _amqp_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("amqp://", "amqps://")):
+            raise ValueError("is not amqp:// or amqps://")
+        return value
 
     @field_validator("grpc_address", "metrics_address")
     @classmethod

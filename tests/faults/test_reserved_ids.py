@@ -17,7 +17,7 @@ from devstack.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.migrations import migrate
 from wallet_grpc.store.networks import NetworkDirectory, add_network
-from wallet_grpc.store.pool import DatabaseUnavailableError, ReadPool
+from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
 
 pytestmark = pytest.mark.faults
 
@@ -45,7 +45,7 @@ async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_i
     forgetful: tuple[PostgresCluster, Installation],
 ) -> None:
     postgres, installation = forgetful
-    pool = ReadPool(installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    pool = Pool(installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
     await pool.open()
     networks = NetworkDirectory(pool)
     await networks.refresh()

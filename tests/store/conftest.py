@@ -22,7 +22,7 @@ from devstack.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.migrations import migrate
 from wallet_grpc.store.networks import NetworkDirectory, add_network
-from wallet_grpc.store.pool import ReadPool
+from wallet_grpc.store.pool import Pool
 
 # Version: where its programs come from, and what to install where they are missing.
 VERSIONS = {
@@ -131,7 +131,7 @@ def empty(any_cluster: Cluster) -> Iterator[Installation]:
 
 @pytest_asyncio.fixture
 async def networks(ledger: Installation) -> AsyncIterator[NetworkDirectory]:
-    pool = ReadPool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
     await pool.open()
     directory = NetworkDirectory(pool)
     await directory.refresh()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .accounts import HOUSE_TYPES, AccountType, PlayerState
 from .changes import Change
 from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, TxId
+from .receipts import KnownReceipt, Receipt, ReceiptState
 from .transactions import Kind, Transaction, TransactionStatus
 
 HouseAccount = tuple[CurrencyNetworkId, AccountType]
@@ -56,6 +57,10 @@ class Book:
     deposit_outputs: set[Key] = field(default_factory=set)
     house: dict[HouseAccount, int] = field(default_factory=dict)
     """What the batch adds to house accounts, in minor units."""
+    receipts: dict[Key, KnownReceipt] = field(default_factory=dict)
+    """By key: the received events of the batch that were known before."""
+    received: list[Receipt] = field(default_factory=list)
+    """The events whose effect this batch stores, or had been stored before under another id."""
     changes: list[Change] = field(default_factory=list)
 
     def balance(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> int:
@@ -93,6 +98,13 @@ class Book:
         if change.reversed is not None:
             self._reverse(change.reversed, change.transactions[0])
         self.changes.append(change)
+
+    def receive(self, receipt: Receipt) -> None:
+        """Note that an event has its effect, now or before, unless that was noted already."""
+        known = self.receipts.get(receipt.key)
+        if known is None or known.state is not ReceiptState.APPLIED:
+            self.receipts[receipt.key] = KnownReceipt(body_key=receipt.body_key, state=ReceiptState.APPLIED)
+            self.received.append(receipt)
 
     def _post(self, transaction: Transaction) -> None:
         network = transaction.currency_network_id

@@ -32,9 +32,11 @@ class Needs:
     keys: list[Key]
     round_keys: list[Key]
     output_keys: list[Key]
+    receipt_keys: list[Key]
+    """The received events that some of the commands come from."""
 
 
-def needs_of(commands: Iterable[Command]) -> Needs:
+def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> Needs:
     """Collect what the commands are, name and touch."""
     owner_ids: set[OwnerId] = set()
     balances: set[tuple[OwnerId, CurrencyNetworkId]] = set()
@@ -75,4 +77,5 @@ def needs_of(commands: Iterable[Command]) -> Needs:
         keys=list(keys),
         round_keys=list(round_keys),
         output_keys=list(output_keys),
+        receipt_keys=list(set(receipt_keys)),
     )

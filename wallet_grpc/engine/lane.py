@@ -17,7 +17,8 @@ import structlog
 
 from wallet_grpc.domain.identifiers import TxIdSequence
 from wallet_grpc.domain.needs import needs_of
-from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.outcomes import Accepted, Outcome
+from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules import Moment, decide
 from wallet_grpc.store.batch import BatchStore, LostRaceError, OutcomeUnknownError
@@ -182,18 +183,26 @@ class Lane:
 
     async def _attempt(self, batch: Sequence[Job]) -> Sequence[Outcome]:
         """Run collect, load, decide, store once."""
-        loaded = await self._store.load(needs_of([job.command for job in batch]))
+        receipts = [job.ticket.receipt for job in batch if job.ticket.receipt is not None]
+        loaded = await self._store.load(needs_of([job.command for job in batch], [receipt.key for receipt in receipts]))
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
         outcomes: list[Outcome] = []
         traceparents: list[str | None] = []
         for job in batch:
+            receipt = job.ticket.receipt
+            refusal = None if receipt is None else refusal_of(receipt, book.receipts.get(receipt.key))
+            if refusal is not None:
+                outcomes.append(refusal)
+                continue
             decision = decide(book, job.command, moment)
             outcomes.append(decision.outcome)
+            if receipt is not None and isinstance(decision.outcome, Accepted):
+                book.receive(receipt)
             if decision.change is not None:
                 book.record(decision.change)
                 traceparents.append(job.ticket.traceparent)
-        if book.changes:
+        if book.changes or book.received:
             await self._store.store(loaded, traceparents)
         return outcomes
 

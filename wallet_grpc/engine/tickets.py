@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.receipts import Receipt
 
 
 @dataclass(slots=True, eq=False)
@@ -17,6 +18,8 @@ class Ticket:
     outcomes: list[Outcome | None]
     request_id: str = ""
     traceparent: str | None = None
+    receipt: Receipt | None = None
+    """The received event whose effect the request is; stored with it."""
     abandoned: bool = False
     """The caller has given up: what has not been taken by a lane yet is not executed."""
     _pending: int = 0

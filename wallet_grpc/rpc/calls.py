@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 import grpc
 import structlog
 
+from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.engine import QUEUE_FULL, QueueFullError
 from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
@@ -19,7 +20,6 @@ from wallet_grpc.store.keys import Caller, Role
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .auth import Authenticator
-from .requests import MalformedError
 from .status import abort
 
 Context = grpc.aio.ServicerContext[Any, Any]

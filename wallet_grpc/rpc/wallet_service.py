@@ -9,7 +9,9 @@ from typing import Any
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet.v1 import wallet_pb2_grpc
+from wallet_grpc.domain import fields
 from wallet_grpc.domain.commands import Request
+from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.engine.engine import Engine
@@ -21,7 +23,7 @@ from wallet_grpc.store.reads import LedgerReader
 from . import answers, requests
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream, not_allowed
 from .execute import StreamSettings, execute_stream
-from .requests import CALLS, MalformedError
+from .requests import CALLS
 
 BATCH_OPERATIONS_MAX = 1_000
 _ANSWER_MARGIN_S = 0.02
@@ -105,9 +107,9 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
     @gated()
     async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
         """Read a player's balances."""
-        player = requests.player_id(request.player_id)
-        network = requests.currency_network_id(request.currency_network_id)
-        await requests.known_network(network, self._networks)
+        player = fields.player_id(request.player_id)
+        network = fields.currency_network_id(request.currency_network_id)
+        await self._networks.require(network)
         return answers.balance(await self._reader.balances(player, network))
 
     @gated()
@@ -121,7 +123,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
                 record = await self._reader.transaction_by_tx_id(request.tx_id)
             case "transaction_id":
-                named = requests.any_transaction_id(request.transaction_id)
+                named = fields.any_transaction_id(request.transaction_id)
                 record = await self._reader.transaction_by_keys(
                     [caller_key(call.caller.source, named), deposit_key(named), withdrawal_key(named)]
                 )
@@ -134,11 +136,11 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
     @gated()
     async def GetRound(self, request: pb.GetRoundRequest, call: CallContext) -> pb.GetRoundResponse:
         """Read a round of the caller's source."""
-        player = requests.player_id(request.player_id)
-        network = requests.currency_network_id(request.currency_network_id)
-        game_code = requests.identifier(request.game_code, "game_code")
-        round_id = requests.identifier(request.round_id, "round_id")
-        await requests.known_network(network, self._networks)
+        player = fields.player_id(request.player_id)
+        network = fields.currency_network_id(request.currency_network_id)
+        game_code = fields.identifier(request.game_code, "game_code")
+        round_id = fields.identifier(request.round_id, "round_id")
+        await self._networks.require(network)
         totals = await self._reader.round_totals(round_key(call.caller.source, player, network, game_code, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))

@@ -33,8 +33,9 @@ from psycopg.pq import TransactionStatus
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId
 from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
 
 from .arrays import literal
 from .networks import NetworkDirectory
@@ -52,6 +53,7 @@ _LOAD_ALL_ACCOUNTS = positional(_SQL["load_all_accounts"])
 _LOAD_TRANSACTIONS = positional(_SQL["load_transactions"])
 _LOAD_ROUNDS = positional(_SQL["load_rounds"])
 _LOAD_DEPOSIT_OUTPUTS = positional(_SQL["load_deposit_outputs"])
+_LOAD_RECEIPTS = positional(_SQL["load_receipts"])
 _RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
 
 _STRIPE_CLASS = 0x57414C4C
@@ -209,7 +211,7 @@ class BatchStore:
                 _LOAD_TRANSACTIONS,
                 {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
             )
-            rounds = whole = outputs = reserved = None
+            rounds = whole = outputs = receipts = reserved = None
             if needs.round_keys:
                 rounds = await _execute(
                     locks,
@@ -220,6 +222,8 @@ class BatchStore:
                 whole = await _execute(locks, _LOAD_ALL_ACCOUNTS, {"owner_ids": literal(needs.whole_owner_ids)})
             if needs.output_keys:
                 outputs = await _execute(locks, _LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
+            if needs.receipt_keys:
+                receipts = await _execute(locks, _LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
             if len(self._account_ids) < 2 * settings.batch_operations_max:  # a command opens two accounts at most
                 reserved = await _execute(locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max})
         stripe, now = await _only_row(locked)
@@ -238,6 +242,11 @@ class BatchStore:
                 book.closers[needs.round_keys[position - 1]] = closers
         if outputs is not None:
             book.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in await outputs.fetchall())
+        if receipts is not None:
+            for position, body_hash, state in await receipts.fetchall():
+                book.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
+                    body_key=Key(body_hash.replace("-", "")), state=ReceiptState(state)
+                )
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
         return Loaded(book=book, now=now, stripe=stripe)

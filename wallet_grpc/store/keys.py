@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from wallet_grpc.domain.identifiers import Source
 
-from .pool import ReadPool
+from .pool import Pool
 from .sql import statements
 
 _SQL = statements("keys.sql")
@@ -66,7 +66,7 @@ def hash_of(key: str) -> bytes:
 class KeyReader:
     """Looks callers up by their key."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def caller_of(self, key_hash: bytes) -> Caller | None:

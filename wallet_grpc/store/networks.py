@@ -11,9 +11,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
+from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId
+from wallet_grpc.domain.refusals import Reason, invalid
 
-from .pool import ReadPool
+from .pool import Pool
 from .sql import statements
 
 _SQL = statements("networks.sql")
@@ -46,14 +48,10 @@ class _Row:
 class NetworkDirectory:
     """The currency networks, kept in memory: they are added, never changed."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._networks: dict[CurrencyNetworkId, CurrencyNetwork] = {}
         self._refreshed_at = float("-inf")
-
-    def get(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork | None:
-        """Give a network that is known already; no database."""
-        return self._networks.get(currency_network_id)
 
     def known(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork:
         """Give a network that a command was checked against."""
@@ -70,6 +68,22 @@ class NetworkDirectory:
             await self.refresh()
             found = self._networks.get(currency_network_id)
         return found
+
+    async def require(self, currency_network_id: CurrencyNetworkId) -> None:
+        """Refuse a currency network that this installation does not have (rule 9's "network").
+
+        Raises:
+            MalformedError: It is unknown.
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        if currency_network_id not in self._networks and await self.find(currency_network_id) is None:
+            raise MalformedError(
+                invalid(
+                    Reason.UNKNOWN_CURRENCY_NETWORK,
+                    "currency_network_id",
+                    f"{currency_network_id} is unknown here; see ListCurrencyNetworks",
+                )
+            )
 
     async def refresh(self) -> list[CurrencyNetwork]:
         """Load all networks, in the order of their ids."""

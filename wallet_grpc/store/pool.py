@@ -1,11 +1,12 @@
-"""Connections for everything but the lanes: reads, callers' keys, currency networks.
+"""Connections for everything but the lanes: reads, callers' keys, currency networks, the inbox.
 
-A read that meets a dead connection (the database was restarted) is not worth an error: the pool checks a connection
-before it lends it, and asks for no longer than the settings allow.
+A read that meets a dead connection (the database was restarted) is not worth an error: a connection is checked
+before it is lent, and waits for no longer than the settings allow.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,28 +16,34 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 Connection = psycopg.AsyncConnection[Any]
 
+_RECONNECT_TIMEOUT_S = 0.2
+"""How long the pool tries by itself; then whoever asks for a connection makes it try at once. Its own waits begin with
+a second and double: it would look away for seconds from a database that is back."""
+
 
 class DatabaseUnavailableError(Exception):
     """The database does not answer; nothing was changed."""
 
 
-class ReadPool:
-    """A small pool of READ COMMITTED connections that never write."""
+class Pool:
+    """A small pool of READ COMMITTED connections, which cannot write unless it was made for it."""
 
-    def __init__(self, database_url: str, *, connections_max: int, wait_ms: int, timeout_ms: int) -> None:
+    def __init__(
+        self, database_url: str, *, connections_max: int, wait_ms: int, timeout_ms: int, writes: bool = False
+    ) -> None:
+        self._wait_s = wait_ms / 1000
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             min_size=1,
             max_size=connections_max,
-            timeout=wait_ms / 1000,
-            reconnect_timeout=1.0,
+            reconnect_timeout=_RECONNECT_TIMEOUT_S,
             max_waiting=connections_max * 50,
-            check=AsyncConnectionPool.check_connection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": max(2, timeout_ms // 1000),
-                "application_name": "wallet-read",
-                "options": f"-c statement_timeout={timeout_ms} -c default_transaction_read_only=on",
+                "application_name": "wallet-write" if writes else "wallet-read",
+                "options": f"-c statement_timeout={timeout_ms}"
+                f" -c default_transaction_read_only={'off' if writes else 'on'}",
             },
             open=False,
         )
@@ -57,7 +64,28 @@ class ReadPool:
             DatabaseUnavailableError: None could be had in time, it broke, or the statement took too long.
         """
         try:
-            async with self._pool.connection() as connection:
+            connection = await self._sound_connection()
+            try:
                 yield connection
+            finally:
+                await self._pool.putconn(connection)
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseUnavailableError(str(error)) from error
+
+    async def _sound_connection(self) -> Connection:
+        """Take a connection that answers.
+
+        The pool's own check waits for a second after the second dead connection, which is as long as we wait at all.
+        """
+        deadline = time.monotonic() + self._wait_s
+        while True:
+            connection = await self._pool.getconn(timeout=deadline - time.monotonic())
+            try:
+                await connection.execute("")
+            except psycopg.Error:
+                await self._pool.putconn(connection)  # it sees that it is broken, and makes another
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection

@@ -12,7 +12,7 @@ from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId
 from wallet_grpc.domain.transactions import Details, Posting, Transaction
 
-from .pool import Connection, ReadPool
+from .pool import Connection, Pool
 from .rows import LoadedTransaction, transaction_of
 from .sql import statements
 
@@ -58,7 +58,7 @@ class RoundTotals:
 class LedgerReader:
     """Reads the ledger. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> Balances:

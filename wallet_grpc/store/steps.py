@@ -59,6 +59,7 @@ def steps_of(
         "entries": _entries(book, transactions, networks, parameters),
         "withdrawals": _withdrawals(book, parameters),
         "deposit_outputs": _deposit_outputs(book, parameters),
+        "receipts": _receipts(book, parameters),
         "events": _events(book, decided.now, traceparents, networks, parameters),
     }
     steps = tuple(step for step, count in counts.items() if count > 0)
@@ -219,6 +220,19 @@ def _deposit_outputs(book: Book, parameters: Parameters) -> int:
         parameters["output_hashes"] = literal([key for key, _, _ in rows])
         parameters["output_owner_ids"] = literal([owner_id for _, owner_id, _ in rows])
         parameters["output_tx_ids"] = literal([tx_id for _, _, tx_id in rows])
+    return len(rows)
+
+
+def _receipts(book: Book, parameters: Parameters) -> int:
+    rows = sorted(book.received, key=lambda receipt: receipt.key)
+    if rows:
+        parameters["receipt_hashes"] = literal([row.key for row in rows])
+        parameters["receipt_sources"] = separated([row.source for row in rows])
+        parameters["receipt_event_ids"] = separated([row.event_id for row in rows])
+        parameters["receipt_event_types"] = separated([row.event_type for row in rows])
+        parameters["receipt_body_hashes"] = literal([row.body_key for row in rows])
+        parameters["receipt_bodies"] = separated([row.body for row in rows])
+        parameters["receipt_traceparents"] = nullable_separated([row.traceparent for row in rows])
     return len(rows)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
 
-from .pool import ReadPool
+from .pool import Pool
 from .sql import statements
 
 _SQL = statements("withdrawals.sql")
@@ -23,7 +23,7 @@ class WithdrawalOwner:
 class WithdrawalReader:
     """Looks withdrawals up."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def owner_of(self, withdrawal_id: str) -> WithdrawalOwner | None:

@@ -139,6 +139,14 @@ SELECT wanted.position
 FROM unnest(%(output_keys)s::UUID[]) WITH ORDINALITY AS wanted (output_hash, position)
 INNER JOIN deposit_outputs ON wanted.output_hash = deposit_outputs.output_hash;
 
+-- name: load_receipts
+SELECT
+    wanted.position,
+    inbox_events.body_hash::TEXT,
+    inbox_events.state
+FROM unnest(%(receipt_keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
+INNER JOIN inbox_events ON wanted.key_hash = inbox_events.key_hash;
+
 -- Account ids for accounts that will come into being; those that are not used are skipped.
 -- name: reserve_account_ids
 SELECT nextval('accounts_account_id_seq')
@@ -367,6 +375,44 @@ FROM
     unnest(%(output_hashes)s::UUID[], %(output_owner_ids)s::BIGINT[], %(output_tx_ids)s::UUID[])
         AS used (output_hash, owner_id, tx_id)
 RETURNING deposit_outputs.output_hash;
+
+-- A received event whose effect this statement stores. One that waited or was parked is applied now; if another consumer
+-- was first, or its body is another one, it is not counted, and the race is lost.
+-- name: step_receipts
+INSERT INTO inbox_events AS known (
+    key_hash, source, event_id, event_type, body_hash, body, state, traceparent, received_at, changed_at
+)
+SELECT
+    received.key_hash,
+    received.source,
+    received.event_id,
+    received.event_type,
+    received.body_hash,
+    received.body,
+    'APPLIED',
+    received.traceparent,
+    %(now)s::TIMESTAMPTZ,
+    %(now)s::TIMESTAMPTZ
+FROM
+    unnest(
+        %(receipt_hashes)s::UUID[],
+        string_to_array(%(receipt_sources)s, E'\x1f'),
+        string_to_array(%(receipt_event_ids)s, E'\x1f'),
+        string_to_array(%(receipt_event_types)s, E'\x1f'),
+        %(receipt_body_hashes)s::UUID[],
+        string_to_array(%(receipt_bodies)s, E'\x1f')::JSON[],
+        string_to_array(%(receipt_traceparents)s, E'\x1f', '')
+    ) AS received (key_hash, source, event_id, event_type, body_hash, body, traceparent)
+ON CONFLICT (key_hash) DO UPDATE
+    SET
+        state = excluded.state,
+        changed_at = excluded.changed_at,
+        reason = NULL,
+        detail = NULL,
+        waits_for = NULL,
+        due_at = NULL
+    WHERE known.body_hash = excluded.body_hash AND known.state IN ('WAITING', 'PARKED')
+RETURNING known.inbox_id;
 
 -- name: step_events
 INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)

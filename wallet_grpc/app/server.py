@@ -1,42 +1,40 @@
-"""The composition root of a server process: the only file that sees everything."""
+"""A server process: gRPC in front of the engine."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import signal
 from contextlib import suppress
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from .engine.engine import Engine, EngineSettings
-from .engine.lane import LaneSettings
-from .engine.metrics import EngineMetrics
-from .rpc.auth import Authenticator
-from .rpc.calls import CallGate
-from .rpc.execute import StreamSettings
-from .rpc.server import ServerSettings, WalletServer
-from .rpc.wallet_service import WalletServicer
-from .settings import Settings
-from .store.batch import StoreSettings
-from .store.keys import KeyReader
-from .store.networks import NetworkDirectory
-from .store.pool import DatabaseUnavailableError, ReadPool
-from .store.reads import LedgerReader
-from .store.withdrawals import WithdrawalReader
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.engine.metrics import EngineMetrics
+from wallet_grpc.rpc.auth import Authenticator
+from wallet_grpc.rpc.calls import CallGate
+from wallet_grpc.rpc.execute import StreamSettings
+from wallet_grpc.rpc.server import ServerSettings, WalletServer
+from wallet_grpc.rpc.wallet_service import WalletServicer
+from wallet_grpc.settings import Settings
+from wallet_grpc.store.keys import KeyReader
+from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.reads import LedgerReader
+from wallet_grpc.store.withdrawals import WithdrawalReader
+
+from .process import (
+    ProcessFailedError,
+    engine_settings,
+    pool_of,
+    show_metrics,
+    spare_the_garbage_collector,
+    stop_on_signals,
+)
 
 _log = structlog.get_logger(__name__)
 
-_READ_WAIT_MS = 1_000
-_GARBAGE_THRESHOLD = 50_000
-"""Objects between two young collections. A batch makes thousands, and frees them by count alone."""
 _WATCH_INTERVAL_S = 1.0
-
-
-class WorkerFailedError(Exception):
-    """A part of the worker that must run for ever has ended; the process must be started again."""
 
 
 async def serve(settings: Settings, *, worker: int | None) -> None:
@@ -44,20 +42,11 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
 
     `worker` is the number of a supervised process, which shares its address with others and ends with its supervisor.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-
+    stop = stop_on_signals()
     registry = CollectorRegistry()
-    pool = ReadPool(
-        settings.service_dsn,
-        connections_max=settings.read_connections_max,
-        wait_ms=min(_READ_WAIT_MS, settings.database_timeout_ms),
-        timeout_ms=settings.database_timeout_ms,
-    )
+    pool = pool_of(settings)
     networks = NetworkDirectory(pool)
-    engine = Engine(_engine_settings(settings), networks, WithdrawalReader(pool), EngineMetrics(registry))
+    engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), EngineMetrics(registry))
     gate = CallGate(Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms))
     servicer = WalletServicer(
         gate=gate,
@@ -74,11 +63,8 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         await networks.refresh()
     engine.start()
     await server.start()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_THRESHOLD)
-    if settings.metrics_address is not None:
-        host, _, port = settings.metrics_address.rpartition(":")
-        start_http_server(int(port) + (worker or 0), addr=host, registry=registry)
+    spare_the_garbage_collector()
+    show_metrics(settings, registry, worker=worker)
     _log.info("serving", address=settings.grpc_address, worker=worker, environment=settings.environment)
     try:
         await _until_stopped(stop, engine, supervised=worker is not None)
@@ -98,30 +84,10 @@ async def _until_stopped(stop: asyncio.Event, engine: Engine, *, supervised: boo
     parent = os.getppid()
     while not stop.is_set() and not (supervised and os.getppid() != parent):
         if engine.failed:
-            raise WorkerFailedError("a lane has ended")
+            raise ProcessFailedError("a lane has ended")
         with suppress(TimeoutError):
             async with asyncio.timeout(_WATCH_INTERVAL_S):
                 await stop.wait()
-
-
-def _engine_settings(settings: Settings) -> EngineSettings:
-    return EngineSettings(
-        lanes=settings.lanes,
-        queue_operations_max=settings.queue_operations_max,
-        lane=LaneSettings(
-            batch_operations_max=settings.batch_operations_max,
-            attempts_max=settings.attempts_max,
-            backoff_ms=settings.backoff_ms,
-            outage_wait_ms=settings.outage_wait_ms,
-        ),
-        store=StoreSettings(
-            database_url=settings.service_dsn,
-            timeout_ms=settings.database_timeout_ms,
-            lock_timeout_ms=settings.lock_timeout_ms,
-            stripes=settings.house_stripes,
-            batch_operations_max=settings.batch_operations_max,
-        ),
-    )
 
 
 def _server_settings(settings: Settings, *, shares_address: bool) -> ServerSettings:

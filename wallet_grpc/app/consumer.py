@@ -1,0 +1,92 @@
+"""A consumer process: payment events from RabbitMQ, through the inbox, into an engine of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.engine.metrics import EngineMetrics
+from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
+from wallet_grpc.messaging.inbox import Inbox
+from wallet_grpc.messaging.metrics import InboxMetrics
+from wallet_grpc.messaging.retries import Retries
+from wallet_grpc.settings import Settings
+from wallet_grpc.store.inbox import InboxSettings, InboxStore
+from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.withdrawals import WithdrawalReader
+
+from .process import (
+    ProcessFailedError,
+    engine_settings,
+    pool_of,
+    show_metrics,
+    spare_the_garbage_collector,
+    stop_on_signals,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+async def consume(settings: Settings) -> None:
+    """Consume until SIGTERM or SIGINT, then finish what was taken and return.
+
+    Raises:
+        TopologyConflictError: A queue or exchange is there and is defined otherwise.
+        ProcessFailedError: A part that must run for ever has ended.
+    """
+    assert settings.amqp_url is not None
+    stop = stop_on_signals()
+    registry = CollectorRegistry()
+    metrics = InboxMetrics(registry)
+    reads, writes = pool_of(settings), pool_of(settings, writes=True)
+    networks = NetworkDirectory(reads)
+    engine = Engine(engine_settings(settings), networks, WithdrawalReader(reads), EngineMetrics(registry))
+    store = InboxStore(
+        writes,
+        InboxSettings(attempts_max=settings.inbox_attempts_max, first_delay_ms=settings.inbox_backoff_ms),
+    )
+    inbox = Inbox(engine=engine, networks=networks, store=store, metrics=metrics)
+    consumer = PaymentsConsumer(
+        ConsumerSettings(
+            amqp_url=settings.amqp_url.get_secret_value(),
+            environment=settings.environment.value,
+            prefetch_count=settings.consumer_prefetch,
+            event_bytes_max=settings.event_bytes_max,
+            stop_timeout_ms=settings.stop_timeout_ms,
+        ),
+        inbox,
+        metrics,
+    )
+    retries = Retries(inbox, store, metrics, poll_ms=settings.inbox_poll_ms)
+
+    await reads.open()
+    await writes.open()
+    with suppress(DatabaseUnavailableError):
+        await networks.refresh()
+    engine.start()
+    spare_the_garbage_collector()
+    show_metrics(settings, registry)
+    consuming = asyncio.create_task(consumer.run(stop), name="consumer")
+    retrying = asyncio.create_task(retries.run(), name="retries")
+    try:
+        await asyncio.wait([consuming, retrying], return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            for task in (consuming, retrying):
+                if task.done():
+                    task.result()
+            raise ProcessFailedError("consuming or retrying has ended")
+    finally:
+        stop.set()
+        retrying.cancel()
+        await asyncio.gather(consuming, retrying, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings.stop_timeout_ms / 1000):
+                await engine.stop()
+        await reads.close()
+        await writes.close()
+        _log.info("stopped")

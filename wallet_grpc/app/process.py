@@ -1,0 +1,77 @@
+"""What every process of the wallet does alike: it stops on a signal, shows its metrics, and makes an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from wallet_grpc.engine.engine import EngineSettings
+from wallet_grpc.engine.lane import LaneSettings
+from wallet_grpc.settings import Settings
+from wallet_grpc.store.batch import StoreSettings
+from wallet_grpc.store.pool import Pool
+
+_POOL_WAIT_MS = 1_000
+_GARBAGE_THRESHOLD = 50_000
+"""Objects between two young collections. A batch makes thousands, and frees them by count alone."""
+
+
+class ProcessFailedError(Exception):
+    """A part of the process that must run for ever has ended; the process must be started again."""
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Give the event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    return stop
+
+
+def spare_the_garbage_collector() -> None:
+    """Keep collections away from what stays, and rare for what comes and goes."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+
+
+def show_metrics(settings: Settings, registry: CollectorRegistry, *, worker: int | None = None) -> None:
+    """Serve the metrics, if the settings say where; worker n takes the port + n."""
+    if settings.metrics_address is not None:
+        host, _, port = settings.metrics_address.rpartition(":")
+        start_http_server(int(port) + (worker or 0), addr=host, registry=registry)
+
+
+def pool_of(settings: Settings, *, writes: bool = False) -> Pool:
+    """Make a pool of connections."""
+    return Pool(
+        settings.service_dsn,
+        connections_max=settings.read_connections_max,
+        wait_ms=min(_POOL_WAIT_MS, settings.database_timeout_ms),
+        timeout_ms=settings.database_timeout_ms,
+        writes=writes,
+    )
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Give the engine's share of the settings."""
+    return EngineSettings(
+        lanes=settings.lanes,
+        queue_operations_max=settings.queue_operations_max,
+        lane=LaneSettings(
+            batch_operations_max=settings.batch_operations_max,
+            attempts_max=settings.attempts_max,
+            backoff_ms=settings.backoff_ms,
+            outage_wait_ms=settings.outage_wait_ms,
+        ),
+        store=StoreSettings(
+            database_url=settings.service_dsn,
+            timeout_ms=settings.database_timeout_ms,
+            lock_timeout_ms=settings.lock_timeout_ms,
+            stripes=settings.house_stripes,
+            batch_operations_max=settings.batch_operations_max,
+        ),
+    )

@@ -1,0 +1,42 @@
+"""A relay process: the outbox out to RabbitMQ."""
+
+from __future__ import annotations
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from wallet_grpc.messaging.metrics import OutboxMetrics
+from wallet_grpc.messaging.relay import Relay, RelaySettings
+from wallet_grpc.settings import Settings
+from wallet_grpc.store.outbox_queue import OutboxQueue
+
+from .process import show_metrics, spare_the_garbage_collector, stop_on_signals
+
+_log = structlog.get_logger(__name__)
+
+
+async def relay(settings: Settings) -> None:
+    """Publish until SIGTERM or SIGINT, then finish the round and return.
+
+    Raises:
+        TopologyConflictError: The exchange is there and is defined otherwise.
+    """
+    assert settings.amqp_url is not None
+    stop = stop_on_signals()
+    registry = CollectorRegistry()
+    queue = OutboxQueue(settings.service_dsn, timeout_ms=settings.database_timeout_ms)
+    relaying = Relay(
+        RelaySettings(
+            amqp_url=settings.amqp_url.get_secret_value(),
+            environment=settings.environment.value,
+            round_events_max=settings.relay_round_events_max,
+            in_flight_max=settings.relay_in_flight_max,
+            poll_ms=settings.relay_poll_ms,
+        ),
+        queue,
+        OutboxMetrics(registry),
+    )
+    spare_the_garbage_collector()
+    show_metrics(settings, registry)
+    await relaying.run(stop)
+    _log.info("stopped")

@@ -1,0 +1,79 @@
+"""The connection to RabbitMQ: made anew after every failure, patiently, and told once.
+
+Plain connections, not aio-pika's robust ones: what a session declares, consumes and confirms is set up again in one
+place, from the start, so nothing has to be guessed about the state of half a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from yarl import URL
+
+from wallet_grpc.store.pool import DatabaseUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+BROKER_ERRORS: Final = (*CONNECTION_EXCEPTIONS, TimeoutError)
+"""What a broker that is away, or goes away, makes aio-pika raise."""
+
+_CONNECT_TIMEOUT_S = 10.0
+_HEARTBEAT_S = 15
+_FIRST_PAUSE_S = 0.2
+_PAUSE_MAX_S = 5.0
+
+
+class BrokerGoneError(ConnectionError):
+    """The session cannot go on: the connection, a channel or the queue is gone."""
+
+
+@asynccontextmanager
+async def connected(amqp_url: str, *, name: str) -> AsyncIterator[AbstractConnection]:
+    """Connect for the length of the block."""
+    url = URL(amqp_url).update_query(heartbeat=_HEARTBEAT_S)
+    connection = await aio_pika.connect(
+        url, timeout=_CONNECT_TIMEOUT_S, client_properties={"connection_name": f"wallet-{name}"}
+    )
+    try:
+        yield connection
+    finally:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                await connection.close()
+        except BROKER_ERRORS:
+            pass
+
+
+async def keep_up(session: Callable[[], Awaitable[None]], *, stop: asyncio.Event, name: str) -> None:
+    """Run sessions one after the other until one ends because of `stop`; after a failure wait, longer each time.
+
+    A session that went well for a while was not in vain: the next wait is short again.
+    """
+    loop = asyncio.get_running_loop()
+    pause_s = _FIRST_PAUSE_S
+    told = ""
+    while not stop.is_set():
+        started = loop.time()
+        try:
+            await session()
+        except (*BROKER_ERRORS, DatabaseUnavailableError) as error:
+            if loop.time() - started > _PAUSE_MAX_S:
+                pause_s, told = _FIRST_PAUSE_S, ""
+            what = "database_unavailable" if isinstance(error, DatabaseUnavailableError) else "broker_unavailable"
+            cause = f"{type(error).__name__}: {error}"
+            if cause != told:
+                _log.warning(what, session=name, cause=cause)
+                told = cause
+            try:
+                async with asyncio.timeout(pause_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter is no secret
+                    await stop.wait()
+            except TimeoutError:
+                pause_s = min(pause_s * 2, _PAUSE_MAX_S)

@@ -1,0 +1,54 @@
+"""What messaging counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
+
+
+class InboxMetrics:
+    """The consumer's counters in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.taken = Counter(
+            "wallet_inbox_events",
+            "Received events by what became of them: applied, repeated, waiting, parked",
+            ["type", "outcome"],
+            registry=registry,
+        )
+        self.parked = Counter(
+            "wallet_inbox_parked_events", "Received events that were parked, by reason", ["reason"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "wallet_inbox_dead_letters", "Messages that were dead-lettered, by reason", ["reason"], registry=registry
+        )
+        self.open = Gauge("wallet_inbox_open", "Received events that wait or are parked", ["state"], registry=registry)
+
+
+class OutboxMetrics:
+    """The relay's counters in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.published = Counter("wallet_outbox_published", "Events that the broker confirmed", registry=registry)
+        self.unroutable = Counter(
+            "wallet_outbox_unroutable",
+            "Events that no queue took, by type; they are parked",
+            ["type"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "wallet_outbox_refused", "Events that the broker refused; they are tried again", registry=registry
+        )
+        self.lag_seconds = Histogram(
+            "wallet_outbox_lag_seconds",
+            "From a mutation to the broker's confirmation of its event",
+            buckets=_LAG_BUCKETS_S,
+            registry=registry,
+        )
+        self.waiting = Gauge("wallet_outbox_waiting", "Events that are to be published", registry=registry)
+        self.oldest_seconds = Gauge(
+            "wallet_outbox_oldest_seconds", "How long the oldest event has waited", registry=registry
+        )
+        self.parked = Gauge("wallet_outbox_parked", "Events that no queue took", registry=registry)
+        self.partitions = Gauge("wallet_outbox_partitions", "Partitions that this relay publishes", registry=registry)

@@ -1,0 +1,176 @@
+"""The Payments System's events, and the commands that they are (contract.md, Events)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from wallet_grpc.domain import fields
+from wallet_grpc.domain.commands import ApplyDeposit, Request, UnlocatedEnding
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
+from wallet_grpc.domain.receipts import Receipt, receipt_of
+from wallet_grpc.domain.refusals import Reason, invalid
+from wallet_grpc.domain.transactions import NO_METADATA
+
+from .cloudevents import Envelope
+
+DEPOSIT_SETTLED: Final = "payments.deposit.settled"
+WITHDRAWAL_BROADCASTED: Final = "payments.withdrawal.broadcasted"
+WITHDRAWAL_SETTLED: Final = "payments.withdrawal.settled"
+WITHDRAWAL_FAILED: Final = "payments.withdrawal.failed"
+
+LEDGER_SOURCE: Final = Source("payments")
+"""The source of the transactions that events make; deposits and withdrawals are unique whoever tells of them."""
+
+_INT64_MAX = 2**63 - 1
+_INT32_MAX = 2**31 - 1
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcast:
+    """A withdrawal is on its way: its state changes, and nothing is posted."""
+
+    withdrawal_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentEvent:
+    """An event that was understood."""
+
+    receipt: Receipt
+    action: Request | Broadcast
+
+    @property
+    def withdrawal_id(self) -> str | None:
+        """The withdrawal that the event is about."""
+        return None if isinstance(self.action, ApplyDeposit) else getattr(self.action, "withdrawal_id", None)
+
+
+def payment_event(envelope: Envelope) -> PaymentEvent:
+    """Read an event that has just come in.
+
+    Raises:
+        MalformedError: Its type is unknown, or a field is wrong.
+    """
+    action = _action(envelope.event_type, envelope.data)
+    receipt = receipt_of(
+        source=envelope.source,
+        event_id=envelope.event_id,
+        event_type=envelope.event_type,
+        body=_canonical(envelope.data),
+        traceparent=envelope.traceparent,
+    )
+    return PaymentEvent(receipt=receipt, action=action)
+
+
+def stored_payment_event(receipt: Receipt) -> PaymentEvent:
+    """Read an event from the inbox again."""
+    return PaymentEvent(receipt=receipt, action=_action(receipt.event_type, msgspec.json.decode(receipt.body)))
+
+
+def _action(event_type: str, data: Data) -> Request | Broadcast:
+    read = _READERS.get(event_type)
+    if read is None:
+        known = ", ".join(_READERS)
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "type", f"{event_type} is none of {known}"))
+    return read(data)
+
+
+def _canonical(data: Data) -> str:
+    """Render data so that the same event looks the same: keys sorted, integers as the strings that they may be."""
+    plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
+    return _encode(plain).decode()
+
+
+def _deposit_settled(data: Data) -> ApplyDeposit:
+    return ApplyDeposit(
+        source=LEDGER_SOURCE,
+        deposit_id=_id(data, "depositId"),
+        player_id=PlayerId(_number(data, "playerId", 1, _INT64_MAX)),
+        currency_network_id=CurrencyNetworkId(_number(data, "currencyNetworkId", 1, _INT32_MAX)),
+        amount_minor=fields.positive_amount(_required_string(data, "amountMinor"), "amountMinor"),
+        tx_hash=_text(data, "txHash"),
+        output_index=None if data.get("outputIndex") is None else _number(data, "outputIndex", 0, _INT32_MAX),
+        metadata=NO_METADATA,
+    )
+
+
+def _withdrawal_broadcasted(data: Data) -> Broadcast:
+    _text(data, "txHash")
+    return Broadcast(withdrawal_id=_id(data, "withdrawalId"))
+
+
+def _withdrawal_settled(data: Data) -> UnlocatedEnding:
+    return UnlocatedEnding.settle(
+        source=LEDGER_SOURCE,
+        withdrawal_id=_id(data, "withdrawalId"),
+        fee_minor=fields.amount(_required_string(data, "feeMinor"), "feeMinor"),
+        tx_hash=_text(data, "txHash"),
+        metadata=NO_METADATA,
+    )
+
+
+def _withdrawal_failed(data: Data) -> UnlocatedEnding:
+    return UnlocatedEnding.fail(
+        source=LEDGER_SOURCE,
+        withdrawal_id=_id(data, "withdrawalId"),
+        reason=_text(data, "reason"),
+        metadata=NO_METADATA,
+    )
+
+
+_READERS: Mapping[str, Callable[[Data], Request | Broadcast]] = {
+    DEPOSIT_SETTLED: _deposit_settled,
+    WITHDRAWAL_BROADCASTED: _withdrawal_broadcasted,
+    WITHDRAWAL_SETTLED: _withdrawal_settled,
+    WITHDRAWAL_FAILED: _withdrawal_failed,
+}
+TYPES: Final = tuple(_READERS)
+
+
+def _id(data: Data, name: str) -> str:
+    """Read an id; a JSON integer is the string of its digits."""
+    given = data.get(name)
+    value = str(given) if type(given) is int else given
+    if value is not None and not isinstance(value, str):
+        raise MalformedError(invalid(Reason.INVALID_FIELD, name, "must be a string or an integer"))
+    return fields.identifier(value or "", name)
+
+
+def _number(data: Data, name: str, least: int, most: int) -> int:
+    """Read a number that is a JSON integer or a string of digits."""
+    given = data.get(name)
+    if given is None or given == "":
+        raise MalformedError(invalid(Reason.MISSING_FIELD, name, "is required"))
+    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) <= len(str(most)):
+        given = int(given)
+    if type(given) is not int or not least <= given <= most:
+        raise MalformedError(
+            invalid(Reason.INVALID_FIELD, name, f"must be an integer from {least} to {most}, or a string of its digits")
+        )
+    return given
+
+
+def _required_string(data: Data, name: str) -> str:
+    given = data.get(name)
+    if given is None:
+        raise MalformedError(invalid(Reason.MISSING_FIELD, name, "is required"))
+    if not isinstance(given, str):
+        raise MalformedError(invalid(Reason.INVALID_AMOUNT, name, "must be a string of digits"))
+    return given
+
+
+def _text(data: Data, name: str) -> str:
+    given = data.get(name)
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise MalformedError(invalid(Reason.INVALID_FIELD, name, "must be a string"))
+    return fields.text(given, name)

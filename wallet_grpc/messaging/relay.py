@@ -1,0 +1,181 @@
+"""The relay: publishes the outbox to the exchange wallet.events, at least once and in order for each owner.
+
+A round reads the next events of the relay's partitions, publishes those of different owners side by side and those of
+one owner one after the other, each once the one before it is confirmed, and removes what was confirmed. So the first
+publications of an owner's events are in order, whatever fails in between. A crash between confirmation and removal
+repeats an event; its id is the same, and its `sequence` tells.
+
+An event that no queue takes is set aside and counted, and keeps nothing waiting. One that the broker refuses keeps its
+owner waiting for the next round, and nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aio_pika
+import structlog
+from aio_pika import DeliveryMode
+from aio_pika.abc import AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxRow
+
+from .broker import BrokerGoneError, connected, keep_up
+from .cloudevents import CONTENT_TYPE, render
+from .metrics import OutboxMetrics
+from .topology import EVENTS_EXCHANGE, declare_outbound
+
+_log = structlog.get_logger(__name__)
+
+_SHARE_EVERY_S = 1.0
+_COUNT_EVERY_S = 5.0
+_ROUND_TIMEOUT_S = 20.0
+"""For all confirmations of a round; well within what the session with the database may be idle."""
+_REFUSED_PAUSE_S = 0.5
+_UNROUTABLE = "UNROUTABLE: no queue is bound for this type"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """The relay's bounds."""
+
+    amqp_url: str
+    environment: str
+    round_events_max: int
+    in_flight_max: int
+    """How many events may be published and not confirmed."""
+    poll_ms: int
+    """How long to wait when there was nothing to publish."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What became of the events of one round."""
+
+    published: list[OutboxRow] = field(default_factory=list)
+    unroutable: list[OutboxRow] = field(default_factory=list)
+    refused: int = 0
+
+
+class Relay:
+    """Publishes the outbox. Any number may run at once, each with a share of the owners."""
+
+    def __init__(self, settings: RelaySettings, queue: OutboxQueue, metrics: OutboxMetrics) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._metrics = metrics
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop`, reconnecting by itself.
+
+        Raises:
+            TopologyConflictError: The exchange is there and is defined otherwise.
+        """
+        try:
+            await keep_up(lambda: self._session(stop), stop=stop, name="relay")
+        finally:
+            await self._queue.close()
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        try:
+            async with connected(self._settings.amqp_url, name="relay") as connection:
+                await declare_outbound(connection)
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                exchange = await channel.get_exchange(EVENTS_EXCHANGE, ensure=False)
+                _log.info("relaying", exchange=EVENTS_EXCHANGE)
+                shared_at = counted_at = float("-inf")
+                while not stop.is_set():
+                    now = time.monotonic()
+                    if now - shared_at >= _SHARE_EVERY_S:
+                        await self._queue.share()
+                        self._metrics.partitions.set(len(self._queue.partitions))
+                        shared_at = now
+                    if now - counted_at >= _COUNT_EVERY_S:
+                        await self._count()
+                        counted_at = now
+                    rows = await self._queue.next(self._settings.round_events_max)
+                    pause_s = await self._round(exchange, rows) if rows else self._settings.poll_ms / 1000
+                    if channel.is_closed:
+                        raise BrokerGoneError("the channel was closed")
+                    if pause_s:
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(pause_s):
+                                await stop.wait()
+        finally:
+            await self._queue.close()  # while there is no broker, others may have the partitions
+
+    async def _round(self, exchange: AbstractExchange, rows: Sequence[OutboxRow]) -> float:
+        """Publish events and settle them in the outbox; gives how long to wait before the next round, in seconds."""
+        done = _Round()
+        owners: dict[int, list[OutboxRow]] = {}
+        for row in rows:
+            owners.setdefault(row.owner_id, []).append(row)
+        left = iter(owners.values())
+        publishers = [
+            asyncio.create_task(self._publish(exchange, left, done))
+            for _ in range(min(self._settings.in_flight_max, len(owners)))
+        ]
+        try:
+            async with asyncio.timeout(_ROUND_TIMEOUT_S):
+                await asyncio.gather(*publishers)
+        finally:
+            for publisher in publishers:
+                publisher.cancel()
+            await asyncio.gather(*publishers, return_exceptions=True)
+            await self._settle(done)
+        return _REFUSED_PAUSE_S if done.refused else 0.0
+
+    async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _Round) -> None:
+        """Publish the events of one owner after the other, each confirmed before the next."""
+        environment = self._settings.environment
+        for events in left:
+            for row in events:
+                message = aio_pika.Message(
+                    render(row, environment=environment),
+                    content_type=CONTENT_TYPE,
+                    delivery_mode=DeliveryMode.PERSISTENT,
+                    message_id=row.event_id,
+                    type=row.event_type,
+                )
+                try:
+                    await exchange.publish(message, row.event_type, mandatory=True)
+                except PublishError:
+                    done.unroutable.append(row)
+                except DeliveryError as error:
+                    done.refused += 1
+                    _log.warning("event_refused", event_id=row.event_id, cause=str(error))
+                    break
+                else:
+                    done.published.append(row)
+
+    async def _settle(self, done: _Round) -> None:
+        metrics = self._metrics
+        metrics.refused.inc(done.refused)
+        if done.published:
+            await self._queue.remove([row.outbox_id for row in done.published])
+            metrics.published.inc(len(done.published))
+            now = datetime.now(UTC)
+            for row in done.published:
+                metrics.lag_seconds.observe((now - row.created_at).total_seconds())
+        if done.unroutable:
+            await self._queue.park([row.outbox_id for row in done.unroutable], _UNROUTABLE)
+            for row in done.unroutable:
+                metrics.unroutable.labels(row.event_type).inc()
+            _log.error(
+                "events_unroutable",
+                events=len(done.unroutable),
+                types=sorted({row.event_type for row in done.unroutable}),
+                hint=f"bind a queue to {EVENTS_EXCHANGE}, then `wallet outbox replay --parked`",
+            )
+
+    async def _count(self) -> None:
+        backlog = await self._queue.backlog()
+        self._metrics.waiting.set(backlog.waiting)
+        self._metrics.oldest_seconds.set(backlog.oldest_age_s)
+        self._metrics.parked.set(backlog.parked)

@@ -1,0 +1,231 @@
+"""The outbox as a queue: what relays publish and remove, and what they had to set aside.
+
+Owners are split over a fixed number of partitions; a relay publishes those whose advisory lock it holds. The locks are
+the session's: a relay that dies, loses its connection, or is frozen for longer than its session may be idle, loses
+them, and others take over. A row is removed after the broker confirmed it, on the session that holds its partition.
+
+A relay looks from a floor upwards: rows are removed all the time, and a reader of the lowest ids would walk over what
+is left of them. Why nothing is missed: ids are given in order, and a statement that inserts ends within its timeout (30
+seconds at most, see `Settings.database_timeout_ms`). So of the ids that were given a minute ago, every row that will
+ever be there can be seen now; the floor is raised to the last of them, or to just below the first that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+
+from .pool import DatabaseUnavailableError
+from .sql import statements
+
+_SQL = statements("outbox.sql")
+
+PARTITIONS = 16
+_PARTITION_LOCK = 0x57414C50
+_PRESENCE_LOCK = 0x57414C51
+"""The classes of the advisory locks of partitions, and of the relays that are there."""
+_SETTLED_AFTER_S = 60.0
+_SAMPLE_EVERY_S = 1.0
+_SESSION_SETTINGS: tuple[LiteralString, ...] = (
+    # By the primary key whatever the statistics say: the table is empty one moment and long the next.
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_bitmapscan = off",
+    "SET jit = off",
+    # A relay that is frozen must not keep its partitions.
+    "SET idle_session_timeout = '60s'",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event that is to be published."""
+
+    outbox_id: int
+    owner_id: int
+    event_id: str
+    event_type: str
+    sequence: int
+    data: str
+    traceparent: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What the outbox holds, of all relays."""
+
+    waiting: int
+    """Up to a hundred thousand; more are not counted."""
+    oldest_age_s: float
+    parked: int
+
+
+class OutboxQueue:
+    """One relay's session with the outbox. Not for use by two tasks at once.
+
+    Every method raises DatabaseUnavailableError where the database does not answer; the session is closed then, and its
+    partitions with it.
+    """
+
+    def __init__(self, database_url: str, *, timeout_ms: int) -> None:
+        self._database_url = database_url
+        self._timeout_s = timeout_ms / 1000
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._partitions: set[int] = set()
+        self._floor = 0
+        self._samples: deque[tuple[float, int]] = deque()
+
+    @property
+    def partitions(self) -> Collection[int]:
+        """Those that are this relay's."""
+        return self._partitions
+
+    async def share(self) -> None:
+        """Take or give back partitions, so that every relay has about as many. Nothing may be under way."""
+        (relays,) = await self._row("relays", {"lock_class": _PRESENCE_LOCK})
+        fair = -(-PARTITIONS // relays)
+        for partition in sorted(self._partitions)[fair:]:
+            await self._row("leave_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            self._partitions.discard(partition)
+        missing = [partition for partition in range(PARTITIONS) if partition not in self._partitions]
+        for partition in missing:
+            if len(self._partitions) >= fair:
+                break
+            (taken,) = await self._row("take_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            if taken:
+                self._partitions.add(partition)
+                self._floor = 0  # the floor was that of the other partitions
+                self._samples.clear()
+
+    async def next(self, limit: int) -> list[OutboxRow]:
+        """Give the next events of this relay's partitions, in order, without removing them."""
+        now = time.monotonic()
+        if not self._samples or now - self._samples[-1][0] >= _SAMPLE_EVERY_S:
+            (last_id,) = await self._row("last_id", {})
+            self._samples.append((now, last_id))
+        named = {
+            "floor": self._floor,
+            "partitions": sorted(self._partitions),
+            "partition_count": PARTITIONS,
+            "rows_max": limit,
+        }
+        events = [OutboxRow(*row) for row in await self._rows("next", named)]
+        while self._samples and now - self._samples[0][0] >= _SETTLED_AFTER_S:
+            _, settled = self._samples.popleft()
+            self._floor = max(self._floor, min(settled, events[0].outbox_id - 1) if events else settled)
+        return events
+
+    async def remove(self, outbox_ids: Sequence[int]) -> None:
+        """Remove events that were published."""
+        await self._rows("remove", {"outbox_ids": list(outbox_ids)})
+
+    async def park(self, outbox_ids: Sequence[int], failure: str) -> None:
+        """Set events aside that no queue takes."""
+        await self._rows("park", {"outbox_ids": list(outbox_ids), "failure": failure})
+
+    async def backlog(self) -> Backlog:
+        """Tell what waits and what is parked."""
+        waiting, oldest_age_s, parked = await self._row("backlog", {})
+        return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        connection, self._connection = self._connection, None
+        self._partitions.clear()
+        self._floor = 0
+        self._samples.clear()
+        if connection is not None:
+            await connection.close()
+
+    async def _row(self, name: str, parameters: dict[str, object]) -> Any:
+        return (await self._rows(name, parameters))[0]
+
+    async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                connection = self._connection or await self._connect()
+                cursor = await connection.execute(_SQL[name], parameters, prepare=True)
+                return await cursor.fetchall() if cursor.description else []
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
+            await self.close()
+            raise DatabaseUnavailableError(str(error)) from error
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._database_url,
+            autocommit=True,
+            connect_timeout=max(2, int(self._timeout_s)),
+            application_name="wallet-relay",
+        )
+        self._connection = connection
+        for setting in _SESSION_SETTINGS:
+            await connection.execute(setting)
+        await connection.execute(f"SET statement_timeout = {int(self._timeout_s * 1000)}")
+        await connection.execute(_SQL["be_present"], {"lock_class": _PRESENCE_LOCK})
+        return connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEvent:
+    """An event that was not published yet, as it is listed."""
+
+    outbox_id: int
+    event_id: str
+    event_type: str
+    player_id: int
+    created_at: datetime
+    parked_at: datetime | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvent:
+    """Everything about an event that was not published yet."""
+
+    outbox_id: int
+    event_id: str
+    event_type: str
+    player_id: int
+    sequence: int
+    created_at: datetime
+    parked_at: datetime | None
+    failure: str | None
+    traceparent: str | None
+    data: Any
+
+
+def list_events(connection: psycopg.Connection[Any], *, parked: bool, after: int, limit: int) -> list[ListedEvent]:
+    """Give events that were not published yet, oldest first: all of them, or the parked ones."""
+    with connection.cursor(row_factory=class_row(ListedEvent)) as cursor:
+        statement = _SQL["list_parked"] if parked else _SQL["list_all"]
+        return cursor.execute(statement, {"after": after, "rows_max": limit}).fetchall()
+
+
+def show_event(connection: psycopg.Connection[Any], outbox_id: int) -> ShownEvent | None:
+    """Give everything about one event."""
+    with connection.cursor(row_factory=class_row(ShownEvent)) as cursor:
+        return cursor.execute(_SQL["show"], {"outbox_id": outbox_id}).fetchone()
+
+
+def replay_event(connection: psycopg.Connection[Any], outbox_id: int) -> bool:
+    """Have a parked event published again, under a new outbox_id; False if none of that id is parked."""
+    return connection.execute(_SQL["replay"], {"outbox_id": outbox_id}).fetchone() is not None
+
+
+def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
+    """Have every parked event published again, in their order; gives their new outbox_ids."""
+    return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
+
+
+def discard_event(connection: psycopg.Connection[Any], outbox_id: int) -> bool:
+    """Remove a parked event for good; False if none of that id is parked."""
+    return connection.execute(_SQL["discard"], {"outbox_id": outbox_id}).fetchone() is not None

@@ -1,0 +1,166 @@
+-- The outbox as relays and operators use it. Its rows are written by the lanes (batch.sql, step_events).
+
+-- name: be_present
+SELECT pg_advisory_lock_shared(%(lock_class)s::INTEGER, 0);
+
+-- How many relays there are.
+-- name: relays
+SELECT count(*)::INTEGER AS relays
+FROM pg_locks
+INNER JOIN pg_database ON pg_locks.database = pg_database.oid
+WHERE
+    pg_locks.locktype = 'advisory'
+    AND pg_locks.classid = %(lock_class)s::INTEGER::OID
+    AND pg_locks.granted
+    AND pg_database.datname = current_database();
+
+-- name: take_partition
+SELECT pg_try_advisory_lock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
+
+-- name: leave_partition
+SELECT pg_advisory_unlock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
+
+-- The highest id that was given, whether its row is there yet or not.
+-- name: last_id
+SELECT outbox_events_outbox_id_seq.last_value FROM outbox_events_outbox_id_seq;
+
+-- name: next
+SELECT
+    outbox_events.outbox_id,
+    outbox_events.owner_id,
+    outbox_events.event_type,
+    outbox_events.sequence,
+    outbox_events.data::TEXT,
+    outbox_events.traceparent,
+    outbox_events.created_at,
+    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT
+FROM outbox_events
+WHERE
+    outbox_events.outbox_id > %(floor)s::BIGINT
+    AND outbox_events.parked_at IS NULL
+    AND mod(outbox_events.owner_id, %(partition_count)s::BIGINT) = any(%(partitions)s::BIGINT[])
+ORDER BY outbox_events.outbox_id
+LIMIT %(rows_max)s::INTEGER;
+
+-- name: remove
+DELETE FROM outbox_events
+WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
+
+-- name: park
+UPDATE outbox_events SET parked_at = now(), failure = %(failure)s
+WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
+
+-- name: backlog
+SELECT
+    (
+        SELECT count(*)
+        FROM (
+            SELECT FROM outbox_events
+            WHERE outbox_events.parked_at IS NULL LIMIT 100000
+        ) AS bounded
+    ) AS waiting,
+    coalesce(
+        (
+            SELECT extract(EPOCH FROM clock_timestamp() - outbox_events.created_at)
+            FROM outbox_events
+            WHERE outbox_events.parked_at IS NULL
+            ORDER BY outbox_events.outbox_id
+            LIMIT 1
+        ), 0
+    ) AS oldest_age_s,
+    (
+        SELECT count(*) FROM outbox_events
+        WHERE outbox_events.parked_at IS NOT NULL
+    ) AS parked;
+
+-- For `wallet outbox` -----------------------------------------------------------------------------------------------
+
+-- name: list_all
+SELECT
+    outbox_events.outbox_id,
+    outbox_events.event_type,
+    outbox_events.owner_id AS player_id,
+    outbox_events.created_at,
+    outbox_events.parked_at,
+    outbox_events.failure,
+    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+FROM outbox_events
+WHERE outbox_events.outbox_id > %(after)s::BIGINT
+ORDER BY outbox_events.outbox_id
+LIMIT %(rows_max)s::INTEGER;
+
+-- name: list_parked
+SELECT
+    outbox_events.outbox_id,
+    outbox_events.event_type,
+    outbox_events.owner_id AS player_id,
+    outbox_events.created_at,
+    outbox_events.parked_at,
+    outbox_events.failure,
+    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+FROM outbox_events
+WHERE outbox_events.parked_at IS NOT NULL AND outbox_events.outbox_id > %(after)s::BIGINT
+ORDER BY outbox_events.outbox_id
+LIMIT %(rows_max)s::INTEGER;
+
+-- name: show
+SELECT
+    outbox_events.outbox_id,
+    outbox_events.event_type,
+    outbox_events.owner_id AS player_id,
+    outbox_events.sequence,
+    outbox_events.created_at,
+    outbox_events.parked_at,
+    outbox_events.failure,
+    outbox_events.traceparent,
+    outbox_events.data,
+    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+FROM outbox_events
+WHERE outbox_events.outbox_id = %(outbox_id)s::BIGINT;
+
+-- A parked event comes back under a new outbox_id, since relays may look above its old one only. Its event id stays.
+-- name: replay
+WITH replayed AS (
+    DELETE FROM outbox_events
+    WHERE outbox_events.outbox_id = %(outbox_id)s::BIGINT AND outbox_events.parked_at IS NOT NULL
+    RETURNING *
+)
+
+INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)
+SELECT
+    replayed.owner_id,
+    replayed.tx_id,
+    replayed.event_no,
+    replayed.event_type,
+    replayed.sequence,
+    replayed.data,
+    replayed.traceparent,
+    replayed.created_at
+FROM replayed
+RETURNING outbox_events.outbox_id;
+
+-- name: replay_parked
+WITH replayed AS (
+    DELETE FROM outbox_events
+    WHERE outbox_events.parked_at IS NOT NULL
+    RETURNING *
+)
+
+INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)
+SELECT
+    replayed.owner_id,
+    replayed.tx_id,
+    replayed.event_no,
+    replayed.event_type,
+    replayed.sequence,
+    replayed.data,
+    replayed.traceparent,
+    replayed.created_at
+FROM replayed
+ORDER BY replayed.outbox_id
+RETURNING outbox_events.outbox_id;
+
+-- name: discard
+DELETE FROM outbox_events
+WHERE outbox_events.outbox_id = %(outbox_id)s::BIGINT AND outbox_events.parked_at IS NOT NULL
+RETURNING outbox_events.outbox_id;
