@@ -47,16 +47,16 @@ _SESSION_SETTINGS: tuple[LiteralString, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An event that is to be published."""
+    """An event that is to be published; the fields in the order of the statement's columns."""
 
     outbox_id: int
     owner_id: int
-    event_id: str
     event_type: str
     sequence: int
     data: str
     traceparent: str | None
     created_at: datetime
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,19 @@ from typing import Any, LiteralString, NamedTuple, cast
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_COMMENT_LINE = re.compile(r"^ *--.*\n?", re.MULTILINE)
 
 
 @cache
 def statements(file_name: str) -> dict[str, LiteralString]:
     """Read the statements of a file, by name.
 
-    The text is ours, shipped with the package, so it counts as a literal.
+    Comment lines stay behind. The text is ours, shipped with the package, so it counts as a literal.
     """
     text = files(__name__).joinpath(file_name).read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
     return {
-        name: cast("LiteralString", body.strip().rstrip(";"))
+        name: cast("LiteralString", _COMMENT_LINE.sub("", body).strip().rstrip(";"))
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
 

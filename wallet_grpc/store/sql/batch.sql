@@ -376,8 +376,8 @@ FROM
         AS used (output_hash, owner_id, tx_id)
 RETURNING deposit_outputs.output_hash;
 
--- A received event whose effect this statement stores. One that waited or was parked is applied now; if another consumer
--- was first, or its body is another one, it is not counted, and the race is lost.
+-- A received event whose effect this statement stores. One that waited or was parked is applied now; if another
+-- consumer was first, or its body is another one, it is not counted, and the race is lost.
 -- name: step_receipts
 INSERT INTO inbox_events AS known (
     key_hash, source, event_id, event_type, body_hash, body, state, traceparent, received_at, changed_at

@@ -1,9 +1,9 @@
 -- The inbox: received events that have no effect yet, or that somebody has to look at. Those that have their effect are
 -- written with it, by the lane's store statement (batch.sql, step_receipts).
 
--- Records that an event could not be applied. One that waits is tried again after a growing delay, until it was tried too
--- often; then it is parked, and still knows what it waits for. No row comes back if the event has its effect already, was
--- discarded, or came with another body.
+-- Records that an event could not be applied. One that waits is tried again after a growing delay, until it was tried
+-- too often; then it is parked, and still knows what it waits for. No row comes back if the event has its effect
+-- already, was discarded, or came with another body.
 -- name: record_failure
 INSERT INTO inbox_events AS known (
     key_hash, source, event_id, event_type, body_hash, body, state, reason, detail, waits_for, attempts, due_at,
