@@ -137,6 +137,7 @@ class Bus:
         self.amqp_url = amqp_url
         self.received: list[Received] = []
         self._loop = asyncio.new_event_loop()
+        self._subscription: Any = None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -175,7 +176,7 @@ class Bus:
 
     def subscribe(self) -> None:
         """Collect the wallet's events in `received` from now on, those that waited included."""
-        asyncio.run_coroutine_threadsafe(self._subscribe(), self._loop)
+        self._subscription = asyncio.run_coroutine_threadsafe(self._subscribe(), self._loop)  # kept, or it is collected
 
     async def _subscribe(self) -> None:
         while True:
@@ -185,7 +186,8 @@ class Bus:
                     await channel.set_qos(prefetch_count=500)
                     queue = await channel.get_queue(_SUBSCRIBERS)
                     await queue.consume(self._on_event)
-                    await connection.closed()
+                    while not (connection.is_closed or channel.is_closed):  # noqa: ASYNC110 `closed()` may wait for ever
+                        await asyncio.sleep(_AGAIN_S)
             await asyncio.sleep(_AGAIN_S)
 
     async def _on_event(self, message: AbstractIncomingMessage) -> None:
@@ -315,6 +317,11 @@ class Worker:
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self._settings, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
         )
+
+    def revive(self) -> None:
+        """Start it again if it has ended, as whoever runs it would."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
 
     def kill(self) -> None:
         """Kill -9, and see it gone."""
