@@ -31,6 +31,8 @@ TOLD = (
     "balance_minor 96000000",
     "SettleWithdrawal",
     "HOUSE:FEES",
+    "deposit.applied",
+    "after both",
     "the ledger is whole",
     "Everything came out as told.",
 )
