@@ -11,16 +11,21 @@ from typing import Any
 
 import aio_pika
 import psycopg
-from aio_pika import DeliveryMode, ExchangeType
+from aio_pika import DeliveryMode
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import AMQPError
 
 from devstack.demo_page import Page
 from devstack.demo_wallet import DemoWallet, RunningStack
 from devstack.stack_settings import StackError
+from wallet_grpc.messaging.topology import (
+    EVENTS_EXCHANGE,
+    PAYMENTS_EXCHANGE,
+    TopologyConflictError,
+    declare_inbound,
+    declare_outbound,
+)
 
-_PAYMENTS_EXCHANGE = "payments.events"
-_EVENTS_EXCHANGE = "wallet.events"
 _QUEUE = "wallet.demo"
 _QUEUE_ARGUMENTS: Mapping[str, str | int] = {
     "x-queue-type": "quorum",
@@ -34,23 +39,25 @@ _ARRIVES_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.05
 
 
-def bind_demo_queue(amqp_url: str) -> None:
-    """Declare the queue that the wallet's events go to.
+def prepare_broker(amqp_url: str) -> None:
+    """Declare what the wallet's processes declare as well, and the queue that its events go to.
 
     Raises:
         StackError: RabbitMQ does not let us.
     """
 
-    async def bind() -> None:
-        async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
-            exchange = await channel.declare_exchange(_EVENTS_EXCHANGE, ExchangeType.TOPIC, durable=True)
-            queue = await channel.declare_queue(_QUEUE, durable=True, arguments=dict(_QUEUE_ARGUMENTS))
-            await queue.bind(exchange, "#")
+    async def declare() -> None:
+        async with await aio_pika.connect(amqp_url) as connection:
+            await declare_inbound(connection)
+            await declare_outbound(connection)
+            async with connection.channel() as channel:
+                queue = await channel.declare_queue(_QUEUE, durable=True, arguments=dict(_QUEUE_ARGUMENTS))
+                await queue.bind(EVENTS_EXCHANGE, "#")
 
     try:
-        asyncio.run(bind())
-    except (AMQPError, OSError) as error:
-        raise StackError(f"RabbitMQ: the queue {_QUEUE} cannot be bound: {error}") from error
+        asyncio.run(declare())
+    except (AMQPError, OSError, TopologyConflictError) as error:
+        raise StackError(f"RabbitMQ: {error}") from error
 
 
 class EventsStory:
@@ -153,6 +160,6 @@ async def _publish(channel: AbstractChannel, event_type: str, data: Mapping[str,
         message_id=event_id,
         delivery_mode=DeliveryMode.PERSISTENT,
     )
-    exchange = await channel.get_exchange(_PAYMENTS_EXCHANGE, ensure=False)
+    exchange = await channel.get_exchange(PAYMENTS_EXCHANGE, ensure=False)
     await exchange.publish(message, event_type, mandatory=True)
     return event_id

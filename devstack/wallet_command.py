@@ -64,7 +64,7 @@ class WalletCommand:
         return done.stdout
 
     def start(self, *arguments: str, log: int) -> subprocess.Popen[bytes]:
-        """Start a command that goes on, its output in a log. Only the server may show metrics: they share an address."""
+        """Start a command that goes on, its output in a log. Only the server shows metrics: the address is one."""
         environment = dict(self.environment())
         if arguments[0] != "serve":
             environment.pop("WALLET_METRICS_ADDRESS", None)
