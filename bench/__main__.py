@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from bench.client_process import ClientFailedError
+from bench.broker import Broker, BrokerFailedError, NoBrokerError
+from bench.child_process import ClientFailedError
 from bench.database import NotDurableError, private_server
 from bench.display import Display
 from bench.machine import machine_facts
@@ -35,7 +36,8 @@ from devstack.stack_settings import StackError
 _WIDTH_IN_FILES = 140
 _VOID, _FAILED, _STOPPED = 1, 2, 130
 _FAILURES = (
-    AccountError, BinariesNotFoundError, ClientFailedError, NotDurableError, PgbenchError, PostgresError, StackError,
+    AccountError, BinariesNotFoundError, BrokerFailedError, ClientFailedError, NotDurableError, PgbenchError,
+    PostgresError, StackError,
 )  # fmt: skip
 
 
@@ -70,10 +72,14 @@ def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
     results = Results(display=Display(console))
     started_at, started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
-        with _stop_signals(), private_server() as server:
+        with (
+            _stop_signals(),
+            private_server() as server,
+            Broker(server.folder / "rabbitmq", say=console.print) as broker,
+        ):
             machine = machine_facts(server)
             console.print(f"[bold]{plan.name} run[/], PostgreSQL {server.cluster.version}, {machine['cores']} cores")
-            testbed = Testbed(server=server, plan=plan, results=results)
+            testbed = Testbed(server=server, broker=broker, plan=plan, results=results)
             testbed.profiler = Profiler(server, profile) if profile is not None else None
             _run_steps(testbed, only)
     except _StopRequestedError:
@@ -99,7 +105,10 @@ def _run_steps(testbed: Testbed, only: tuple[str, ...]) -> None:
             testbed.prepare()
         for step in steps:
             with display.step(step.name), results.timed(step.name):
-                step.run(testbed)
+                try:
+                    step.run(testbed)
+                except NoBrokerError as error:
+                    results.skip(step.name, str(error))
 
 
 @contextmanager

@@ -33,6 +33,18 @@ FIGURES: Sequence[Figure] = (
     Figure(name="retries_per_batch", unit="", meaning="batches tried again; the worst of all workloads", decimals=4),
     Figure(name="bytes_per_bet", unit="B", meaning="growth of all the wallet's tables and indexes on disk"),
     Figure(name="growth_ratio", unit="", meaning="batch rate on a grown ledger over an empty one", decimals=2),
+    Figure(name="bare_publish_per_s", unit="/s", meaning="a bare aio-pika loop publishes what is relayed, confirmed"),
+    Figure(name="relay_events_per_s", unit="/s", meaning="one `wallet relay` empties a full outbox"),
+    Figure(name="bare_consume_per_s", unit="/s", meaning="a bare aio-pika consumer acknowledges what is consumed"),
+    Figure(name="deposits_consumed_per_s", unit="/s", meaning="one `wallet consume` credits a queue full of deposits"),
+    Figure(
+        name="event_lag_p99_ms",
+        unit="ms",
+        meaning="from an event's time to its delivery, 500 calls a second",
+        decimals=1,
+    ),
+    Figure(name="unary_bets_with_relay_per_s", unit="/s", meaning="unary_bets_per_s with relay and consumer beside"),
+    Figure(name="batch_bets_with_relay_per_s", unit="/s", meaning="batch_bets_per_s with relay and consumer beside"),
 )
 
 _BY_NAME = {figure.name: figure for figure in FIGURES}

@@ -1,10 +1,11 @@
 """One load: the client's progress, and what the wallet and the processors did within its window."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.client_process import ClientFailedError, ClientProcess
+from bench.child_process import ClientFailedError
+from bench.client_process import ClientProcess
 from bench.display import Display
 from bench.orders import Order, Outcome, Phase, Progress, Shape
 from bench.processor import Parties, cores, used_s
@@ -20,7 +21,7 @@ class Load:
 
     outcome: Outcome
     cores: dict[str, float]
-    """Busy cores within the window: client, server, postgres, others."""
+    """Busy cores within the window: client, server, postgres, what ran beside, others."""
     counters: Counters | None
     """What the engine did within the window; None for the echo."""
 
@@ -32,14 +33,17 @@ def run_load(
     server_pids: tuple[int, ...],
     postmaster: int,
     wallet: RunningWallet | None = None,
+    beside: Mapping[str, int] | None = None,
     on_window: Callable[[], None] = lambda: None,
 ) -> Load:
     """Run a client with an order, to its end; `on_window` is called when its window has opened.
 
+    Processes that run beside are told by name and pid, and their busy cores apart.
+
     Raises:
         ClientFailedError: It ended badly or fell silent.
     """
-    observer = _Observer(wallet, server_pids, postmaster)
+    observer = _Observer(wallet, server_pids, postmaster, beside or {})
     title = f"{_NOUNS[order.shape]} of {order.content.value}, {order.in_flight} in flight"
     with ClientProcess(order) as client, display.part(title, total=order.operations or order.planned_s):
         started = shown_at = time.monotonic()
@@ -62,10 +66,13 @@ def run_load(
 class _Observer:
     """Looks at counters and processors when the window opens and when it closes."""
 
-    def __init__(self, wallet: RunningWallet | None, server_pids: tuple[int, ...], postmaster: int) -> None:
+    def __init__(
+        self, wallet: RunningWallet | None, server_pids: tuple[int, ...], postmaster: int, beside: Mapping[str, int]
+    ) -> None:
         self._wallet = wallet
         self._server_pids = server_pids
         self._postmaster = postmaster
+        self._beside = beside
         self._looks: list[tuple[float, dict[str, float], Counters | None]] = []
         self._phase: Phase | None = None
 
@@ -76,7 +83,11 @@ class _Observer:
         self._phase = phase
         if phase not in {Phase.WINDOW, Phase.DRAIN}:
             return False
-        parties = Parties(client=(client_pid,), server=self._server_pids, postmaster=self._postmaster)
+        parties = Parties(
+            processes={"client": (client_pid,), "server": self._server_pids}
+            | {name: (pid,) for name, pid in self._beside.items()},
+            postmaster=self._postmaster,
+        )
         counters = self._wallet.counters() if self._wallet is not None else None
         self._looks.append((time.monotonic(), used_s(parties), counters))
         return phase is Phase.WINDOW

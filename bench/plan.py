@@ -26,6 +26,12 @@ class Plan:
     """How long growing may take; on a slow machine fewer bets come in, and the growth target is not decided."""
     growth_windows: int
     """How often the grown and the empty ledger are measured, in turns."""
+    events: int
+    """How many events are published, relayed and consumed; rates are taken within."""
+    events_warm_up_s: float
+    """Like `warm_up_s`, where relay and consumer run beside."""
+    events_window_s: float
+    """What is measured with relay and consumer beside."""
 
 
 FULL = Plan(
@@ -38,6 +44,9 @@ FULL = Plan(
     growth_bets=2_000_000,
     growth_s_max=330,
     growth_windows=2,
+    events=24_000,
+    events_warm_up_s=1.5,
+    events_window_s=6,
 )
 QUICK = Plan(
     name="quick",
@@ -49,4 +58,7 @@ QUICK = Plan(
     growth_bets=50_000,
     growth_s_max=20,
     growth_windows=1,
+    events=4_000,
+    events_warm_up_s=0.5,
+    events_window_s=1.5,
 )

@@ -1,4 +1,4 @@
-"""Who used the processors during a window: the client, the wallet, PostgreSQL, or something that is none of ours.
+"""Who used the processors during a window: the client, the wallet, PostgreSQL, the broker, or something not of ours.
 
 It tells what limits a figure, and, by the share of others, how far a figure of a busy machine can be believed.
 """
@@ -13,16 +13,15 @@ import psutil
 class Parties:
     """The processes that share the machine during a load."""
 
-    client: tuple[int, ...]
-    server: tuple[int, ...]
+    processes: Mapping[str, tuple[int, ...]]
+    """By name, such as client and server."""
     postmaster: int
 
 
 def used_s(parties: Parties) -> dict[str, float]:
     """Return the processor seconds that each party has used since it began; stolen time counts as of others."""
     used = {
-        "client": _used_s(parties.client),
-        "server": _used_s(parties.server),
+        **{name: _used_s(pids) for name, pids in parties.processes.items()},
         "postgres": _used_s([parties.postmaster, *_children(parties.postmaster)]),
     }
     whole = psutil.cpu_times()

@@ -24,6 +24,8 @@ def print_report(console: Console, results: Results, *, decides: bool) -> None:
     remark = "" if decides else " (a quick run decides nothing: its windows are short, its ledger is small)"
     console.print(f"\n[bold]Targets[/]{remark}")
     console.print(_targets(judge(results.readings)))
+    for step, reason in results.skipped.items():
+        console.print(f"[yellow]skipped[/] {step}: {escape(reason)}", soft_wrap=True)
     for reason in results.void_reasons:
         console.print(f"[bold red]VOID[/] {escape(reason)}", soft_wrap=True)
 
@@ -36,6 +38,7 @@ def write_latest(results: Results, *, mode: str, machine: Mapping[str, Any], sta
         "took_s": round(took_s, 1),
         "valid": not results.void_reasons,
         "void_reasons": results.void_reasons,
+        "skipped": results.skipped,
         "figures": {
             figure.name: {
                 "value": round(results.readings[figure.name].value, max(figure.decimals, 1)),
@@ -89,6 +92,7 @@ def _target(verdict: Verdict) -> dict[str, Any]:
     return {
         "figure": target.figure,
         "over": target.over,
+        "enough": target.enough,
         "bound": target.bound,
         "limit": target.limit,
         "reached": round(verdict.reached, 4),

@@ -24,6 +24,8 @@ class Results:
     details: dict[str, Any] = field(default_factory=dict)
     """What belongs to the run and is no figure."""
     void_reasons: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Steps that could not be measured on this machine, and why."""
 
     def add(self, name: str, value: float, note: str = "", *, remark: str = "", decides: bool = True) -> None:
         """Add a window to a figure; the note stays with the figure, the remark is shown now only.
@@ -37,6 +39,11 @@ class Results:
             reading.note = note
         reading.decides = reading.decides and decides
         self.display.measured(name, value, "; ".join(filter(None, (note, remark))))
+
+    def skip(self, step: str, reason: str) -> None:
+        """Note that a step could not be measured here; the others count all the same."""
+        self.skipped[step] = reason
+        self.display.console.print(f"  [yellow]{step} skipped[/]")
 
     def windows(self, name: str) -> int:
         """Return how many windows a figure has so far."""

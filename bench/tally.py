@@ -75,14 +75,14 @@ class Tally:
             acknowledged=dict(self.acknowledged),
             entries=self.entries,
             refused=dict(self.refused),
-            p50_ms=_percentile_ms(ordered, 0.50),
-            p99_ms=_percentile_ms(ordered, 0.99),
-            max_ms=_percentile_ms(ordered, 1),
+            p50_ms=percentile_ms(ordered, 0.50),
+            p99_ms=percentile_ms(ordered, 0.99),
+            max_ms=percentile_ms(ordered, 1),
             calls_in_window=len(ordered),
         )
 
 
-def _percentile_ms(ordered: list[float], share: float) -> float:
+def percentile_ms(ordered: list[float], share: float) -> float:
     """Return the nearest-rank percentile, in ms; 0 without samples."""
     if not ordered:
         return 0

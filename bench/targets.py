@@ -1,7 +1,7 @@
 """What is to be reached: each a floor or a ceiling of a figure, plain or as a multiple of another figure.
 
-The floor is that of the issue "The wallet runs"; it holds for a full run. A quick run shows the same ratios, but its
-windows are short and its ledger has grown little, so it decides nothing.
+The floor is that of the issues "The wallet runs" and "Payment events in, wallet events out"; it holds for a full run. A
+quick run shows the same ratios, but its windows are short and its ledger has grown little, so it decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,19 @@ class Target:
     limit: float
     over: str | None = None
     """The figure that it is a multiple of; None: the limit is in the figure's own unit."""
+    enough: float | None = None
+    """A value of the figure, in its own unit, that reaches the target whatever the other figure is."""
 
     def describe(self) -> str:
         """Return the target as the table shows it."""
         sign = ">=" if self.bound == "at least" else "<="
-        return f"{sign} {self.limit:g}" + (f" x {self.over}" if self.over else "")
+        whatever = f", or {sign} {self.enough:,.0f}" if self.enough is not None else ""
+        return f"{sign} {self.limit:g}" + (f" x {self.over}" if self.over else "") + whatever
+
+    def reached_by(self, value: float, reached: float) -> bool:
+        """Tell whether a value, and its multiple of the other figure, are within the bound."""
+        pairs = [(reached, self.limit)] + ([(value, self.enough)] if self.enough is not None else [])
+        return any(given >= limit if self.bound == "at least" else given <= limit for given, limit in pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,9 @@ TARGETS: Sequence[Target] = (
     Target(figure="paced_p99_ms", bound="at most", limit=10),
     Target(figure="retries_per_batch", bound="at most", limit=0.01),
     Target(figure="growth_ratio", bound="at least", limit=0.8),
+    Target(figure="relay_events_per_s", bound="at least", limit=0.6, over="bare_publish_per_s"),
+    Target(figure="deposits_consumed_per_s", bound="at least", limit=0.5, over="bare_consume_per_s", enough=2_500),
+    Target(figure="event_lag_p99_ms", bound="at most", limit=100),
 )
 
 
@@ -61,6 +72,6 @@ def judge(readings: Mapping[str, Reading], targets: Sequence[Target] = TARGETS) 
             continue
         reading = readings[target.figure]
         reached = reading.value / (readings[target.over].value if target.over else 1)
-        holds = reached >= target.limit if target.bound == "at least" else reached <= target.limit
+        holds = target.reached_by(reading.value, reached)
         verdicts.append(Verdict(target=target, reached=reached, holds=holds if reading.decides else None))
     return verdicts

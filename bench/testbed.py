@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from bench.audit import Ledgered, audit
+from bench.broker import Broker
 from bench.database import TEMPLATE, Server
 from bench.display import Display
 from bench.load import Load, run_load
@@ -23,6 +24,7 @@ class Testbed:
     """The run's ground."""
 
     server: Server
+    broker: Broker
     plan: Plan
     results: Results
     key: str = ""
@@ -101,14 +103,14 @@ class Workbench:
         """Run a load that is not measured."""
         return self._run(order, profiled_as=None)
 
-    def measure(self, workload: str, order: Order) -> Load:
-        """Run a load and keep what was observed of it."""
+    def measure(self, workload: str, order: Order, *, beside: Mapping[str, int] | None = None) -> Load:
+        """Run a load and keep what was observed of it; processes that run beside are told by name and pid."""
         self.testbed.server.checkpoint()
-        load = self._run(order, profiled_as=workload)
+        load = self._run(order, profiled_as=workload, beside=beside)
         self.testbed.results.add_load(workload, load)
         return load
 
-    def _run(self, order: Order, *, profiled_as: str | None) -> Load:
+    def _run(self, order: Order, *, profiled_as: str | None, beside: Mapping[str, int] | None = None) -> Load:
         self._loads += 1
         testbed = self.testbed
         profiler = testbed.profiler if profiled_as is not None else None
@@ -118,6 +120,7 @@ class Workbench:
             server_pids=self.wallet.worker_pids(),
             postmaster=testbed.postmaster,
             wallet=self.wallet,
+            beside=beside,
             on_window=lambda: (
                 profiler.start(profiled_as, self.wallet, order.window_s) if profiler and profiled_as else None
             ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Literal
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -23,6 +24,7 @@ from wallet_grpc.settings import Settings
 
 TUNABLE = (
     "lanes", "batch_operations_max", "house_stripes", "queue_operations_max", "stream_window_operations", "backoff_ms",
+    "consumer_prefetch", "relay_round_events_max", "relay_in_flight_max", "relay_poll_ms",
 )  # fmt: skip
 """Settings that may come from the environment, to see what they do: `WALLET_LANES=4 make bench-quick`. They are written
 into the results; every other WALLET_ and PG variable is kept from the servers, so that none makes a result differ."""
@@ -128,14 +130,38 @@ def serving(command: BenchCommand, *, workers: int = 1) -> Iterator[RunningWalle
     address = command.settings.grpc_address
     extra = {**command.extra, "WALLET_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}"}
     served = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
+    with _started(served, "serve", "--workers", str(workers)) as server:
+        running = RunningWallet(address=address, metrics_port=metrics_port, workers=workers, pid=server.pid)
+        _wait_until_serving(running, server)
+        yield running
+
+
+Part = Literal["relay", "consume"]
+"""Of the wallet, beside its server: a command that goes on."""
+
+
+@contextmanager
+def running_part(command: BenchCommand, name: Part, *, amqp_url: str) -> Iterator[int]:
+    """Run `wallet relay` or `wallet consume` for a block; gives its pid. It may not be connected yet.
+
+    Raises:
+        StackError: It had ended before it was asked to.
+    """
+    extra = {**command.extra, "WALLET_AMQP_URL": amqp_url}
+    part = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
+    with _started(part, name) as running:
+        yield running.pid
+
+
+@contextmanager
+def _started(command: BenchCommand, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that goes on, for a block; its log is told if it fails."""
     with TemporaryFile() as log:
-        server = served.start("serve", "--workers", str(workers), log=log.fileno())
+        server = command.start(*arguments, log=log.fileno())
         ward = ProcessId.of(server.pid)
         guardian = process.guard(ward, signal_name="SIGTERM", grace_s=_STOP_WITHIN_S) if ward else None
         try:
-            running = RunningWallet(address=address, metrics_port=metrics_port, workers=workers, pid=server.pid)
-            _wait_until_serving(running, server)
-            yield running
+            yield server
             _complain_if_ended(server)
         except StackError as error:
             log.seek(0)
@@ -211,5 +237,5 @@ def repository() -> Path:
 
 
 def python_environment() -> dict[str, str]:
-    """Return the environment of our own processes: the client and the echo."""
+    """Return the environment of our own processes: the clients and the echo."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("WALLET_", "PG"))}
