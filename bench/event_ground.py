@@ -1,4 +1,4 @@
-"""What a step about events works on: a workbench, the broker with nothing in it, and messages to fill both with."""
+"""What is measured of events works on this: a workbench, queues of the run's broker, and messages to fill both."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString
 
-from bench.broker import Queues
+from bench.broker import SUBSCRIBER_QUEUE, Queues
 from bench.event_files import deposit_messages, outbox_messages, write_messages
 from bench.event_orders import EventOrder, Job
 from bench.event_process import EventClient
@@ -63,11 +63,15 @@ class EventGround:
         parties = Parties(
             processes={name: (pid,), "broker": (self.broker_pid,)}, postmaster=self.bench.testbed.postmaster
         )
-        self.bench.testbed.server.checkpoint()
         with display.part(f"{name}, {total:,} messages", total=total):
             return watch(done, total=total, parties=parties, on_look=lambda count: display.show("", completed=count))
 
     # ---- filling
+
+    def clear(self) -> None:
+        """Empty the outbox, which the funding of the players filled as well, and the subscriber's queue."""
+        self.bench.testbed.server.execute(self.bench.name, "TRUNCATE outbox_events")
+        self.queues.purge(SUBSCRIBER_QUEUE)
 
     @property
     def messages_path(self) -> Path:
@@ -85,6 +89,7 @@ class EventGround:
         )
         self.expect("events in the outbox", written, load.outcome.applied_in_window)
         testbed.server.vacuum(bench.name)
+        testbed.server.checkpoint()  # before anybody begins: its fsyncs would hold up the broker's
         return written
 
     def fill_queues(self) -> int:
@@ -100,6 +105,7 @@ class EventGround:
         )
         with testbed.display.part("filling the queues"), self.client(order) as publisher:
             publisher.end()
+        testbed.server.checkpoint()
         self.bench.ledgered.transactions[DEPOSIT] += deposits
         self.bench.ledgered.entries += deposits * _DEPOSIT_ENTRIES
         return deposits
@@ -149,7 +155,7 @@ _APPLIED: LiteralString = "SELECT count(*) FROM inbox_events WHERE state = 'APPL
 
 @contextmanager
 def event_ground(testbed: Testbed, name: str) -> Iterator[EventGround]:
-    """Serve a new database for a block, with an empty outbox, and give it empty queues.
+    """Serve a new database for a block, and give it exchanges and queues.
 
     Raises:
         NoBrokerError: There is no RabbitMQ.
@@ -158,7 +164,6 @@ def event_ground(testbed: Testbed, name: str) -> Iterator[EventGround]:
     pid = node.pid
     assert pid is not None, "RabbitMQ has ended"
     with Queues(node.amqp_url) as queues, testbed.workbench(name) as bench:
-        testbed.server.execute(bench.name, "TRUNCATE outbox_events")  # what the funding of the players left there
         yield EventGround(bench=bench, queues=queues, amqp_url=node.amqp_url, broker_pid=pid)
 
 

@@ -28,19 +28,30 @@ def lag_order(plan: Plan) -> Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """All of them, on one database: to serve and to audit three would take longer than to measure."""
+
+    name: str = "events"
+
+    def run(self, testbed: Testbed) -> None:
+        """Measure each with an empty outbox and empty queues."""
+        with event_ground(testbed, self.name) as ground:
+            for part in (Relaying(), Consumption(), Beside()):
+                ground.clear()
+                part.run(ground)
+
+
 class Relaying:
     """How fast one relay empties an outbox that was filled before, and how late events are when it keeps up."""
 
-    name: str = "relay"
-
-    def run(self, testbed: Testbed) -> None:
+    def run(self, ground: EventGround) -> None:
         """Fill the outbox through the wallet; publish it by the bare loop, then by the relay; then measure the lag."""
-        with event_ground(testbed, self.name) as ground:
-            events = ground.fill_outbox()
-            _record(testbed, "bare_publish_per_s", self._publish_bare(ground, events))
-            with ground.part("relay") as relay:
-                _record(testbed, "relay_events_per_s", self._relay(ground, relay, events))
-                self._lag(ground, relay)
+        testbed = ground.bench.testbed
+        events = ground.fill_outbox()
+        _record(testbed, "bare_publish_per_s", self._publish_bare(ground, events))
+        with ground.part("relay") as relay:
+            _record(testbed, "relay_events_per_s", self._relay(ground, relay, events))
+            self._lag(ground, relay)
 
     def _publish_bare(self, ground: EventGround, events: int) -> Steady:
         order = EventOrder(
@@ -83,20 +94,17 @@ class Relaying:
         testbed.results.add("event_lag_p99_ms", told.p99_ms, note, remark=f"busy cores: {load.cores}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Consumption:
     """How fast one consumer credits a queue full of deposits."""
 
-    name: str = "consume"
-
-    def run(self, testbed: Testbed) -> None:
+    def run(self, ground: EventGround) -> None:
         """Fill two queues with the same deposits; empty one by the bare consumer, the other by the wallet's."""
-        with event_ground(testbed, self.name) as ground:
-            deposits = ground.fill_queues()
-            prefetch = ground.bench.command.settings_in_use()["consumer_prefetch"]
-            _record(testbed, "bare_consume_per_s", self._consume_bare(ground, deposits, prefetch))
-            with ground.part("consume") as consumer:
-                _record(testbed, "deposits_consumed_per_s", self._consume(ground, consumer, deposits))
+        testbed = ground.bench.testbed
+        deposits = ground.fill_queues()
+        prefetch = ground.bench.command.settings_in_use()["consumer_prefetch"]
+        _record(testbed, "bare_consume_per_s", self._consume_bare(ground, deposits, prefetch))
+        with ground.part("consume") as consumer:
+            _record(testbed, "deposits_consumed_per_s", self._consume(ground, consumer, deposits))
 
     def _consume_bare(self, ground: EventGround, deposits: int, prefetch: int) -> Steady:
         order = EventOrder(
@@ -117,29 +125,23 @@ class Consumption:
         return steady
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What the gRPC rates are with a relay and a consumer on the same machine.
 
     The relay publishes what the load makes; the consumer is connected and looks at its inbox, but nothing comes.
     """
 
-    name: str = "beside"
-
-    def run(self, testbed: Testbed) -> None:
+    def run(self, ground: EventGround) -> None:
         """Measure unary calls, which leave an outbox that can be emptied, then batches, which may not."""
-        with (
-            event_ground(testbed, self.name) as ground,
-            ground.part("relay") as relay,
-            ground.part("consume") as consumer,
-        ):
+        plan = ground.bench.testbed.plan
+        with ground.part("relay") as relay, ground.part("consume") as consumer:
             ground.await_connected()
             beside = ground.beside | {"relay": relay, "consumer": consumer}
             for figure, plain, order in (
-                ("unary_bets_with_relay_per_s", "unary_bets_per_s", unary_order(testbed.plan)),
-                ("batch_bets_with_relay_per_s", "batch_bets_per_s", batch_order(testbed.plan)),
+                ("unary_bets_with_relay_per_s", "unary_bets_per_s", unary_order(plan)),
+                ("batch_bets_with_relay_per_s", "batch_bets_per_s", batch_order(plan)),
             ):
-                self._measure(ground, figure, plain, _short(order, testbed.plan), beside)
+                self._measure(ground, figure, plain, _short(order, plan), beside)
 
     def _measure(self, ground: EventGround, figure: str, plain: str, order: Order, beside: dict[str, int]) -> None:
         results = ground.bench.testbed.results

@@ -44,9 +44,9 @@ FULL = Plan(
     growth_bets=2_000_000,
     growth_s_max=330,
     growth_windows=2,
-    events=24_000,
+    events=18_000,
     events_warm_up_s=1.5,
-    events_window_s=6,
+    events_window_s=5,
 )
 QUICK = Plan(
     name="quick",
@@ -58,7 +58,7 @@ QUICK = Plan(
     growth_bets=50_000,
     growth_s_max=20,
     growth_windows=1,
-    events=4_000,
-    events_warm_up_s=0.5,
-    events_window_s=1.5,
+    events=3_200,
+    events_warm_up_s=0.4,
+    events_window_s=1,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.event_steps import Beside, Consumption, Relaying
+from bench.event_steps import Events
 from bench.testbed import Testbed
 from bench.wallet_steps import (
     BATCH_STEP,
@@ -42,9 +42,7 @@ PROGRAMME: Sequence[Step] = (
     HOT_STEP,
     Growth(),
     Tpcb(),
-    Relaying(),  # the events come last: the broker, once it runs, is beside no other figure
-    Consumption(),
-    Beside(),
+    Events(),  # last: the broker, once it runs, is beside no other figure
 )
 STEP_NAMES = tuple(dict.fromkeys(step.name for step in PROGRAMME))
 

@@ -277,7 +277,7 @@ def show_inbox(inbox_id: int, *, as_json: bool) -> None:
 
 @inbox.command("replay")
 @click.argument("inbox_ids", type=int, nargs=-1)
-@click.option("--parked", is_flag=True, help="All that are parked.")
+@click.option("--parked", is_flag=True, help="All that are parked, but for IDEMPOTENCY_KEY_REUSED: name these.")
 @json_option
 def replay_inbox(inbox_ids: tuple[int, ...], *, parked: bool, as_json: bool) -> None:
     """Have events tried again now, by a consumer that runs."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 from rich.table import Table
@@ -57,7 +58,7 @@ def print_record(record: DataclassInstance, *, as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
-        table.add_row(name, json.dumps(value) if isinstance(value, dict) else _cell(value))
+        table.add_row(name, escape(json.dumps(value)) if isinstance(value, dict) else _cell(value))
     out.print(table)
 
 
@@ -117,6 +118,6 @@ def _cell(value: Any) -> str:
         case datetime():
             return value.isoformat(timespec="seconds")
         case list():
-            return ", ".join(map(str, value))
+            return escape(", ".join(map(str, value)))
         case _:
-            return str(value)
+            return escape(str(value))

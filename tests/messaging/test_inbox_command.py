@@ -3,7 +3,7 @@
 import json
 
 from support.events import Platform, deposit_settled, withdrawal_settled
-from support.requests import ETH_ETHEREUM, Player, changed, fresh_id
+from support.requests import ETH_ETHEREUM, UNKNOWN_NETWORK, Player, changed, fresh_id
 from support.server import wait_until
 
 LATE_NETWORK = 77
@@ -60,16 +60,32 @@ def test_the_other_body_of_an_id_can_be_replayed_by_hand(platform: Platform) -> 
     wait_until(lambda: platform.wallet.main(player) == "110", what="the second one is applied")
 
 
-def test_replay_of_all_that_is_parked(platform: Platform) -> None:
-    reservation = Player().reserve("40")
+def test_replay_of_all_that_is_parked_but_for_contradictions(platform: Platform) -> None:
     deposit = Player().deposit("50")
     platform.settled(deposit_settled(deposit), "APPLIED")
-    parked = deposit_settled(changed(deposit, amount_minor="51"))
+    contradiction = deposit_settled(changed(deposit, amount_minor="51"))
+    parked = deposit_settled(changed(Player().deposit("50"), currency_network_id=UNKNOWN_NETWORK))
+    platform.settled(contradiction, "PARKED")
     platform.settled(parked, "PARKED")
-    platform.settled(withdrawal_settled(reservation.withdrawal_id), "WAITING")
+    before = listed(platform)
     done = json.loads(platform.installation.command("inbox", "replay", "--parked", "--json"))
-    assert done["failed"] == []
-    wait_until(lambda: listed(platform)[parked.message_id]["state"] == "PARKED", what="it is refused again")
+    assert before[parked.message_id]["inbox_id"] in done["replayed"]
+    assert before[contradiction.message_id]["inbox_id"] not in done["replayed"]
+    wait_until(
+        lambda: (
+            listed(platform)[parked.message_id]["changed_at"] > before[parked.message_id]["changed_at"]
+            and listed(platform)[parked.message_id]["state"] == "PARKED"
+        ),
+        what="it is refused again",
+    )
+
+
+def test_ids_that_look_like_markup_are_printed_as_they_are(platform: Platform) -> None:
+    event = withdrawal_settled(fresh_id("payout"), id="[/x][red]" + fresh_id())
+    platform.settled(event, "WAITING")
+    assert "[/x][red]" in platform.installation.command("inbox", "list", "--limit", "10000")
+    inbox_id = str(listed(platform)[event.message_id]["inbox_id"])
+    assert event.message_id in platform.installation.command("inbox", "show", inbox_id)
 
 
 def test_the_command_tells_what_is_wrong(platform: Platform) -> None:

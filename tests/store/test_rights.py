@@ -27,6 +27,7 @@ RIGHTS: dict[str, tuple[set[str], set[str]]] = {
     "account_balances": (CHANGES, READS),
     "withdrawals": (CHANGES, NOTHING),
     "outbox_events": (CHANGES | {"DELETE"}, NOTHING),
+    "inbox_events": (CHANGES, NOTHING),
 }
 SEQUENCES: dict[str, tuple[bool, bool]] = {"accounts_account_id_seq": (True, False)}
 ROLES = (SERVICE_ROLE, API_ROLE)

@@ -224,6 +224,18 @@ def test_no_bytes_do_more_than_be_refused(body: bytes) -> None:
         read(delivery(body))
 
 
+def test_no_depth_does_more_than_be_refused() -> None:
+    """Between what can be read and what can be written again lies a depth or two."""
+    whole = json.dumps(cloud_event(data=DEPOSIT | {"note": "deep"})).encode()
+    named = set()
+    for depth in range(1, 1100):
+        try:
+            named.add(read(delivery(whole.replace(b'"deep"', b"[" * depth + b"]" * depth))).receipt.event_type)
+        except MalformedError as error:
+            named.add(error.refusal.metadata["field"])
+    assert {DEPOSIT_SETTLED, "body"} <= named <= {DEPOSIT_SETTLED, "data", "body"}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

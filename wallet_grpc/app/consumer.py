@@ -14,6 +14,7 @@ from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
 from wallet_grpc.messaging.inbox import Inbox
 from wallet_grpc.messaging.metrics import InboxMetrics
 from wallet_grpc.messaging.retries import Retries
+from wallet_grpc.messaging.watch import watch_inbox
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.inbox import InboxSettings, InboxStore
 from wallet_grpc.store.networks import NetworkDirectory
@@ -21,8 +22,8 @@ from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
 
 from .process import (
-    ProcessFailedError,
     engine_settings,
+    first_done,
     pool_of,
     show_metrics,
     spare_the_garbage_collector,
@@ -62,7 +63,7 @@ async def consume(settings: Settings) -> None:
         inbox,
         metrics,
     )
-    retries = Retries(inbox, store, metrics, poll_ms=settings.inbox_poll_ms)
+    retries = Retries(inbox, store, poll_ms=settings.inbox_poll_ms)
 
     await reads.open()
     await writes.open()
@@ -72,18 +73,17 @@ async def consume(settings: Settings) -> None:
     spare_the_garbage_collector()
     show_metrics(settings, registry)
     consuming = asyncio.create_task(consumer.run(stop), name="consumer")
-    retrying = asyncio.create_task(retries.run(), name="retries")
+    beside = [
+        asyncio.create_task(retries.run(), name="retries"),
+        asyncio.create_task(watch_inbox(store, metrics), name="watch"),
+    ]
     try:
-        await asyncio.wait([consuming, retrying], return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            for task in (consuming, retrying):
-                if task.done():
-                    task.result()
-            raise ProcessFailedError("consuming or retrying has ended")
+        await first_done([consuming, *beside], stop)
     finally:
         stop.set()
-        retrying.cancel()
-        await asyncio.gather(consuming, retrying, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(consuming, *beside, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.stop_timeout_ms / 1000):
                 await engine.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from collections.abc import Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -30,6 +32,21 @@ def stop_on_signals() -> asyncio.Event:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     return stop
+
+
+async def first_done(tasks: Sequence[asyncio.Task[Any]], stop: asyncio.Event) -> None:
+    """Wait until one of the tasks has ended: because of `stop`, or what it raised is raised here.
+
+    Raises:
+        ProcessFailedError: One has ended without a reason, which it never should.
+    """
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        return
+    for task in tasks:
+        if task.done():
+            task.result()
+    raise ProcessFailedError("a part that must run for ever has ended")
 
 
 def spare_the_garbage_collector() -> None:

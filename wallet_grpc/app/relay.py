@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc.messaging.metrics import OutboxMetrics
 from wallet_grpc.messaging.relay import Relay, RelaySettings
+from wallet_grpc.messaging.watch import watch_outbox
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.outbox_queue import OutboxQueue
+from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxReader
 
-from .process import show_metrics, spare_the_garbage_collector, stop_on_signals
+from .process import first_done, pool_of, show_metrics, spare_the_garbage_collector, stop_on_signals
 
 _log = structlog.get_logger(__name__)
 
@@ -24,6 +27,7 @@ async def relay(settings: Settings) -> None:
     assert settings.amqp_url is not None
     stop = stop_on_signals()
     registry = CollectorRegistry()
+    metrics = OutboxMetrics(registry)
     queue = OutboxQueue(settings.service_dsn, timeout_ms=settings.database_timeout_ms)
     relaying = Relay(
         RelaySettings(
@@ -34,9 +38,19 @@ async def relay(settings: Settings) -> None:
             poll_ms=settings.relay_poll_ms,
         ),
         queue,
-        OutboxMetrics(registry),
+        metrics,
     )
+    pool = pool_of(settings)
+    await pool.open()
     spare_the_garbage_collector()
     show_metrics(settings, registry)
-    await relaying.run(stop)
-    _log.info("stopped")
+    publishing = asyncio.create_task(relaying.run(stop), name="relay")
+    watching = asyncio.create_task(watch_outbox(OutboxReader(pool), metrics), name="watch")
+    try:
+        await first_done([publishing, watching], stop)
+    finally:
+        stop.set()
+        watching.cancel()
+        await asyncio.gather(publishing, watching, return_exceptions=True)
+        await pool.close()
+        _log.info("stopped")

@@ -135,14 +135,11 @@ class PaymentsConsumer:
             envelope = open_envelope(
                 _delivery(message), environment=settings.environment, bytes_max=settings.event_bytes_max
             )
-            event = payment_event(envelope)
+            await self._inbox.take_until_settled(payment_event(envelope))
         except MalformedError as error:
             await self._dead_letter(message, error.refusal)
-            return
-        try:
-            await self._inbox.take_until_settled(event)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not hold up the others, nor be lost
-            _log.error("event_failed", event_id=event.receipt.event_id, exc_info=error)
+            _log.error("event_failed", message_id=message.message_id, exc_info=error)
             await self._dead_letter(message, _INTERNAL)
 
     async def _dead_letter(self, message: AbstractIncomingMessage, refusal: Refusal) -> None:

@@ -89,7 +89,10 @@ def _action(event_type: str, data: Data) -> Action:
 def _canonical(data: Data) -> str:
     """Render data so that the same event looks the same: keys sorted, integers as the strings that they may be."""
     plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
-    body = _encode(plain).decode()
+    try:
+        body = _encode(plain).decode()
+    except RecursionError:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not be nested so deeply")) from None
     if "\\u0000" in body:  # the database cannot look into such JSON
         raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not contain NUL"))
     return body

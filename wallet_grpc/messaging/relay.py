@@ -34,7 +34,6 @@ from .topology import EVENTS_EXCHANGE, declare_outbound
 _log = structlog.get_logger(__name__)
 
 _SHARE_EVERY_S = 1.0
-_COUNT_EVERY_S = 5.0
 _ROUND_TIMEOUT_S = 20.0
 """For all confirmations of a round; well within what the session with the database may be idle."""
 _REFUSED_PAUSE_S = 0.5
@@ -89,16 +88,13 @@ class Relay:
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 exchange = await channel.get_exchange(EVENTS_EXCHANGE, ensure=False)
                 _log.info("relaying", exchange=EVENTS_EXCHANGE)
-                shared_at = counted_at = float("-inf")
+                shared_at = float("-inf")
                 while not stop.is_set():
                     now = time.monotonic()
                     if now - shared_at >= _SHARE_EVERY_S:
                         await self._queue.share()
                         self._metrics.partitions.set(len(self._queue.partitions))
                         shared_at = now
-                    if now - counted_at >= _COUNT_EVERY_S:
-                        await self._count()
-                        counted_at = now
                     rows = await self._queue.next(self._settings.round_events_max)
                     pause_s = await self._round(exchange, rows) if rows else self._settings.poll_ms / 1000
                     if channel.is_closed:
@@ -109,6 +105,7 @@ class Relay:
                                 await stop.wait()
         finally:
             await self._queue.close()  # while there is no broker, others may have the partitions
+            self._metrics.partitions.set(0)
 
     async def _round(self, exchange: AbstractExchange, rows: Sequence[OutboxRow]) -> float:
         """Publish events and settle them in the outbox; gives how long to wait before the next round, in seconds."""
@@ -173,9 +170,3 @@ class Relay:
                 types=sorted({row.event_type for row in done.unroutable}),
                 hint=f"bind a queue to {EVENTS_EXCHANGE}, then `wallet outbox replay --parked`",
             )
-
-    async def _count(self) -> None:
-        backlog = await self._queue.backlog()
-        self._metrics.waiting.set(backlog.waiting)
-        self._metrics.oldest_seconds.set(backlog.oldest_age_s)
-        self._metrics.parked.set(backlog.parked)

@@ -17,25 +17,21 @@ from wallet_grpc.store.inbox import InboxStore
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .inbox import Inbox, TryAgainError
-from .metrics import InboxMetrics
 from .payment_events import stored_payment_event
 
 _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 100
 _TURN_EVERY_S = 1.0
-_COUNT_EVERY_S = 5.0
 
 
 class Retries:
     """Takes again what waits; `run` is its task."""
 
-    def __init__(self, inbox: Inbox, store: InboxStore, metrics: InboxMetrics, *, poll_ms: int) -> None:
+    def __init__(self, inbox: Inbox, store: InboxStore, *, poll_ms: int) -> None:
         self._inbox = inbox
         self._store = store
-        self._metrics = metrics
         self._poll_s = poll_ms / 1000
-        self._counted_at = float("-inf")
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -59,12 +55,6 @@ class Retries:
             for start in range(0, len(early.fulfilled), _AT_ONCE):
                 await self._take(early.fulfilled[start : start + _AT_ONCE])
             after = early.upto
-        now = asyncio.get_running_loop().time()
-        if now - self._counted_at >= _COUNT_EVERY_S:
-            self._counted_at = now
-            waiting, parked = await self._store.open_counts()
-            self._metrics.open.labels("waiting").set(waiting)
-            self._metrics.open.labels("parked").set(parked)
 
     async def _take(self, inbox_ids: Sequence[int]) -> None:
         """Take events side by side; one that breaks something of ours does not keep the others."""

@@ -21,6 +21,9 @@ PAYMENTS_PATTERN: Final = "payments.#"
 """Everything that is published there: a type that the wallet does not know is dead-lettered, not lost."""
 
 _DELIVERY_LIMIT = 1_000
+_LETTER_LOOKS_MAX = 1_000_000
+"""A dead letter may be looked at and put back as often as anybody likes; RabbitMQ 4 would drop it after 20 times."""
+
 Arguments = Mapping[str, str | int]
 _PAYMENTS_ARGUMENTS: Arguments = {
     "x-queue-type": "quorum",
@@ -30,7 +33,7 @@ _PAYMENTS_ARGUMENTS: Arguments = {
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
 }
-_DEAD_LETTERS_ARGUMENTS: Arguments = {"x-queue-type": "quorum"}
+_DEAD_LETTERS_ARGUMENTS: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": _LETTER_LOOKS_MAX}
 
 
 class TopologyConflictError(Exception):

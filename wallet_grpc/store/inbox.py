@@ -218,7 +218,7 @@ def replay_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
 
 
 def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
-    """Have every parked event tried again now; gives their ids."""
+    """Have every parked event tried again now but those that contradict another; gives their ids."""
     return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
 
 

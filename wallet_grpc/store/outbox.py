@@ -28,8 +28,9 @@ def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) 
         data["network"] = network.network
         data["amountMinor"] = str(event.amount_minor)
         data["balanceAfterMinor"] = str(event.balance_after_minor)
-    if transaction.game_code is not None and transaction.round_id is not None:
+    if transaction.game_code is not None:
         data["gameCode"] = transaction.game_code
+    if transaction.round_id is not None:
         data["roundId"] = transaction.round_id
     if transaction.kind is not Kind.BET:
         _add_what_the_kind_adds(data, transaction)

@@ -23,7 +23,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from .pool import DatabaseUnavailableError
+from .pool import DatabaseUnavailableError, Pool
 from .sql import statements
 
 _SQL = statements("outbox.sql")
@@ -132,11 +132,6 @@ class OutboxQueue:
         """Set events aside that no queue takes."""
         await self._rows("park", {"outbox_ids": list(outbox_ids), "failure": failure})
 
-    async def backlog(self) -> Backlog:
-        """Tell what waits and what is parked."""
-        waiting, oldest_age_s, parked = await self._row("backlog", {})
-        return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
-
     async def close(self) -> None:
         """Give everything back."""
         connection, self._connection = self._connection, None
@@ -172,6 +167,25 @@ class OutboxQueue:
         await connection.execute(f"SET statement_timeout = {int(self._timeout_s * 1000)}")
         await connection.execute(_SQL["be_present"], {"lock_class": _PRESENCE_LOCK})
         return connection
+
+
+class OutboxReader:
+    """Looks at the outbox without taking part."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def backlog(self) -> Backlog:
+        """Tell what waits and what is parked.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(_SQL["backlog"])).fetchone()
+        assert row is not None
+        waiting, oldest_age_s, parked = row
+        return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,9 +212,10 @@ UPDATE inbox_events SET state = 'WAITING', due_at = now(), attempts = 0, changed
 WHERE inbox_events.inbox_id = %(inbox_id)s::BIGINT AND inbox_events.state IN ('WAITING', 'PARKED')
 RETURNING inbox_events.inbox_id;
 
+-- All that are parked, but for contradictions: those are for somebody to look at, one by one.
 -- name: replay_parked
 UPDATE inbox_events SET state = 'WAITING', due_at = now(), attempts = 0, changed_at = now()
-WHERE inbox_events.state = 'PARKED'
+WHERE inbox_events.state = 'PARKED' AND inbox_events.reason IS DISTINCT FROM 'IDEMPOTENCY_KEY_REUSED'
 RETURNING inbox_events.inbox_id;
 
 -- name: discard
