@@ -32,6 +32,13 @@ FIGURES: Sequence[Figure] = (
     Figure(name="paced_p99_ms", unit="ms", meaning="1,000 calls a second, from the intended send time", decimals=2),
     Figure(name="retries_per_batch", unit="", meaning="batches tried again; the worst of all workloads", decimals=4),
     Figure(name="bytes_per_bet", unit="B", meaning="growth of all the wallet's tables and indexes on disk"),
+    Figure(name="bare_balances_rps", unit="/s", meaning="bare HTTP endpoint, one indexed SELECT, 32 connections"),
+    Figure(name="api_balances_rps", unit="/s", meaning="Wallet.API's balances, 32 connections, one process"),
+    Figure(name="bare_transactions_rps", unit="/s", meaning="bare HTTP endpoint, one indexed SELECT of 50 rows"),
+    Figure(name="api_transactions_rps", unit="/s", meaning="Wallet.API's history, 50 rows a page"),
+    Figure(name="api_p99_ms", unit="ms", meaning="Wallet.API at half its rate, from the intended time", decimals=2),
+    Figure(name="api_page_1_ms", unit="ms", meaning="one page at a time: the first, median", decimals=2),
+    Figure(name="api_page_1000_ms", unit="ms", meaning="one page at a time: far back, median", decimals=2),
     Figure(name="growth_ratio", unit="", meaning="batch rate on a grown ledger over an empty one", decimals=2),
 )
 

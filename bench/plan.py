@@ -26,6 +26,12 @@ class Plan:
     """How long growing may take; on a slow machine fewer bets come in, and the growth target is not decided."""
     growth_windows: int
     """How often the grown and the empty ledger are measured, in turns."""
+    api_transactions: int
+    """How long the history is that the HTTP API reads."""
+    api_warm_up_s: float
+    api_window_s: float
+    api_windows: int
+    """How often the HTTP API and the bare one are measured, in turns."""
 
 
 FULL = Plan(
@@ -38,6 +44,10 @@ FULL = Plan(
     growth_bets=2_000_000,
     growth_s_max=330,
     growth_windows=2,
+    api_transactions=2_000_000,
+    api_warm_up_s=0.5,
+    api_window_s=3,
+    api_windows=2,
 )
 QUICK = Plan(
     name="quick",
@@ -49,4 +59,8 @@ QUICK = Plan(
     growth_bets=50_000,
     growth_s_max=20,
     growth_windows=1,
+    api_transactions=50_000,
+    api_warm_up_s=0.2,
+    api_window_s=0.6,
+    api_windows=1,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.api_steps import Api
 from bench.testbed import Testbed
 from bench.wallet_steps import (
     BATCH_STEP,
@@ -39,6 +40,7 @@ PROGRAMME: Sequence[Step] = (
     EchoUnary(),
     SINGLE_STEP,
     HOT_STEP,
+    Api(),
     Growth(),
     Tpcb(),
 )

@@ -49,6 +49,10 @@ TARGETS: Sequence[Target] = (
     Target(figure="unary_p99_ms", bound="at most", limit=10),
     Target(figure="paced_p99_ms", bound="at most", limit=10),
     Target(figure="retries_per_batch", bound="at most", limit=0.01),
+    Target(figure="api_balances_rps", bound="at least", limit=0.7, over="bare_balances_rps"),
+    Target(figure="api_transactions_rps", bound="at least", limit=0.7, over="bare_transactions_rps"),
+    Target(figure="api_p99_ms", bound="at most", limit=50),
+    Target(figure="api_page_1000_ms", bound="at most", limit=1.2, over="api_page_1_ms"),
     Target(figure="growth_ratio", bound="at least", limit=0.8),
 )
 

@@ -36,6 +36,7 @@ class Gate:
         self._requests_max = requests_max
         self._body_bytes_max = body_bytes_max
         self._in_flight = 0
+        metrics.show_in_flight(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -87,10 +87,10 @@ def read_query(query_string: bytes) -> HistoryQuery:
 def _parameters(query_string: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_PARAMETERS_MAX
+            query_string.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=_PARAMETERS_MAX
         )
     except ValueError:
-        raise invalid("query", "is not percent-encoded UTF-8, or has too many parameters") from None
+        raise invalid("query", f"has more than {_PARAMETERS_MAX} parameters") from None
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given and name in PARAMETERS:

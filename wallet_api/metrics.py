@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -24,7 +26,11 @@ class ApiMetrics:
         )
         self._seconds = {path: seconds.labels(path) for path in (*paths, _OTHER)}
         self._counters: dict[tuple[str, int], Counter] = {}
-        self.in_flight = Gauge("wallet_api_requests_in_flight", "Requests that are being answered", registry=registry)
+        self._in_flight = Gauge("wallet_api_requests_in_flight", "Requests that are being answered", registry=registry)
+
+    def show_in_flight(self, count: Callable[[], float]) -> None:
+        """Let the gauge ask for the number of requests that are being answered, when somebody looks."""
+        self._in_flight.set_function(count)
 
     def answered(self, path: str, status: int, seconds: float) -> None:
         """Count an answer."""

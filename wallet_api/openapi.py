@@ -188,6 +188,7 @@ def _schemas() -> Json:
         "Status": _object({"status": {"type": "string"}}),
         "Problem": _object(
             {
+                "type": {"type": "string", "format": "uri-reference"},
                 "title": {"type": "string"},
                 "status": {"type": "integer"},
                 "reason": {"type": "string", "description": "For programs."},

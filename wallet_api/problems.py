@@ -28,16 +28,17 @@ class Reason(Enum):
     UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The body of a refusal."""
 
+    type: str = "about:blank"
     title: str
     status: int
     reason: str
     detail: str
-    field: str | None = None
+    field: str | msgspec.UnsetType = msgspec.UNSET
     """The parameter that is wrong."""
-    request_id: str | None = None
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
     """What the log knows a fault of ours by."""
 
 
@@ -68,8 +69,8 @@ def body_of(error: ProblemError, *, request_id: str | None = None) -> bytes:
             status=status,
             reason=error.reason.name,
             detail=error.detail,
-            field=error.field,
-            request_id=request_id,
+            field=error.field or msgspec.UNSET,
+            request_id=request_id or msgspec.UNSET,
         )
     )
 

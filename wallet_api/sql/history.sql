@@ -4,7 +4,8 @@
 -- soon as the page is full: what it costs depends neither on how far back the page lies nor on how rare its filter's
 -- rows are. The last row that it may look at is returned whether it matches or not: the next page goes on from there.
 --
--- The amount is what the transaction's postings did to MAIN: one rule for every kind, also for those to come.
+-- The amount is what the transaction did to MAIN. Of bets and wins, which are nearly all rows, their own columns tell
+-- it: the page takes half the time. Of every other kind, also of those to come, the postings do.
 -- name: page
 SELECT
     page.tx_id::TEXT,
@@ -17,7 +18,23 @@ SELECT
     page.created_at,
     page.is_wanted,
     page.place = %(scan_rows_max)s::BIGINT,
-    coalesce(moved.amount_minor, 0)::TEXT
+    CASE page.kind
+        WHEN 'BET' THEN -page.amount_minor
+        WHEN 'WIN' THEN page.amount_minor
+        WHEN 'BET_AND_WIN' THEN page.win_amount_minor - page.amount_minor
+        ELSE coalesce(
+            (
+                SELECT sum(ledger_entries.amount_minor)
+                FROM ledger_entries
+                INNER JOIN accounts ON ledger_entries.account_id = accounts.account_id
+                WHERE
+                    ledger_entries.tx_id = page.tx_id
+                    AND accounts.player_id = %(player_id)s::BIGINT
+                    AND accounts.account_type = 'MAIN'
+            ),
+            0
+        )
+    END::TEXT
 FROM (
     SELECT walked.*
     FROM (
@@ -39,6 +56,8 @@ FROM (
                 kind,
                 status,
                 reference,
+                amount_minor,
+                win_amount_minor,
                 main_balance_after_minor,
                 currency_network_id,
                 game_code,
@@ -57,15 +76,4 @@ FROM (
     ORDER BY walked.tx_id DESC
     LIMIT %(rows_max)s::BIGINT
 ) AS page
-LEFT JOIN LATERAL (
-    SELECT sum(ledger_entries.amount_minor) AS amount_minor
-    FROM ledger_entries
-    WHERE
-        ledger_entries.tx_id = page.tx_id
-        AND ledger_entries.account_id IN (
-            SELECT accounts.account_id
-            FROM accounts
-            WHERE accounts.player_id = %(player_id)s::BIGINT AND accounts.account_type = 'MAIN'
-        )
-) AS moved ON TRUE
 ORDER BY page.tx_id DESC;
