@@ -1,8 +1,8 @@
 """The API's connections: few, read-only, each query bounded in time, each plan made once.
 
-A query that finds its connection dead (the database was restarted, or a replica cancelled it) is run once more on
-another one: reading twice harms nobody, and asking a connection whether it lives before each use would be one more
-round trip for every request.
+A query that finds its connection dead (the database was restarted, or a replica cancelled it) is run again on another
+one: reading twice harms nobody, and asking a connection whether it lives before each use would be one more round trip
+for every request.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Database:
         self, dsn: str, *, connections_max: int, wait_ms: int, timeout_ms: int, is_replica: bool = False
     ) -> None:
         self._wait_s = wait_ms / 1000
+        self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
         options = {**_OPTIONS, "statement_timeout": str(timeout_ms)}
@@ -97,14 +98,8 @@ class Database:
         Raises:
             DatabaseUnavailableError: It was not answered in time.
         """
-        deadline = time.monotonic() + self._wait_s
         try:
-            try:
-                answer = await self._read(query, values, deadline)
-            except psycopg.errors.QueryCanceled:
-                raise
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                answer = await self._read(query, values, deadline)
+            answer = await self._read_anyhow(query, values)
         except (PoolTimeout, TooManyRequests, psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._note_failure(error)
             raise DatabaseUnavailableError(str(error)) from error
@@ -128,6 +123,18 @@ class Database:
         elif not self._is_away:
             self._is_away = True
             _log.warning("database_unavailable", problem=type(error).__name__)
+
+    async def _read_anyhow(self, query: Positional, values: Sequence[Any]) -> Answer:
+        """Run a query on one connection after the other: at worst, each of them was dead."""
+        deadline = time.monotonic() + self._wait_s
+        for _ in range(self._connections_max):
+            try:
+                return await self._read(query, values, deadline)
+            except psycopg.errors.QueryCanceled:
+                raise
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                continue
+        return await self._read(query, values, deadline)
 
     async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> Answer:
         connection = await self._pool.getconn(max(0.0, deadline - time.monotonic()))

@@ -35,6 +35,8 @@ SECURITY_HEADERS = (
     ("cross-origin-resource-policy", "same-origin"),
 )
 
+_HEAD_TOO_LONG = ProblemError(Reason.HEADERS_TOO_LARGE, "the request line and headers are too long")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -118,24 +120,26 @@ def _bounded_protocol(head_bytes_max: int) -> type[HttpToolsProtocol]:
 
     class BoundedProtocol(HttpToolsProtocol):
         _head_bytes = 0
-        _is_in_head = True
+        _is_in_head = False
 
         def data_received(self, data: bytes) -> None:
-            if self._is_in_head:
+            super().data_received(data)
+            if self._is_in_head:  # it has not ended yet; httptools keeps what came, however much
                 self._head_bytes += len(data)
                 if self._head_bytes > head_bytes_max:
-                    self._refuse(ProblemError(Reason.HEADERS_TOO_LARGE, "the request line and headers are too long"))
-                    return
-            super().data_received(data)
+                    self._refuse(_HEAD_TOO_LONG)
 
         def on_headers_complete(self) -> None:
             self._is_in_head = False
             self._head_bytes = 0
-            super().on_headers_complete()
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > head_bytes_max:
+                self._refuse(_HEAD_TOO_LONG)
+            else:
+                super().on_headers_complete()
 
-        def on_message_complete(self) -> None:
+        def on_message_begin(self) -> None:
             self._is_in_head = True
-            super().on_message_complete()
+            super().on_message_begin()
 
         def send_400_response(self, msg: str) -> None:
             del msg  # it is uvicorn's own, in plain text

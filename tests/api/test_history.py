@@ -13,6 +13,7 @@ from support.database import Installation
 from support.http_api import TRANSACTIONS, ApiServer
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, Player, fail, settle
 from support.wallet import Wallet
+
 from wallet.v1 import wallet_pb2 as pb
 
 FIELDS = {
@@ -125,6 +126,7 @@ def test_pages_are_as_long_as_was_asked(api: ApiServer, long_history: Player) ->
 def test_pages_together_are_the_filtered_whole(
     api: ApiServer,
     long_history: Player,
+    *,
     limit: int,
     kind: str | None,
     network: str | None,

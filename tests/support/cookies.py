@@ -5,8 +5,8 @@ from typing import Any
 
 import jwt
 
-SECRET = "a-secret-of-the-tests-that-is-long-enough-for-hs256"
-OTHER_SECRET = "another-secret-that-is-as-long-as-the-first-one-is"
+SECRET = "a-secret-of-the-tests-that-is-long-enough-for-every-hmac-there-is"
+OTHER_SECRET = "another-secret-that-is-as-long-as-the-first-one-of-the-tests-is"
 AUDIENCE = "wallet-api"
 
 
