@@ -22,7 +22,7 @@ def statements(file_name: str, *, package: str = __name__) -> dict[str, LiteralS
     text = files(package).joinpath(file_name).read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
     return {
-        name: cast("LiteralString", _COMMENT_LINE.sub("", body).strip().rstrip(";"))
+        name: _COMMENT_LINE.sub("", body).strip().rstrip(";")
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
 
