@@ -41,7 +41,7 @@ FROM (
         number,
         md5(number::TEXT) AS hash,
         TIMESTAMPTZ '2026-01-01T00:00:00Z' + number * INTERVAL '5 milliseconds' AS at
-    FROM generate_series(1, :transactions) AS number
+    FROM generate_series(1::BIGINT, :transactions) AS number
 ) AS made;
 
 INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
