@@ -44,6 +44,8 @@ FROM (
     FROM generate_series(1::BIGINT, :transactions) AS number
 ) AS made;
 
+ANALYZE ledger_transactions;
+
 INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
 SELECT
     made.tx_id,
@@ -53,7 +55,8 @@ SELECT
     side.amount_minor,
     side.balance_after
 FROM ledger_transactions AS made
-INNER JOIN accounts AS main ON made.owner_id = main.player_id AND main.account_type = 'MAIN'
+INNER JOIN (SELECT player_id, account_id FROM accounts WHERE account_type = 'MAIN') AS main
+    ON made.owner_id = main.player_id
 CROSS JOIN (SELECT account_id FROM accounts WHERE account_type = 'HOUSE:WAGER') AS house
 CROSS JOIN LATERAL (
     VALUES
