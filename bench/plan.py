@@ -32,6 +32,12 @@ class Plan:
     """Like `warm_up_s`, where relay and consumer run beside."""
     events_window_s: float
     """What is measured with relay and consumer beside."""
+    api_transactions: int
+    """How long the history is that the HTTP API reads."""
+    api_warm_up_s: float
+    api_window_s: float
+    api_windows: int
+    """How often the HTTP API and the bare one are measured, in turns."""
 
 
 FULL = Plan(
@@ -47,6 +53,10 @@ FULL = Plan(
     events=18_000,
     events_warm_up_s=1.5,
     events_window_s=5,
+    api_transactions=2_000_000,
+    api_warm_up_s=0.5,
+    api_window_s=3,
+    api_windows=2,
 )
 QUICK = Plan(
     name="quick",
@@ -61,4 +71,8 @@ QUICK = Plan(
     events=3_200,
     events_warm_up_s=0.4,
     events_window_s=1,
+    api_transactions=50_000,
+    api_warm_up_s=0.2,
+    api_window_s=0.6,
+    api_windows=1,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.api_steps import Api
 from bench.event_steps import Events
 from bench.testbed import Testbed
 from bench.wallet_steps import (
@@ -40,6 +41,7 @@ PROGRAMME: Sequence[Step] = (
     EchoUnary(),
     SINGLE_STEP,
     HOT_STEP,
+    Api(),
     Growth(),
     Tpcb(),
     Events(),  # last: the broker, once it runs, is beside no other figure

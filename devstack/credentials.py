@@ -1,4 +1,4 @@
-"""Secrets of a development stack, made once and kept: the service role's password and the demo callers' keys.
+"""Secrets of a development stack, made once and kept: passwords of roles, the secret of cookies, demo callers' keys.
 
 They are kept for each environment apart, in credentials.json (mode 0600): a test key must never meet a live wallet.
 """
@@ -33,6 +33,8 @@ class Credentials:
     """The content of credentials.json."""
 
     service_password: str
+    api_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    cookie_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     keys: Mapping[str, DemoKey] = field(default_factory=dict)
 
     @classmethod
@@ -42,8 +44,8 @@ class Credentials:
             known = json.loads(_path(folder).read_text())
         except FileNotFoundError:
             return cls(service_password=secrets.token_urlsafe(24))
-        keys = {caller: DemoKey(**entry) for caller, entry in known["keys"].items()}
-        return cls(service_password=known["service_password"], keys=keys)
+        known["keys"] = {caller: DemoKey(**entry) for caller, entry in known["keys"].items()}
+        return cls(**known)  # what an older release did not keep is made now
 
     def store(self, folder: Path) -> None:
         """Keep them for the next run."""
@@ -59,9 +61,9 @@ class Credentials:
         return replace(self, keys=keys)
 
 
-def give_login(*, admin_url: str, password: str) -> None:
-    """Let the service's role log in with a password."""
-    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(SERVICE_ROLE), sql.Literal(password))
+def give_login(*, admin_url: str, password: str, role: str = SERVICE_ROLE) -> None:
+    """Let a role log in with a password."""
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
     with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute(statement)
 

@@ -1,4 +1,4 @@
-"""The stack of `make run`: PostgreSQL, RabbitMQ, migrations, demo currencies and keys, the wallet.
+"""The stack of `make run`: PostgreSQL, RabbitMQ, migrations, demo currencies and keys, the wallet, its HTTP API.
 
 What was started is stopped in the reverse order. Without a RabbitMQ the wallet serves as well: its events wait in the
 outbox.
@@ -9,6 +9,7 @@ need is in `$WALLET_DATA_DIR/dev.json`, mode 0600: it is there, complete, while 
 """
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
@@ -32,7 +35,7 @@ from devstack.credentials import Credentials, give_login
 from devstack.demo_events import prepare_broker
 from devstack.files import tail, write_private
 from devstack.folder_lock import FolderInUseError, FolderLock
-from devstack.ports import NoFreePortError
+from devstack.ports import NoFreePortError, free_port, is_free
 from devstack.postgres import PostgresCluster
 from devstack.postgres_folder import PostgresError
 from devstack.process import ProcessId
@@ -40,12 +43,14 @@ from devstack.rabbitmq import RabbitError, RabbitNode
 from devstack.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
-from devstack.wallet_command import Databases, WalletCommand
+from devstack.wallet_command import API_ROLE, Databases, HttpApi, WalletCommand
 
 _DATABASE = "wallet"
 _BROKER_COMMANDS = ("consume", "relay")
 """What runs beside the server when there is a broker."""
 
+_API_COMMAND = "api"
+_HTTP_PORT = 8080
 _NO_BROKER = (BrokerUnavailableError, RabbitError, FolderInUseError, NoFreePortError)
 _BROKER_TIMEOUT_S = 60.0
 _HEALTH_POLL_S = 0.1
@@ -108,15 +113,21 @@ class Stack:
         folder = settings.environment_dir
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         stops.enter_context(FolderLock.acquire(settings.data_dir))
-        _refuse_taken_port(settings)
+        _refuse_taken_port(settings.grpc_port, "WALLET_GRPC_PORT")
         self._dev_json.unlink(missing_ok=True)  # of a run that was killed
         self._launch_broker(stops)  # it takes some seconds; meanwhile the rest is made ready
         admin_url = settings.database_url or self._start_postgres(stops)
         credentials = Credentials.load_or_new(folder)
-        databases = Databases.of(admin_url=admin_url, service_password=credentials.service_password)
-        wallet = WalletCommand(settings=settings, databases=databases)
+        databases = Databases.of(
+            admin_url=admin_url,
+            service_password=credentials.service_password,
+            api_password=credentials.api_password,
+        )
+        http_api = HttpApi(address=self._http_address(), cookie_secret=credentials.cookie_secret)
+        wallet = WalletCommand(settings=settings, databases=databases, http_api=http_api)
         wallet.run("migrate")
         give_login(admin_url=admin_url, password=credentials.service_password)
+        give_login(admin_url=admin_url, password=credentials.api_password, role=API_ROLE)
         for item in DEMO_CURRENCIES:
             decimals, number = str(item.decimals), str(item.number)
             wallet.run("currencies", "add", item.currency, item.network, "--decimals", decimals, "--id", number)
@@ -126,8 +137,9 @@ class Stack:
         server = self._start_server(wallet, stops)
         services = self._start_services(wallet, stops)
         stops.callback(self._dev_json.unlink, missing_ok=True)  # it is there while the wallet serves
-        self._write_dev_json(wallet, credentials)
-        self._tell(credentials)
+        self._await_http(http_api.address, server, services)
+        self._write_dev_json(wallet, http_api, credentials)
+        self._tell(http_api, credentials)
         self._wait(server, services)
 
     # ---- PostgreSQL
@@ -181,13 +193,39 @@ class Stack:
         self._say(f"No RabbitMQ: {reason}. The wallet serves without it; its events wait in the outbox.")
 
     def _start_services(self, wallet: WalletCommand, stops: ExitStack) -> Services:
-        commands = _BROKER_COMMANDS if wallet.amqp_url is not None else ()
+        commands = (_API_COMMAND, *(_BROKER_COMMANDS if wallet.amqp_url is not None else ()))
         if wallet.amqp_url is not None:
             prepare_broker(wallet.amqp_url)  # before the relay: without a queue, it would set the first events aside
         services = Services(wallet=wallet, commands=commands, log_dir=self._settings.environment_dir, say=self._say)
         stops.callback(services.stop)
         services.tend()
         return services
+
+    # ---- the HTTP API
+
+    def _http_address(self) -> str:
+        """Return where the API serves; a port that nobody asked for gives way to whoever holds it."""
+        asked = self._settings.http_port
+        if asked is not None:
+            _refuse_taken_port(asked, "WALLET_HTTP_PORT")
+            return f"127.0.0.1:{asked}"
+        if is_free(_HTTP_PORT):
+            return f"127.0.0.1:{_HTTP_PORT}"
+        port = free_port()
+        self._say(f"Port {_HTTP_PORT} is taken: the HTTP API takes {port}. WALLET_HTTP_PORT chooses another one.")
+        return f"127.0.0.1:{port}"
+
+    def _await_http(self, address: str, server: subprocess.Popen[bytes], services: Services) -> None:
+        deadline = time.monotonic() + _SERVING_TIMEOUT_S
+        while not _is_ready(address):
+            self._complain_if_ended(server)
+            services.tend()
+            if time.monotonic() > deadline:
+                log_path = self._settings.environment_dir / f"{_API_COMMAND}.log"
+                raise StackError(
+                    f"The HTTP API was not ready within {_SERVING_TIMEOUT_S:.0f} s. {log_path}:\n{tail(log_path)}"
+                )
+            time.sleep(_HEALTH_POLL_S)
 
     # ---- the server
 
@@ -237,18 +275,21 @@ class Stack:
     def _say(self, line: str) -> None:
         self._console.print(escape(line), soft_wrap=True)
 
-    def _write_dev_json(self, wallet: WalletCommand, credentials: Credentials) -> None:
+    def _write_dev_json(self, wallet: WalletCommand, http_api: HttpApi, credentials: Credentials) -> None:
         content = {
             "grpc_address": self._settings.grpc_address,
+            "http_address": http_api.address,
+            "cookie_secret": http_api.cookie_secret,
             "database_url": wallet.databases.admin_url,
             "service_database_url": wallet.databases.service_url,
+            "api_database_url": wallet.databases.api_url,
             "amqp_url": wallet.amqp_url,
             "environment": self._settings.environment,
             "keys": {caller: known.key for caller, known in credentials.keys.items()},
         }
         write_private(self._dev_json, json.dumps(content, indent=2) + "\n")
 
-    def _tell(self, credentials: Credentials) -> None:
+    def _tell(self, http_api: HttpApi, credentials: Credentials) -> None:
         settings = self._settings
         call = (
             "buf curl --protocol grpc --http2-prior-knowledge \\\n"
@@ -256,19 +297,34 @@ class Stack:
             '  -d \'{"player_id": 42, "currency_network_id": 1}\' \\\n'
             f"  http://{settings.grpc_address}/wallet.v1.WalletService/GetBalance"
         )
+        cookie = f"WALLET_DATA_DIR={shlex.quote(str(settings.data_dir))} .venv/bin/wallet token --player 42"
+        look = f'curl -sS -b "$({cookie})" \\\n  http://{http_api.address}/api/wallet/balances'
         printer = self._console
         printer.print(f"\n[bold green]The wallet serves[/] at {settings.grpc_address} ({settings.environment})")
+        printer.print(f"  HTTP API            http://{http_api.address}/api/wallet/openapi.json", soft_wrap=True)
         printer.print(f"  keys and addresses  {self._dev_json}", soft_wrap=True)
         printer.print(f"  log                 {self._log_path}\n\nTry:\n", soft_wrap=True)
         printer.print(call, markup=False, soft_wrap=True)
+        printer.print(f"\n{look}", markup=False, soft_wrap=True)
         printer.print("\nCtrl-C stops it.")
 
 
-def _refuse_taken_port(settings: StackSettings) -> None:
+def _refuse_taken_port(port: int, variable: str) -> None:
     with socket.socket() as probe:
         probe.settimeout(1.0)
-        if probe.connect_ex(("127.0.0.1", settings.grpc_port)) == 0:
-            raise StackError(f"Port {settings.grpc_port} is taken. Set WALLET_GRPC_PORT to another one.")
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise StackError(f"Port {port} is taken. Set {variable} to another one.")
+
+
+def _is_ready(address: str) -> bool:
+    connection = HTTPConnection(address, timeout=_HEALTH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _is_serving(address: str) -> bool:

@@ -22,20 +22,19 @@ class StackSettings:
     grpc_port: int
     database_url: str | None
     amqp_url: str | None = None
+    http_port: int | None = None
+    """The HTTP API's port; None: 8080, or another one where that is taken."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> "StackSettings":
         """Read what the environment says.
 
-        WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT, WALLET_DATABASE_URL (an administrator's DSN) and
-        WALLET_AMQP_URL.
+        WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT, WALLET_HTTP_PORT, WALLET_DATABASE_URL (an
+        administrator's DSN) and WALLET_AMQP_URL.
 
         Raises:
             StackError: A value cannot be used.
         """
-        port = variables.get("WALLET_GRPC_PORT", "50051")
-        if not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - the ports of TCP
-            raise StackError(f"WALLET_GRPC_PORT={port} is no port")
         match variables.get("WALLET_ENVIRONMENT", "test").lower():
             case "test" | "live" as environment:
                 pass
@@ -44,7 +43,8 @@ class StackSettings:
         return cls(
             data_dir=Path(variables.get("WALLET_DATA_DIR") or ".wallet").resolve(),
             environment=environment,
-            grpc_port=int(port),
+            grpc_port=_port(variables, "WALLET_GRPC_PORT") or 50051,
+            http_port=_port(variables, "WALLET_HTTP_PORT"),
             database_url=variables.get("WALLET_DATABASE_URL") or None,
             amqp_url=variables.get("WALLET_AMQP_URL") or None,
         )
@@ -58,3 +58,12 @@ class StackSettings:
     def environment_dir(self) -> Path:
         """What belongs to this environment only."""
         return self.data_dir / self.environment
+
+
+def _port(variables: Mapping[str, str], name: str) -> int | None:
+    text = variables.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - the ports of TCP
+        raise StackError(f"{name}={text} is no port")
+    return int(text)

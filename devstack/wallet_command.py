@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from devstack.stack_settings import StackError, StackSettings
 
 SERVICE_ROLE = "wallet_service"
-"""The role of the running service; the migrations make it, without a login."""
+API_ROLE = "wallet_api"
+"""The roles of the running service and of the HTTP API; the migrations make them, without a login."""
 
 _TIMEOUT_S = 120.0
 _SAID_CHARACTERS_MAX = 4000
@@ -18,18 +19,34 @@ _SAID_CHARACTERS_MAX = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """The two ways into the wallet's database."""
+    """The ways into the wallet's database."""
 
     admin_url: str
     service_url: str
+    api_url: str | None = None
 
     @classmethod
-    def of(cls, *, admin_url: str, service_password: str) -> "Databases":
-        """Derive the service's URL from the administrator's."""
-        parts = urlsplit(admin_url)
-        place = parts.netloc.rpartition("@")[2]
-        service = parts._replace(netloc=f"{SERVICE_ROLE}:{quote(service_password, safe='')}@{place}")
-        return cls(admin_url=admin_url, service_url=urlunsplit(service))
+    def of(cls, *, admin_url: str, service_password: str, api_password: str | None = None) -> "Databases":
+        """Derive the other roles' URLs from the administrator's."""
+        return cls(
+            admin_url=admin_url,
+            service_url=_url_of_role(admin_url, SERVICE_ROLE, service_password),
+            api_url=None if api_password is None else _url_of_role(admin_url, API_ROLE, api_password),
+        )
+
+
+def _url_of_role(admin_url: str, role: str, password: str) -> str:
+    parts = urlsplit(admin_url)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{place}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpApi:
+    """Where the HTTP API serves, and what its cookies are signed with."""
+
+    address: str
+    cookie_secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,7 @@ class WalletCommand:
     settings: StackSettings
     databases: Databases
     amqp_url: str | None = None
+    http_api: HttpApi | None = None
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end and return what it printed.
@@ -86,9 +104,19 @@ class WalletCommand:
         return {
             **os.environ,
             **broker,
+            **self._http_environment(),
             "WALLET_DATABASE_URL": self.databases.service_url,
             "WALLET_ADMIN_DATABASE_URL": self.databases.admin_url,
             "WALLET_ENVIRONMENT": self.settings.environment,
             "WALLET_GRPC_ADDRESS": self.settings.grpc_address,
             "PYTHONUNBUFFERED": "1",
+        }
+
+    def _http_environment(self) -> dict[str, str]:
+        if self.http_api is None or self.databases.api_url is None:
+            return {}
+        return {
+            "WALLET_API_DATABASE_URL": self.databases.api_url,
+            "WALLET_HTTP_ADDRESS": self.http_api.address,
+            "WALLET_COOKIE_SECRET": self.http_api.cookie_secret,
         }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: a fork handler would stall workers
 
 import click
 import psycopg
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from wallet_grpc import console
 from wallet_grpc.domain.receipts import ReceiptState
@@ -28,6 +31,8 @@ from wallet_grpc.store.migrations import MigrationError, migrate
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 from wallet_grpc.store.rebuild import rebuild_balances
 from wallet_grpc.store.verify import verify
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 _CONNECT_TIMEOUT_S = 10
 _SOURCE_LENGTH_MAX = 64
@@ -107,6 +112,45 @@ def relay_command() -> None:
             runner.run(relay(settings))
     except TopologyConflictError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command("api")
+def api_command() -> None:
+    """Serve the read-only HTTP API until SIGTERM or Ctrl-C. Any number may run at once, each at its own address."""
+    from wallet_api import server
+    from wallet_api.cookie_keys import UnusableKeysError
+    from wallet_api.settings import ApiSettings
+
+    settings = _read(ApiSettings)
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        server.run(settings)
+    except (server.AddressInUseError, server.UnfitLoginError, UnusableKeysError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("token")
+@click.option("--player", "player_id", required=True, type=click.IntRange(1, 2**63 - 1), help="Whose cookie.")
+@click.option("--ttl", "ttl_s", default=3_600, type=click.IntRange(1, 86_400), show_default=True, help="In seconds.")
+def token_command(player_id: int, ttl_s: int) -> None:
+    """Print a cookie for trying the HTTP API: `wallet_session=...`, signed with WALLET_COOKIE_SECRET.
+
+    Without that variable, the secret of a running `make run` is taken, from dev.json in WALLET_DATA_DIR.
+    """
+    from wallet_api.session import COOKIE, issue
+
+    secret = os.environ.get("WALLET_COOKIE_SECRET") or _development_secret()
+    click.echo(f"{COOKIE}={issue(secret=secret, player_id=player_id, ttl_s=ttl_s)}")
+
+
+def _development_secret() -> str:
+    path = Path(os.environ.get("WALLET_DATA_DIR") or ".wallet") / "dev.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["cookie_secret"])
+    except (OSError, ValueError, KeyError):
+        raise click.ClickException(
+            f"there is no secret: set WALLET_COOKIE_SECRET, or start `make run` ({path} is not there)"
+        ) from None
 
 
 @main.command("migrate")
@@ -401,9 +445,13 @@ def _messaging_settings() -> Settings:
 
 
 def _settings() -> Settings:
-    """Read the settings, or tell which one is wrong."""
+    return _read(Settings)
+
+
+def _read(settings: type[AnySettings]) -> AnySettings:
+    """Read settings, or tell which one is wrong."""
     try:
-        return Settings()  # type: ignore[call-arg]  # its values come from the environment
+        return settings()
     except ValidationError as error:
         problems = [
             f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ TOLD = (
 def environment(tmp_path: Path) -> dict[str, str]:
     """A stack of the test's own; nothing that the caller's shell says of a wallet comes in."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WALLET_")}
-    return {**kept, "WALLET_DATA_DIR": str(tmp_path / "wallet"), "WALLET_GRPC_PORT": str(free_port())}
+    ports = {"WALLET_GRPC_PORT": str(free_port()), "WALLET_HTTP_PORT": str(free_port())}
+    return {**kept, **ports, "WALLET_DATA_DIR": str(tmp_path / "wallet")}
 
 
 @pytest.mark.slow
@@ -53,8 +55,11 @@ def test_the_demo_comes_out_as_told_and_the_next_run_finds_the_same_keys(environ
         assert [phrase for phrase in TOLD if phrase not in told.stdout] == []
         assert not [key for key in first["keys"].values() if key in told.stdout]
         assert max(map(len, told.stdout.splitlines())) <= 100
+        assert first["http_address"] == f"127.0.0.1:{environment['WALLET_HTTP_PORT']}"
+        assert balances_over_http(first, cookie=token(environment)) == 5
     with running_stack(environment) as second:
         assert second["keys"] == first["keys"]
+        assert second["cookie_secret"] == first["cookie_secret"]
 
 
 def test_the_demo_says_what_to_do_when_nothing_runs(environment: dict[str, str]) -> None:
@@ -62,6 +67,24 @@ def test_the_demo_says_what_to_do_when_nothing_runs(environment: dict[str, str])
     assert told.returncode == 1
     assert "make run" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def token(environment: dict[str, str]) -> str:
+    """Print a cookie as a person would, beside a running stack."""
+    command = [sys.executable, "-m", "wallet_grpc", "token", "--player", "42"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=_DONE_WITHIN_S
+    )
+    return done.stdout.strip()
+
+
+def balances_over_http(dev: dict[str, Any], *, cookie: str) -> int:
+    """Return how many currency networks the HTTP API shows."""
+    connection = HTTPConnection(dev["http_address"], timeout=10)
+    connection.request("GET", "/api/wallet/balances", headers={"cookie": cookie})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    return len(json.loads(answer.read())["balances"])
 
 
 def demo(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -94,6 +94,10 @@ class Installation:
         return self.cluster.dsn(self.database)
 
     @property
+    def api_dsn(self) -> str:
+        return self.cluster.dsn(self.database, user=API_ROLE, password=self.cluster.service_password)
+
+    @property
     def service_dsn(self) -> str:
         return self.cluster.dsn(self.database, user=SERVICE_ROLE, password=self.cluster.service_password)
 
@@ -160,9 +164,10 @@ def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -
 
 
 def let_service_log_in(cluster: Cluster) -> None:
-    """Give the service's role, which the migrations made, a password."""
-    role, password = sql.Identifier(SERVICE_ROLE), sql.Literal(cluster.service_password)
-    cluster.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password))
+    """Give the service's and the HTTP API's roles, which the migrations made, a password."""
+    for role in (SERVICE_ROLE, API_ROLE):
+        names = sql.Identifier(role), sql.Literal(cluster.service_password)
+        cluster.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(*names))
 
 
 def create_installation(template: Installation) -> Installation:

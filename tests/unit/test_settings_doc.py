@@ -1,30 +1,38 @@
-"""docs/settings.md has one row for each setting, with its default and its meaning.
+"""docs/settings.md has one row for each setting of the service and of the HTTP API, with its default and its meaning.
 
-`python tests/unit/test_settings_doc.py` writes the table anew.
+`python tests/unit/test_settings_doc.py` writes the tables anew.
 """
 
+import re
 from enum import Enum
 from pathlib import Path
 
+import pytest
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
+from wallet_api.settings import ApiSettings
 from wallet_grpc.settings import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 HEAD = ["| variable | default | meaning |", "|---|---|---|"]
+TABLES: tuple[type[BaseSettings], ...] = (Settings, ApiSettings)
+"""In the order of the page."""
+
+_TABLE = re.compile("\n".join(map(re.escape, HEAD)) + r"\n(?:\|.*\n)+")
 
 
-def rows() -> list[str]:
+def rows(settings: type[BaseSettings]) -> list[str]:
     """Write a row for each field: `| `WALLET_X` | default | meaning |`."""
     return [
         f"| `WALLET_{name.upper()}` | {_default_text(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in settings.model_fields.items()
     ]
 
 
 def _default_text(default: object) -> str:
     match default:
-        case None:
+        case None | "":
             return "none"
         case Enum():
             return f"`{str(default.value).lower()}`"
@@ -34,20 +42,20 @@ def _default_text(default: object) -> str:
             return f"`{default}`"
 
 
-def _table(lines: list[str]) -> list[str]:
-    return [line for line in lines if line.startswith("| `WALLET_")]
+def _tables() -> list[str]:
+    """Write the tables as they should stand on the page."""
+    return ["\n".join([*HEAD, *rows(settings), ""]) for settings in TABLES]
 
 
 def test_every_setting_has_its_row() -> None:
-    assert _table(PAGE.read_text(encoding="utf-8").splitlines()) == rows()
+    assert _TABLE.findall(PAGE.read_text(encoding="utf-8")) == _tables()
 
 
-def test_every_setting_has_a_meaning() -> None:
-    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+@pytest.mark.parametrize("settings", TABLES)
+def test_every_setting_has_a_meaning(settings: type[BaseSettings]) -> None:
+    assert [name for name, field in settings.model_fields.items() if not field.description] == []
 
 
 if __name__ == "__main__":
-    page = PAGE.read_text(encoding="utf-8").splitlines()
-    before = page[: page.index(HEAD[0])]
-    last = max(number for number, line in enumerate(page) if line.startswith("|"))
-    PAGE.write_text("\n".join([*before, *HEAD, *rows(), *page[last + 1 :]]) + "\n", encoding="utf-8")
+    tables = iter(_tables())
+    PAGE.write_text(_TABLE.sub(lambda _: next(tables), PAGE.read_text(encoding="utf-8")), encoding="utf-8")

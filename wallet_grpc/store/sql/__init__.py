@@ -14,12 +14,12 @@ _COMMENT_LINE = re.compile(r"^ *--.*\n?", re.MULTILINE)
 
 
 @cache
-def statements(file_name: str) -> dict[str, LiteralString]:
-    """Read the statements of a file, by name.
+def statements(file_name: str, *, package: str = __name__) -> dict[str, LiteralString]:
+    """Read the statements of a package's file, by name.
 
     Comment lines stay behind. The text is ours, shipped with the package, so it counts as a literal.
     """
-    text = files(__name__).joinpath(file_name).read_text(encoding="utf-8")
+    text = files(package).joinpath(file_name).read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
     return {
         name: _COMMENT_LINE.sub("", body).strip().rstrip(";")

@@ -1,0 +1,148 @@
+"""The API's connections: few, read-only, each query bounded in time, each plan made once.
+
+A query that finds its connection dead (the database was restarted, or a replica cancelled it) is run again on another
+one: reading twice harms nobody, and asking a connection whether it lives before each use would be one more round trip
+for every request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from wallet_grpc.store.sql import Positional
+
+from .sql import PROBES, statement
+
+_log = structlog.get_logger(__name__)
+
+Connection = psycopg.AsyncConnection[Any]
+
+_OPTIONS = {
+    "default_transaction_read_only": "on",
+    "timezone": "UTC",
+    # A statement is planned once, for any player: one with 20 transactions must not make a plan that sorts, which would
+    # read all the transactions of one with a million.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+_RECONNECT_TIMEOUT_S = 0.2
+_WAITING_PER_CONNECTION = 50
+_AS_OF = statement(PROBES, "as_of")
+_WRITABLE_TABLES = statement(PROBES, "writable_tables")
+
+
+class DatabaseUnavailableError(Exception):
+    """The database did not answer in time."""
+
+
+class Answer(NamedTuple):
+    """What a query gave."""
+
+    rows: list[tuple[Any, ...]]
+    as_of: datetime | None
+    """On a replica: everything committed until then is in the rows."""
+
+
+class Database:
+    """Runs the API's queries."""
+
+    def __init__(
+        self, dsn: str, *, connections_max: int, wait_ms: int, timeout_ms: int, is_replica: bool = False
+    ) -> None:
+        self._wait_s = wait_ms / 1000
+        self._connections_max = connections_max
+        self._is_replica = is_replica
+        self._is_away = False
+        options = {**_OPTIONS, "statement_timeout": str(timeout_ms)}
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            dsn,
+            min_size=min(2, connections_max),
+            max_size=connections_max,
+            max_waiting=connections_max * _WAITING_PER_CONNECTION,
+            reconnect_timeout=_RECONNECT_TIMEOUT_S,
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": max(2, timeout_ms // 1000),
+                "application_name": "wallet-api",
+                "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+                "cursor_factory": psycopg.AsyncRawCursor,
+                "prepare_threshold": 0,
+            },
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Start connecting, without waiting for it."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    async def read(self, query: Positional, values: Sequence[Any] = ()) -> Answer:
+        """Run a query.
+
+        Raises:
+            DatabaseUnavailableError: It was not answered in time.
+        """
+        try:
+            answer = await self._read_anyhow(query, values)
+        except (PoolTimeout, TooManyRequests, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            self._note_failure(error)
+            raise DatabaseUnavailableError(str(error)) from error
+        if self._is_away:
+            self._is_away = False
+            _log.info("database_back")
+        return answer
+
+    async def writable_tables(self) -> list[str]:
+        """Name the tables that this login can change: none, if it is the one that it should be.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        return [name for (name,) in (await self.read(_WRITABLE_TABLES)).rows]
+
+    def _note_failure(self, error: Exception) -> None:
+        """Tell once that the database is away, and each time that a query took too long."""
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            _log.warning("query_too_slow", problem=str(error))
+        elif not self._is_away:
+            self._is_away = True
+            _log.warning("database_unavailable", problem=type(error).__name__)
+
+    async def _read_anyhow(self, query: Positional, values: Sequence[Any]) -> Answer:
+        """Run a query on one connection after the other: at worst, each of them was dead."""
+        deadline = time.monotonic() + self._wait_s
+        for _ in range(self._connections_max):
+            try:
+                return await self._read(query, values, deadline)
+            except psycopg.errors.QueryCanceled:
+                raise
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                continue
+        return await self._read(query, values, deadline)
+
+    async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> Answer:
+        connection = await self._pool.getconn(max(0.0, deadline - time.monotonic()))
+        try:
+            as_of = None
+            if self._is_replica:
+                ((as_of,),) = await (await connection.execute(_AS_OF.text)).fetchall()
+            cursor = await connection.execute(query.text, values)
+            return Answer(await cursor.fetchall(), as_of)
+        finally:
+            await self._pool.putconn(connection)

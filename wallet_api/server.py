@@ -1,0 +1,171 @@
+"""The API as a process: uvicorn in front of the application, until a signal ends it.
+
+uvicorn's own log of requests is off: it would hold query strings, and nobody reads a line for each balance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .app import create_app, database_of
+from .database import Database, DatabaseUnavailableError
+from .problems import MEDIA_TYPE, ProblemError, Reason, body_of
+from .settings import ApiSettings
+
+_BACKLOG = 2_048
+_KEEP_ALIVE_S = 75
+"""Longer than a proxy keeps its own side, as a rule, so that it does not send into a connection that is closing."""
+
+SECURITY_HEADERS = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+
+_HEAD_TOO_LONG = ProblemError(Reason.HEADERS_TOO_LARGE, "the request line and headers are too long")
+
+_log = structlog.get_logger(__name__)
+
+
+class AddressInUseError(Exception):
+    """Another server holds the address."""
+
+
+class UnfitLoginError(Exception):
+    """The database's login can do more than read."""
+
+
+async def serve(settings: ApiSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the answers and return.
+
+    Raises:
+        AddressInUseError: The address is taken.
+        UnfitLoginError: The login could change something.
+        UnusableKeysError: The cookie keys' file cannot be used.
+    """
+    database = database_of(settings)
+    app = create_app(settings, database)
+    await _check_login(settings)
+    host, port = settings.host_and_port
+    try:
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise AddressInUseError(f"{settings.http_address} cannot be bound: {error.strerror}") from error
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=_bounded_protocol(settings.http_request_bytes_max),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            headers=list(SECURITY_HEADERS),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, settings.http_stop_timeout_ms // 1_000),
+        )
+    )
+    _log.info("serving", address=settings.http_address, replica=settings.is_on_replica)
+    await server.serve(sockets=[listener])
+    _log.info("stopped")
+
+
+async def _check_login(settings: ApiSettings) -> None:
+    """Refuse a login that can change anything. A database that is away is asked by each request instead."""
+    database: Database = database_of(settings)
+    await database.open()
+    try:
+        tables = await database.writable_tables()
+    except DatabaseUnavailableError:
+        return
+    finally:
+        await database.close()
+    if tables:
+        raise UnfitLoginError(
+            f"the API's login may change {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}; "  # noqa: PLR2004 a few names tell it
+            "use one with the rights of role wallet_api alone"
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, ended by a signal as the wallet's other processes are: with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _bounded_protocol(head_bytes_max: int) -> type[HttpToolsProtocol]:
+    """Make uvicorn's protocol with a bound for the request line and headers, which httptools lacks."""
+
+    class BoundedProtocol(HttpToolsProtocol):
+        _head_bytes = 0
+        _is_in_head = False
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._is_in_head:  # it has not ended yet; httptools keeps what came, however much
+                self._head_bytes += len(data)
+                if self._head_bytes > head_bytes_max:
+                    self._refuse(_HEAD_TOO_LONG)
+
+        def on_headers_complete(self) -> None:
+            self._is_in_head = False
+            self._head_bytes = 0
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > head_bytes_max:
+                self._refuse(_HEAD_TOO_LONG)
+            else:
+                super().on_headers_complete()
+
+        def on_message_begin(self) -> None:
+            self._is_in_head = True
+            super().on_message_begin()
+
+        def send_400_response(self, msg: str) -> None:
+            del msg  # it is uvicorn's own, in plain text
+            self._refuse(ProblemError(Reason.INVALID_FIELD, "this is no HTTP request"))
+
+        def _refuse(self, error: ProblemError) -> None:
+            """Answer without the application, and close: what else comes cannot be told apart."""
+            status, body = error.reason.value, body_of(error)
+            lines = [
+                f"HTTP/1.1 {status.value} {status.phrase}",
+                *(f"{name}: {value}" for name, value in SECURITY_HEADERS),
+                f"content-type: {MEDIA_TYPE}",
+                f"content-length: {len(body)}",
+                "connection: close",
+            ]
+            if not self.transport.is_closing():
+                self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+                self.transport.close()
+
+    return BoundedProtocol
+
+
+def run(settings: ApiSettings) -> None:
+    """Serve in this process; see `serve`."""
+    import uvloop
+
+    runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        runner.run(serve(settings))
