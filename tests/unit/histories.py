@@ -10,6 +10,7 @@ from unit.desk import (
     GAMES,
     OTHER_GAMES,
     TRON,
+    Desk,
     adjust,
     bet,
     bet_and_win,
@@ -24,6 +25,7 @@ from unit.desk import (
 
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.commands import Command, FailWithdrawal, ReserveWithdrawal, SettleWithdrawal
+from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.transactions import Direction, WinKind
 
 IDS = tuple("abcdefgh")
@@ -88,6 +90,7 @@ def located(history: list[Command]) -> list[Command]:
     """Give endings the player and network of their reservation, as the engine does; those without one are left out."""
     reserved: dict[str, ReserveWithdrawal] = {}
     made: list[Command] = []
+    desk = Desk()  # an id may be refused to one player and given to another: the reservation is the accepted one
     for command in history:
         if isinstance(command, SettleWithdrawal | FailWithdrawal):
             reservation = reserved.get(command.withdrawal_id)
@@ -103,8 +106,9 @@ def located(history: list[Command]) -> list[Command]:
                 if isinstance(command, SettleWithdrawal)
                 else fail(command.withdrawal_id, **shorthand)
             )
-            continue
-        if isinstance(command, ReserveWithdrawal):
+        else:
+            made.append(command)
+        outcome = desk.send(made[-1])
+        if isinstance(command, ReserveWithdrawal) and isinstance(outcome, Accepted):
             reserved.setdefault(command.withdrawal_id, command)
-        made.append(command)
     return made

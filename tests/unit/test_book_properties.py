@@ -15,7 +15,7 @@ from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.transactions import Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
 
 pytestmark = pytest.mark.property
 many = settings(max_examples=300, deadline=None)
@@ -87,8 +87,13 @@ def test_sending_everything_again_changes_nothing(history: list[Command]) -> Non
     for command, first in answers:
         if isinstance(first, Refusal) or first.status is OutcomeStatus.ALREADY_ROLLED_BACK:
             continue  # not stored: it may be decided otherwise now
-        if first.status is OutcomeStatus.VOIDED and not first.replayed and command.key not in before.transactions:
-            continue  # another rollback of a void: not stored either
+        stored = before.transactions.get(command.key)
+        if (
+            first.status is OutcomeStatus.VOIDED
+            and not first.replayed
+            and (stored is None or stored.kind is not Kind.ROLLBACK or stored.status is not TransactionStatus.VOIDED)
+        ):
+            continue  # another rollback of a void: not stored either, so its id stayed free, and may be used by now
         again = desk.send(command)
         assert isinstance(again, Accepted)
         assert again == replace(first, replayed=True, current_balance_minor=again.current_balance_minor)

@@ -1,4 +1,7 @@
 -- What a lane does with a batch: lock, load, store. See wallet_grpc/store/batch.py for the order and the proof.
+--
+-- Every load looks its rows up by their keys, one by one: LATERAL with a LIMIT, and OFFSET 0 in an EXISTS, keep the
+-- planner from turning it into a join, which on a ledger that was small when it was analyzed walks whole indexes.
 
 -- Takes the owners' locks in the given (sorted) order, then the first stripe that no other lane holds.
 -- Transaction-level locks: they end with the transaction, whatever happens to the lane. The time is read after them.
@@ -31,21 +34,32 @@ LEFT JOIN players ON wanted.owner_id = players.player_id;
 
 -- name: load_accounts
 SELECT
-    accounts.player_id,
-    accounts.currency_network_id,
-    accounts.account_type,
-    accounts.account_id,
-    account_balances.balance_minor::TEXT,
-    account_balances.version
+    wanted.owner_id,
+    wanted.currency_network_id,
+    found.account_type,
+    found.account_id,
+    derived.balance_minor::TEXT,
+    derived.version
 FROM unnest(%(owner_ids)s::BIGINT[], %(network_ids)s::INTEGER[]) AS wanted (owner_id, currency_network_id)
-INNER JOIN accounts
-    ON
-        wanted.owner_id = accounts.player_id
-        AND wanted.currency_network_id = accounts.currency_network_id
-INNER JOIN account_balances
-    ON
-        accounts.account_id = account_balances.account_id
-        AND account_balances.stripe = 0;
+CROSS JOIN
+    LATERAL (
+        SELECT
+            accounts.account_id,
+            accounts.account_type
+        FROM accounts
+        WHERE
+            accounts.player_id = wanted.owner_id
+            AND accounts.currency_network_id = wanted.currency_network_id
+        LIMIT 16
+    ) AS found
+CROSS JOIN LATERAL (
+    SELECT
+        account_balances.balance_minor,
+        account_balances.version
+    FROM account_balances
+    WHERE account_balances.account_id = found.account_id AND account_balances.stripe = 0
+    LIMIT 1
+) AS derived;
 
 -- Every account of the owners, for a player who is to be closed.
 -- name: load_all_accounts
@@ -93,8 +107,22 @@ SELECT
     rollback.created_at AS rollback_created_at,
     wins.standing
 FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
-INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
-LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
+CROSS JOIN
+    LATERAL (
+        SELECT ledger_transactions.*
+        FROM ledger_transactions
+        WHERE ledger_transactions.key_hash = wanted.key_hash
+        LIMIT 1
+    ) AS found
+LEFT JOIN LATERAL (
+    SELECT
+        ledger_transactions.tx_id,
+        ledger_transactions.main_balance_after_minor,
+        ledger_transactions.created_at
+    FROM ledger_transactions
+    WHERE ledger_transactions.reverses_tx_id = found.tx_id
+    LIMIT 1
+) AS rollback ON TRUE
 LEFT JOIN LATERAL (
     SELECT count(*) AS standing
     FROM (
@@ -105,6 +133,7 @@ LEFT JOIN LATERAL (
             AND NOT EXISTS (
                 SELECT FROM ledger_transactions AS win_rollback
                 WHERE win_rollback.reverses_tx_id = win.tx_id
+                OFFSET 0
             )
         LIMIT %(standing_wins_max)s::INTEGER
     ) AS bounded
@@ -128,6 +157,7 @@ CROSS JOIN
                 AND NOT EXISTS (
                     SELECT FROM ledger_transactions AS closer_rollback
                     WHERE closer_rollback.reverses_tx_id = closer.tx_id
+                    OFFSET 0
                 )
             LIMIT %(closers_max)s::INTEGER
         ) AS bounded
@@ -137,15 +167,27 @@ WHERE closed.closers > 0;
 -- name: load_deposit_outputs
 SELECT wanted.position
 FROM unnest(%(output_keys)s::UUID[]) WITH ORDINALITY AS wanted (output_hash, position)
-INNER JOIN deposit_outputs ON wanted.output_hash = deposit_outputs.output_hash;
+CROSS JOIN LATERAL (
+    SELECT
+    FROM deposit_outputs
+    WHERE deposit_outputs.output_hash = wanted.output_hash
+    LIMIT 1
+) AS used;
 
 -- name: load_receipts
 SELECT
     wanted.position,
-    inbox_events.body_hash::TEXT,
-    inbox_events.state
+    known.body_hash::TEXT,
+    known.state
 FROM unnest(%(receipt_keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
-INNER JOIN inbox_events ON wanted.key_hash = inbox_events.key_hash;
+CROSS JOIN LATERAL (
+    SELECT
+        inbox_events.body_hash,
+        inbox_events.state
+    FROM inbox_events
+    WHERE inbox_events.key_hash = wanted.key_hash
+    LIMIT 1
+) AS known;
 
 -- Account ids for accounts that will come into being; those that are not used are skipped.
 -- name: reserve_account_ids
