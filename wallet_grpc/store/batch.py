@@ -389,10 +389,10 @@ async def _read_sessions(book: Book, rows: _SessionRows) -> None:
     for row in await rows.sessions.fetchall():
         read_session(book, LoadedSession._make(row))
     if rows.rounds is not None:
-        for session_id, round_id, played, closers in await rows.rounds.fetchall():
+        for session_id, round_id, bets, closers in await rows.rounds.fetchall():
             session = book.sessions.get(SessionId(session_id))
-            if session is not None and (played or closers):
-                session.rounds[round_id] = SessionRound(played=played, closers=closers)
+            if session is not None and (bets or closers):
+                session.rounds[round_id] = SessionRound(played=bets > 0, closers=closers)
     if rows.entries is not None:
         for row in await rows.entries.fetchall():
             read_entry(book, LoadedEntry._make(row))

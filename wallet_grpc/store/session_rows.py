@@ -61,7 +61,7 @@ class LoadedEntry(NamedTuple):
     rollback_balance_after_minor: str | None
     rollback_late: bool | None
     standing_wins: int | None
-    round_played: bool | None
+    round_bets: int | None
     round_closers: int | None
 
 
@@ -107,7 +107,7 @@ def read_entry(book: Book, row: LoadedEntry) -> None:
     elif entry.reference_no is not None:
         session.standing_wins.setdefault(entry.reference_no, 0)
     if row.round_id is not None:
-        session.rounds[row.round_id] = SessionRound(played=bool(row.round_played), closers=row.round_closers or 0)
+        session.rounds[row.round_id] = SessionRound(played=bool(row.round_bets), closers=row.round_closers or 0)
     if row.rollback_entry_no is not None:
         assert row.rollback_transaction_id is not None
         session.reversals[entry.entry_no] = Entry(

@@ -93,9 +93,14 @@ LEFT JOIN LATERAL (
 ) AS wins ON found.kind = 'BET'
 LEFT JOIN LATERAL (
     SELECT
-        EXISTS (
-            SELECT FROM subledger_entries AS bet
-            WHERE bet.subledger_id = found.subledger_id AND bet.round_id = found.round_id AND bet.kind = 'BET'
+        (
+            SELECT count(*)
+            FROM (
+                SELECT
+                FROM subledger_entries AS bet
+                WHERE bet.subledger_id = found.subledger_id AND bet.round_id = found.round_id AND bet.kind = 'BET'
+                LIMIT 1
+            ) AS first_bet
         ) AS bets,
         (
             SELECT count(*)
@@ -122,9 +127,14 @@ LEFT JOIN LATERAL (
 SELECT
     wanted.subledger_id::TEXT,
     wanted.round_id,
-    EXISTS (
-        SELECT FROM subledger_entries AS bet
-        WHERE bet.subledger_id = wanted.subledger_id AND bet.round_id = wanted.round_id AND bet.kind = 'BET'
+    (
+        SELECT count(*)
+        FROM (
+            SELECT
+            FROM subledger_entries AS bet
+            WHERE bet.subledger_id = wanted.subledger_id AND bet.round_id = wanted.round_id AND bet.kind = 'BET'
+            LIMIT 1
+        ) AS first_bet
     ) AS bets,
     (
         SELECT count(*)
@@ -181,7 +191,7 @@ SELECT
     %(now)s::TIMESTAMPTZ,
     opened.expires_at,
     'OPEN',
-    opened.lock_amount_minor,
+    opened.lock_amount_minor AS balance_minor,
     0,
     0
 FROM
