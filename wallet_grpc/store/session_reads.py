@@ -52,7 +52,7 @@ class SessionReader:
         """Give the entries after a number, oldest first."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
-                _SQL["journal"], {"session_id": session_id, "after": after, "limit": limit}
+                _SQL["journal"], {"session_id": session_id, "after": after, "rows_max": limit}
             )
             rows = await cursor.fetchall()
         return [
@@ -84,7 +84,7 @@ class SessionReader:
     async def expired(self, *, grace_ms: int, limit: int) -> list[SettleSession]:
         """Give the settlements of sessions whose time has been over for a while, oldest first."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["expired"], {"grace_ms": grace_ms, "limit": limit})
+            cursor = await connection.execute(_SQL["expired"], {"grace_ms": grace_ms, "rows_max": limit})
             rows = await cursor.fetchall()
         return [
             SettleSession(

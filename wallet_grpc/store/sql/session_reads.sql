@@ -41,7 +41,7 @@ LEFT JOIN subledger_entries AS rollback
     ON found.subledger_id = rollback.subledger_id AND found.entry_no = rollback.reverses_no
 WHERE found.subledger_id = %(session_id)s::UUID AND found.entry_no > %(after)s
 ORDER BY found.entry_no
-LIMIT %(limit)s;
+LIMIT %(rows_max)s;
 
 -- name: round_totals
 SELECT
@@ -71,4 +71,4 @@ WHERE
     sessions.state = 'OPEN'
     AND sessions.expires_at <= clock_timestamp() - make_interval(secs => %(grace_ms)s / 1000.0)
 ORDER BY sessions.expires_at
-LIMIT %(limit)s;
+LIMIT %(rows_max)s;
