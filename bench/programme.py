@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.session_steps import Sessions
 from bench.testbed import Testbed
 from bench.wallet_steps import (
     BATCH_STEP,
@@ -39,6 +40,7 @@ PROGRAMME: Sequence[Step] = (
     EchoUnary(),
     SINGLE_STEP,
     HOT_STEP,
+    Sessions(),
     Growth(),
     Tpcb(),
 )

@@ -48,6 +48,10 @@ TARGETS: Sequence[Target] = (
     Target(figure="unary_p50_ms", bound="at most", limit=2.5),
     Target(figure="unary_p99_ms", bound="at most", limit=10),
     Target(figure="paced_p99_ms", bound="at most", limit=10),
+    Target(figure="session_batch_bets_per_s", bound="at least", limit=1.6, over="batch_bets_per_s"),
+    Target(figure="session_stream_bets_per_s", bound="at least", limit=1.1, over="stream_bets_per_s"),
+    Target(figure="session_unary_p99_ms", bound="at most", limit=10),
+    Target(figure="session_settle_100k_ms", bound="at most", limit=2, over="session_settle_10_ms"),
     Target(figure="retries_per_batch", bound="at most", limit=0.01),
     Target(figure="growth_ratio", bound="at least", limit=0.8),
 )

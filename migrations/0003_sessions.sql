@@ -52,28 +52,34 @@ CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at) WHERE state = 'OP
 
 -- The journal: one row for each recorded transaction of a session. transaction_id is unique within the session, so the
 -- row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
+--
+-- Lanes look rows up by one column each, so that a plan can take one index only, whatever the statistics say: key_hash
+-- and round_hash stand for (session, transaction_id) and (session, round_id). They begin with the session's first 48
+-- bits, so that a session's rows stay together.
 CREATE TABLE subledger_entries (
     subledger_id UUID NOT NULL,
     entry_no BIGINT NOT NULL,
     owner_id BIGINT NOT NULL,
     kind TEXT NOT NULL,
     status TEXT NOT NULL,
-    transaction_id TEXT COLLATE "C" NOT NULL,
+    transaction_id TEXT NOT NULL,
+    key_hash UUID NOT NULL,
     amount_minor NUMERIC(38, 0) NOT NULL,
     change_minor NUMERIC(38, 0) NOT NULL,
     balance_after_minor NUMERIC(60, 0),
-    round_id TEXT COLLATE "C",
+    round_id TEXT,
+    round_hash UUID,
     closes_round BOOLEAN NOT NULL,
     reference_transaction_id TEXT,
-    reference_no BIGINT,
-    reverses_no BIGINT,
+    reference_key UUID,
+    reverses_key UUID,
     variant TEXT,
     late BOOLEAN NOT NULL,
     tx_id UUID,
     metadata JSONB,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT subledger_entries_pkey PRIMARY KEY (subledger_id, entry_no),
-    CONSTRAINT subledger_entries_transaction_key UNIQUE (subledger_id, transaction_id),
+    CONSTRAINT subledger_entries_key_hash_key UNIQUE (key_hash),
     CONSTRAINT subledger_entries_kind_check CHECK (kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_status_check CHECK (status IN ('APPLIED', 'VOIDED', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_amounts_check CHECK (
@@ -89,20 +95,20 @@ COMMENT ON COLUMN subledger_entries.change_minor IS 'what the balance gained; of
 COMMENT ON COLUMN subledger_entries.balance_after_minor IS
 'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
 COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
-COMMENT ON COLUMN subledger_entries.reference_no IS 'the entry of the bet that a win is of';
-COMMENT ON COLUMN subledger_entries.reverses_no IS 'the entry that a rollback reversed';
+COMMENT ON COLUMN subledger_entries.key_hash IS
+'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/sessions.py';
+COMMENT ON COLUMN subledger_entries.reference_key IS 'the key_hash of the bet that a win is of';
+COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a rollback reversed';
 COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';
 COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement, and moved MAIN';
 COMMENT ON COLUMN subledger_entries.tx_id IS 'of a late entry: the ledger''s transaction that moved MAIN';
 COMMENT ON COLUMN subledger_entries.metadata IS 'the caller''s notes; no rule reads them';
 
 -- The transactions of a round, and the few that closed it; the wins of a bet; an entry is reversed once.
-CREATE INDEX subledger_entries_round_idx ON subledger_entries (subledger_id, round_id) WHERE round_id IS NOT NULL;
-CREATE INDEX subledger_entries_closer_idx ON subledger_entries (subledger_id, round_id) WHERE closes_round;
-CREATE INDEX subledger_entries_reference_idx ON subledger_entries (subledger_id, reference_no)
-WHERE reference_no IS NOT NULL;
-CREATE UNIQUE INDEX subledger_entries_reverses_key ON subledger_entries (subledger_id, reverses_no)
-WHERE reverses_no IS NOT NULL;
+CREATE INDEX subledger_entries_round_idx ON subledger_entries (round_hash) WHERE round_hash IS NOT NULL;
+CREATE INDEX subledger_entries_closer_idx ON subledger_entries (round_hash) WHERE closes_round;
+CREATE INDEX subledger_entries_reference_idx ON subledger_entries (reference_key) WHERE reference_key IS NOT NULL;
+CREATE UNIQUE INDEX subledger_entries_reverses_key ON subledger_entries (reverses_key) WHERE reverses_key IS NOT NULL;
 -- A period, for reconciliation: rows come in the order of time, so ranges of pages are enough to know.
 CREATE INDEX subledger_entries_created_idx ON subledger_entries USING brin (created_at) WITH (autosummarize = on);
 

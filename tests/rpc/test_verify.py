@@ -89,7 +89,10 @@ PLANTED = {
         "session {open_session}",
     ),
     Check.LATE_ENTRIES_ARE_POSTED: (
-        "UPDATE subledger_entries SET tx_id = gen_random_uuid() WHERE subledger_id = '{settled_session}' AND kind = 'WIN' AND late",
+        (
+            "UPDATE subledger_entries SET tx_id = gen_random_uuid()"
+            " WHERE subledger_id = '{settled_session}' AND kind = 'WIN' AND late"
+        ),
         "of session {settled_session}",
     ),
     Check.JOURNAL_BALANCES_FOLLOW: (

@@ -21,7 +21,6 @@ from .commands import (
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source
 from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
 from .sessions import SessionId
-from .transactions import WinKind
 from .values import value
 
 
@@ -32,9 +31,9 @@ class SessionNeeds:
     session_ids: list[SessionId]
     opening_keys: list[Key]
     """Of sessions that may have been opened before: they are found by their opening."""
-    entries: list[tuple[SessionId, str]]
-    """Of the journals, by transaction_id."""
-    rounds: list[tuple[SessionId, str]]
+    entry_keys: list[Key]
+    """Of the journals."""
+    round_keys: list[Key]
     """Rounds that are bet in; of an entry the round is loaded with it."""
     rails: list[tuple[Source, CurrencyNetworkId]]
 
@@ -67,8 +66,8 @@ class _Collected:
     output_keys: set[Key] = field(default_factory=set)
     session_ids: set[SessionId] = field(default_factory=set)
     opening_keys: set[Key] = field(default_factory=set)
-    entries: set[tuple[SessionId, str]] = field(default_factory=set)
-    session_rounds: set[tuple[SessionId, str]] = field(default_factory=set)
+    entry_keys: set[Key] = field(default_factory=set)
+    session_round_keys: set[Key] = field(default_factory=set)
     rails: set[tuple[Source, CurrencyNetworkId]] = field(default_factory=set)
 
 
@@ -91,8 +90,8 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
         sessions = SessionNeeds(
             session_ids=list(found.session_ids),
             opening_keys=list(found.opening_keys),
-            entries=list(found.entries),
-            rounds=list(found.session_rounds),
+            entry_keys=list(found.entry_keys),
+            round_keys=list(found.session_round_keys),
             rails=list(found.rails),
         )
     return Needs(
@@ -137,14 +136,9 @@ def _add_keyed(found: _Collected, command: Keyed, owner_id: OwnerId) -> None:
 
 
 def _add_play(found: _Collected, command: SessionPlay) -> None:
-    session_id = command.session_id
-    found.session_ids.add(session_id)
-    found.entries.add((session_id, command.transaction_id))
-    match command:
-        case SessionBet():
-            found.session_rounds.add((session_id, command.round_id))
-        case SessionWin():
-            if command.win_kind is WinKind.REGULAR:
-                found.entries.add((session_id, command.reference_transaction_id))
-        case _:
-            found.entries.add((session_id, command.reference_transaction_id))
+    found.session_ids.add(command.session_id)
+    found.entry_keys.add(command.key)
+    if isinstance(command, SessionBet):
+        found.session_round_keys.add(command.round_key)
+    elif command.reference_key is not None:
+        found.entry_keys.add(command.reference_key)

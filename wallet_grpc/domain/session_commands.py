@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from .identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
-from .sessions import SessionId
+from .sessions import SessionId, entry_key, session_round_key
 from .transactions import NO_METADATA, WinKind
 from .values import value
 
@@ -53,6 +53,13 @@ class SessionBet:
     round_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    round_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
+        object.__setattr__(self, "round_key", session_round_key(self.session_id, self.round_id))
 
 
 @value
@@ -70,6 +77,20 @@ class SessionWin:
     round_closed: bool = False
     reference_transaction_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    round_key: Key | None = field(init=False)
+    """None for a win without a round (the kinds other than REGULAR may lack one)."""
+    reference_key: Key | None = field(init=False)
+    """The bet's; None for the kinds whose reference is stored unchecked."""
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        session_id, regular = self.session_id, self.win_kind is WinKind.REGULAR
+        object.__setattr__(self, "key", entry_key(session_id, self.transaction_id))
+        object.__setattr__(self, "round_key", session_round_key(session_id, self.round_id) if self.round_id else None)
+        object.__setattr__(
+            self, "reference_key", entry_key(session_id, self.reference_transaction_id) if regular else None
+        )
 
 
 @value
@@ -84,6 +105,13 @@ class SessionRollback:
     reference_transaction_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    reference_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
+        object.__setattr__(self, "reference_key", entry_key(self.session_id, self.reference_transaction_id))
 
 
 SessionPlay = SessionBet | SessionWin | SessionRollback

@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import NewType
 
-from .identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
+from .identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
 from .transactions import Kind, TransactionStatus, WinKind
 from .values import Name, value
 
@@ -83,6 +84,24 @@ def late_key(session_id: SessionId, transaction_id: str) -> Key:
     return hash_key(SESSION_NAMESPACE, session_id, transaction_id)
 
 
+_HASH_DIGITS = 20
+
+
+def entry_key(session_id: SessionId, transaction_id: str) -> Key:
+    """The key of a transaction of a session. It begins with the session's time, so that its keys stay together."""
+    return _session_key(session_id, "entry", transaction_id)
+
+
+def session_round_key(session_id: SessionId, round_id: str) -> Key:
+    """The key of a round of a session."""
+    return _session_key(session_id, "round", round_id)
+
+
+def _session_key(session_id: SessionId, what: str, name: str) -> Key:
+    digest = sha256(f"{session_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
+    return Key(session_id[:8] + session_id[9:13] + digest[:_HASH_DIGITS])
+
+
 @value
 class Entry:
     """A row of the journal. It never changes."""
@@ -94,17 +113,19 @@ class Entry:
     """BET, WIN, ROLLBACK or TOMBSTONE."""
     status: TransactionStatus
     transaction_id: str
+    key: Key
     amount_minor: int
     change_minor: int
     """What the session's balance gained; of a late entry: what MAIN gained."""
     balance_after_minor: int | None
     """The session's balance right after; of a late entry MAIN, of a tombstone none."""
     round_id: str | None = None
+    round_key: Key | None = None
     closes_round: bool = False
     reference_transaction_id: str | None = None
-    reference_no: int | None = None
-    """The entry of the bet that a win is of."""
-    reverses_no: int | None = None
+    reference_key: Key | None = None
+    """The bet that a win is of."""
+    reverses_key: Key | None = None
     win_kind: WinKind | None = None
     late: bool = False
     tx_id: TxId | None = None
@@ -148,13 +169,13 @@ class Session:
     settled_at: datetime | None = None
     loaded_version: int | None = None
     """The version as loaded; None for a session that comes into being in this batch."""
-    entries: dict[str, Entry] = field(default_factory=dict)
-    """By transaction_id: those that the batch's commands are or name."""
-    reversals: dict[int, Entry] = field(default_factory=dict)
-    """By the number of what they reverse: the applied rollbacks."""
-    standing_wins: dict[int, int] = field(default_factory=dict)
-    """By the number of the bet: how many of its wins were not rolled back."""
-    rounds: dict[str, SessionRound] = field(default_factory=dict)
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    """Those that the batch's commands are or name."""
+    reversals: dict[Key, Entry] = field(default_factory=dict)
+    """By what they reverse: the applied rollbacks."""
+    standing_wins: dict[Key, int] = field(default_factory=dict)
+    """By bet: how many of its wins were not rolled back."""
+    rounds: dict[Key, SessionRound] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -165,16 +186,16 @@ class Session:
         """Tell whether its time is over: no more bets."""
         return now >= self.expires_at
 
-    def round_closed(self, round_id: str) -> bool:
+    def round_closed(self, round_key: Key) -> bool:
         """Tell whether a standing entry closed the round (rule 4)."""
-        known = self.rounds.get(round_id)
+        known = self.rounds.get(round_key)
         return known is not None and known.closers > 0
 
     def record(self, entry: Entry, reversed_entry: Entry | None) -> None:
         """Fold an entry in: later commands of the batch see it, and the store will write it."""
         assert entry.entry_no == self.version + 1, "an entry that does not follow the one before"
         self.version = entry.entry_no
-        self.entries[entry.transaction_id] = entry
+        self.entries[entry.key] = entry
         if entry.status is not TransactionStatus.APPLIED:
             return
         if not entry.late:
@@ -182,12 +203,12 @@ class Session:
             assert self.balance_minor >= 0, "a session below zero"
             assert self.balance_minor == entry.balance_after_minor, "an entry that does not follow its balance"
         if entry.kind is Kind.BET:
-            assert entry.round_id is not None
-            self._play(entry.round_id, entry)
-        if entry.closes_round and entry.round_id is not None:
-            self._close(entry.round_id, 1, entry)
-        if entry.reference_no is not None:
-            self.standing_wins[entry.reference_no] = self.standing_wins.get(entry.reference_no, 0) + 1
+            assert entry.round_key is not None
+            self._play(entry.round_key, entry)
+        if entry.closes_round and entry.round_key is not None:
+            self._close(entry.round_key, 1, entry)
+        if entry.reference_key is not None:
+            self.standing_wins[entry.reference_key] = self.standing_wins.get(entry.reference_key, 0) + 1
         if reversed_entry is not None:
             self._reverse(reversed_entry, entry)
 
@@ -199,16 +220,16 @@ class Session:
         self.settled_at = now
         self.version += 1
 
-    def _play(self, round_id: str, entry: Entry) -> None:
-        known = self.rounds.setdefault(round_id, SessionRound())
+    def _play(self, round_key: Key, entry: Entry) -> None:
+        known = self.rounds.setdefault(round_key, SessionRound())
         if not known.played:
             known.played = True
             if known.closers == 0 and not entry.late:
                 self.open_rounds += 1
 
-    def _close(self, round_id: str, closers: int, entry: Entry) -> None:
+    def _close(self, round_key: Key, closers: int, entry: Entry) -> None:
         """Count a closer, or one less. `open_rounds` stays as it was when the session was settled."""
-        known = self.rounds.setdefault(round_id, SessionRound())
+        known = self.rounds.setdefault(round_key, SessionRound())
         was_closed = known.closers > 0
         known.closers += closers
         if known.played and not entry.late and was_closed != (known.closers > 0):
@@ -216,8 +237,8 @@ class Session:
 
     def _reverse(self, target: Entry, rollback: Entry) -> None:
         """What was rolled back no longer closes its round or settles its bet (rules 3 and 4)."""
-        self.reversals[target.entry_no] = rollback
-        if target.closes_round and target.round_id is not None:
-            self._close(target.round_id, -1, rollback)
-        if target.reference_no is not None:
-            self.standing_wins[target.reference_no] -= 1
+        self.reversals[target.key] = rollback
+        if target.closes_round and target.round_key is not None:
+            self._close(target.round_key, -1, rollback)
+        if target.reference_key is not None:
+            self.standing_wins[target.reference_key] -= 1

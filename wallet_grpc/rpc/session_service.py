@@ -11,7 +11,7 @@ from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
-from wallet_grpc.domain.sessions import SessionAddress
+from wallet_grpc.domain.sessions import SessionAddress, session_round_key
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
@@ -99,7 +99,7 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         token = fields.identifier(request.session_token, "session_token")
         round_id = fields.identifier(request.round_id, "round_id")
         await self._session(token, call)
-        totals = await self._reader.round_totals(addressed(token).session_id, round_id)
+        totals = await self._reader.round_totals(session_round_key(addressed(token).session_id, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return answers.game_round(totals)

@@ -259,7 +259,8 @@ class BatchStore:
                     body_key=Key(body_hash.replace("-", "")), state=ReceiptState(state)
                 )
         if sessions is not None:
-            await _read_sessions(book, sessions)
+            assert needs.sessions is not None
+            await _read_sessions(book, sessions, needs.sessions)
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
         return Loaded(book=book, now=now, stripe=stripe)
@@ -273,25 +274,20 @@ class BatchStore:
             {"session_ids": literal(needs.session_ids), "opening_keys": literal(needs.opening_keys)},
         )
         entries = rounds = rails = None
-        if needs.entries:
+        if needs.entry_keys:
             entries = await _execute(
                 locks,
                 _LOAD_SESSION_ENTRIES,
                 {
-                    "entry_session_ids": literal([entry[0] for entry in needs.entries]),
-                    "entry_transaction_ids": separated([entry[1] for entry in needs.entries]),
-                    "standing_wins_max": bound,
+                    "entry_keys": literal(needs.entry_keys),
+                    "standing_max": bound,
                 },
             )
-        if needs.rounds:
+        if needs.round_keys:
             rounds = await _execute(
                 locks,
                 _LOAD_SESSION_ROUNDS,
-                {
-                    "round_session_ids": literal([played[0] for played in needs.rounds]),
-                    "session_round_ids": separated([played[1] for played in needs.rounds]),
-                    "closers_max": bound,
-                },
+                {"session_round_keys": literal(needs.round_keys), "closers_max": bound},
             )
         if needs.rails:
             rails = await _execute(
@@ -385,14 +381,13 @@ class _SessionRows(NamedTuple):
     rails: psycopg.AsyncCursor[Any] | None
 
 
-async def _read_sessions(book: Book, rows: _SessionRows) -> None:
+async def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
     for row in await rows.sessions.fetchall():
         read_session(book, LoadedSession._make(row))
     if rows.rounds is not None:
-        for session_id, round_id, bets, closers in await rows.rounds.fetchall():
-            session = book.sessions.get(SessionId(session_id))
-            if session is not None and (bets or closers):
-                session.rounds[round_id] = SessionRound(played=bets > 0, closers=closers)
+        for position, session_id, bets, closers in await rows.rounds.fetchall():
+            session = book.sessions[SessionId(session_id)]
+            session.rounds[needs.round_keys[position - 1]] = SessionRound(played=bets > 0, closers=closers)
     if rows.entries is not None:
         for row in await rows.entries.fetchall():
             read_entry(book, LoadedEntry._make(row))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, PlayerId, Source
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source
 from wallet_grpc.domain.outcomes import SessionFacts
 from wallet_grpc.domain.session_commands import SettleSession
 from wallet_grpc.domain.sessions import Entry, SessionAddress, SessionId, SessionState, session_token
@@ -57,16 +57,16 @@ class SessionReader:
             rows = await cursor.fetchall()
         return [
             JournalRow(
-                entry=replace(entry_of(LoadedEntry(*columns, *[None] * 7)), metadata=metadata or {}),
+                entry=replace(entry_of(LoadedEntry(*columns, *[None] * 8)), metadata=metadata or {}),
                 reversed_by_transaction_id=reversed_by,
             )
             for *columns, metadata, reversed_by in rows
         ]
 
-    async def round_totals(self, session_id: SessionId, round_id: str) -> RoundTotals | None:
+    async def round_totals(self, round_key: Key) -> RoundTotals | None:
         """Give a round's totals, or None if nothing ever happened in it."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["round_totals"], {"session_id": session_id, "round_id": round_id})
+            cursor = await connection.execute(_SQL["round_totals"], {"round_key": round_key})
             row = await cursor.fetchone()
         assert row is not None
         closed, bets, wins, rolled_back_bets, rolled_back_wins, transactions = row

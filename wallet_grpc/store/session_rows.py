@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Account, Book
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source, TxId
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.sessions import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus, WinKind
 
@@ -44,20 +44,23 @@ class LoadedEntry(NamedTuple):
     kind: str
     status: str
     transaction_id: str
+    key_hash: str
     amount_minor: str
     change_minor: str
     balance_after_minor: str | None
     round_id: str | None
+    round_hash: str | None
     closes_round: bool
     reference_transaction_id: str | None
-    reference_no: int | None
-    reverses_no: int | None
+    reference_key: str | None
+    reverses_key: str | None
     variant: str | None
     late: bool
     tx_id: str | None
     created_at: datetime
     rollback_entry_no: int | None
     rollback_transaction_id: str | None
+    rollback_key_hash: str | None
     rollback_balance_after_minor: str | None
     rollback_late: bool | None
     standing_wins: int | None
@@ -101,26 +104,28 @@ def read_entry(book: Book, row: LoadedEntry) -> None:
     """Put an entry into its session: its facts, and what stands against it."""
     session = book.sessions[SessionId(row.session_id)]
     entry = entry_of(row)
-    session.entries[entry.transaction_id] = entry
+    session.entries[entry.key] = entry
     if row.standing_wins:
-        session.standing_wins[entry.entry_no] = row.standing_wins
-    elif entry.reference_no is not None:
-        session.standing_wins.setdefault(entry.reference_no, 0)
-    if row.round_id is not None:
-        session.rounds[row.round_id] = SessionRound(played=bool(row.round_bets), closers=row.round_closers or 0)
+        session.standing_wins[entry.key] = row.standing_wins
+    elif entry.reference_key is not None:
+        session.standing_wins.setdefault(entry.reference_key, 0)
+    if entry.round_key is not None:
+        session.rounds[entry.round_key] = SessionRound(played=bool(row.round_bets), closers=row.round_closers or 0)
     if row.rollback_entry_no is not None:
         assert row.rollback_transaction_id is not None
-        session.reversals[entry.entry_no] = Entry(
+        assert row.rollback_key_hash is not None
+        session.reversals[entry.key] = Entry(
             session_id=entry.session_id,
             entry_no=row.rollback_entry_no,
             owner_id=entry.owner_id,
             kind=Kind.ROLLBACK,
             status=TransactionStatus.APPLIED,
             transaction_id=row.rollback_transaction_id,
+            key=_required_key(row.rollback_key_hash),
             amount_minor=entry.amount_minor,
             change_minor=-entry.change_minor,
             balance_after_minor=_int(row.rollback_balance_after_minor),
-            reverses_no=entry.entry_no,
+            reverses_key=entry.key,
             late=bool(row.rollback_late),
             metadata=NO_METADATA,
             created_at=entry.created_at,
@@ -136,20 +141,30 @@ def entry_of(row: LoadedEntry) -> Entry:
         kind=Kind(row.kind),
         status=TransactionStatus(row.status),
         transaction_id=row.transaction_id,
+        key=_required_key(row.key_hash),
         amount_minor=int(row.amount_minor),
         change_minor=int(row.change_minor),
         balance_after_minor=_int(row.balance_after_minor),
         round_id=row.round_id,
+        round_key=_key(row.round_hash),
         closes_round=row.closes_round,
         reference_transaction_id=row.reference_transaction_id,
-        reference_no=row.reference_no,
-        reverses_no=row.reverses_no,
+        reference_key=_key(row.reference_key),
+        reverses_key=_key(row.reverses_key),
         win_kind=None if row.variant is None else WinKind(row.variant),
         late=row.late,
         tx_id=None if row.tx_id is None else TxId(row.tx_id),
         metadata=NO_METADATA,
         created_at=row.created_at,
     )
+
+
+def _required_key(text: str) -> Key:
+    return Key(text.replace("-", ""))
+
+
+def _key(text: str | None) -> Key | None:
+    return None if text is None else _required_key(text)
 
 
 def _int(text: str | None) -> int | None:

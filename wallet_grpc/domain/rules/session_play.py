@@ -41,7 +41,7 @@ def decide_play(book: Book, command: SessionPlay, moment: Moment) -> Decision:
     session = find_session(book, command)
     if session is None:
         return Decision(SESSION_NOT_FOUND)
-    stored = session.entries.get(command.transaction_id)
+    stored = session.entries.get(command.key)
     if stored is not None:
         return _replay(book, session, command, stored)
     match command:
@@ -58,7 +58,7 @@ def decide_play(book: Book, command: SessionPlay, moment: Moment) -> Decision:
 def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Moment) -> Decision:
     if session.state is not SessionState.OPEN or session.expired(moment.now):
         return Decision(_SESSION_CLOSED)
-    if session.round_closed(command.round_id):
+    if session.round_closed(command.round_key):
         return Decision(ROUND_CLOSED)
     if book.owners[session.owner_id].state is not PlayerState.ACTIVE:
         return Decision(PLAYER_BLOCKED)
@@ -75,10 +75,12 @@ def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Momen
             kind=Kind.BET,
             status=TransactionStatus.APPLIED,
             transaction_id=command.transaction_id,
+            key=command.key,
             amount_minor=amount,
             change_minor=-amount,
             balance_after_minor=balance - amount,
             round_id=command.round_id,
+            round_key=command.round_key,
             closes_round=command.round_closed,
             metadata=command.metadata,
             created_at=moment.now,
@@ -89,16 +91,18 @@ def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Momen
 def _decide_win(book: Book, session: Session, command: SessionWin, moment: Moment) -> Decision:
     bet: Entry | None = None
     if command.win_kind is WinKind.REGULAR:
-        bet = session.entries.get(command.reference_transaction_id)
+        assert command.reference_key is not None
+        assert command.round_key is not None
+        bet = session.entries.get(command.reference_key)
         if bet is not None and bet.status is TransactionStatus.TOMBSTONE:
             return Decision(ROLLED_BACK)
         if bet is None or bet.kind is not Kind.BET:
             return Decision(BET_NOT_FOUND)
-        if bet.round_id != command.round_id:
+        if bet.round_key != command.round_key:
             return Decision(ROUND_MISMATCH)
-        if bet.entry_no in session.reversals:
+        if bet.key in session.reversals:
             return Decision(ROLLED_BACK)
-        if session.round_closed(command.round_id):
+        if session.round_closed(command.round_key):
             return Decision(ROUND_CLOSED)
     late = session.state is SessionState.SETTLED
     amount = command.amount_minor
@@ -109,13 +113,15 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
         kind=Kind.WIN,
         status=TransactionStatus.APPLIED,
         transaction_id=command.transaction_id,
+        key=command.key,
         amount_minor=amount,
         change_minor=amount,
         balance_after_minor=_balance(book, session, late=late) + amount,
         round_id=command.round_id or None,
+        round_key=command.round_key,
         closes_round=command.round_closed and bet is not None,
         reference_transaction_id=command.reference_transaction_id or None,
-        reference_no=bet.entry_no if bet is not None else None,
+        reference_key=bet.key if bet is not None else None,
         win_kind=command.win_kind,
         late=late,
         tx_id=moment.next_tx_id() if late else None,
@@ -127,7 +133,7 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
 
 def _decide_rollback(book: Book, session: Session, command: SessionRollback, moment: Moment) -> Decision:
     """Decide a rollback whose id is new in the session. What is returned is what was taken."""
-    target = session.entries.get(command.reference_transaction_id)
+    target = session.entries.get(command.reference_key)
     late = session.state is SessionState.SETTLED
     if target is None:
         return _void(book, session, command, moment, late=late)
@@ -135,10 +141,10 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         return Decision(_voided(book, session, command, late=late))
     if target.kind not in {Kind.BET, Kind.WIN}:
         return Decision(NOT_REVERSIBLE)
-    first = session.reversals.get(target.entry_no)
+    first = session.reversals.get(target.key)
     if first is not None:
         return Decision(_already_rolled_back(book, session, command, first))
-    if target.kind is Kind.BET and session.standing_wins.get(target.entry_no, 0) > 0:
+    if target.kind is Kind.BET and session.standing_wins.get(target.key, 0) > 0:
         return Decision(BET_ALREADY_SETTLED)
     balance = _balance(book, session, late=late)
     gain = -target.change_minor
@@ -151,13 +157,15 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         kind=Kind.ROLLBACK,
         status=TransactionStatus.APPLIED,
         transaction_id=command.transaction_id,
+        key=command.key,
         amount_minor=target.amount_minor,
         change_minor=gain,
         balance_after_minor=balance + gain,
         round_id=target.round_id,
+        round_key=target.round_key,
         closes_round=command.round_closed and target.round_id is not None,
         reference_transaction_id=command.reference_transaction_id,
-        reverses_no=target.entry_no,
+        reverses_key=target.key,
         late=late,
         tx_id=moment.next_tx_id() if late else None,
         metadata=command.metadata,
@@ -251,6 +259,7 @@ def _void(book: Book, session: Session, command: SessionRollback, moment: Moment
         kind=Kind.ROLLBACK,
         status=TransactionStatus.VOIDED,
         transaction_id=command.transaction_id,
+        key=command.key,
         amount_minor=0,
         change_minor=0,
         balance_after_minor=_balance(book, session, late=late),
@@ -266,6 +275,7 @@ def _void(book: Book, session: Session, command: SessionRollback, moment: Moment
         kind=Kind.TOMBSTONE,
         status=TransactionStatus.TOMBSTONE,
         transaction_id=command.reference_transaction_id,
+        key=command.reference_key,
         amount_minor=0,
         change_minor=0,
         balance_after_minor=None,

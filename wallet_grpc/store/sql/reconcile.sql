@@ -98,8 +98,7 @@ FROM (
         rollback.entry_no IS NOT NULL AS rolled_back
     FROM subledger_entries AS entries
     INNER JOIN sessions ON entries.subledger_id = sessions.session_id
-    LEFT JOIN subledger_entries AS rollback
-        ON entries.subledger_id = rollback.subledger_id AND entries.entry_no = rollback.reverses_no
+    LEFT JOIN subledger_entries AS rollback ON entries.key_hash = rollback.reverses_key
     WHERE
         entries.created_at >= %(begins_at)s::TIMESTAMPTZ
         AND entries.created_at < %(ends_at)s::TIMESTAMPTZ

@@ -41,7 +41,8 @@ LEFT JOIN account_balances AS main_balance
         main.account_id = main_balance.account_id
         AND main_balance.stripe = 0;
 
--- The entries that the commands are or name, each with what has reversed it, its standing wins, and its round.
+-- The entries that the commands are or name, each with what has reversed it, its standing wins, and its round (as many
+-- as a batch could roll back: more need not be counted).
 -- name: load_session_entries
 SELECT
     found.subledger_id::TEXT,
@@ -50,45 +51,43 @@ SELECT
     found.kind,
     found.status,
     found.transaction_id,
+    found.key_hash::TEXT,
     found.amount_minor::TEXT,
     found.change_minor::TEXT,
     found.balance_after_minor::TEXT,
     found.round_id,
+    found.round_hash::TEXT,
     found.closes_round,
     found.reference_transaction_id,
-    found.reference_no,
-    found.reverses_no,
+    found.reference_key::TEXT,
+    found.reverses_key::TEXT,
     found.variant,
     found.late,
     found.tx_id::TEXT,
     found.created_at,
     rollback.entry_no AS rollback_entry_no,
     rollback.transaction_id AS rollback_transaction_id,
+    rollback.key_hash::TEXT AS rollback_key_hash,
     rollback.balance_after_minor::TEXT AS rollback_balance_after_minor,
     rollback.late AS rollback_late,
     wins.standing,
     played.bets,
     played.closers
-FROM
-    unnest(%(entry_session_ids)s::UUID[], string_to_array(%(entry_transaction_ids)s, E'\x1f'))
-        AS wanted (subledger_id, transaction_id)
-INNER JOIN subledger_entries AS found
-    ON wanted.subledger_id = found.subledger_id AND wanted.transaction_id = found.transaction_id
-LEFT JOIN subledger_entries AS rollback
-    ON found.subledger_id = rollback.subledger_id AND found.entry_no = rollback.reverses_no
+FROM unnest(%(entry_keys)s::UUID[]) AS wanted (key_hash)
+INNER JOIN subledger_entries AS found ON wanted.key_hash = found.key_hash
+LEFT JOIN subledger_entries AS rollback ON found.key_hash = rollback.reverses_key
 LEFT JOIN LATERAL (
     SELECT count(*) AS standing
     FROM (
         SELECT
         FROM subledger_entries AS win
         WHERE
-            win.subledger_id = found.subledger_id
-            AND win.reference_no = found.entry_no
+            win.reference_key = found.key_hash
             AND NOT EXISTS (
                 SELECT FROM subledger_entries AS win_rollback
-                WHERE win_rollback.subledger_id = win.subledger_id AND win_rollback.reverses_no = win.entry_no
+                WHERE win_rollback.reverses_key = win.key_hash
             )
-        LIMIT %(standing_wins_max)s::INTEGER
+        LIMIT %(standing_max)s::INTEGER
     ) AS bounded
 ) AS wins ON found.kind = 'BET'
 LEFT JOIN LATERAL (
@@ -98,7 +97,7 @@ LEFT JOIN LATERAL (
             FROM (
                 SELECT
                 FROM subledger_entries AS bet
-                WHERE bet.subledger_id = found.subledger_id AND bet.round_id = found.round_id AND bet.kind = 'BET'
+                WHERE bet.round_hash = found.round_hash AND bet.kind = 'BET'
                 LIMIT 1
             ) AS first_bet
         ) AS bets,
@@ -108,31 +107,29 @@ LEFT JOIN LATERAL (
                 SELECT
                 FROM subledger_entries AS closer
                 WHERE
-                    closer.subledger_id = found.subledger_id
-                    AND closer.round_id = found.round_id
+                    closer.round_hash = found.round_hash
                     AND closer.closes_round
                     AND NOT EXISTS (
                         SELECT FROM subledger_entries AS closer_rollback
-                        WHERE
-                            closer_rollback.subledger_id = closer.subledger_id
-                            AND closer_rollback.reverses_no = closer.entry_no
+                        WHERE closer_rollback.reverses_key = closer.key_hash
                     )
-                LIMIT %(standing_wins_max)s::INTEGER
+                LIMIT %(standing_max)s::INTEGER
             ) AS bounded
         ) AS closers
-) AS played ON found.round_id IS NOT NULL;
+) AS played ON found.round_hash IS NOT NULL;
 
--- The rounds that are bet in: whether they had a bet before, and how many standing entries closed each.
+-- The rounds that are bet in, where anything was played in them: whether they had a bet, and how many standing entries
+-- closed each.
 -- name: load_session_rounds
 SELECT
-    wanted.subledger_id::TEXT,
-    wanted.round_id,
+    wanted.position,
+    known.subledger_id::TEXT,
     (
         SELECT count(*)
         FROM (
             SELECT
             FROM subledger_entries AS bet
-            WHERE bet.subledger_id = wanted.subledger_id AND bet.round_id = wanted.round_id AND bet.kind = 'BET'
+            WHERE bet.round_hash = wanted.round_hash AND bet.kind = 'BET'
             LIMIT 1
         ) AS first_bet
     ) AS bets,
@@ -142,21 +139,22 @@ SELECT
             SELECT
             FROM subledger_entries AS closer
             WHERE
-                closer.subledger_id = wanted.subledger_id
-                AND closer.round_id = wanted.round_id
+                closer.round_hash = wanted.round_hash
                 AND closer.closes_round
                 AND NOT EXISTS (
                     SELECT FROM subledger_entries AS closer_rollback
-                    WHERE
-                        closer_rollback.subledger_id = closer.subledger_id
-                        AND closer_rollback.reverses_no = closer.entry_no
+                    WHERE closer_rollback.reverses_key = closer.key_hash
                 )
             LIMIT %(closers_max)s::INTEGER
         ) AS bounded
     ) AS closers
-FROM
-    unnest(%(round_session_ids)s::UUID[], string_to_array(%(session_round_ids)s, E'\x1f'))
-        AS wanted (subledger_id, round_id);
+FROM unnest(%(session_round_keys)s::UUID[]) WITH ORDINALITY AS wanted (round_hash, position)
+CROSS JOIN LATERAL (
+    SELECT played.subledger_id
+    FROM subledger_entries AS played
+    WHERE played.round_hash = wanted.round_hash
+    LIMIT 1
+) AS known;
 
 -- Where new sessions are settled. A TEST installation needs no rail: its sessions are settled in the ledger.
 -- name: load_rails
@@ -266,9 +264,9 @@ RETURNING sessions.session_id;
 
 -- name: step_subledger_entries
 INSERT INTO subledger_entries (
-    subledger_id, entry_no, owner_id, kind, status, transaction_id, amount_minor, change_minor, balance_after_minor,
-    round_id, closes_round, reference_transaction_id, reference_no, reverses_no, variant, late, tx_id, metadata,
-    created_at
+    subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
+    balance_after_minor, round_id, round_hash, closes_round, reference_transaction_id, reference_key, reverses_key,
+    variant, late, tx_id, metadata, created_at
 )
 SELECT
     journaled.subledger_id,
@@ -277,14 +275,16 @@ SELECT
     journaled.kind,
     journaled.status,
     journaled.transaction_id,
+    journaled.key_hash,
     journaled.amount_minor,
     journaled.change_minor,
     journaled.balance_after_minor,
     journaled.round_id,
+    journaled.round_hash,
     journaled.closes_round,
     journaled.reference_transaction_id,
-    journaled.reference_no,
-    journaled.reverses_no,
+    journaled.reference_key,
+    journaled.reverses_key,
     journaled.variant,
     journaled.late,
     journaled.tx_id,
@@ -298,14 +298,16 @@ FROM
         %(journal_kinds)s::TEXT[],
         %(journal_statuses)s::TEXT[],
         string_to_array(%(journal_transaction_ids)s, E'\x1f'),
+        %(journal_keys)s::UUID[],
         %(journal_amounts)s::NUMERIC[],
         %(journal_changes)s::NUMERIC[],
         %(journal_balances)s::NUMERIC[],
         string_to_array(%(journal_round_ids)s, E'\x1f', ''),
+        %(journal_round_keys)s::UUID[],
         %(journal_closes_rounds)s::BOOLEAN[],
         string_to_array(%(journal_references)s, E'\x1f', ''),
-        %(journal_reference_nos)s::BIGINT[],
-        %(journal_reverses_nos)s::BIGINT[],
+        %(journal_reference_keys)s::UUID[],
+        %(journal_reverses_keys)s::UUID[],
         %(journal_variants)s::TEXT[],
         %(journal_lates)s::BOOLEAN[],
         %(journal_tx_ids)s::UUID[],
@@ -318,9 +320,10 @@ FROM
             kind,
             status,
             transaction_id,
+            key_hash,
             amount_minor,
             change_minor,
-            balance_after_minor, round_id, closes_round, reference_transaction_id, reference_no, reverses_no, variant,
-            late, tx_id, metadata
+            balance_after_minor, round_id, round_hash, closes_round, reference_transaction_id, reference_key,
+            reverses_key, variant, late, tx_id, metadata
         )
 RETURNING subledger_entries.entry_no;

@@ -22,14 +22,16 @@ SELECT
     found.kind,
     found.status,
     found.transaction_id,
+    found.key_hash::TEXT,
     found.amount_minor::TEXT,
     found.change_minor::TEXT,
     found.balance_after_minor::TEXT,
     found.round_id,
+    found.round_hash::TEXT,
     found.closes_round,
     found.reference_transaction_id,
-    found.reference_no,
-    found.reverses_no,
+    found.reference_key::TEXT,
+    found.reverses_key::TEXT,
     found.variant,
     found.late,
     found.tx_id::TEXT,
@@ -37,8 +39,7 @@ SELECT
     found.metadata,
     rollback.transaction_id AS reversed_by_transaction_id
 FROM subledger_entries AS found
-LEFT JOIN subledger_entries AS rollback
-    ON found.subledger_id = rollback.subledger_id AND found.entry_no = rollback.reverses_no
+LEFT JOIN subledger_entries AS rollback ON found.key_hash = rollback.reverses_key
 WHERE found.subledger_id = %(session_id)s::UUID AND found.entry_no > %(after)s
 ORDER BY found.entry_no
 LIMIT %(rows_max)s;
@@ -56,9 +57,8 @@ SELECT
     )::TEXT AS rolled_back_wins_minor,
     count(*) AS transactions
 FROM subledger_entries AS played
-LEFT JOIN subledger_entries AS rollback
-    ON played.subledger_id = rollback.subledger_id AND played.entry_no = rollback.reverses_no
-WHERE played.subledger_id = %(session_id)s::UUID AND played.round_id = %(round_id)s;
+LEFT JOIN subledger_entries AS rollback ON played.key_hash = rollback.reverses_key
+WHERE played.round_hash = %(round_key)s::UUID;
 
 -- name: expired
 SELECT

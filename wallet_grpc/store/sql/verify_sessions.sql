@@ -44,8 +44,7 @@ played_rounds AS MATERIALIZED (
     FROM chunk_entries AS entries
     LEFT JOIN chunk_entries AS rollback
         ON
-            entries.subledger_id = rollback.subledger_id
-            AND entries.entry_no = rollback.reverses_no
+            entries.key_hash = rollback.reverses_key
             AND NOT rollback.late
     WHERE entries.round_id IS NOT NULL AND NOT entries.late
     GROUP BY entries.subledger_id, entries.round_id
@@ -164,9 +163,9 @@ problems AS (
     FROM chunk_entries AS entries
     INNER JOIN chunk_sessions ON entries.subledger_id = chunk_sessions.session_id
     LEFT JOIN chunk_entries AS reversed
-        ON entries.subledger_id = reversed.subledger_id AND entries.reverses_no = reversed.entry_no
+        ON entries.subledger_id = reversed.subledger_id AND entries.reverses_key = reversed.key_hash
     LEFT JOIN chunk_entries AS bet
-        ON entries.subledger_id = bet.subledger_id AND entries.reference_no = bet.entry_no
+        ON entries.subledger_id = bet.subledger_id AND entries.reference_key = bet.key_hash
     LEFT JOIN ledger_transactions AS made ON entries.tx_id = made.tx_id
     LEFT JOIN LATERAL (
         SELECT coalesce(sum(ledger_entries.amount_minor), 0) AS main_minor
@@ -191,14 +190,14 @@ problems AS (
                 'journal_references_exist',
                 entries.owner_id <> chunk_sessions.owner_id
                 OR (
-                    entries.reverses_no IS NOT NULL
+                    entries.reverses_key IS NOT NULL
                     AND (
                         reversed.transaction_id IS DISTINCT FROM entries.reference_transaction_id
                         OR reversed.change_minor <> -entries.change_minor
                     )
                 )
                 OR (
-                    entries.reference_no IS NOT NULL
+                    entries.reference_key IS NOT NULL
                     AND (
                         bet.transaction_id IS DISTINCT FROM entries.reference_transaction_id
                         OR bet.kind <> 'BET'
@@ -206,6 +205,38 @@ problems AS (
                     )
                 ),
                 'the entry that it refers to is missing or another one, or it is another owner''s'
+            ),
+            (
+                'keys_fit_their_ids',
+                entries.key_hash <> (
+                    substr(replace(entries.subledger_id::TEXT, '-', ''), 1, 12)
+                    || substr(
+                        encode(
+                            sha256(
+                                convert_to(
+                                    entries.subledger_id || E'\x1fentry\x1f' || entries.transaction_id, 'UTF8'
+                                )
+                            ),
+                            'hex'
+                        ),
+                        1,
+                        20
+                    )
+                )::UUID
+                OR entries.round_hash IS DISTINCT FROM (
+                    substr(replace(entries.subledger_id::TEXT, '-', ''), 1, 12)
+                    || substr(
+                        encode(
+                            sha256(
+                                convert_to(entries.subledger_id || E'\x1fround\x1f' || entries.round_id, 'UTF8')
+                            ),
+                            'hex'
+                        ),
+                        1,
+                        20
+                    )
+                )::UUID,
+                format('key_hash or round_hash is not that of %%s', entries.transaction_id)
             ),
             (
                 'late_entries_are_posted',
