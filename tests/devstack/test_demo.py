@@ -31,6 +31,7 @@ TOLD = (
     "balance_minor 96000000",
     "SettleWithdrawal",
     "HOUSE:FEES",
+    "200 sessions settled, nets sum to 0",
     "the ledger is whole",
     "Everything came out as told.",
 )
