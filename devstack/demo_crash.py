@@ -71,8 +71,8 @@ async def play(stack: RunningStack, console: Console) -> None:
             winners = sum(net > 0 for net in nets)
             live.update(
                 Text(
-                    f"the pot of {pot_minor / 1_000_000:,.2f} USDT went to {len([p for p in players if p.left_at])} "
-                    f"players, {winners} of them with a gain; {_PLAYERS} sessions settled, nets sum to {sum(nets)}"
+                    f"{winners} of {_PLAYERS} players gained from a pot of {pot_minor / 1_000_000:,.2f} USDT\n"
+                    f"{_PLAYERS} sessions settled, nets sum to {sum(nets)}"
                 )
             )
     if sum(nets) != 0:

@@ -455,12 +455,13 @@ async def _write(
         await call.write(_operation(request))
     while True:
         await room.acquire()
-        request = next(source, None)  # taken once there is room: what is taken is never lost to a cancellation
-        if request is None:
+        try:
+            following = next(source)  # taken once there is room: what is taken is never lost to a cancellation
+        except StopIteration:
             room.release()
             break
-        unanswered.append(request)
-        await call.write(_operation(request))
+        unanswered.append(following)
+        await call.write(_operation(following))
     await call.done_writing()
 
 

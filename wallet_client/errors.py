@@ -9,9 +9,16 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 _SAFE_TRANSPORT_ERRORS = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
 )
-"""Errors of the transport itself, without the wallet's word: with the same id, sending again is always safe."""
+"""Errors of the transport itself, without the wallet's word (gRPC's core tells a broken stream as INTERNAL at times):
+nobody knows what was applied, and with the same id, sending again is always safe."""
 
 
 class WalletError(Exception):
