@@ -32,6 +32,8 @@ TOLD = (
     "SettleWithdrawal",
     "HOUSE:FEES",
     "200 sessions settled, nets sum to 0",
+    "deposit.applied",
+    "after both",
     "the ledger is whole",
     "Everything came out as told.",
 )
