@@ -4,7 +4,7 @@
 -- player's MAIN, which late wins and rollbacks move.
 --
 -- Here and below rows are looked up one by one, in a subquery that the planner must not flatten (OFFSET 0): a plan that
--- was made while these tables were empty would otherwise walk through them, and look among the wanted keys for each row.
+-- was made while these tables were empty would walk through them, and look among the wanted keys for each row.
 -- name: load_sessions
 SELECT
     found.session_id::TEXT,
