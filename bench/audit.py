@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from bench.database import Server
 from bench.orders import Outcome
 from bench.wallet_process import BenchCommand
+from bench.workloads import SESSION_BET
 
 _VERIFY_TIMEOUT_S = 600.0
 _SAID_CHARACTERS_MAX = 2000
@@ -19,19 +20,25 @@ _SAID_CHARACTERS_MAX = 2000
 
 @dataclass(slots=True, kw_only=True)
 class Ledgered:
-    """What a database's ledger must hold: transactions by kind, and entries."""
+    """What a database's ledger must hold: transactions by kind, and entries; and the journals beside it."""
 
     transactions: Counter[str] = field(default_factory=Counter)
     entries: int = 0
+    session_bets: int = 0
+    """What the journals of sessions must hold."""
 
     def add(self, outcome: Outcome) -> None:
         """Expect what a load got acknowledged."""
-        self.transactions.update(outcome.acknowledged)
+        for kind, count in outcome.acknowledged.items():
+            if kind == SESSION_BET:
+                self.session_bets += count
+            else:
+                self.transactions[kind] += count
         self.entries += outcome.entries
 
     def copy(self) -> "Ledgered":
         """Return what a copy of the database must hold."""
-        return Ledgered(transactions=Counter(self.transactions), entries=self.entries)
+        return Ledgered(transactions=Counter(self.transactions), entries=self.entries, session_bets=self.session_bets)
 
 
 def audit(server: Server, command: BenchCommand, database: str, expected: Ledgered) -> list[str]:
@@ -47,7 +54,9 @@ def _miscounted(server: Server, database: str, expected: Ledgered) -> list[str]:
         )
     }
     found["entries"] = int(server.rows(database, "SELECT count(*) FROM ledger_entries")[0][0])
-    wanted = {f"{kind} APPLIED": count for kind, count in expected.transactions.items()} | {"entries": expected.entries}
+    found["session bets"] = int(server.rows(database, "SELECT count(*) FROM subledger_entries")[0][0])
+    wanted = {f"{kind} APPLIED": count for kind, count in expected.transactions.items()}
+    wanted |= {"entries": expected.entries, "session bets": expected.session_bets}
     return [
         f"{database}: {name}: {found.get(name, 0)} in the ledger, {wanted.get(name, 0)} acknowledged"
         for name in sorted(found.keys() | wanted.keys())

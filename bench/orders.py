@@ -1,7 +1,7 @@
 """What the benchmark says to its client process, and what the client answers: lines of JSON on standard streams."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -27,6 +27,8 @@ class Content(StrEnum):
     """Every bet has a new id and a new round, and a player drawn uniformly."""
     MIXED = "mixed"
     """50% new bets; 45% wins and 5% rollbacks of bets that were acknowledged before."""
+    SESSION_BETS = "session bets"
+    """Every bet has a new id and a new round, and an open session drawn uniformly."""
     DEPOSITS = "deposits"
     """One deposit for each player, to fund them."""
 
@@ -45,6 +47,8 @@ class Order:
     players: int
     prefix: str
     """What the load's ids begin with; different for each load of a database."""
+    session_tokens: Sequence[str] = ()
+    """Of the sessions that are bet in."""
     batch_operations: int = 1
     per_second: int = 0
     """Of a paced load."""

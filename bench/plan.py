@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 PLAYERS = 20_000
 HOT_PLAYERS = 200
+SESSIONS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Plan:
     """How many bets the grown ledger holds."""
     growth_s_max: float
     """How long growing may take; on a slow machine fewer bets come in, and the growth target is not decided."""
+    settled_bets: int
+    """How many bets the longest session has that is settled."""
     growth_windows: int
     """How often the grown and the empty ledger are measured, in turns."""
     events: int
@@ -49,6 +52,7 @@ FULL = Plan(
     tpcb_windows=3,
     growth_bets=2_000_000,
     growth_s_max=330,
+    settled_bets=100_000,
     growth_windows=2,
     events=18_000,
     events_warm_up_s=1.5,
@@ -67,6 +71,7 @@ QUICK = Plan(
     tpcb_windows=2,
     growth_bets=50_000,
     growth_s_max=20,
+    settled_bets=10_000,
     growth_windows=1,
     events=3_200,
     events_warm_up_s=0.4,

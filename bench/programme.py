@@ -5,6 +5,7 @@ from typing import Protocol
 
 from bench.api_steps import Api
 from bench.event_steps import Events
+from bench.session_steps import Sessions
 from bench.testbed import Testbed
 from bench.wallet_steps import (
     BATCH_STEP,
@@ -42,6 +43,7 @@ PROGRAMME: Sequence[Step] = (
     SINGLE_STEP,
     HOT_STEP,
     Api(),
+    Sessions(),
     Growth(),
     Tpcb(),
     Events(),  # last: the broker, once it runs, is beside no other figure

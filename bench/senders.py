@@ -8,16 +8,40 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
 
-from bench.orders import Order, Shape
+from bench.orders import Content, Order, Shape
 from bench.tally import Tally
 from bench.workloads import Feed, Item
+from wallet.v1 import session_pb2 as session_pb
 from wallet.v1 import wallet_pb2 as pb
 
-_SERVICE = "/wallet.v1.WalletService"
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """A service's path, and how its answers are read."""
+
+    path: str
+    result: Callable[[bytes], Any]
+    batch: Callable[[bytes], Any]
+    outcome: Callable[[bytes], Any]
+
+
+_WALLET = _Service(
+    "/wallet.v1.WalletService",
+    pb.OperationResult.FromString,
+    pb.ExecuteBatchResponse.FromString,
+    pb.Outcome.FromString,
+)
+_SESSIONS = _Service(
+    "/wallet.v1.LedgerSessionService",
+    session_pb.SessionResult.FromString,
+    session_pb.ExecuteSessionBatchResponse.FromString,
+    session_pb.SessionOutcome.FromString,
+)
 _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a proxy of the environment is not for this machine
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each channel
@@ -45,39 +69,40 @@ def open_channels(order: Order) -> list[grpc.aio.Channel]:
 def sender_of(order: Order, channels: Sequence[grpc.aio.Channel], tally: Tally) -> Sender:
     """Return the sender of a load's shape."""
     metadata = (("authorization", f"Bearer {order.key}"),)
+    service = _SESSIONS if order.content is Content.SESSION_BETS else _WALLET
     match order.shape:
         case Shape.UNARY:
-            return _ClosedLoop(_unary_calls(channels, metadata), tally, tally.result)
+            return _ClosedLoop(_unary_calls(service, channels, metadata), tally, tally.result)
         case Shape.BATCH:
-            return _ClosedLoop(_batch_calls(channels, metadata), tally, tally.batch)
+            return _ClosedLoop(_batch_calls(service, channels, metadata), tally, tally.batch)
         case Shape.STREAM:
-            return _Streams(_stream_calls(channels, metadata), tally)
+            return _Streams(_stream_calls(service, channels, metadata), tally)
         case Shape.PACED:
-            return _OpenLoop(_unary_calls(channels, metadata), tally, per_second=order.per_second)
+            return _OpenLoop(_unary_calls(service, channels, metadata), tally, per_second=order.per_second)
 
 
 Calls = Sequence[Callable[[bytes], Any]]
 """For each channel: start a call with a serialised request."""
 
 
-def _unary_calls(channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:
-    return [_call(channel, "Bet", pb.OperationResult.FromString, metadata) for channel in channels]
+def _unary_calls(service: _Service, channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:
+    return [_call(channel, f"{service.path}/Bet", service.result, metadata) for channel in channels]
 
 
-def _batch_calls(channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:
-    return [_call(channel, "ExecuteBatch", pb.ExecuteBatchResponse.FromString, metadata) for channel in channels]
+def _batch_calls(service: _Service, channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:
+    return [_call(channel, f"{service.path}/ExecuteBatch", service.batch, metadata) for channel in channels]
 
 
-def _call(
-    channel: grpc.aio.Channel, method: str, parse: Callable[[bytes], Any], metadata: Any
-) -> Callable[[bytes], Any]:
-    multi_callable: Any = channel.unary_unary(f"{_SERVICE}/{method}", response_deserializer=parse)
+def _call(channel: grpc.aio.Channel, path: str, parse: Callable[[bytes], Any], metadata: Any) -> Callable[[bytes], Any]:
+    multi_callable: Any = channel.unary_unary(path, response_deserializer=parse)
     return lambda request: multi_callable(request, timeout=_CALL_TIMEOUT_S, metadata=metadata)
 
 
-def _stream_calls(channels: Sequence[grpc.aio.Channel], metadata: Any) -> Sequence[Callable[[], Any]]:
+def _stream_calls(
+    service: _Service, channels: Sequence[grpc.aio.Channel], metadata: Any
+) -> Sequence[Callable[[], Any]]:
     def start(channel: grpc.aio.Channel) -> Callable[[], Any]:
-        multi_callable: Any = channel.stream_stream(f"{_SERVICE}/Execute", response_deserializer=pb.Outcome.FromString)
+        multi_callable: Any = channel.stream_stream(f"{service.path}/Execute", response_deserializer=service.outcome)
         return lambda: multi_callable(metadata=metadata)
 
     return [start(channel) for channel in channels]

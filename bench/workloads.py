@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bench.orders import Content, Order, Shape
+from wallet.v1 import session_pb2 as session_pb
 from wallet.v1 import wallet_pb2 as pb
 
 NETWORK_ID = 1
@@ -19,7 +20,8 @@ _STAKE_CENTS_MAX = 10_000
 _GAMES = tuple(f"studio-{number % 5}:game-{number}" for number in range(40))
 
 BET, WIN, ROLLBACK, DEPOSIT = "BET", "WIN", "ROLLBACK", "DEPOSIT"
-"""Kinds as the ledger names them."""
+SESSION_BET = "SESSION BET"
+"""Kinds as the ledger names them; what is played in a session stands in its journal alone."""
 _ENTRIES = 2
 """Of a bet, a win, a rollback and a deposit alike: the player's and the house's. No amount here is 0."""
 _MIXED_SHARES = (50, 45, 5)
@@ -35,7 +37,7 @@ class Item:
     @property
     def entries(self) -> int:
         """The ledger entries that one of its operations leaves."""
-        return _ENTRIES
+        return 0 if self.kinds[0] == SESSION_BET else _ENTRIES
 
 
 Feed = Iterator[Item]
@@ -53,6 +55,8 @@ def _feed(order: Order, slot: int) -> Feed:
             return _deposits(range(slot + 1, order.players + 1, order.in_flight), prefix, order.batch_operations)
         case Content.MIXED:
             return _mixed_batches(Bets(prefix, order.players), order.batch_operations)
+        case Content.SESSION_BETS:
+            return _session_feed(SessionBets(prefix, order.session_tokens), order)
         case Content.BETS:
             bets = Bets(prefix, order.players)
         case _:
@@ -93,6 +97,50 @@ class Bets:
             game_code=_GAMES[int(draw() * len(_GAMES))],
             round_id=f"round-{self._prefix}-{self._number:012d}",
         )
+
+
+class SessionBets:
+    """Bets in sessions drawn uniformly, each with an id and a round of its own."""
+
+    def __init__(self, prefix: str, tokens: Sequence[str]) -> None:
+        self._prefix = prefix
+        self._tokens = tokens
+        self._random = random.Random(prefix)
+        self._number = 0
+
+    def __iter__(self) -> Iterator[session_pb.SessionBetRequest]:
+        """Go on for ever."""
+        return self
+
+    def __next__(self) -> session_pb.SessionBetRequest:
+        """Return a new bet."""
+        self._number += 1
+        draw = self._random.random
+        return session_pb.SessionBetRequest(
+            session_token=self._tokens[int(draw() * len(self._tokens))],
+            transaction_id=f"bet-{self._prefix}-{self._number:012d}",
+            amount_minor=str((1 + int(draw() * _STAKE_CENTS_MAX)) * _CENT_MINOR),
+            round_id=f"round-{self._prefix}-{self._number:012d}",
+        )
+
+
+def _session_feed(bets: SessionBets, order: Order) -> Feed:
+    match order.shape:
+        case Shape.UNARY | Shape.PACED:
+            return (Item(bet.SerializeToString(), (SESSION_BET,)) for bet in bets)
+        case Shape.STREAM:
+            return (Item(session_pb.SessionOperation(bet=bet).SerializeToString(), (SESSION_BET,)) for bet in bets)
+        case Shape.BATCH:
+            return _session_batches(bets, order.batch_operations)
+        case _:
+            assert_never(order.shape)
+
+
+def _session_batches(bets: SessionBets, size: int) -> Feed:
+    kinds = (SESSION_BET,) * size
+    while True:
+        operations = [session_pb.SessionOperation(bet=next(bets)) for _ in range(size)]
+        yield Item(session_pb.ExecuteSessionBatchRequest(operations=operations).SerializeToString(), kinds)
 
 
 def _bet_batches(bets: Bets, size: int) -> Feed:

@@ -1,8 +1,10 @@
 """The body of `make demo`: a short story of the calls, told against a running `make run`, then `wallet verify`."""
 
+import asyncio
 import subprocess
 import sys
 
+from devstack import demo_crash
 from devstack.demo_events import EventsStory
 from devstack.demo_page import Page
 from devstack.demo_story import DECIMALS, USDT_TRON, Story, SurpriseError
@@ -35,6 +37,13 @@ def tell(settings: StackSettings) -> None:
         else:
             events = EventsStory(wallet=wallet, page=page, stack=stack, player_id=story.player_id, network_id=USDT_TRON)
             events.tell(deposit_minor=_DEPOSIT_MINOR)
+    page.chapter(
+        "A crash game",
+        "A game's backend plays a round through the Python client (`wallet_client`): each player locks a stake in a "
+        "session, bets, and those who leave before the crash share the pot.",
+    )
+    page.console.print()
+    asyncio.run(demo_crash.play(stack, page.console))
     page.chapter("The proof", "`wallet verify` reads the whole ledger, everything before this demo included.")
     page.console.print()
     _verify(stack)

@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: a fork handler would stall workers
 
@@ -20,12 +21,15 @@ from pydantic_settings import BaseSettings
 
 from wallet_grpc import console
 from wallet_grpc.domain.receipts import ReceiptState
+from wallet_grpc.domain.sessions import Rail
 from wallet_grpc.logs import configure_logs
 from wallet_grpc.settings import Environment, Settings
 from wallet_grpc.store import inbox as inbox_store
 from wallet_grpc.store import keys as key_store
 from wallet_grpc.store import networks as network_store
 from wallet_grpc.store import outbox_queue as outbox_store
+from wallet_grpc.store import rails as rail_store
+from wallet_grpc.store import reconcile as reconciliation
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.migrations import MigrationError, migrate
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
@@ -36,6 +40,16 @@ AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 _CONNECT_TIMEOUT_S = 10
 _SOURCE_LENGTH_MAX = 64
+
+_TRANSACTION_COLUMNS = (
+    "session_token", "transaction_id", "kind", "status", "player_id", "currency_network_id", "game_code", "round_id",
+    "round_closed", "amount_minor", "win_amount_minor", "reference_transaction_id", "late", "tx_id", "created_at",
+)  # fmt: skip
+_ROUND_COLUMNS = (
+    "session_token", "player_id", "currency_network_id", "game_code", "round_id", "closed", "bets_minor", "wins_minor",
+    "rolled_back_bets_minor", "rolled_back_wins_minor", "transactions",
+)  # fmt: skip
+_DIFFERENCE_COLUMNS = ("finding", "session_token", "transaction_id", "detail")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -262,6 +276,98 @@ def list_currencies(*, as_json: bool) -> None:
     with _admin_connection(_settings()) as connection:
         rows = network_store.list_networks(connection)
     console.print_rows(rows, as_json=as_json, empty="there are none; add one with `wallet currencies add`")
+
+
+@main.group("rails")
+def rails() -> None:
+    """Settlement rails: where a source's game sessions are settled. A LIVE installation opens none without."""
+
+
+@rails.command("set")
+@click.option("--source", required=True, help="The caller's name, as in `wallet keys list`.")
+@click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
+@click.option(
+    "--rail",
+    required=True,
+    type=click.Choice([rail.value for rail in Rail]),
+    help="`ledger`: here alone. `payments`: events also tell the payments side what to mirror on chain.",
+)
+@json_option
+def set_rail(source: str, network_id: int, rail: str, *, as_json: bool) -> None:
+    """Set where new sessions of a source are settled. Sessions that are open keep the rail they were opened with."""
+    with _admin_connection(_settings()) as connection:
+        known = rail_store.set_rail(connection, source=source, currency_network_id=network_id, rail=Rail(rail))
+    if not known:
+        raise click.ClickException(f"there is no currency network {network_id}; `wallet currencies list` shows them")
+    if as_json:
+        console.print_json({"source": source, "currency_network_id": network_id, "rail": rail})
+    else:
+        console.out.print(f"sessions of {source} in currency network {network_id} are settled by rail {rail}")
+
+
+@rails.command("list")
+@json_option
+def list_rails(*, as_json: bool) -> None:
+    """List the rails."""
+    with _admin_connection(_settings()) as connection:
+        rows = rail_store.list_rails(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are none; set one with `wallet rails set`")
+
+
+@main.command("reconcile")
+@click.option("--source", required=True, help="The caller whose game transactions are told.")
+@click.option("--from", "begins_at", required=True, help="From this time on, ISO 8601; without an offset it is UTC.")
+@click.option("--to", "ends_at", required=True, help="Up to this time, exclusive.")
+@click.option("--rounds", "by_round", is_flag=True, help="One row a round instead of one a transaction.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How rows are printed.",
+)
+@click.option(
+    "--against",
+    type=click.File("r", encoding="utf-8"),
+    help="A CSV of the source's own: print what is missing here, extra or different. Exits with 1 if anything is.",
+)
+def reconcile_command(
+    *, source: str, begins_at: str, ends_at: str, by_round: bool, file_format: str, against: TextIO | None
+) -> None:
+    """Export what a source played in a period, inside sessions and outside, or compare it with the source's own file.
+
+    Rows are printed as they are read, so a period may hold any number of them. docs/sessions.md tells the columns.
+    """
+    if by_round and against is not None:
+        raise click.UsageError("--against compares transactions; leave --rounds out")
+    period = reconciliation.Period(source=source, begins_at=_time(begins_at, "--from"), ends_at=_time(ends_at, "--to"))
+    dsn = _settings().service_dsn
+    columns: tuple[str, ...]
+    try:
+        if against is not None:
+            rows, columns = reconciliation.differences(dsn, period, against), _DIFFERENCE_COLUMNS
+        elif by_round:
+            rows, columns = reconciliation.rounds(dsn, period), _ROUND_COLUMNS
+        else:
+            rows, columns = reconciliation.transactions(dsn, period), _TRANSACTION_COLUMNS
+        count = console.print_stream(rows, columns=columns, file_format=file_format)
+    except reconciliation.UnreadableFileError as error:
+        raise click.ClickException(f"--against: {error}") from error
+    except psycopg.Error as error:
+        raise click.ClickException(f"could not reconcile: {str(error).strip()}") from error
+    if against is not None and count:
+        sys.exit(1)
+
+
+def _time(text: str, option: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no time, such as 2026-01-31 or 2026-01-31T12:00:00Z", param_hint=option
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @main.command("verify")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ from wallet_grpc.store.verify import Check, Progress, Report
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_STREAMED_WIDTH = 18
+"""Of a column of a table that is printed row by row: nothing is known of what is to come. Longer values stay whole."""
 
 _PIPE_WIDTH = 200
 """Columns of a table that is not printed to a terminal: nothing is cut off for want of a width."""
@@ -91,6 +95,8 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
                 "transactions": report.transactions,
                 "entries": report.entries,
                 "accounts": report.accounts,
+                "sessions": report.sessions,
+                "session_entries": report.session_entries,
                 "outbox_waiting": report.outbox_waiting,
                 "checks": {check.value: wrong[check] for check in Check},
                 "findings": [dataclasses.asdict(finding) for finding in findings],
@@ -107,8 +113,35 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
     if left_out:
         out.print(f"and {left_out} more (--findings)")
     looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
+    out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
     out.print(f"{looked}; {report.outbox_waiting:,} events wait in the outbox")
     out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
+
+
+def print_stream(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], file_format: str) -> int:
+    """Print rows as they come, however many: as a table of fixed widths, as CSV or as JSON. Gives how many."""
+    write = sys.stdout.write
+    count = 0
+    match file_format:
+        case "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(columns)
+            for count, row in enumerate(rows, start=1):  # noqa: B007 - it is the answer
+                writer.writerow([_cell(row[name]) for name in columns])
+        case "json":
+            for count, row in enumerate(rows, start=1):
+                line = json.dumps({name: _plain(row[name]) for name in columns}, ensure_ascii=False)
+                write(("[\n" if count == 1 else ",\n") + line)
+            write("\n]\n" if count else "[]\n")
+        case _:
+            write("  ".join(name.ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
+            for count, row in enumerate(rows, start=1):  # noqa: B007 - as above
+                write("  ".join(_cell(row[name]).ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
+    return count
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _cell(value: Any) -> str:

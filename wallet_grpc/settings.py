@@ -104,6 +104,22 @@ class Settings(BaseSettings):
         default=2_000, le=4_000, description="How long a key is trusted without asking the database again, in ms."
     )
 
+    session_ttl_default_s: int = Field(
+        default=86_400, ge=1, le=31_536_000, description="How long a session takes bets if its game does not say, in s."
+    )
+    session_ttl_max_s: int = Field(
+        default=2_592_000, ge=1, le=31_536_000, description="The longest that a game may ask for, in s."
+    )
+    session_expiry_grace_ms: int = Field(
+        default=5_000,
+        ge=0,
+        le=3_600_000,
+        description="How long an expired session still takes wins and rollbacks before it is settled, in ms.",
+    )
+    session_expiry_poll_ms: Milliseconds = Field(
+        default=1_000, le=60_000, description="How often a worker looks for expired sessions, in ms."
+    )
+
     amqp_url: SecretStr | None = Field(
         default=None,
         description="RabbitMQ, `amqp://` or `amqps://`, for `wallet consume` and `wallet relay`; required by them.",

@@ -7,7 +7,10 @@ import pytest
 from support.database import Installation, create_installation, drop_database
 from support.requests import settle
 from support.server import WalletServer
+from support.sessions import sessions_of
 
+from wallet.v1.wallet_pb2 import WIN_KIND_PROMO
+from wallet_grpc.domain.sessions import session_address
 from wallet_grpc.store.verify import Check
 
 # Check: how it is broken, past the triggers as nobody but a superuser can, and the subject that verify must name.
@@ -58,6 +61,48 @@ PLANTED = {
         "UPDATE withdrawals SET state = 'FAILED' WHERE owner_id = {player} AND state = 'RESERVED'",
         "account {hold}",
     ),
+    Check.SESSION_HOLDS_EQUAL_OPEN_SESSIONS: (
+        "UPDATE sessions SET lock_amount_minor = lock_amount_minor + 1 WHERE session_id = '{open_session}'",
+        "account {session_hold}",
+    ),
+    Check.SESSIONS_ARE_OPENED_AND_SETTLED: (
+        "DELETE FROM sessions WHERE session_id = '{open_session}'",
+        "session {open_session}",
+    ),
+    Check.SESSIONS_EQUAL_THEIR_JOURNAL: (
+        "UPDATE sessions SET balance_minor = balance_minor + 1 WHERE session_id = '{open_session}'",
+        "session {open_session}",
+    ),
+    Check.SESSION_VERSIONS_COUNT_ENTRIES: (
+        "UPDATE sessions SET version = version + 1 WHERE session_id = '{settled_session}'",
+        "session {settled_session}",
+    ),
+    Check.SETTLEMENTS_EQUAL_THEIR_JOURNAL: (
+        (
+            "UPDATE subledger_entries SET amount_minor = amount_minor + 1, change_minor = change_minor - 1"
+            " WHERE subledger_id = '{settled_session}' AND kind = 'BET'"
+        ),
+        "session {settled_session}",
+    ),
+    Check.OPEN_ROUNDS_ARE_COUNTED: (
+        "UPDATE sessions SET open_rounds = open_rounds + 1 WHERE session_id = '{open_session}'",
+        "session {open_session}",
+    ),
+    Check.LATE_ENTRIES_ARE_POSTED: (
+        (
+            "UPDATE subledger_entries SET tx_id = gen_random_uuid()"
+            " WHERE subledger_id = '{settled_session}' AND kind = 'WIN' AND late"
+        ),
+        "of session {settled_session}",
+    ),
+    Check.JOURNAL_BALANCES_FOLLOW: (
+        "UPDATE subledger_entries SET balance_after_minor = 12 WHERE subledger_id = '{open_session}' AND kind = 'BET'",
+        "of session {open_session}",
+    ),
+    Check.JOURNAL_REFERENCES_EXIST: (
+        "DELETE FROM subledger_entries WHERE subledger_id = '{settled_session}' AND kind = 'BET'",
+        "of session {settled_session}",
+    ),
     Check.LEDGER_SUMS_TO_ZERO: (
         "DELETE FROM ledger_entries WHERE tx_id = '{bet}' AND balance_after IS NULL",
         "currency network 1",
@@ -96,6 +141,16 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
         reserved = player.reserve("5")
         wallet.applied(reserved)
         wallet.applied(settle(reserved, "1"))
+        games = sessions_of(wallet)
+        gambler = wallet.player("100")
+        still_open, settled = games.open(gambler, "30"), games.open(gambler, "40")
+        games.applied(still_open.bet("5"))
+        stake = settled.bet("10")
+        games.applied(stake)
+        games.applied(settled.win("5", of=stake, round_closed=True))
+        games.call(settled.settle())
+        games.applied(settled.win("3", win_kind=WIN_KIND_PROMO), late=True)
+        games.call(settled.rollback("never-seen-either"))
         wallet.close()
     accounts = dict(
         installation.rows("SELECT account_type, account_id FROM accounts WHERE player_id = %s", player.player_id)
@@ -103,12 +158,18 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
     ((house,),) = installation.rows(
         "SELECT account_id FROM accounts WHERE account_type = 'HOUSE' AND currency_network_id = 1"
     )
+    ((session_hold,),) = installation.rows(
+        "SELECT account_id FROM accounts WHERE account_type = 'SESSION_HOLD' AND player_id = %s", gambler.player_id
+    )
     names = {
         "bet": placed.tx_id,
         "player": player.player_id,
         "main": accounts["MAIN"],
         "hold": accounts["WITHDRAW_HOLD"],
         "house": house,
+        "session_hold": session_hold,
+        "open_session": session_address(still_open.token).session_id,
+        "settled_session": session_address(settled.token).session_id,
     }
     yield installation, names
     drop_database(installation)
@@ -120,7 +181,7 @@ def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object
     report = json.loads(done.stdout)
     assert done.returncode == 0
     assert report["clean"]
-    assert report["transactions"] == 8
+    assert (report["transactions"], report["sessions"], report["session_entries"]) == (13, 2, 6)
     assert "the ledger is whole" in installation.run("verify").stdout
 
 

@@ -33,6 +33,8 @@ VERSIONS = {
 # Past the triggers and foreign keys, as nobody but a superuser can.
 _EMPTY = """
     SET session_replication_role = replica;
+    DELETE FROM subledger_entries;
+    DELETE FROM sessions;
     DELETE FROM ledger_entries;
     DELETE FROM ledger_transactions;
     DELETE FROM account_balances;

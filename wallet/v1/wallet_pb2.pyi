@@ -53,6 +53,8 @@ class TransactionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRANSACTION_KIND_ADJUSTMENT: _ClassVar[TransactionKind]
     TRANSACTION_KIND_PLAYER_STATE: _ClassVar[TransactionKind]
     TRANSACTION_KIND_TOMBSTONE: _ClassVar[TransactionKind]
+    TRANSACTION_KIND_SESSION_OPENING: _ClassVar[TransactionKind]
+    TRANSACTION_KIND_SESSION_SETTLEMENT: _ClassVar[TransactionKind]
 WIN_KIND_UNSPECIFIED: WinKind
 WIN_KIND_REGULAR: WinKind
 WIN_KIND_FREE_ROUND: WinKind
@@ -81,6 +83,8 @@ TRANSACTION_KIND_DEPOSIT: TransactionKind
 TRANSACTION_KIND_ADJUSTMENT: TransactionKind
 TRANSACTION_KIND_PLAYER_STATE: TransactionKind
 TRANSACTION_KIND_TOMBSTONE: TransactionKind
+TRANSACTION_KIND_SESSION_OPENING: TransactionKind
+TRANSACTION_KIND_SESSION_SETTLEMENT: TransactionKind
 
 class BetRequest(_message.Message):
     __slots__ = ("transaction_id", "player_id", "currency_network_id", "amount_minor", "game_code", "round_id", "round_closed", "metadata")
@@ -385,7 +389,7 @@ class Posting(_message.Message):
     def __init__(self, account: _Optional[str] = ..., amount_minor: _Optional[str] = ..., balance_after_minor: _Optional[str] = ...) -> None: ...
 
 class Transaction(_message.Message):
-    __slots__ = ("tx_id", "source", "transaction_id", "kind", "status", "player_id", "currency_network_id", "amount_minor", "win_amount_minor", "game_code", "round_id", "reference_tx_id", "reverses_tx_id", "reversed_by_tx_id", "postings", "metadata", "created_at", "reference_transaction_id", "win_kind", "direction", "state", "fee_minor", "tx_hash", "output_index", "reason", "actor", "round_closed")
+    __slots__ = ("tx_id", "source", "transaction_id", "kind", "status", "player_id", "currency_network_id", "amount_minor", "win_amount_minor", "game_code", "round_id", "reference_tx_id", "reverses_tx_id", "reversed_by_tx_id", "postings", "metadata", "created_at", "reference_transaction_id", "win_kind", "direction", "state", "fee_minor", "tx_hash", "output_index", "reason", "actor", "round_closed", "session_token")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -420,6 +424,7 @@ class Transaction(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     ROUND_CLOSED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     tx_id: str
     source: str
     transaction_id: str
@@ -447,7 +452,8 @@ class Transaction(_message.Message):
     reason: str
     actor: str
     round_closed: bool
-    def __init__(self, tx_id: _Optional[str] = ..., source: _Optional[str] = ..., transaction_id: _Optional[str] = ..., kind: _Optional[_Union[TransactionKind, str]] = ..., status: _Optional[_Union[OperationStatus, str]] = ..., player_id: _Optional[int] = ..., currency_network_id: _Optional[int] = ..., amount_minor: _Optional[str] = ..., win_amount_minor: _Optional[str] = ..., game_code: _Optional[str] = ..., round_id: _Optional[str] = ..., reference_tx_id: _Optional[str] = ..., reverses_tx_id: _Optional[str] = ..., reversed_by_tx_id: _Optional[str] = ..., postings: _Optional[_Iterable[_Union[Posting, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reference_transaction_id: _Optional[str] = ..., win_kind: _Optional[_Union[WinKind, str]] = ..., direction: _Optional[_Union[Direction, str]] = ..., state: _Optional[_Union[PlayerState, str]] = ..., fee_minor: _Optional[str] = ..., tx_hash: _Optional[str] = ..., output_index: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., round_closed: _Optional[bool] = ...) -> None: ...
+    session_token: str
+    def __init__(self, tx_id: _Optional[str] = ..., source: _Optional[str] = ..., transaction_id: _Optional[str] = ..., kind: _Optional[_Union[TransactionKind, str]] = ..., status: _Optional[_Union[OperationStatus, str]] = ..., player_id: _Optional[int] = ..., currency_network_id: _Optional[int] = ..., amount_minor: _Optional[str] = ..., win_amount_minor: _Optional[str] = ..., game_code: _Optional[str] = ..., round_id: _Optional[str] = ..., reference_tx_id: _Optional[str] = ..., reverses_tx_id: _Optional[str] = ..., reversed_by_tx_id: _Optional[str] = ..., postings: _Optional[_Iterable[_Union[Posting, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reference_transaction_id: _Optional[str] = ..., win_kind: _Optional[_Union[WinKind, str]] = ..., direction: _Optional[_Union[Direction, str]] = ..., state: _Optional[_Union[PlayerState, str]] = ..., fee_minor: _Optional[str] = ..., tx_hash: _Optional[str] = ..., output_index: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., round_closed: _Optional[bool] = ..., session_token: _Optional[str] = ...) -> None: ...
 
 class GetRoundRequest(_message.Message):
     __slots__ = ("player_id", "currency_network_id", "game_code", "round_id")

@@ -15,13 +15,17 @@ from wallet_grpc.rpc.auth import Authenticator
 from wallet_grpc.rpc.calls import CallGate
 from wallet_grpc.rpc.execute import StreamSettings
 from wallet_grpc.rpc.server import ServerSettings, WalletServer
+from wallet_grpc.rpc.session_requests import SessionTimes
+from wallet_grpc.rpc.session_service import LedgerSessionServicer
 from wallet_grpc.rpc.wallet_service import WalletServicer
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.keys import KeyReader
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.reads import LedgerReader
+from wallet_grpc.store.session_reads import SessionReader
 from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
 
 from .process import (
     ProcessFailedError,
@@ -56,7 +60,28 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         request_timeout_ms=settings.request_timeout_ms,
         stream=StreamSettings(window_operations=settings.stream_window_operations),
     )
-    server = WalletServer(_server_settings(settings, shares_address=worker is not None), gate, servicer)
+    session_reader = SessionReader(pool)
+    sessions = LedgerSessionServicer(
+        gate=gate,
+        engine=engine,
+        networks=networks,
+        reader=session_reader,
+        request_timeout_ms=settings.request_timeout_ms,
+        stream=StreamSettings(window_operations=settings.stream_window_operations),
+        times=SessionTimes(ttl_default_s=settings.session_ttl_default_s, ttl_max_s=settings.session_ttl_max_s),
+    )
+    expiry = ExpiryWorker(
+        ExpirySettings(
+            poll_ms=settings.session_expiry_poll_ms,
+            grace_ms=settings.session_expiry_grace_ms,
+            round_sessions_max=settings.batch_operations_max,
+        ),
+        engine,
+        session_reader,
+        networks,
+        registry,
+    )
+    server = WalletServer(_server_settings(settings, shares_address=worker is not None), gate, servicer, sessions)
 
     await pool.open()
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
@@ -66,10 +91,12 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     spare_the_garbage_collector()
     show_metrics(settings, registry, worker=worker)
     _log.info("serving", address=settings.grpc_address, worker=worker, environment=settings.environment)
+    expiring = asyncio.create_task(expiry.run(), name="expiry")
     try:
-        await _until_stopped(stop, engine, supervised=worker is not None)
+        await _until_stopped(stop, engine, expiring, supervised=worker is not None)
     finally:
         _log.info("stopping", worker=worker)
+        expiring.cancel()
         timeout_s = settings.stop_timeout_ms / 1000
         await server.stop(timeout_s)
         with suppress(TimeoutError):
@@ -79,12 +106,16 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         _log.info("stopped", worker=worker)
 
 
-async def _until_stopped(stop: asyncio.Event, engine: Engine, *, supervised: bool) -> None:
+async def _until_stopped(
+    stop: asyncio.Event, engine: Engine, expiring: asyncio.Task[None], *, supervised: bool
+) -> None:
     """Wait for the signal, or for the supervisor's end; give up if a lane has died, which is a fault of ours."""
     parent = os.getppid()
     while not stop.is_set() and not (supervised and os.getppid() != parent):
         if engine.failed:
             raise ProcessFailedError("a lane has ended")
+        if expiring.done():
+            raise ProcessFailedError("the expiry worker has ended") from expiring.exception()
         with suppress(TimeoutError):
             async with asyncio.timeout(_WATCH_INTERVAL_S):
                 await stop.wait()

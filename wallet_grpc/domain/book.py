@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .accounts import HOUSE_TYPES, AccountType, PlayerState
-from .changes import Change
-from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, TxId
+from .changes import Change, Journaled
+from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from .receipts import KnownReceipt, Receipt, ReceiptState
+from .sessions import Rail, Session, SessionId
 from .transactions import Kind, Transaction, TransactionStatus
 
 HouseAccount = tuple[CurrencyNetworkId, AccountType]
@@ -61,6 +62,9 @@ class Book:
     """By key: the received events of the batch that were known before."""
     received: list[Receipt] = field(default_factory=list)
     """The events whose effect this batch stores, or had been stored before under another id."""
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    rails: dict[tuple[Source, CurrencyNetworkId], Rail] = field(default_factory=dict)
+    """Where a new session is settled; without one, none may be opened."""
     changes: list[Change] = field(default_factory=list)
 
     def balance(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> int:
@@ -83,6 +87,11 @@ class Book:
 
     def record(self, change: Change) -> None:
         """Fold a change in: later commands of the batch see it, and the store will write it."""
+        if change.journaled is not None:
+            self._journal(change.journaled)
+            if not change.transactions:
+                self.changes.append(change)
+                return
         owner = self.owners[change.owner_id]
         owner.mutations += 1
         if change.player_state is not None:
@@ -105,6 +114,16 @@ class Book:
         if known is None or known.state is not ReceiptState.APPLIED:
             self.receipts[receipt.key] = KnownReceipt(body_key=receipt.body_key, state=ReceiptState.APPLIED)
             self.received.append(receipt)
+
+    def _journal(self, journaled: Journaled) -> None:
+        session = journaled.session
+        self.sessions.setdefault(session.session_id, session)
+        reversed_entry = journaled.reversed
+        for entry in journaled.entries:
+            session.record(entry, reversed_entry)
+            reversed_entry = None
+        if journaled.settlement is not None:
+            session.settle(journaled.settlement.tx_id, journaled.settlement.created_at)
 
     def _post(self, transaction: Transaction) -> None:
         network = transaction.currency_network_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .accounts import PlayerState
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
+from .sessions import Entry, Session
 from .transactions import Transaction
 from .values import Name, value
 
@@ -38,18 +39,30 @@ class DepositOutput:
 
 
 @value
+class Journaled:
+    """What a mutation adds to a session: entries of its journal, or its settlement, or the session itself."""
+
+    session: Session
+    entries: tuple[Entry, ...] = ()
+    reversed: Entry | None = None
+    """What the first of the entries rolls back."""
+    settlement: Transaction | None = None
+
+
+@value
 class Change:
     """Everything that one mutation stores, together or not at all.
 
     The transactions are of one owner and raise its version by one, however many they are (a voided rollback
-    leaves two: itself and the tombstone).
+    leaves two: itself and the tombstone). What happens inside a session has none, and raises the session's.
     """
 
     owner_id: OwnerId
-    transactions: tuple[Transaction, ...]
+    transactions: tuple[Transaction, ...] = ()
     events: tuple[Event, ...] = ()
     reversed: Transaction | None = None
     """What the first of the transactions rolls back."""
     withdrawal: WithdrawalChange | None = None
     player_state: PlayerState | None = None
     deposit_output: DepositOutput | None = None
+    journaled: Journaled | None = None

@@ -1,6 +1,7 @@
 """Commands: what callers ask for, checked in shape and stamped with who asks. One class a call of WalletService.
 
-Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
+Those of LedgerSessionService are in `session_commands`. Each command knows the keys under which the ledger remembers
+it; they are hashed once, when the command is made.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .identifiers import (
     withdrawal_ending_key,
     withdrawal_key,
 )
+from .session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
 from .transactions import Direction, WinKind
 from .values import value
 
@@ -278,7 +280,7 @@ class UnlocatedEnding:
         return self._make(player_id=player_id, currency_network_id=currency_network_id)
 
 
-Command = (
+Keyed = (
     Bet
     | Win
     | Rollback
@@ -289,7 +291,11 @@ Command = (
     | ApplyDeposit
     | Adjust
     | SetPlayerState
+    | OpenSession
 )
+"""Commands that the ledger remembers under a key of their own."""
+
+Command = Keyed | SettleSession | SessionBet | SessionWin | SessionRollback
 
 Request = Command | UnlocatedEnding
 """What a caller asks for: an ending becomes a command once its owner is known."""

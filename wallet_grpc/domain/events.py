@@ -18,6 +18,8 @@ class EventType(Name):
     TRANSACTION_ROLLED_BACK = "wallet.transaction.rolled_back"
     ADJUSTMENT_APPLIED = "wallet.adjustment.applied"
     PLAYER_STATE_CHANGED = "wallet.player.state_changed"
+    SESSION_OPENED = "wallet.session.opened"
+    SESSION_SETTLED = "wallet.session.settled"
 
 
 @value

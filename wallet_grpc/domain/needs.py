@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from .accounts import PlayerState
 from .commands import (
@@ -10,14 +11,31 @@ from .commands import (
     Bet,
     Command,
     FailWithdrawal,
+    Keyed,
     Rollback,
     SetPlayerState,
     SettleWithdrawal,
     Win,
     owner_of,
 )
-from .identifiers import CurrencyNetworkId, Key, OwnerId
+from .identifiers import CurrencyNetworkId, Key, OwnerId, Source
+from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
+from .sessions import SessionId
 from .values import value
+
+
+@value
+class SessionNeeds:
+    """What the rules may read of sessions; each list without repeats."""
+
+    session_ids: list[SessionId]
+    opening_keys: list[Key]
+    """Of sessions that may have been opened before: they are found by their opening."""
+    entry_keys: list[Key]
+    """Of the journals."""
+    round_keys: list[Key]
+    """Rounds that are bet in; of an entry the round is loaded with it."""
+    rails: list[tuple[Source, CurrencyNetworkId]]
 
 
 @value
@@ -34,48 +52,93 @@ class Needs:
     output_keys: list[Key]
     receipt_keys: list[Key]
     """The received events that some of the commands come from."""
+    sessions: SessionNeeds | None = None
+    """None for a batch without sessions."""
+
+
+@dataclass(slots=True)
+class _Collected:
+    owner_ids: set[OwnerId] = field(default_factory=set)
+    balances: set[tuple[OwnerId, CurrencyNetworkId]] = field(default_factory=set)
+    whole_owner_ids: set[OwnerId] = field(default_factory=set)
+    keys: set[Key] = field(default_factory=set)
+    round_keys: set[Key] = field(default_factory=set)
+    output_keys: set[Key] = field(default_factory=set)
+    session_ids: set[SessionId] = field(default_factory=set)
+    opening_keys: set[Key] = field(default_factory=set)
+    entry_keys: set[Key] = field(default_factory=set)
+    session_round_keys: set[Key] = field(default_factory=set)
+    rails: set[tuple[Source, CurrencyNetworkId]] = field(default_factory=set)
 
 
 def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> Needs:
     """Collect what the commands are, name and touch."""
-    owner_ids: set[OwnerId] = set()
-    balances: set[tuple[OwnerId, CurrencyNetworkId]] = set()
-    whole_owner_ids: set[OwnerId] = set()
-    keys: set[Key] = set()
-    round_keys: set[Key] = set()
-    output_keys: set[Key] = set()
+    found = _Collected()
     for command in commands:
         owner_id = owner_of(command)
-        owner_ids.add(owner_id)
-        keys.add(command.key)
-        if isinstance(command, SetPlayerState):
-            if command.state is PlayerState.CLOSED:
-                whole_owner_ids.add(owner_id)
-            continue
-        balances.add((owner_id, command.currency_network_id))
+        found.owner_ids.add(owner_id)
         match command:
-            case Bet():
-                round_keys.add(command.round_key)
-            case Win():
-                if command.reference_key is not None and command.round_key is not None:
-                    keys.add(command.reference_key)
-                    round_keys.add(command.round_key)
-            case Rollback():
-                keys.add(command.reference_key)
-                keys.update(command.foreign_keys)
-            case SettleWithdrawal() | FailWithdrawal():
-                keys.add(command.reservation_key)
-            case ApplyDeposit():
-                if command.output_key is not None:
-                    output_keys.add(command.output_key)
+            case SessionBet() | SessionWin() | SessionRollback():
+                _add_play(found, command)
+            case SettleSession():
+                found.session_ids.add(command.session_id)
+                found.balances.add((owner_id, command.currency_network_id))
             case _:
-                pass
+                _add_keyed(found, command, owner_id)
+    sessions = None
+    if found.session_ids or found.opening_keys:
+        sessions = SessionNeeds(
+            session_ids=list(found.session_ids),
+            opening_keys=list(found.opening_keys),
+            entry_keys=list(found.entry_keys),
+            round_keys=list(found.session_round_keys),
+            rails=list(found.rails),
+        )
     return Needs(
-        owner_ids=sorted(owner_ids),
-        balances=list(balances),
-        whole_owner_ids=list(whole_owner_ids),
-        keys=list(keys),
-        round_keys=list(round_keys),
-        output_keys=list(output_keys),
+        owner_ids=sorted(found.owner_ids),
+        balances=list(found.balances),
+        whole_owner_ids=list(found.whole_owner_ids),
+        keys=list(found.keys),
+        round_keys=list(found.round_keys),
+        output_keys=list(found.output_keys),
         receipt_keys=list(set(receipt_keys)),
+        sessions=sessions,
     )
+
+
+def _add_keyed(found: _Collected, command: Keyed, owner_id: OwnerId) -> None:
+    found.keys.add(command.key)
+    if isinstance(command, SetPlayerState):
+        if command.state is PlayerState.CLOSED:
+            found.whole_owner_ids.add(owner_id)
+        return
+    found.balances.add((owner_id, command.currency_network_id))
+    match command:
+        case Bet():
+            found.round_keys.add(command.round_key)
+        case Win():
+            if command.reference_key is not None and command.round_key is not None:
+                found.keys.add(command.reference_key)
+                found.round_keys.add(command.round_key)
+        case Rollback():
+            found.keys.add(command.reference_key)
+            found.keys.update(command.foreign_keys)
+        case SettleWithdrawal() | FailWithdrawal():
+            found.keys.add(command.reservation_key)
+        case ApplyDeposit():
+            if command.output_key is not None:
+                found.output_keys.add(command.output_key)
+        case OpenSession():
+            found.opening_keys.add(command.key)
+            found.rails.add((command.source, command.currency_network_id))
+        case _:
+            pass
+
+
+def _add_play(found: _Collected, command: SessionPlay) -> None:
+    found.session_ids.add(command.session_id)
+    found.entry_keys.add(command.key)
+    if isinstance(command, SessionBet):
+        found.session_round_keys.add(command.round_key)
+    elif command.reference_key is not None:
+        found.entry_keys.add(command.reference_key)

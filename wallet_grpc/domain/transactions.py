@@ -25,6 +25,8 @@ class Kind(Name):
     DEPOSIT = "DEPOSIT"
     ADJUSTMENT = "ADJUSTMENT"
     PLAYER_STATE = "PLAYER_STATE"
+    SESSION_OPENING = "SESSION_OPENING"
+    SESSION_SETTLEMENT = "SESSION_SETTLEMENT"
     TOMBSTONE = "TOMBSTONE"
 
 
@@ -76,6 +78,10 @@ class Details:
     output_index: int | None = None
     reason: str = ""
     actor: str = ""
+    session_token: str = ""
+    """Of a session's opening and settlement, and of what came late to it."""
+    rail: str = ""
+    """Of a session's opening and settlement: where it is settled."""
 
 
 @value

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, WinKind
 from wallet_grpc.store.networks import CurrencyNetwork
 from wallet_grpc.store.reads import Balances, RoundTotals, TransactionRecord
@@ -16,15 +19,18 @@ from wallet_grpc.store.reads import Balances, RoundTotals, TransactionRecord
 from .requests import DIRECTIONS, PLAYER_STATES, WIN_KINDS
 from .status import status_of
 
-_STATUSES = {
+Filler = Callable[[Outcome, Any, str], Any]
+"""Fills an outcome into a message, under the request id that a fault is logged with."""
+
+STATUSES = {
     OutcomeStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
     OutcomeStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
     OutcomeStatus.ALREADY_ROLLED_BACK: pb.OPERATION_STATUS_ALREADY_ROLLED_BACK,
 }
-_WIN_KINDS = {kind: number for number, kind in WIN_KINDS.items()}
+WIN_KIND_NUMBERS = {kind: number for number, kind in WIN_KINDS.items()}
 _DIRECTIONS = {direction: number for number, direction in DIRECTIONS.items()}
 _PLAYER_STATES = {state: number for number, state in PLAYER_STATES.items()}
-_STORED_STATUSES = {
+STORED_STATUSES = {
     TransactionStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
     TransactionStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
     TransactionStatus.TOMBSTONE: pb.OPERATION_STATUS_VOIDED,
@@ -36,13 +42,13 @@ def operation_result(accepted: Accepted, into: pb.OperationResult) -> pb.Operati
     if accepted.tx_id is not None:
         into.tx_id = accepted.tx_id
     into.transaction_id = accepted.transaction_id
-    into.status = _STATUSES[accepted.status]
+    into.status = STATUSES[accepted.status]
     into.replayed = accepted.replayed
     if accepted.balance_after_minor is not None:
         into.balance_after_minor = str(accepted.balance_after_minor)
     if accepted.current_balance_minor is not None:
         into.current_balance_minor = str(accepted.current_balance_minor)
-    _fill_timestamp(accepted.created_at, into.created_at)
+    fill_timestamp(accepted.created_at, into.created_at)
     return into
 
 
@@ -51,6 +57,7 @@ def outcome(decided: Outcome, into: pb.Outcome, request_id: str) -> pb.Outcome:
     if isinstance(decided, Accepted):
         operation_result(decided, into.result)
     else:
+        assert isinstance(decided, Refusal), "an outcome of another service"
         into.error.CopyFrom(status_of(decided, request_id))
     return into
 
@@ -76,7 +83,7 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
         source=stored.source,
         transaction_id=stored.reference,
         kind=f"TRANSACTION_KIND_{stored.kind}",
-        status=_STORED_STATUSES[stored.status],
+        status=STORED_STATUSES[stored.status],
         player_id=stored.owner_id,
         currency_network_id=stored.currency_network_id or 0,
         amount_minor=str(stored.amount_minor),
@@ -102,7 +109,7 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
     )
     match stored.variant:
         case WinKind():
-            message.win_kind = _WIN_KINDS[stored.variant]
+            message.win_kind = WIN_KIND_NUMBERS[stored.variant]
         case Direction():
             message.direction = _DIRECTIONS[stored.variant]
         case PlayerState():
@@ -113,6 +120,7 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
         message.tx_hash = stored.details.tx_hash
         message.reason = stored.details.reason
         message.actor = stored.details.actor
+        message.session_token = stored.details.session_token
         if stored.details.output_index is not None:
             message.output_index = stored.details.output_index
     return message
@@ -150,10 +158,11 @@ def _amount(amount_minor: int | None) -> str:
 
 def _timestamp(moment: datetime) -> Timestamp:
     timestamp = Timestamp()
-    _fill_timestamp(moment, timestamp)
+    fill_timestamp(moment, timestamp)
     return timestamp
 
 
-def _fill_timestamp(moment: datetime, timestamp: Timestamp) -> None:
+def fill_timestamp(moment: datetime, timestamp: Timestamp) -> None:
+    """Fill a time into a message."""
     timestamp.seconds = int(moment.timestamp())
     timestamp.nanos = moment.microsecond * 1000

@@ -7,20 +7,20 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.commands import Request, UnlocatedEnding
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
 
-from . import answers
 from .calls import STOPPING, CallContext, RefusedError
 
 _CHECK_AGAIN_S = 0.4
 """How often a stream's key is looked at again: with the authenticator's own memory, well within 5 seconds."""
 
-Converter = Callable[[pb.Operation, CallContext], Awaitable[Request | Refusal]]
+Converter = Callable[[Any, CallContext], Awaitable[Request | Refusal]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +66,13 @@ class _Window:
 
 
 async def execute_stream(
-    operations: AsyncIterator[pb.Operation],
+    operations: AsyncIterator[Any],
     call: CallContext,
     *,
     engine: Engine,
     convert: Converter,
     settings: StreamSettings,
-) -> AsyncIterator[pb.Outcome]:
+) -> AsyncIterator[Outcome]:
     """Execute a stream's operations; their outcomes come in the order of the operations.
 
     A stream that outruns the wallet is read more slowly: it waits for its window, then for room in the engine.
@@ -92,7 +92,7 @@ async def execute_stream(
                 decided = ticket.outcomes[0]
                 assert decided is not None
                 window.remove_first()
-                yield answers.outcome(decided, pb.Outcome(), call.request_id)
+                yield decided
     finally:
         reader.cancel()
         for ticket in window.tickets:
@@ -108,7 +108,7 @@ async def _raise_the_end(reader: asyncio.Task[None]) -> None:
 
 
 async def _read(
-    operations: AsyncIterator[pb.Operation], call: CallContext, window: _Window, engine: Engine, convert: Converter
+    operations: AsyncIterator[Any], call: CallContext, window: _Window, engine: Engine, convert: Converter
 ) -> None:
     checked_at = time.monotonic()
     try:

@@ -28,6 +28,8 @@ from wallet_grpc.domain.identifiers import (
     Source,
 )
 from wallet_grpc.domain.refusals import Reason, invalid
+from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
+from wallet_grpc.domain.session_commands import SessionBet, SessionRollback, SessionWin, SettleSession
 from wallet_grpc.domain.transactions import Direction, WinKind
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
@@ -61,7 +63,10 @@ async def command_of(call: Call, request: Any, source: Source, networks: Network
         DatabaseUnavailableError: Nobody can tell now whether the currency network is known.
     """
     command = call.convert(request, source)
-    if not isinstance(command, SetPlayerState | UnlocatedEnding):
+    if isinstance(command, SessionBet | SessionWin | SessionRollback | SettleSession):
+        if await networks.find(command.currency_network_id) is None:
+            raise fields.MalformedError(SESSION_NOT_FOUND)  # no session can be in a network that is not there
+    elif not isinstance(command, SetPlayerState | UnlocatedEnding):
         await networks.require(command.currency_network_id)
     return command
 

@@ -9,12 +9,16 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from wallet.v1 import wallet_pb2, wallet_pb2_grpc
+from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
 
 from .calls import CallGate
+from .session_service import LedgerSessionServicer
 from .wallet_service import WalletServicer
 
-_SERVICE = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name
+_SERVICES = (
+    wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name,
+    session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"].full_name,
+)
 _KEEPALIVE_MS = 30_000
 _PENDING_CALLS_MAX = 50_000
 """Calls that gRPC's core may hold before Python sees them. Past that it cancels them without a word; well before that,
@@ -42,7 +46,13 @@ class AddressInUseError(Exception):
 class WalletServer:
     """The server of one process. Several processes may share an address: the kernel spreads the connections."""
 
-    def __init__(self, settings: ServerSettings, gate: CallGate, servicer: WalletServicer) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        gate: CallGate,
+        wallet: WalletServicer,
+        sessions: LedgerSessionServicer,
+    ) -> None:
         self._gate = gate
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -58,9 +68,10 @@ class WalletServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
             ],
         )
-        wallet_pb2_grpc.add_WalletServiceServicer_to_server(servicer, self._server)
+        wallet_pb2_grpc.add_WalletServiceServicer_to_server(wallet, self._server)
+        session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(sessions, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         try:
             self._bind(settings)
         except RuntimeError as error:
@@ -80,7 +91,7 @@ class WalletServer:
     async def _tell_health(self, *, serving: bool) -> None:
         responses = health_pb2.HealthCheckResponse
         status = responses.SERVING if serving else responses.NOT_SERVING
-        for service in ("", _SERVICE):
+        for service in ("", *_SERVICES):
             await self._health.set(service, status)
 
     def _bind(self, settings: ServerSettings) -> None:

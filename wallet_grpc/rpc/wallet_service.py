@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,24 +9,20 @@ from typing import Any
 from wallet.v1 import wallet_pb2 as pb
 from wallet.v1 import wallet_pb2_grpc
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.commands import Request
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
+from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.engine.engine import Engine
-from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.reads import LedgerReader
 
-from . import answers, requests
-from .calls import CallContext, CallGate, RefusedError, gated, gated_stream, not_allowed
-from .execute import StreamSettings, execute_stream
+from . import answers
+from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
+from .execute import StreamSettings
+from .operations import Dialect, Operations
 from .requests import CALLS
-
-BATCH_OPERATIONS_MAX = 1_000
-_ANSWER_MARGIN_S = 0.02
-"""What is left of a caller's deadline for the answer to travel."""
 
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
 
@@ -46,11 +41,15 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         stream: StreamSettings,
     ) -> None:
         self.gate = gate
-        self._engine = engine
         self._networks = networks
         self._reader = reader
-        self._request_timeout_s = request_timeout_ms / 1000
-        self._stream = stream
+        self._operations = Operations(
+            Dialect(calls=CALLS, new_outcome=pb.Outcome, fill_outcome=answers.outcome),
+            engine=engine,
+            networks=networks,
+            request_timeout_ms=request_timeout_ms,
+            stream=stream,
+        )
 
     @gated(Role.GAME)
     async def Bet(self, request: pb.BetRequest, call: CallContext) -> pb.OperationResult:
@@ -159,24 +158,8 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
     @gated()
     async def ExecuteBatch(self, request: pb.ExecuteBatchRequest, call: CallContext) -> pb.ExecuteBatchResponse:
         """Execute mutations in order, each on its own."""
-        operations = request.operations
-        if not operations:
-            raise MalformedError(invalid(Reason.MISSING_FIELD, "operations", "is required"))
-        if len(operations) > BATCH_OPERATIONS_MAX:
-            raise MalformedError(invalid(Reason.INVALID_FIELD, "operations", f"must be at most {BATCH_OPERATIONS_MAX}"))
-        ticket = _ticket(len(operations), call)
-        accepted: list[tuple[int, Request]] = []
-        for index, operation in enumerate(operations):
-            command = await self._converted(operation, call)
-            if isinstance(command, Refusal):
-                ticket.outcomes[index] = command
-            else:
-                accepted.append((index, command))
-        await self._execute(ticket, accepted, call)
         response = pb.ExecuteBatchResponse()
-        for decided in ticket.outcomes:
-            assert decided is not None
-            answers.outcome(decided, response.outcomes.add(), call.request_id)
+        await self._operations.batch(request, response, call)
         return response
 
     @gated_stream
@@ -184,43 +167,11 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         self, request_iterator: AsyncIterator[pb.Operation], call: CallContext
     ) -> AsyncIterator[pb.Outcome]:
         """Execute a stream of mutations, with the outcomes in their order."""
-        async for outcome in execute_stream(
-            request_iterator, call, engine=self._engine, convert=self._converted, settings=self._stream
-        ):
+        async for outcome in self._operations.stream(request_iterator, call):
             yield outcome
 
     async def _mutate(self, name: str, request: Any, call: CallContext) -> pb.OperationResult:
         """Take the road of every unary mutation."""
-        command = await requests.command_of(CALLS[name], request, call.caller.source, self._networks)
-        ticket = _ticket(1, call)
-        await self._execute(ticket, [(0, command)], call)
-        decided = ticket.outcomes[0]
-        assert decided is not None
-        if isinstance(decided, Refusal):
-            raise RefusedError(decided)
+        decided = await self._operations.one(name, request, call)
+        assert isinstance(decided, Accepted)
         return answers.operation_result(decided, pb.OperationResult())
-
-    async def _converted(self, operation: pb.Operation, call: CallContext) -> Request | Refusal:
-        """Convert one operation of a batch or a stream: its right, its shape, its network; a refusal is its outcome."""
-        name = operation.WhichOneof("operation")
-        if name is None:
-            return invalid(Reason.MISSING_FIELD, "operation", "is required")
-        mutation = CALLS[name]
-        if mutation.role not in call.caller.roles:
-            return not_allowed(mutation.role)
-        try:
-            return await requests.command_of(mutation, getattr(operation, name), call.caller.source, self._networks)
-        except MalformedError as error:
-            return error.refusal
-
-    async def _execute(self, ticket: Ticket, accepted: list[tuple[int, Request]], call: CallContext) -> None:
-        """Execute what was accepted, within the caller's deadline and ours."""
-        timeout_s = self._request_timeout_s
-        if call.remaining_s is not None:
-            timeout_s = min(timeout_s, call.remaining_s - _ANSWER_MARGIN_S)
-        async with asyncio.timeout(timeout_s):
-            await self._engine.execute(ticket, accepted)
-
-
-def _ticket(operations: int, call: CallContext) -> Ticket:
-    return Ticket([None] * operations, request_id=call.request_id, traceparent=call.traceparent)

@@ -26,25 +26,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId
-from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source
+from wallet_grpc.domain.needs import Needs, SessionNeeds
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
+from wallet_grpc.domain.sessions import Rail, SessionId, SessionRound
 
-from .arrays import literal
+from .arrays import literal, separated
 from .networks import NetworkDirectory
 from .pool import DatabaseUnavailableError
 from .rows import LoadedTransaction, rollback_of, transaction_of
+from .session_rows import LoadedEntry, LoadedSession, read_entry, read_session
 from .sql import Positional, positional, statements
 from .steps import steps_of
 
-_SQL = statements("batch.sql")
+_SQL = statements("batch.sql") | statements("session_batch.sql")
 
 _LOCK_OWNERS = positional(_SQL["lock_owners"])
 _LOAD_OWNERS = positional(_SQL["load_owners"])
@@ -54,6 +56,10 @@ _LOAD_TRANSACTIONS = positional(_SQL["load_transactions"])
 _LOAD_ROUNDS = positional(_SQL["load_rounds"])
 _LOAD_DEPOSIT_OUTPUTS = positional(_SQL["load_deposit_outputs"])
 _LOAD_RECEIPTS = positional(_SQL["load_receipts"])
+_LOAD_SESSIONS = positional(_SQL["load_sessions"])
+_LOAD_SESSION_ENTRIES = positional(_SQL["load_session_entries"])
+_LOAD_SESSION_ROUNDS = positional(_SQL["load_session_rounds"])
+_LOAD_RAILS = positional(_SQL["load_rails"])
 _RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
 
 _STRIPE_CLASS = 0x57414C4C
@@ -198,20 +204,22 @@ class BatchStore:
                 {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
             )
             owners = await _execute(locks, _LOAD_OWNERS, {"owner_ids": owner_ids})
-            accounts = await _execute(
-                locks,
-                _LOAD_ACCOUNTS,
-                {
-                    "owner_ids": literal([pair[0] for pair in pairs]),
-                    "network_ids": literal([pair[1] for pair in pairs]),
-                },
-            )
-            found = await _execute(
-                locks,
-                _LOAD_TRANSACTIONS,
-                {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
-            )
-            rounds = whole = outputs = receipts = reserved = None
+            accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
+            if pairs:
+                accounts = await _execute(
+                    locks,
+                    _LOAD_ACCOUNTS,
+                    {
+                        "owner_ids": literal([pair[0] for pair in pairs]),
+                        "network_ids": literal([pair[1] for pair in pairs]),
+                    },
+                )
+            if needs.keys:
+                found = await _execute(
+                    locks,
+                    _LOAD_TRANSACTIONS,
+                    {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
+                )
             if needs.round_keys:
                 rounds = await _execute(
                     locks,
@@ -224,6 +232,8 @@ class BatchStore:
                 outputs = await _execute(locks, _LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
             if needs.receipt_keys:
                 receipts = await _execute(locks, _LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
+            if needs.sessions is not None:
+                sessions = await self._ask_sessions(locks, needs.sessions)
             if len(self._account_ids) < 2 * settings.batch_operations_max:  # a command opens two accounts at most
                 reserved = await _execute(locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max})
         stripe, now = await _only_row(locked)
@@ -235,8 +245,9 @@ class BatchStore:
         for cursor in (accounts, whole):
             if cursor is not None:
                 _read_accounts(book, await cursor.fetchall())
-        for row in await found.fetchall():
-            _read_transaction(book, LoadedTransaction._make(row), needs)
+        if found is not None:
+            for row in await found.fetchall():
+                _read_transaction(book, LoadedTransaction._make(row), needs)
         if rounds is not None:
             for position, closers in await rounds.fetchall():
                 book.closers[needs.round_keys[position - 1]] = closers
@@ -247,9 +258,47 @@ class BatchStore:
                 book.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
                     body_key=Key(body_hash.replace("-", "")), state=ReceiptState(state)
                 )
+        if sessions is not None:
+            assert needs.sessions is not None
+            await _read_sessions(book, sessions, needs.sessions)
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
         return Loaded(book=book, now=now, stripe=stripe)
+
+    async def _ask_sessions(self, locks: psycopg.AsyncConnection[Any], needs: SessionNeeds) -> _SessionRows:
+        """Send what loads sessions; the answers are read when the pipeline is through."""
+        bound = self._settings.batch_operations_max + 1
+        sessions = await _execute(
+            locks,
+            _LOAD_SESSIONS,
+            {"session_ids": literal(needs.session_ids), "opening_keys": literal(needs.opening_keys)},
+        )
+        entries = rounds = rails = None
+        if needs.entry_keys:
+            entries = await _execute(
+                locks,
+                _LOAD_SESSION_ENTRIES,
+                {
+                    "entry_keys": literal(needs.entry_keys),
+                    "standing_max": bound,
+                },
+            )
+        if needs.round_keys:
+            rounds = await _execute(
+                locks,
+                _LOAD_SESSION_ROUNDS,
+                {"session_round_keys": literal(needs.round_keys), "closers_max": bound},
+            )
+        if needs.rails:
+            rails = await _execute(
+                locks,
+                _LOAD_RAILS,
+                {
+                    "rail_sources": separated([rail[0] for rail in needs.rails]),
+                    "rail_network_ids": literal([rail[1] for rail in needs.rails]),
+                },
+            )
+        return _SessionRows(sessions, entries, rounds, rails)
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         """Give the connection that locks, after opening both if they are not open."""
@@ -321,6 +370,31 @@ class BatchStore:
         order = list(range(self._settings.stripes))
         random.shuffle(order)
         return literal(order)
+
+
+class _SessionRows(NamedTuple):
+    """The cursors of what was asked of sessions."""
+
+    sessions: psycopg.AsyncCursor[Any]
+    entries: psycopg.AsyncCursor[Any] | None
+    rounds: psycopg.AsyncCursor[Any] | None
+    rails: psycopg.AsyncCursor[Any] | None
+
+
+async def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
+    for row in await rows.sessions.fetchall():
+        read_session(book, LoadedSession._make(row))
+    if rows.rounds is not None:
+        for position, session_id, bets, closers in await rows.rounds.fetchall():
+            session = book.sessions[SessionId(session_id)]
+            session.rounds[needs.round_keys[position - 1]] = SessionRound(played=bets > 0, closers=closers)
+    if rows.entries is not None:
+        for row in await rows.entries.fetchall():
+            read_entry(book, LoadedEntry._make(row))
+    if rows.rails is not None:
+        for source, network_id, rail in await rows.rails.fetchall():
+            if rail is not None:
+                book.rails[Source(source), CurrencyNetworkId(network_id)] = Rail(rail)
 
 
 @cache

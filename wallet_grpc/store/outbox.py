@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) -> str:
     """Render an event's data, `occurred_at` in RFC 3339. Amounts are strings; what does not apply is left out."""
     transaction = event.transaction
-    data: dict[str, str | int] = {
+    data: dict[str, str | int | bool] = {
         "transactionId": transaction.reference,
         "source": transaction.source,
         "playerId": transaction.owner_id,
@@ -37,7 +37,7 @@ def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) 
     return _encode(data).decode()
 
 
-def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction) -> None:
+def _add_what_the_kind_adds(data: dict[str, str | int | bool], transaction: Transaction) -> None:
     if transaction.reference_transaction_id is not None:
         data["referenceTransactionId"] = transaction.reference_transaction_id
     match transaction.kind:
@@ -45,8 +45,8 @@ def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction
             assert isinstance(transaction.variant, WinKind)
             data["winKind"] = transaction.variant
         case Kind.ROLLBACK:
-            assert transaction.reverses_tx_id is not None
-            data["reversesTxId"] = transaction.reverses_tx_id
+            if transaction.reverses_tx_id is not None:  # what was played in a session has no tx_id
+                data["reversesTxId"] = transaction.reverses_tx_id
             if transaction.win_amount_minor is not None:
                 data["winAmountMinor"] = str(transaction.win_amount_minor)
         case Kind.WITHDRAWAL_RESERVATION | Kind.WITHDRAWAL_SETTLEMENT | Kind.WITHDRAWAL_FAILURE:
@@ -59,11 +59,20 @@ def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction
             data["direction"] = str(transaction.variant)
         case Kind.PLAYER_STATE:
             data["state"] = str(transaction.variant)
+        case Kind.SESSION_OPENING | Kind.SESSION_SETTLEMENT:
+            _add_session(data, transaction)
         case _:
             pass
     details = transaction.details
     if details is None:
         return
+    if details.session_token:
+        data["sessionToken"] = details.session_token
+        if transaction.kind in {Kind.WIN, Kind.ROLLBACK}:
+            data["late"] = True
+            data["gameCode"] = transaction.game_code or ""
+    if details.rail:
+        data["rail"] = details.rail
     if details.tx_hash:
         data["txHash"] = details.tx_hash
     if details.output_index is not None:
@@ -72,3 +81,16 @@ def _add_what_the_kind_adds(data: dict[str, str | int], transaction: Transaction
         data["reason"] = details.reason
     if details.actor:
         data["actor"] = details.actor
+
+
+def _add_session(data: dict[str, str | int | bool], transaction: Transaction) -> None:
+    """Tell what was locked and, of a settlement, what came of it: with rail `payments` it is mirrored on chain."""
+    assert transaction.game_code is not None
+    data["gameCode"] = transaction.game_code
+    data["lockMinor"] = str(transaction.amount_minor)
+    if transaction.kind is Kind.SESSION_SETTLEMENT:
+        assert transaction.win_amount_minor is not None
+        data["payoutMinor"] = str(transaction.win_amount_minor)
+        data["netMinor"] = str(transaction.win_amount_minor - transaction.amount_minor)
+        if transaction.reference_tx_id is not None:
+            data["openingTxId"] = transaction.reference_tx_id

@@ -20,6 +20,7 @@ from wallet_grpc.domain.transactions import Details, Transaction
 from .arrays import literal, nullable_literal, nullable_separated, separated
 from .networks import NetworkDirectory
 from .outbox import event_data
+from .session_steps import session_steps
 
 Parameters = dict[str, object]
 
@@ -59,6 +60,7 @@ def steps_of(
         "entries": _entries(book, transactions, networks, parameters),
         "withdrawals": _withdrawals(book, parameters),
         "deposit_outputs": _deposit_outputs(book, parameters),
+        **session_steps(book, parameters),
         "receipts": _receipts(book, parameters),
         "events": _events(book, decided.now, traceparents, networks, parameters),
     }
@@ -119,6 +121,8 @@ def _house(book: Book, networks: NetworkDirectory, parameters: Parameters) -> Ma
 
 
 def _transactions(transactions: Sequence[Transaction], parameters: Parameters) -> int:
+    if not transactions:  # a batch that was played in sessions alone
+        return 0
     rows = sorted(transactions, key=lambda transaction: transaction.key)
     parameters["tx_ids"] = literal([row.tx_id for row in rows])
     parameters["tx_owner_ids"] = literal([row.owner_id for row in rows])
@@ -151,6 +155,8 @@ def _transactions(transactions: Sequence[Transaction], parameters: Parameters) -
 def _details(details: Details) -> str:
     """Render the details as JSON; what is empty is left out."""
     facts: dict[str, str | int | None] = {
+        "session_token": details.session_token or None,
+        "rail": details.rail or None,
         "tx_hash": details.tx_hash or None,
         "output_index": details.output_index,
         "reason": details.reason or None,

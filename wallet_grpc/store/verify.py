@@ -20,7 +20,7 @@ import psycopg
 
 from .sql import statements
 
-_SQL = statements("verify.sql")
+_SQL = statements("verify.sql") | statements("verify_sessions.sql")
 
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -29,6 +29,8 @@ _TRANSACTIONS_CHUNK = 20_000
 _EVENTS_CHUNK = 20_000
 _OWNERS_CHUNK_MIN = 1
 _OWNERS_CHUNK_MAX = 5_000
+_SESSIONS_CHUNK_FIRST = 50
+_SESSIONS_CHUNK_MAX = 5_000
 _CHUNK_WANTED_S = 2.0
 _STATEMENT_TIMEOUT_MS = 60_000
 
@@ -48,6 +50,15 @@ class Check(StrEnum):
     BALANCES_FOLLOW_THEIR_POSTINGS = "balances_follow_their_postings"
     VERSIONS_COUNT_MUTATIONS = "versions_count_mutations"
     HOLDS_EQUAL_OPEN_WITHDRAWALS = "holds_equal_open_withdrawals"
+    SESSION_HOLDS_EQUAL_OPEN_SESSIONS = "session_holds_equal_open_sessions"
+    SESSIONS_ARE_OPENED_AND_SETTLED = "sessions_are_opened_and_settled"
+    SESSIONS_EQUAL_THEIR_JOURNAL = "sessions_equal_their_journal"
+    SESSION_VERSIONS_COUNT_ENTRIES = "session_versions_count_entries"
+    SETTLEMENTS_EQUAL_THEIR_JOURNAL = "settlements_equal_their_journal"
+    OPEN_ROUNDS_ARE_COUNTED = "open_rounds_are_counted"
+    LATE_ENTRIES_ARE_POSTED = "late_entries_are_posted"
+    JOURNAL_BALANCES_FOLLOW = "journal_balances_follow"
+    JOURNAL_REFERENCES_EXIST = "journal_references_exist"
     LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
     HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
     EVENTS_HAVE_THEIR_EFFECT = "events_have_their_effect"
@@ -60,7 +71,7 @@ class Finding:
     check: Check
     subject: str
     """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`,
-    `event <inbox_id>`."""
+    `session <session_id>`, `event <inbox_id>`."""
     problem: str
 
 
@@ -71,6 +82,8 @@ class Report:
     transactions: int = 0
     entries: int = 0
     accounts: int = 0
+    sessions: int = 0
+    session_entries: int = 0
     outbox_waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -103,7 +116,7 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
         application_name="wallet-verify",
         options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on",
     ) as connection:
-        transactions_estimate, owners, now_ms = _one_row(connection, "facts", {})
+        transactions_estimate, owners, sessions, now_ms = _one_row(connection, "facts", {})
         cut = _first_uuid_at(now_ms - _CUT_MS)
         sums = _Sums()
         for transactions, entries in _verify_transactions(connection, cut, sums, report):
@@ -112,6 +125,8 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
             on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
         for done in _verify_owners(connection, report):
             on_progress(Progress(phase="owners", done=done, expected=owners))
+        for done in _verify_sessions(connection, report):
+            on_progress(Progress(phase="sessions", done=done, expected=sessions))
         _verify_sums(connection, cut, sums, report)
         for done in _verify_events(connection, report):
             on_progress(Progress(phase="events", done=done, expected=done))
@@ -172,6 +187,28 @@ def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Itera
         after = end
         took_s = max(time.monotonic() - started, 0.001)
         chunk = max(_OWNERS_CHUNK_MIN, min(_OWNERS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check sessions and their journals against each other and against the ledger, journals without a session included.
+
+    Chunks grow and shrink with how long they take: one session may hold as many entries as thousands of others.
+    """
+    after = _FIRST_UUID
+    chunk = _SESSIONS_CHUNK_FIRST
+    while after != _LAST_UUID:
+        end = connection.execute(_SQL["sessions_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
+        upto = end[0] if end else _LAST_UUID
+        started = time.monotonic()
+        sessions, entries, problems = _one_row(connection, "sessions_chunk", {"after": after, "upto": upto})
+        report.sessions += sessions
+        report.session_entries += entries
+        for name, subject, problem in problems or []:
+            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        yield report.sessions
+        after = upto
+        took_s = max(time.monotonic() - started, 0.001)
+        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
 def _verify_sums(connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report) -> None:

@@ -18,6 +18,7 @@ from wallet_grpc.domain.commands import (
     SettleWithdrawal,
     Win,
 )
+from wallet_grpc.domain.session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
 
 from .bets import decide_bet, decide_bet_and_win
 from .decisions import Decision, Moment
@@ -25,6 +26,9 @@ from .deposits import decide_adjustment, decide_deposit
 from .idempotency import replay
 from .players import decide_state
 from .rollbacks import decide_rollback
+from .session_play import decide_play
+from .sessions import decide_opening
+from .sessions import decide_settlement as decide_session_settlement
 from .wins import decide_win
 from .withdrawals import decide_failure, decide_reservation, decide_settlement
 
@@ -35,6 +39,12 @@ def decide(book: Book, command: Command, moment: Moment) -> Decision:
     What comes before (key, right, shape, currency network) has been checked by whoever made the command. The caller
     records the decision's change in the book before it decides the next command.
     """
+    if isinstance(command, SessionBet | SessionWin | SessionRollback):
+        return decide_play(book, command, moment)
+    if isinstance(command, SettleSession):
+        return decide_session_settlement(book, command, moment)
+    if isinstance(command, OpenSession):
+        return decide_opening(book, command, moment)
     if not isinstance(command, SettleWithdrawal | FailWithdrawal):  # their order of checks differs, see there
         stored = book.transactions.get(command.key)
         if stored is not None:

@@ -11,8 +11,8 @@ from wallet_grpc.domain.commands import (
     ApplyDeposit,
     Bet,
     BetAndWin,
-    Command,
     FailWithdrawal,
+    Keyed,
     ReserveWithdrawal,
     Rollback,
     SetPlayerState,
@@ -22,29 +22,17 @@ from wallet_grpc.domain.commands import (
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.session_commands import OpenSession
 from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
 
 from .decisions import Decision
 
 
-def replay(book: Book, command: Command, stored: Transaction) -> Decision:
+def replay(book: Book, command: Keyed, stored: Transaction) -> Decision:
     """Answer a command whose id is taken: the stored result, TRANSACTION_VOIDED or IDEMPOTENCY_KEY_REUSED."""
-    if stored.status is TransactionStatus.TOMBSTONE:
-        return Decision(
-            Refusal(
-                reason=Reason.TRANSACTION_VOIDED,
-                message=f"a rollback of {stored.reference} came first; the id is void for ever",
-            )
-        )
-    difference = _first_difference(command, stored)
-    if difference is not None:
-        return Decision(
-            Refusal(
-                reason=Reason.IDEMPOTENCY_KEY_REUSED,
-                message=f"the id {stored.reference} was used before with another {difference}",
-                metadata={"field": difference},
-            )
-        )
+    refusal = refuse_reuse(command, stored)
+    if refusal is not None:
+        return Decision(refusal)
     voided = stored.status is TransactionStatus.VOIDED
     network = stored.currency_network_id
     return Decision(
@@ -62,7 +50,32 @@ def replay(book: Book, command: Command, stored: Transaction) -> Decision:
     )
 
 
-def _first_difference(command: Command, stored: Transaction) -> str | None:
+def refuse_reuse(command: Keyed, stored: Transaction) -> Refusal | None:
+    """Refuse a command that is not the one that is stored under its id."""
+    if stored.status is TransactionStatus.TOMBSTONE:
+        return id_voided(stored.reference)
+    difference = _first_difference(command, stored)
+    return None if difference is None else id_reused(stored.reference, difference)
+
+
+def id_voided(transaction_id: str) -> Refusal:
+    """Refuse an id that a rollback was first to name (rule 3)."""
+    return Refusal(
+        reason=Reason.TRANSACTION_VOIDED,
+        message=f"a rollback of {transaction_id} came first; the id is void for ever",
+    )
+
+
+def id_reused(transaction_id: str, difference: str) -> Refusal:
+    """Refuse an id that was used before, naming the field that differs."""
+    return Refusal(
+        reason=Reason.IDEMPOTENCY_KEY_REUSED,
+        message=f"the id {transaction_id} was used before with another {difference}",
+        metadata={"field": difference},
+    )
+
+
+def _first_difference(command: Keyed, stored: Transaction) -> str | None:
     """Name the first compared field in which the command differs from what is stored under its id."""
     kind, asked = _compared_fields(command)
     if kind is not stored.kind:
@@ -71,6 +84,7 @@ def _first_difference(command: Command, stored: Transaction) -> str | None:
         "player_id": stored.owner_id,
         "currency_network_id": stored.currency_network_id,
         "amount_minor": stored.amount_minor,
+        "lock_amount_minor": stored.amount_minor,
         "win_amount_minor": stored.win_amount_minor,
         "game_code": stored.game_code or "",
         "round_id": stored.round_id or "",
@@ -83,7 +97,7 @@ def _first_difference(command: Command, stored: Transaction) -> str | None:
     return next((name for name, value in asked.items() if has[name] != value), None)
 
 
-def _compared_fields(command: Command) -> tuple[Kind, dict[str, object]]:
+def _compared_fields(command: Keyed) -> tuple[Kind, dict[str, object]]:
     """Give the fields that make a request the same, in the order in which a difference is named."""
     match command:
         case BetAndWin():
@@ -112,6 +126,13 @@ def _compared_fields(command: Command) -> tuple[Kind, dict[str, object]]:
             return Kind.DEPOSIT, _movement(command)
         case Adjust():
             return Kind.ADJUSTMENT, {**_movement(command), "direction": command.direction}
+        case OpenSession():
+            return Kind.SESSION_OPENING, {
+                "player_id": command.player_id,
+                "currency_network_id": command.currency_network_id,
+                "lock_amount_minor": command.lock_amount_minor,
+                "game_code": command.game_code,
+            }
         case SetPlayerState():
             return Kind.PLAYER_STATE, {"player_id": command.player_id, "state": command.state}
         case _:

@@ -29,8 +29,8 @@ from .decisions import (
     post,
 )
 
-_NOT_REVERSIBLE = Refusal(reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back")
-_BET_ALREADY_SETTLED = Refusal(
+NOT_REVERSIBLE = Refusal(reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back")
+BET_ALREADY_SETTLED = Refusal(
     reason=Reason.BET_ALREADY_SETTLED, message="the bet has a win that stands; roll the win back first"
 )
 
@@ -40,12 +40,12 @@ def decide_rollback(book: Book, command: Rollback, moment: Moment) -> Decision:
     target = book.transactions.get(command.reference_key)
     if target is None:
         if _is_foreign(book, command):
-            return Decision(_NOT_REVERSIBLE)
+            return Decision(NOT_REVERSIBLE)
         return _void(book, command, moment)
     if target.status is TransactionStatus.TOMBSTONE:
         return Decision(_voided(book, command, target))
     if target.kind not in REVERSIBLE_KINDS:
-        return Decision(_NOT_REVERSIBLE)
+        return Decision(NOT_REVERSIBLE)
     if target.owner_id != owner_of(command):
         return Decision(PLAYER_MISMATCH)
     if target.currency_network_id != command.currency_network_id:
@@ -54,7 +54,7 @@ def decide_rollback(book: Book, command: Rollback, moment: Moment) -> Decision:
     if first is not None:
         return Decision(_already_rolled_back(book, command, first))
     if target.kind in BET_KINDS and book.standing_wins.get(target.tx_id, 0) > 0:
-        return Decision(_BET_ALREADY_SETTLED)
+        return Decision(BET_ALREADY_SETTLED)
     balance = book.balance(target.owner_id, command.currency_network_id, AccountType.MAIN)
     if balance + _gain(target) < 0:
         return Decision(insufficient_funds(balance))

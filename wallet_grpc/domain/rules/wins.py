@@ -12,13 +12,13 @@ from wallet_grpc.domain.transactions import BET_KINDS, Kind, Transaction, Transa
 
 from .decisions import CURRENCY_MISMATCH, PLAYER_MISMATCH, ROUND_CLOSED, Decision, Moment, applied, post
 
-_BET_NOT_FOUND = Refusal(
+BET_NOT_FOUND = Refusal(
     reason=Reason.BET_NOT_FOUND, message="reference_transaction_id names no bet of this source; send the bet first"
 )
-_ROUND_MISMATCH = Refusal(
+ROUND_MISMATCH = Refusal(
     reason=Reason.ROUND_MISMATCH, message="reference_transaction_id is a bet of another game or round"
 )
-_ROLLED_BACK = Refusal(reason=Reason.TRANSACTION_ROLLED_BACK, message="the bet was rolled back or voided")
+ROLLED_BACK = Refusal(reason=Reason.TRANSACTION_ROLLED_BACK, message="the bet was rolled back or voided")
 
 
 def decide_win(book: Book, command: Win, moment: Moment) -> Decision:
@@ -73,17 +73,17 @@ def decide_win(book: Book, command: Win, moment: Moment) -> Decision:
 def _refuse(book: Book, command: Win, bet: Transaction | None) -> Refusal | None:
     """Refuse a REGULAR win in the order of rule 9."""
     if bet is not None and bet.status is TransactionStatus.TOMBSTONE:
-        return _ROLLED_BACK
+        return ROLLED_BACK
     if bet is None or bet.kind not in BET_KINDS:
-        return _BET_NOT_FOUND
+        return BET_NOT_FOUND
     if bet.owner_id != owner_of(command):
         return PLAYER_MISMATCH
     if bet.currency_network_id != command.currency_network_id:
         return CURRENCY_MISMATCH
     if bet.round_key != command.round_key:
-        return _ROUND_MISMATCH
+        return ROUND_MISMATCH
     if bet.tx_id in book.reversals:
-        return _ROLLED_BACK
+        return ROLLED_BACK
     assert command.round_key is not None
     if book.round_closed(command.round_key):
         return ROUND_CLOSED

@@ -7,6 +7,7 @@ SELECT
         WHERE pg_class.oid = 'ledger_transactions'::REGCLASS)
         AS transactions_estimate,
     (SELECT count(*) FROM owners) AS owners,
+    (SELECT count(*) FROM sessions) AS sessions,
     (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
 
 -- The upper end of the next chunk of transactions; no row where fewer than a chunk are left.
@@ -66,6 +67,7 @@ problems AS (
     LEFT JOIN owners ON made.owner_id = owners.owner_id
     LEFT JOIN ledger_transactions AS reversed ON made.reverses_tx_id = reversed.tx_id
     LEFT JOIN ledger_transactions AS referenced ON made.reference_tx_id = referenced.tx_id
+    LEFT JOIN sessions AS opened ON made.tx_id = opened.session_id
     CROSS JOIN
         LATERAL (
             VALUES
@@ -92,11 +94,15 @@ problems AS (
                     substr(
                         sha256(
                             convert_to(
-                                CASE made.kind
-                                    WHEN 'DEPOSIT' THEN 'deposit'
-                                    WHEN 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
-                                    WHEN 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
-                                    WHEN 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
+                                CASE
+                                    WHEN made.kind = 'DEPOSIT' THEN 'deposit'
+                                    WHEN made.kind = 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
+                                    WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'SESSION_SETTLEMENT' THEN 'session-settlement'
+                                    WHEN
+                                        referenced.kind = 'SESSION_OPENING'
+                                        THEN 'session' || E'\x1f' || made.reference_tx_id
                                     ELSE 'source' || E'\x1f' || made.source
                                 END || E'\x1f' || made.reference,
                                 'UTF8'
@@ -119,6 +125,11 @@ problems AS (
                 (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
                 OR (made.reference_tx_id IS NOT NULL AND referenced.owner_id IS DISTINCT FROM made.owner_id),
                 'the transaction that it refers to is missing or another owner''s'
+            ),
+            (
+                'sessions_are_opened_and_settled',
+                made.kind = 'SESSION_OPENING' AND opened.session_id IS NULL,
+                'it opened a session that is not there'
             )
         ) AS checked (name, broken, problem)
     WHERE checked.broken
@@ -336,6 +347,25 @@ problems AS (
                 AND withdrawals.state IN ('RESERVED', 'BROADCASTED')
         ) AS held
     WHERE chunk_accounts.account_type = 'WITHDRAW_HOLD' AND chunk_accounts.balance_minor <> held.total
+    UNION ALL
+    SELECT
+        'session_holds_equal_open_sessions',
+        format('account %%s', chunk_accounts.account_id),
+        format(
+            'SESSION_HOLD of player %%s in network %%s is %%s, the open sessions lock %%s',
+            chunk_accounts.player_id, chunk_accounts.currency_network_id, chunk_accounts.balance_minor, locked.total
+        )
+    FROM chunk_accounts
+    CROSS JOIN
+        LATERAL (
+            SELECT coalesce(sum(sessions.lock_amount_minor), 0) AS total
+            FROM sessions
+            WHERE
+                sessions.owner_id = chunk_accounts.player_id
+                AND sessions.currency_network_id = chunk_accounts.currency_network_id
+                AND sessions.state = 'OPEN'
+        ) AS locked
+    WHERE chunk_accounts.account_type = 'SESSION_HOLD' AND chunk_accounts.balance_minor <> locked.total
 )
 
 SELECT

@@ -1,0 +1,135 @@
+-- The subledger: accounts that take writes at a far higher rate than the general ledger, in an append-only journal, and
+-- post aggregates to it. Game sessions use it here; credit wallets are to share the journal.
+
+-- Where a source's sessions are settled, for each currency network. A LIVE installation opens no session without.
+CREATE TABLE settlement_rails (
+    source TEXT NOT NULL,
+    currency_network_id INTEGER NOT NULL REFERENCES currency_networks (currency_network_id),
+    rail TEXT NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    CONSTRAINT settlement_rails_pkey PRIMARY KEY (source, currency_network_id),
+    CONSTRAINT settlement_rails_rail_check CHECK (rail IN ('ledger', 'payments'))
+);
+
+-- One row a session. What comes before state never changes; the rest is derived from the journal, in the statement that
+-- writes to it. session_id is the tx_id of the transaction that opened the session.
+--
+-- version grows by one with each entry of the journal and with the settlement. A batch is stored only if it is still
+-- the one that the batch was decided over: this keeps a bet and the end of its session apart.
+CREATE TABLE sessions (
+    session_id UUID PRIMARY KEY,
+    owner_id BIGINT NOT NULL,
+    source TEXT NOT NULL,
+    currency_network_id INTEGER NOT NULL REFERENCES currency_networks (currency_network_id),
+    game_code TEXT NOT NULL,
+    lock_amount_minor NUMERIC(38, 0) NOT NULL,
+    rail TEXT NOT NULL,
+    opened_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    state TEXT NOT NULL,
+    balance_minor NUMERIC(60, 0) NOT NULL,
+    version BIGINT NOT NULL,
+    open_rounds BIGINT NOT NULL,
+    settlement_tx_id UUID,
+    settled_at TIMESTAMPTZ,
+    CONSTRAINT sessions_lock_check CHECK (lock_amount_minor > 0),
+    CONSTRAINT sessions_rail_check CHECK (rail IN ('ledger', 'payments')),
+    CONSTRAINT sessions_state_check CHECK (state IN ('OPEN', 'SETTLED')),
+    CONSTRAINT sessions_settlement_check CHECK (
+        (state = 'SETTLED') = (settlement_tx_id IS NOT NULL) AND (state = 'SETTLED') = (settled_at IS NOT NULL)
+    ),
+    CONSTRAINT sessions_funds_check CHECK (balance_minor >= 0),
+    CONSTRAINT sessions_counts_check CHECK (version >= 0 AND open_rounds >= 0)
+) WITH (fillfactor = 50);
+
+COMMENT ON COLUMN sessions.balance_minor IS
+'lock - bets + wins + reversals; once settled, the payout: what came late went to MAIN';
+COMMENT ON COLUMN sessions.open_rounds IS 'rounds with a bet that nothing closes; once settled, as it was then';
+
+-- What a player has locked, and what the expiry worker looks for. Neither changes with a bet, so bets stay HOT updates.
+CREATE INDEX sessions_open_owner_idx ON sessions (owner_id) WHERE state = 'OPEN';
+CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at) WHERE state = 'OPEN';
+
+-- The journal: one row for each recorded transaction of a session. transaction_id is unique within the session, so the
+-- row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
+--
+-- Lanes look rows up by one column each: key_hash and round_hash stand for (session, transaction_id) and (session,
+-- round_id). They begin with the session's first 48 bits, so that its rows stay together. Every index is partial,
+-- the unique ones too (there is no primary key), with a condition that its own look-ups imply and no other does: so a
+-- plan can take one index only, also one that was made while the table was empty. It would walk through another.
+CREATE TABLE subledger_entries (
+    subledger_id UUID NOT NULL,
+    entry_no BIGINT NOT NULL,
+    owner_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    key_hash UUID NOT NULL,
+    amount_minor NUMERIC(38, 0) NOT NULL,
+    change_minor NUMERIC(38, 0) NOT NULL,
+    balance_after_minor NUMERIC(60, 0),
+    round_id TEXT,
+    round_hash UUID,
+    closes_round BOOLEAN NOT NULL,
+    reference_transaction_id TEXT,
+    reference_key UUID,
+    reverses_key UUID,
+    variant TEXT,
+    late BOOLEAN NOT NULL,
+    tx_id UUID,
+    metadata JSONB,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT subledger_entries_kind_check CHECK (kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE')),
+    CONSTRAINT subledger_entries_status_check CHECK (status IN ('APPLIED', 'VOIDED', 'TOMBSTONE')),
+    CONSTRAINT subledger_entries_amounts_check CHECK (
+        amount_minor >= 0 AND abs(change_minor) = CASE status WHEN 'APPLIED' THEN amount_minor ELSE 0 END
+    ),
+    CONSTRAINT subledger_entries_entry_no_check CHECK (entry_no > 0),
+    CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0),
+    CONSTRAINT subledger_entries_late_check CHECK ((late AND status = 'APPLIED') = (tx_id IS NOT NULL))
+);
+
+COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id';
+COMMENT ON COLUMN subledger_entries.entry_no IS 'the version that it gave its session';
+COMMENT ON COLUMN subledger_entries.change_minor IS 'what the balance gained; of a late entry: what MAIN gained';
+COMMENT ON COLUMN subledger_entries.balance_after_minor IS
+'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
+COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
+COMMENT ON COLUMN subledger_entries.key_hash IS
+'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/sessions.py';
+COMMENT ON COLUMN subledger_entries.reference_key IS 'the key_hash of the bet that a win is of';
+COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a rollback reversed';
+COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';
+COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement, and moved MAIN';
+COMMENT ON COLUMN subledger_entries.tx_id IS 'of a late entry: the ledger''s transaction that moved MAIN';
+COMMENT ON COLUMN subledger_entries.metadata IS 'the caller''s notes; no rule reads them';
+
+CREATE UNIQUE INDEX subledger_entries_key_hash_key ON subledger_entries (key_hash) WHERE key_hash IS NOT NULL;
+-- The journal of one session, in its order; who reads it says entry_no > 0.
+CREATE UNIQUE INDEX subledger_entries_journal_key ON subledger_entries (subledger_id, entry_no) WHERE entry_no > 0;
+-- The transactions of a round, and the few that closed it; the wins of a bet; an entry is reversed once.
+CREATE INDEX subledger_entries_round_idx ON subledger_entries (round_hash) WHERE round_hash IS NOT NULL;
+CREATE INDEX subledger_entries_closer_idx ON subledger_entries (round_hash) WHERE closes_round;
+CREATE INDEX subledger_entries_reference_idx ON subledger_entries (reference_key) WHERE reference_key IS NOT NULL;
+CREATE UNIQUE INDEX subledger_entries_reverses_key ON subledger_entries (reverses_key) WHERE reverses_key IS NOT NULL;
+-- A period, for reconciliation: rows come in the order of time, so ranges of pages are enough to know.
+CREATE INDEX subledger_entries_created_idx ON subledger_entries USING brin (created_at) WITH (autosummarize = on);
+
+CREATE TRIGGER subledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON subledger_entries
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER sessions_keep BEFORE DELETE OR TRUNCATE ON sessions
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Two more kinds. Every row that is there fits the old list, so it fits this one: nothing needs to be read again.
+ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_kind_check;
+ALTER TABLE ledger_transactions ADD CONSTRAINT ledger_transactions_kind_check CHECK (
+    kind IN (
+        'BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'WITHDRAWAL_RESERVATION', 'WITHDRAWAL_SETTLEMENT',
+        'WITHDRAWAL_FAILURE', 'DEPOSIT', 'ADJUSTMENT', 'PLAYER_STATE', 'TOMBSTONE', 'SESSION_OPENING',
+        'SESSION_SETTLEMENT'
+    )
+) NOT VALID;
+
+GRANT SELECT ON settlement_rails TO wallet_service;
+GRANT SELECT, INSERT ON subledger_entries TO wallet_service;
+GRANT SELECT, INSERT, UPDATE ON sessions TO wallet_service;

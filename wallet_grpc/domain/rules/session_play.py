@@ -1,0 +1,373 @@
+"""Play inside a session: bets, wins and rollbacks against its balance, by rules 1 to 6 and 9.
+
+Ids and rounds are known per session. What comes after the settlement is late: the same rules, straight on MAIN.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.changes import Change, Journaled
+from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.identifiers import TxId
+from wallet_grpc.domain.outcomes import OutcomeStatus, Played
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.session_commands import SessionBet, SessionPlay, SessionRollback, SessionWin
+from wallet_grpc.domain.sessions import Entry, Session, SessionState, late_key
+from wallet_grpc.domain.transactions import (
+    NO_METADATA,
+    Details,
+    Kind,
+    Transaction,
+    TransactionStatus,
+    WinKind,
+)
+
+from .decisions import PLAYER_BLOCKED, ROUND_CLOSED, Decision, Moment, insufficient_funds, post
+from .idempotency import id_reused, id_voided
+from .rollbacks import BET_ALREADY_SETTLED, NOT_REVERSIBLE
+from .sessions import SESSION_NOT_FOUND, find_session
+from .wins import BET_NOT_FOUND, ROLLED_BACK, ROUND_MISMATCH
+
+_SESSION_CLOSED = Refusal(
+    reason=Reason.SESSION_CLOSED, message="the session is settled or its time is over; open another one"
+)
+
+
+def decide_play(book: Book, command: SessionPlay, moment: Moment) -> Decision:
+    """Decide a bet, win or rollback of a session."""
+    session = find_session(book, command)
+    if session is None:
+        return Decision(SESSION_NOT_FOUND)
+    stored = session.entries.get(command.key)
+    if stored is not None:
+        return _replay(book, session, command, stored)
+    match command:
+        case SessionBet():
+            return _decide_bet(book, session, command, moment)
+        case SessionWin():
+            return _decide_win(book, session, command, moment)
+        case SessionRollback():
+            return _decide_rollback(book, session, command, moment)
+        case _:
+            assert_never(command)
+
+
+def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Moment) -> Decision:
+    if session.state is not SessionState.OPEN or session.expired(moment.now):
+        return Decision(_SESSION_CLOSED)
+    if session.round_closed(command.round_key):
+        return Decision(ROUND_CLOSED)
+    if book.owners[session.owner_id].state is not PlayerState.ACTIVE:
+        return Decision(PLAYER_BLOCKED)
+    amount = command.amount_minor
+    balance = session.balance_minor
+    if balance < amount:
+        return Decision(insufficient_funds(balance))
+    return _play(
+        session,
+        Entry(
+            session_id=session.session_id,
+            entry_no=session.version + 1,
+            owner_id=session.owner_id,
+            kind=Kind.BET,
+            status=TransactionStatus.APPLIED,
+            transaction_id=command.transaction_id,
+            key=command.key,
+            amount_minor=amount,
+            change_minor=-amount,
+            balance_after_minor=balance - amount,
+            round_id=command.round_id,
+            round_key=command.round_key,
+            closes_round=command.round_closed,
+            metadata=command.metadata,
+            created_at=moment.now,
+        ),
+    )
+
+
+def _decide_win(book: Book, session: Session, command: SessionWin, moment: Moment) -> Decision:
+    bet: Entry | None = None
+    if command.win_kind is WinKind.REGULAR:
+        assert command.reference_key is not None
+        assert command.round_key is not None
+        bet = session.entries.get(command.reference_key)
+        if bet is not None and bet.status is TransactionStatus.TOMBSTONE:
+            return Decision(ROLLED_BACK)
+        if bet is None or bet.kind is not Kind.BET:
+            return Decision(BET_NOT_FOUND)
+        if bet.round_key != command.round_key:
+            return Decision(ROUND_MISMATCH)
+        if bet.key in session.reversals:
+            return Decision(ROLLED_BACK)
+        if session.round_closed(command.round_key):
+            return Decision(ROUND_CLOSED)
+    late = session.state is SessionState.SETTLED
+    amount = command.amount_minor
+    entry = Entry(
+        session_id=session.session_id,
+        entry_no=session.version + 1,
+        owner_id=session.owner_id,
+        kind=Kind.WIN,
+        status=TransactionStatus.APPLIED,
+        transaction_id=command.transaction_id,
+        key=command.key,
+        amount_minor=amount,
+        change_minor=amount,
+        balance_after_minor=_balance(book, session, late=late) + amount,
+        round_id=command.round_id or None,
+        round_key=command.round_key,
+        closes_round=command.round_closed and bet is not None,
+        reference_transaction_id=command.reference_transaction_id or None,
+        reference_key=bet.key if bet is not None else None,
+        win_kind=command.win_kind,
+        late=late,
+        tx_id=moment.next_tx_id() if late else None,
+        metadata=command.metadata,
+        created_at=moment.now,
+    )
+    return _play_late(book, session, entry, None) if late else _play(session, entry)
+
+
+def _decide_rollback(book: Book, session: Session, command: SessionRollback, moment: Moment) -> Decision:
+    """Decide a rollback whose id is new in the session. What is returned is what was taken."""
+    target = session.entries.get(command.reference_key)
+    late = session.state is SessionState.SETTLED
+    if target is None:
+        return _void(book, session, command, moment, late=late)
+    if target.status is TransactionStatus.TOMBSTONE:
+        return Decision(_voided(book, session, command, late=late))
+    if target.kind not in {Kind.BET, Kind.WIN}:
+        return Decision(NOT_REVERSIBLE)
+    first = session.reversals.get(target.key)
+    if first is not None:
+        return Decision(_already_rolled_back(book, session, command, first))
+    if target.kind is Kind.BET and session.standing_wins.get(target.key, 0) > 0:
+        return Decision(BET_ALREADY_SETTLED)
+    balance = _balance(book, session, late=late)
+    gain = -target.change_minor
+    if balance + gain < 0:
+        return Decision(insufficient_funds(balance))
+    entry = Entry(
+        session_id=session.session_id,
+        entry_no=session.version + 1,
+        owner_id=session.owner_id,
+        kind=Kind.ROLLBACK,
+        status=TransactionStatus.APPLIED,
+        transaction_id=command.transaction_id,
+        key=command.key,
+        amount_minor=target.amount_minor,
+        change_minor=gain,
+        balance_after_minor=balance + gain,
+        round_id=target.round_id,
+        round_key=target.round_key,
+        closes_round=command.round_closed and target.round_id is not None,
+        reference_transaction_id=command.reference_transaction_id,
+        reverses_key=target.key,
+        late=late,
+        tx_id=moment.next_tx_id() if late else None,
+        metadata=command.metadata,
+        created_at=moment.now,
+    )
+    return _play_late(book, session, entry, target) if late else _play(session, entry, target)
+
+
+def _play(session: Session, entry: Entry, target: Entry | None = None) -> Decision:
+    assert entry.balance_after_minor is not None
+    return Decision(
+        Played(
+            transaction_id=entry.transaction_id,
+            status=OutcomeStatus.APPLIED,
+            replayed=False,
+            balance_after_minor=entry.balance_after_minor,
+            current_balance_minor=entry.balance_after_minor,
+            late=False,
+        ),
+        Change(
+            owner_id=session.owner_id,
+            journaled=Journaled(session=session, entries=(entry,), reversed=target),
+        ),
+    )
+
+
+def _play_late(book: Book, session: Session, entry: Entry, target: Entry | None) -> Decision:
+    """Journal what came after the settlement, and post it to MAIN: both are stored together, and told of."""
+    assert entry.balance_after_minor is not None
+    assert entry.tx_id is not None
+    owner_id, network = session.owner_id, session.currency_network_id
+    transaction = Transaction(
+        tx_id=entry.tx_id,
+        owner_id=owner_id,
+        source=session.source,
+        reference=entry.transaction_id,
+        key=late_key(session.session_id, entry.transaction_id),
+        kind=entry.kind,
+        status=TransactionStatus.APPLIED,
+        currency_network_id=network,
+        amount_minor=entry.amount_minor,
+        game_code=session.game_code,
+        round_id=entry.round_id,
+        reference_transaction_id=entry.reference_transaction_id,
+        reference_tx_id=TxId(session.session_id),
+        reverses_tx_id=target.tx_id if target is not None else None,
+        variant=entry.win_kind,
+        main_balance_after_minor=entry.balance_after_minor,
+        metadata=entry.metadata,
+        details=Details(session_token=session.token),
+        created_at=entry.created_at,
+        postings=post(
+            book,
+            owner_id,
+            network,
+            (AccountType.HOUSE_WAGER, -entry.change_minor),
+            (AccountType.MAIN, entry.change_minor),
+        ),
+    )
+    event = Event(
+        event_type=EventType.WIN_CREDITED if entry.kind is Kind.WIN else EventType.TRANSACTION_ROLLED_BACK,
+        transaction=transaction,
+        amount_minor=entry.amount_minor,
+        balance_after_minor=entry.balance_after_minor,
+        sequence=book.version(owner_id, network, AccountType.MAIN) + (entry.change_minor != 0),
+    )
+    return Decision(
+        Played(
+            transaction_id=entry.transaction_id,
+            status=OutcomeStatus.APPLIED,
+            replayed=False,
+            balance_after_minor=entry.balance_after_minor,
+            current_balance_minor=entry.balance_after_minor,
+            late=True,
+        ),
+        Change(
+            owner_id=owner_id,
+            transactions=(transaction,),
+            events=(event,),
+            journaled=Journaled(session=session, entries=(entry,), reversed=target),
+        ),
+    )
+
+
+def _void(book: Book, session: Session, command: SessionRollback, moment: Moment, *, late: bool) -> Decision:
+    """Remember a rollback that came before what it rolls back: two entries that change nothing."""
+    rollback = Entry(
+        session_id=session.session_id,
+        entry_no=session.version + 1,
+        owner_id=session.owner_id,
+        kind=Kind.ROLLBACK,
+        status=TransactionStatus.VOIDED,
+        transaction_id=command.transaction_id,
+        key=command.key,
+        amount_minor=0,
+        change_minor=0,
+        balance_after_minor=_balance(book, session, late=late),
+        reference_transaction_id=command.reference_transaction_id,
+        late=late,
+        metadata=command.metadata,
+        created_at=moment.now,
+    )
+    tombstone = Entry(
+        session_id=session.session_id,
+        entry_no=session.version + 2,
+        owner_id=session.owner_id,
+        kind=Kind.TOMBSTONE,
+        status=TransactionStatus.TOMBSTONE,
+        transaction_id=command.reference_transaction_id,
+        key=command.reference_key,
+        amount_minor=0,
+        change_minor=0,
+        balance_after_minor=None,
+        reference_transaction_id=command.transaction_id,
+        late=late,
+        metadata=NO_METADATA,
+        created_at=moment.now,
+    )
+    return Decision(
+        _voided(book, session, command, late=late),
+        Change(owner_id=session.owner_id, journaled=Journaled(session=session, entries=(rollback, tombstone))),
+    )
+
+
+def _voided(book: Book, session: Session, command: SessionRollback, *, late: bool) -> Played:
+    """Answer VOIDED, the first time or again: both balances are as they are now."""
+    balance = _balance(book, session, late=late)
+    return Played(
+        transaction_id=command.transaction_id,
+        status=OutcomeStatus.VOIDED,
+        replayed=False,
+        balance_after_minor=balance,
+        current_balance_minor=balance,
+        late=late,
+    )
+
+
+def _already_rolled_back(book: Book, session: Session, command: SessionRollback, first: Entry) -> Played:
+    """Answer with the first rollback's facts under this one's id, which stays free."""
+    assert first.balance_after_minor is not None
+    return Played(
+        transaction_id=command.transaction_id,
+        status=OutcomeStatus.ALREADY_ROLLED_BACK,
+        replayed=False,
+        balance_after_minor=first.balance_after_minor,
+        current_balance_minor=_balance(book, session, late=first.late),
+        late=first.late,
+    )
+
+
+def _replay(book: Book, session: Session, command: SessionPlay, stored: Entry) -> Decision:
+    """Answer a command whose id is taken in its session: the stored result, or why it is not the same (rule 1)."""
+    if stored.status is TransactionStatus.TOMBSTONE:
+        return Decision(id_voided(stored.transaction_id))
+    difference = _first_difference(command, stored)
+    if difference is not None:
+        return Decision(id_reused(stored.transaction_id, difference))
+    assert stored.balance_after_minor is not None
+    return Decision(
+        Played(
+            transaction_id=stored.transaction_id,
+            status=OutcomeStatus.VOIDED if stored.status is TransactionStatus.VOIDED else OutcomeStatus.APPLIED,
+            replayed=True,
+            balance_after_minor=stored.balance_after_minor,
+            current_balance_minor=_balance(book, session, late=stored.late),
+            late=stored.late,
+        )
+    )
+
+
+def _first_difference(command: SessionPlay, stored: Entry) -> str | None:
+    """Name the first compared field in which the command differs from what is stored under its id."""
+    match command:
+        case SessionBet():
+            kind, asked = Kind.BET, {"amount_minor": command.amount_minor, "round_id": command.round_id}
+        case SessionWin():
+            kind, asked = (
+                Kind.WIN,
+                {
+                    "amount_minor": command.amount_minor,
+                    "round_id": command.round_id,
+                    "reference_transaction_id": command.reference_transaction_id,
+                    "win_kind": command.win_kind,
+                },
+            )
+        case SessionRollback():
+            kind, asked = Kind.ROLLBACK, {"reference_transaction_id": command.reference_transaction_id}
+        case _:
+            assert_never(command)
+    if kind is not stored.kind:
+        return "call"
+    has = {
+        "amount_minor": stored.amount_minor,
+        "round_id": stored.round_id or "",
+        "reference_transaction_id": stored.reference_transaction_id or "",
+        "win_kind": stored.win_kind,
+    }
+    return next((name for name, field in asked.items() if has[name] != field), None)
+
+
+def _balance(book: Book, session: Session, *, late: bool) -> int:
+    """Give the balance that a transaction stands against: the session's, or MAIN for a late one."""
+    if late:
+        return book.balance(session.owner_id, session.currency_network_id, AccountType.MAIN)
+    return session.balance_minor

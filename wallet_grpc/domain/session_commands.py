@@ -1,0 +1,120 @@
+"""Session commands: what callers ask of game sessions. One class a call of LedgerSessionService."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from .identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
+from .sessions import SessionId, entry_key, session_round_key
+from .transactions import NO_METADATA, WinKind
+from .values import value
+
+
+@value
+class OpenSession:
+    """Lock a stake: MAIN -> SESSION_HOLD."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    game_code: str
+    lock_amount_minor: int
+    ttl_s: int
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+@value
+class SettleSession:
+    """End a session: its balance goes back to MAIN, the rest of the lock to HOUSE:WAGER, or the gain comes from it."""
+
+    source: Source
+    session_id: SessionId
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    require_closed_rounds: bool = False
+
+
+@value
+class SessionBet:
+    """Take a stake from the session's balance."""
+
+    source: Source
+    session_id: SessionId
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    transaction_id: str
+    amount_minor: int
+    round_id: str
+    round_closed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    round_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
+        object.__setattr__(self, "round_key", session_round_key(self.session_id, self.round_id))
+
+
+@value
+class SessionWin:
+    """Pay a win to the session's balance; after the settlement to MAIN."""
+
+    source: Source
+    session_id: SessionId
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    transaction_id: str
+    amount_minor: int
+    win_kind: WinKind
+    round_id: str = ""
+    round_closed: bool = False
+    reference_transaction_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    round_key: Key | None = field(init=False)
+    """None for a win without a round (the kinds other than REGULAR may lack one)."""
+    reference_key: Key | None = field(init=False)
+    """The bet's; None for the kinds whose reference is stored unchecked."""
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        session_id, regular = self.session_id, self.win_kind is WinKind.REGULAR
+        object.__setattr__(self, "key", entry_key(session_id, self.transaction_id))
+        object.__setattr__(self, "round_key", session_round_key(session_id, self.round_id) if self.round_id else None)
+        object.__setattr__(
+            self, "reference_key", entry_key(session_id, self.reference_transaction_id) if regular else None
+        )
+
+
+@value
+class SessionRollback:
+    """Reverse a bet or a win of the session; or void an id that was not seen in it yet."""
+
+    source: Source
+    session_id: SessionId
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    transaction_id: str
+    reference_transaction_id: str
+    round_closed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+    reference_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
+        object.__setattr__(self, "reference_key", entry_key(self.session_id, self.reference_transaction_id))
+
+
+SessionPlay = SessionBet | SessionWin | SessionRollback
+"""What changes a session's balance, and nothing else while the session is open."""
+
+SessionCommand = OpenSession | SettleSession | SessionBet | SessionWin | SessionRollback

@@ -1,0 +1,244 @@
+"""Sessions: a player's locked stake, the journal of what was played with it, and the state that both come down to.
+
+A session is known by the `tx_id` of the transaction that opened it. Its token carries that, its player and its currency
+network, so that a call finds its owner's lane without a look-up; whether the token is right is seen when it is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import NewType
+
+from .identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
+from .transactions import Kind, TransactionStatus, WinKind
+from .values import Name, value
+
+SessionId = NewType("SessionId", str)
+"""The tx_id of the transaction that opened it: a UUID in its canonical text form."""
+
+SESSION_NAMESPACE = "session"
+SESSION_SETTLEMENT_NAMESPACE = "session-settlement"
+
+_PLAYER_ID_MAX = 2**63 - 1
+_NETWORK_ID_MAX = 2**31 - 1
+_parse_token = re.compile(
+    r"ses_([1-9][0-9]{0,18})_([1-9][0-9]{0,9})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})",
+    re.ASCII,
+).fullmatch
+
+
+class Rail(Name):
+    """Where a session is settled: in the ledger alone, or also on chain, by the payments side (contract.md)."""
+
+    LEDGER = "ledger"
+    PAYMENTS = "payments"
+
+
+class SessionState(Name):
+    """Where a session stands. That its time is over is not stored: the clock says so."""
+
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
+
+
+@value
+class SessionAddress:
+    """What a token says of its session."""
+
+    session_id: SessionId
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+
+
+def session_token(session_id: str, owner_id: int, currency_network_id: int) -> str:
+    """Make the token that callers know a session by."""
+    return f"ses_{owner_id}_{currency_network_id}_{session_id.replace('-', '')}"
+
+
+def session_address(token: str) -> SessionAddress | None:
+    """Read a token; None if it is none of ours."""
+    parts = _parse_token(token)
+    if parts is None:
+        return None
+    player_id, network_id = int(parts[1]), int(parts[2])
+    if player_id > _PLAYER_ID_MAX or network_id > _NETWORK_ID_MAX:
+        return None
+    return SessionAddress(
+        session_id=SessionId("-".join(parts.groups()[2:])),
+        player_id=PlayerId(player_id),
+        currency_network_id=CurrencyNetworkId(network_id),
+    )
+
+
+def settlement_key(token: str) -> Key:
+    """The key of a session's settlement: it is settled once."""
+    return hash_key(SESSION_SETTLEMENT_NAMESPACE, token)
+
+
+def late_key(session_id: SessionId, transaction_id: str) -> Key:
+    """The key of a late transaction in the ledger: ids are known per session."""
+    return hash_key(SESSION_NAMESPACE, session_id, transaction_id)
+
+
+_HASH_DIGITS = 20
+
+
+def entry_key(session_id: SessionId, transaction_id: str) -> Key:
+    """The key of a transaction of a session. It begins with the session's time, so that its keys stay together."""
+    return _session_key(session_id, "entry", transaction_id)
+
+
+def session_round_key(session_id: SessionId, round_id: str) -> Key:
+    """The key of a round of a session."""
+    return _session_key(session_id, "round", round_id)
+
+
+def _session_key(session_id: SessionId, what: str, name: str) -> Key:
+    digest = sha256(f"{session_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
+    return Key(session_id[:8] + session_id[9:13] + digest[:_HASH_DIGITS])
+
+
+@value
+class Entry:
+    """A row of the journal. It never changes."""
+
+    session_id: SessionId
+    entry_no: int
+    owner_id: OwnerId
+    kind: Kind
+    """BET, WIN, ROLLBACK or TOMBSTONE."""
+    status: TransactionStatus
+    transaction_id: str
+    key: Key
+    amount_minor: int
+    change_minor: int
+    """What the session's balance gained; of a late entry: what MAIN gained."""
+    balance_after_minor: int | None
+    """The session's balance right after; of a late entry MAIN, of a tombstone none."""
+    round_id: str | None = None
+    round_key: Key | None = None
+    closes_round: bool = False
+    reference_transaction_id: str | None = None
+    reference_key: Key | None = None
+    """The bet that a win is of."""
+    reverses_key: Key | None = None
+    win_kind: WinKind | None = None
+    late: bool = False
+    tx_id: TxId | None = None
+    """Of a late entry: the ledger's transaction that moved MAIN."""
+    metadata: Mapping[str, str]
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionRound:
+    """What the rules ask of a round of a session."""
+
+    played: bool = False
+    """Whether it ever had a bet."""
+    closers: int = 0
+    """How many standing entries closed it (rule 4)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A session as it was loaded and as the commands decided so far have left it, with what they name of its journal.
+
+    The facts come first; from `state` on everything is derived, and written when the version has changed.
+    """
+
+    session_id: SessionId
+    owner_id: OwnerId
+    source: Source
+    currency_network_id: CurrencyNetworkId
+    game_code: str
+    lock_amount_minor: int
+    rail: Rail
+    opened_at: datetime
+    expires_at: datetime
+    state: SessionState = SessionState.OPEN
+    balance_minor: int
+    version: int = 0
+    """Grows by one with each entry, whose number it is, and with the settlement."""
+    open_rounds: int = 0
+    settlement_tx_id: TxId | None = None
+    settled_at: datetime | None = None
+    loaded_version: int | None = None
+    """The version as loaded; None for a session that comes into being in this batch."""
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    """Those that the batch's commands are or name."""
+    reversals: dict[Key, Entry] = field(default_factory=dict)
+    """By what they reverse: the applied rollbacks."""
+    standing_wins: dict[Key, int] = field(default_factory=dict)
+    """By bet: how many of its wins were not rolled back."""
+    rounds: dict[Key, SessionRound] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        """What callers know it by."""
+        return session_token(self.session_id, self.owner_id, self.currency_network_id)
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether its time is over: no more bets."""
+        return now >= self.expires_at
+
+    def round_closed(self, round_key: Key) -> bool:
+        """Tell whether a standing entry closed the round (rule 4)."""
+        known = self.rounds.get(round_key)
+        return known is not None and known.closers > 0
+
+    def record(self, entry: Entry, reversed_entry: Entry | None) -> None:
+        """Fold an entry in: later commands of the batch see it, and the store will write it."""
+        assert entry.entry_no == self.version + 1, "an entry that does not follow the one before"
+        self.version = entry.entry_no
+        self.entries[entry.key] = entry
+        if entry.status is not TransactionStatus.APPLIED:
+            return
+        if not entry.late:
+            self.balance_minor += entry.change_minor
+            assert self.balance_minor >= 0, "a session below zero"
+            assert self.balance_minor == entry.balance_after_minor, "an entry that does not follow its balance"
+        if entry.kind is Kind.BET:
+            assert entry.round_key is not None
+            self._play(entry.round_key, entry)
+        if entry.closes_round and entry.round_key is not None:
+            self._close(entry.round_key, 1, entry)
+        if entry.reference_key is not None:
+            self.standing_wins[entry.reference_key] = self.standing_wins.get(entry.reference_key, 0) + 1
+        if reversed_entry is not None:
+            self._reverse(reversed_entry, entry)
+
+    def settle(self, tx_id: TxId, now: datetime) -> None:
+        """End it; what it has left is the payout."""
+        assert self.state is SessionState.OPEN
+        self.state = SessionState.SETTLED
+        self.settlement_tx_id = tx_id
+        self.settled_at = now
+        self.version += 1
+
+    def _play(self, round_key: Key, entry: Entry) -> None:
+        known = self.rounds.setdefault(round_key, SessionRound())
+        if not known.played:
+            known.played = True
+            if known.closers == 0 and not entry.late:
+                self.open_rounds += 1
+
+    def _close(self, round_key: Key, closers: int, entry: Entry) -> None:
+        """Count a closer, or one less. `open_rounds` stays as it was when the session was settled."""
+        known = self.rounds.setdefault(round_key, SessionRound())
+        was_closed = known.closers > 0
+        known.closers += closers
+        if known.played and not entry.late and was_closed != (known.closers > 0):
+            self.open_rounds += 1 if was_closed else -1
+
+    def _reverse(self, target: Entry, rollback: Entry) -> None:
+        """What was rolled back no longer closes its round or settles its bet (rules 3 and 4)."""
+        self.reversals[target.key] = rollback
+        if target.closes_round and target.round_key is not None:
+            self._close(target.round_key, -1, rollback)
+        if target.reference_key is not None:
+            self.standing_wins[target.reference_key] -= 1

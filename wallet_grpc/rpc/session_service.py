@@ -1,0 +1,156 @@
+"""LedgerSessionService: each method converts the request, calls the engine or the reader, and converts the answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from wallet.v1 import session_pb2 as pb
+from wallet.v1 import session_pb2_grpc, wallet_pb2
+from wallet_grpc.domain import fields
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
+from wallet_grpc.domain.sessions import SessionAddress, session_round_key
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.store.keys import Role
+from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.store.session_reads import SessionReader
+
+from . import answers, session_answers
+from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
+from .execute import StreamSettings
+from .operations import Dialect, Operations
+from .session_requests import SessionTimes, addressed, session_calls
+
+_PAGE_SIZE_DEFAULT = 100
+_PAGE_SIZE_MAX = 1_000
+_ENTRY_NO_DIGITS_MAX = 18
+
+
+class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
+    """Game sessions over gRPC. The protos tell what each call means."""
+
+    def __init__(
+        self,
+        *,
+        gate: CallGate,
+        engine: Engine,
+        networks: NetworkDirectory,
+        reader: SessionReader,
+        request_timeout_ms: int,
+        stream: StreamSettings,
+        times: SessionTimes,
+    ) -> None:
+        self.gate = gate
+        self._reader = reader
+        self._operations = Operations(
+            Dialect(calls=session_calls(times), new_outcome=pb.SessionOutcome, fill_outcome=session_answers.outcome),
+            engine=engine,
+            networks=networks,
+            request_timeout_ms=request_timeout_ms,
+            stream=stream,
+        )
+
+    @gated(Role.GAME)
+    async def OpenSession(self, request: pb.OpenSessionRequest, call: CallContext) -> pb.Session:
+        """Lock a stake."""
+        decided = await self._operations.one("open_session", request, call)
+        assert isinstance(decided, SessionFacts)
+        return session_answers.session(decided, pb.Session())
+
+    @gated(Role.GAME)
+    async def Bet(self, request: pb.SessionBetRequest, call: CallContext) -> pb.SessionResult:
+        """Take a stake."""
+        decided = await self._operations.one("bet", request, call)
+        assert isinstance(decided, Played)
+        return session_answers.result(decided, pb.SessionResult())
+
+    @gated(Role.GAME)
+    async def Win(self, request: pb.SessionWinRequest, call: CallContext) -> pb.SessionResult:
+        """Pay a win."""
+        decided = await self._operations.one("win", request, call)
+        assert isinstance(decided, Played)
+        return session_answers.result(decided, pb.SessionResult())
+
+    @gated(Role.GAME)
+    async def Rollback(self, request: pb.SessionRollbackRequest, call: CallContext) -> pb.SessionResult:
+        """Reverse a bet or a win."""
+        decided = await self._operations.one("rollback", request, call)
+        assert isinstance(decided, Played)
+        return session_answers.result(decided, pb.SessionResult())
+
+    @gated(Role.GAME)
+    async def SettleSession(self, request: pb.SettleSessionRequest, call: CallContext) -> pb.SettleSessionResponse:
+        """End a session."""
+        decided = await self._operations.one("settle_session", request, call)
+        assert isinstance(decided, Settled)
+        return session_answers.settlement(decided, pb.SettleSessionResponse())
+
+    @gated()
+    async def GetSession(self, request: pb.GetSessionRequest, call: CallContext) -> pb.Session:
+        """Read a session of the caller's source."""
+        facts = await self._session(fields.identifier(request.session_token, "session_token"), call)
+        return session_answers.session(facts, pb.Session())
+
+    @gated()
+    async def GetRound(self, request: pb.GetSessionRoundRequest, call: CallContext) -> wallet_pb2.GetRoundResponse:
+        """Read a round of a session."""
+        token = fields.identifier(request.session_token, "session_token")
+        round_id = fields.identifier(request.round_id, "round_id")
+        await self._session(token, call)
+        totals = await self._reader.round_totals(session_round_key(addressed(token).session_id, round_id))
+        if totals is None:
+            raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
+        return answers.game_round(totals)
+
+    @gated()
+    async def ListSessionTransactions(
+        self, request: pb.ListSessionTransactionsRequest, call: CallContext
+    ) -> pb.ListSessionTransactionsResponse:
+        """Read a page of a session's journal."""
+        token = fields.identifier(request.session_token, "session_token")
+        if not 0 <= request.page_size <= _PAGE_SIZE_MAX:
+            raise MalformedError(invalid(Reason.INVALID_FIELD, "page_size", f"must be up to {_PAGE_SIZE_MAX}"))
+        after = _entry_no(request.page_token)
+        size = request.page_size or _PAGE_SIZE_DEFAULT
+        await self._session(token, call)
+        rows = await self._reader.journal(addressed(token).session_id, after=after, limit=size + 1)
+        response = pb.ListSessionTransactionsResponse()
+        for row in rows[:size]:
+            session_answers.journal_row(row, response.transactions.add())
+        if len(rows) > size:
+            response.next_page_token = str(rows[size - 1].entry.entry_no)
+        return response
+
+    @gated()
+    async def ExecuteBatch(
+        self, request: pb.ExecuteSessionBatchRequest, call: CallContext
+    ) -> pb.ExecuteSessionBatchResponse:
+        """Execute mutations in order, each on its own."""
+        response = pb.ExecuteSessionBatchResponse()
+        await self._operations.batch(request, response, call)
+        return response
+
+    @gated_stream
+    async def Execute(
+        self, request_iterator: AsyncIterator[pb.SessionOperation], call: CallContext
+    ) -> AsyncIterator[pb.SessionOutcome]:
+        """Execute a stream of mutations, with the outcomes in their order."""
+        async for outcome in self._operations.stream(request_iterator, call):
+            yield outcome
+
+    async def _session(self, token: str, call: CallContext) -> SessionFacts:
+        address: SessionAddress = addressed(token)
+        facts = await self._reader.session(call.caller.source, address)
+        if facts is None:
+            raise RefusedError(SESSION_NOT_FOUND)
+        return facts
+
+
+def _entry_no(page_token: str) -> int:
+    if not page_token:
+        return 0
+    if not (page_token.isascii() and page_token.isdecimal() and len(page_token) <= _ENTRY_NO_DIGITS_MAX):
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "page_token", "is none that this call has given"))
+    return int(page_token)

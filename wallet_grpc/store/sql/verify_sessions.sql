@@ -1,0 +1,264 @@
+-- What `wallet verify` asks of sessions: one snapshot of bounded size each; see wallet_grpc/store/verify.py.
+
+-- The upper end of the next chunk of sessions; no row where fewer than a chunk are left.
+-- name: sessions_chunk_end
+SELECT sessions.session_id::TEXT
+FROM sessions
+WHERE sessions.session_id > %(after)s::UUID
+ORDER BY sessions.session_id
+LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
+
+-- The sessions of a chunk beside their journals, openings and settlements, and journals beside their sessions. What was
+-- late is left out of what a session had when it was settled.
+-- name: sessions_chunk
+WITH chunk_sessions AS MATERIALIZED (
+    SELECT sessions.*
+    FROM sessions
+    WHERE sessions.session_id > %(after)s::UUID AND sessions.session_id <= %(upto)s::UUID
+),
+
+chunk_entries AS MATERIALIZED (
+    SELECT
+        entries.*,
+        sum(CASE WHEN NOT entries.late THEN entries.change_minor ELSE 0 END) OVER (
+            PARTITION BY entries.subledger_id ORDER BY entries.entry_no
+        ) AS running
+    FROM subledger_entries AS entries
+    WHERE
+        entries.subledger_id > %(after)s::UUID
+        AND entries.subledger_id <= %(upto)s::UUID
+        AND entries.entry_no > 0
+),
+
+journaled AS MATERIALIZED (
+    SELECT
+        chunk_entries.subledger_id,
+        count(*) AS entries,
+        sum(CASE WHEN NOT chunk_entries.late THEN chunk_entries.change_minor ELSE 0 END) AS total,
+        count(*) FILTER (WHERE chunk_entries.tx_id IS NOT NULL) AS late_posted
+    FROM chunk_entries
+    GROUP BY chunk_entries.subledger_id
+),
+
+played_rounds AS MATERIALIZED (
+    SELECT
+        entries.subledger_id,
+        entries.round_id
+    FROM chunk_entries AS entries
+    LEFT JOIN chunk_entries AS rollback
+        ON
+            entries.key_hash = rollback.reverses_key
+            AND NOT rollback.late
+    WHERE entries.round_id IS NOT NULL AND NOT entries.late
+    GROUP BY entries.subledger_id, entries.round_id
+    HAVING bool_or(entries.kind = 'BET') AND NOT bool_or(entries.closes_round AND rollback.entry_no IS NULL)
+),
+
+open_rounds AS MATERIALIZED (
+    SELECT
+        played_rounds.subledger_id,
+        count(*) AS rounds
+    FROM played_rounds
+    GROUP BY played_rounds.subledger_id
+),
+
+settlements AS MATERIALIZED (
+    SELECT
+        chunk_sessions.session_id,
+        coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'SESSION_HOLD'), 0) AS hold_minor,
+        coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'MAIN'), 0) AS main_minor,
+        coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'HOUSE:WAGER'), 0) AS wager_minor,
+        count(entries.entry_id) AS entries
+    FROM chunk_sessions
+    LEFT JOIN ledger_transactions AS made
+        ON
+            chunk_sessions.settlement_tx_id = made.tx_id
+            AND chunk_sessions.session_id = made.reference_tx_id
+            AND made.kind = 'SESSION_SETTLEMENT'
+    LEFT JOIN ledger_entries AS entries ON made.tx_id = entries.tx_id
+    LEFT JOIN accounts ON entries.account_id = accounts.account_id
+    WHERE chunk_sessions.state = 'SETTLED'
+    GROUP BY chunk_sessions.session_id
+),
+
+problems AS (
+    SELECT
+        checked.name,
+        format('session %%s', coalesce(chunk_sessions.session_id, journaled.subledger_id)) AS subject,
+        checked.problem
+    FROM chunk_sessions
+    FULL JOIN journaled ON chunk_sessions.session_id = journaled.subledger_id
+    LEFT JOIN open_rounds ON chunk_sessions.session_id = open_rounds.subledger_id
+    LEFT JOIN settlements ON chunk_sessions.session_id = settlements.session_id
+    LEFT JOIN ledger_transactions AS opening ON chunk_sessions.session_id = opening.tx_id
+    LEFT JOIN LATERAL (
+        SELECT
+            count(*) FILTER (WHERE made.kind IN ('WIN', 'ROLLBACK')) AS late,
+            count(*) FILTER (WHERE made.kind = 'SESSION_SETTLEMENT') AS settlements
+        FROM ledger_transactions AS made
+        WHERE made.reference_tx_id = chunk_sessions.session_id
+    ) AS posted ON TRUE
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'sessions_are_opened_and_settled',
+                chunk_sessions.session_id IS NULL
+                OR opening.kind IS DISTINCT FROM 'SESSION_OPENING'
+                OR opening.owner_id <> chunk_sessions.owner_id
+                OR opening.source <> chunk_sessions.source
+                OR opening.currency_network_id <> chunk_sessions.currency_network_id
+                OR opening.amount_minor <> chunk_sessions.lock_amount_minor
+                OR posted.settlements <> CASE chunk_sessions.state WHEN 'SETTLED' THEN 1 ELSE 0 END,
+                'it has no row, its opening is not the one that locked its stake, or it has not one settlement'
+            ),
+            (
+                'sessions_equal_their_journal',
+                chunk_sessions.balance_minor <> chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0),
+                format(
+                    'the derived balance is %%s, the lock and its journal sum to %%s',
+                    chunk_sessions.balance_minor, chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0)
+                )
+            ),
+            (
+                'session_versions_count_entries',
+                chunk_sessions.version
+                <> coalesce(journaled.entries, 0) + CASE chunk_sessions.state WHEN 'SETTLED' THEN 1 ELSE 0 END,
+                format(
+                    'its version is %%s, its journal has %%s entries',
+                    chunk_sessions.version, coalesce(journaled.entries, 0)
+                )
+            ),
+            (
+                'settlements_equal_their_journal',
+                settlements.hold_minor <> -chunk_sessions.lock_amount_minor
+                OR settlements.main_minor <> chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0)
+                OR settlements.wager_minor <> -coalesce(journaled.total, 0),
+                format(
+                    'SESSION_HOLD, MAIN and HOUSE:WAGER got %%s, %%s and %%s; lock and journal are %%s and %%s',
+                    settlements.hold_minor, settlements.main_minor, settlements.wager_minor,
+                    chunk_sessions.lock_amount_minor, coalesce(journaled.total, 0)
+                )
+            ),
+            (
+                'open_rounds_are_counted',
+                chunk_sessions.open_rounds <> coalesce(open_rounds.rounds, 0),
+                format(
+                    'it counts %%s open rounds, its journal has %%s',
+                    chunk_sessions.open_rounds, coalesce(open_rounds.rounds, 0)
+                )
+            ),
+            (
+                'late_entries_are_posted',
+                posted.late <> coalesce(journaled.late_posted, 0),
+                format(
+                    'the ledger has %%s late transactions of it, the journal %%s',
+                    posted.late, coalesce(journaled.late_posted, 0)
+                )
+            )
+        ) AS checked (name, broken, problem)
+    WHERE checked.broken
+    UNION ALL
+    SELECT
+        checked.name,
+        format('entry %%s of session %%s', entries.entry_no, entries.subledger_id),
+        checked.problem
+    FROM chunk_entries AS entries
+    INNER JOIN chunk_sessions ON entries.subledger_id = chunk_sessions.session_id
+    LEFT JOIN chunk_entries AS reversed
+        ON entries.subledger_id = reversed.subledger_id AND entries.reverses_key = reversed.key_hash
+    LEFT JOIN chunk_entries AS bet
+        ON entries.subledger_id = bet.subledger_id AND entries.reference_key = bet.key_hash
+    LEFT JOIN ledger_transactions AS made ON entries.tx_id = made.tx_id
+    LEFT JOIN LATERAL (
+        SELECT coalesce(sum(ledger_entries.amount_minor), 0) AS main_minor
+        FROM ledger_entries
+        INNER JOIN accounts ON ledger_entries.account_id = accounts.account_id AND accounts.account_type = 'MAIN'
+        WHERE ledger_entries.tx_id = entries.tx_id
+    ) AS posted ON entries.tx_id IS NOT NULL
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'journal_balances_follow',
+                NOT entries.late AND entries.status <> 'TOMBSTONE'
+                AND entries.balance_after_minor
+                IS DISTINCT FROM chunk_sessions.lock_amount_minor + entries.running,
+                format(
+                    'balance_after is %%s, the lock and the entries up to it sum to %%s',
+                    entries.balance_after_minor, chunk_sessions.lock_amount_minor + entries.running
+                )
+            ),
+            (
+                'journal_references_exist',
+                entries.owner_id <> chunk_sessions.owner_id
+                OR (
+                    entries.reverses_key IS NOT NULL
+                    AND (
+                        reversed.transaction_id IS DISTINCT FROM entries.reference_transaction_id
+                        OR reversed.change_minor <> -entries.change_minor
+                    )
+                )
+                OR (
+                    entries.reference_key IS NOT NULL
+                    AND (
+                        bet.transaction_id IS DISTINCT FROM entries.reference_transaction_id
+                        OR bet.kind <> 'BET'
+                        OR bet.round_id <> entries.round_id
+                    )
+                ),
+                'the entry that it refers to is missing or another one, or it is another owner''s'
+            ),
+            (
+                'keys_fit_their_ids',
+                entries.key_hash <> (
+                    substr(replace(entries.subledger_id::TEXT, '-', ''), 1, 12)
+                    || substr(
+                        encode(
+                            sha256(
+                                convert_to(
+                                    entries.subledger_id || E'\x1fentry\x1f' || entries.transaction_id, 'UTF8'
+                                )
+                            ),
+                            'hex'
+                        ),
+                        1,
+                        20
+                    )
+                )::UUID
+                OR entries.round_hash IS DISTINCT FROM (
+                    substr(replace(entries.subledger_id::TEXT, '-', ''), 1, 12)
+                    || substr(
+                        encode(
+                            sha256(
+                                convert_to(entries.subledger_id || E'\x1fround\x1f' || entries.round_id, 'UTF8')
+                            ),
+                            'hex'
+                        ),
+                        1,
+                        20
+                    )
+                )::UUID,
+                format('key_hash or round_hash is not that of %%s', entries.transaction_id)
+            ),
+            (
+                'late_entries_are_posted',
+                entries.tx_id IS NOT NULL
+                AND (
+                    made.owner_id IS DISTINCT FROM entries.owner_id
+                    OR made.reference <> entries.transaction_id
+                    OR made.reference_tx_id IS DISTINCT FROM entries.subledger_id
+                    OR posted.main_minor <> entries.change_minor
+                ),
+                format('its transaction %%s is missing, or posts something else to MAIN', entries.tx_id)
+            )
+        ) AS checked (name, broken, problem)
+    WHERE checked.broken
+)
+
+SELECT
+    (SELECT count(*) FROM chunk_sessions) AS sessions,
+    (SELECT count(*) FROM chunk_entries) AS entries,
+    (
+        SELECT json_agg(json_build_array(problems.name, problems.subject, problems.problem)) FROM problems
+    ) AS problems;
