@@ -1,4 +1,4 @@
-# The wallet's server and its operator's command. No development dependencies, no root, no PostgreSQL.
+# The wallet's processes (serve, consume, relay, api) and its operator's command. No development dependencies, no root, no PostgreSQL.
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -18,6 +18,7 @@ COPY LICENSE ./
 COPY migrations migrations
 COPY wallet wallet
 COPY wallet_grpc wallet_grpc
+COPY wallet_api wallet_api
 
 # `wallet` as it is in a checkout: the migrations are read from beside the packages.
 COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet

@@ -144,7 +144,7 @@ COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 .PHONY: lock
 lock: $(STAMP) ## remake requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml --extra dev --extra embedded --output-file requirements/dev.txt >/dev/null
-	@$(COMPILE) pyproject.toml --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt >/dev/null
+	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt >/dev/null
 	@echo 'uv==$(UV_VERSION)' | $(COMPILE) - --output-file requirements/bootstrap.txt >/dev/null
 	@! grep -nE '://|^-|$(CURDIR)' requirements/*.txt || { echo 'A lock names a registry or a path.' >&2; exit 1; }
 
