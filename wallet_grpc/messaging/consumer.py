@@ -21,6 +21,7 @@ from aio_pika.exceptions import DeliveryError
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
 
+from .acknowledgements import Acknowledgements
 from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
 from .cloudevents import Delivery, open_envelope
 from .inbox import Inbox
@@ -61,6 +62,7 @@ class PaymentsConsumer:
         self._inbox = inbox
         self._metrics = metrics
         self._letters: AbstractExchange | None = None
+        self._acknowledgements: Acknowledgements | None = None
         self._held: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,6 +80,7 @@ class PaymentsConsumer:
             await channel.set_qos(prefetch_count=self._settings.prefetch_count)
             self._letters = (await connection.channel(on_return_raises=True)).default_exchange
             queue = await channel.get_queue(PAYMENTS_QUEUE, ensure=False)
+            self._acknowledgements = Acknowledgements(await channel.get_underlay_channel())
             try:
                 tag = await queue.consume(self._on_delivery)
                 _log.info("consuming", queue=PAYMENTS_QUEUE)
@@ -107,6 +110,8 @@ class PaymentsConsumer:
         await queue.cancel(tag)
         if self._held:
             await asyncio.wait(self._held, timeout=self._settings.stop_timeout_ms / 1000)
+        assert self._acknowledgements is not None
+        await self._acknowledgements.finish()
 
     async def _drop_held(self) -> None:
         """Give up what is held: the broker delivers it again, and what had its effect is known by then."""
@@ -122,7 +127,9 @@ class PaymentsConsumer:
         self._held.add(task)
         try:
             await self._settle(message)
-            await message.ack()
+            assert self._acknowledgements is not None
+            assert message.delivery_tag is not None
+            self._acknowledgements.settle(message.delivery_tag)
         except BROKER_ERRORS:
             _log.debug("delivery_lost", delivery_tag=message.delivery_tag)  # the session ends; it comes again
         finally:
