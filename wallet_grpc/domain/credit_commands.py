@@ -25,7 +25,7 @@ class Credit:
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        self.key = wallet_entry_key(self.wallet.wallet_id, self.transaction_id)
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
 @value
@@ -54,7 +54,7 @@ class Commit:
 
     def __post_init__(self) -> None:
         """Hash the key that both ends of the reservation share."""
-        self.key = wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key))
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
 @value
@@ -69,7 +69,7 @@ class Release:
 
     def __post_init__(self) -> None:
         """Hash the key that both ends of the reservation share."""
-        self.key = wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key))
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
 CreditCommand = Credit | Debit | Reserve | Commit | Release
@@ -88,8 +88,8 @@ class CreateLedger:
 
     def __post_init__(self) -> None:
         """Hash the key and the owner."""
-        self.owner_id = new_ledger_owner(self.source, self.transaction_id)
-        self.key = caller_key(self.source, self.transaction_id)
+        object.__setattr__(self, "owner_id", new_ledger_owner(self.source, self.transaction_id))
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
 @value
@@ -107,7 +107,7 @@ class PostJournalEntry:
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        self.key = caller_key(self.source, self.transaction_id)
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
 LedgerCommand = CreateLedger | PostJournalEntry

@@ -9,6 +9,9 @@ batch that had lost its locks load again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from .arrays import literal
 from .pool import Pool
 from .sql import statements
@@ -40,11 +43,10 @@ class ReservationStore:
                 owners = sorted({owner_id for _, owner_id, _ in found})
                 cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
                 held = {owner_id for (owner_id,) in await cursor.fetchall()}
-                swept = [(wallet_id, upto) for wallet_id, owner_id, upto in found if owner_id in held]
-                parameters = {
-                    "wallet_ids": literal([wallet_id for wallet_id, _ in swept]),
-                    "moments": [upto for _, upto in swept],
-                }
-                await connection.execute(_SQL["sweep_wallets"], parameters)
-                marked = await connection.execute(_SQL["mark_expired"], parameters)
+                await connection.execute(_SQL["sweep_wallets"], _columns([row for row in found if row[1] in held]))
+                marked = await connection.execute(_SQL["mark_expired"], _columns(found))
         return marked.rowcount
+
+
+def _columns(rows: Sequence[Any]) -> dict[str, object]:
+    return {"wallet_ids": literal([wallet_id for wallet_id, _, _ in rows]), "moments": [upto for _, _, upto in rows]}

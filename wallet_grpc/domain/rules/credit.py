@@ -224,7 +224,7 @@ def _insufficient(wallet: CreditWallet) -> Refusal:
     )
 
 
-def _entry(  # noqa: PLR0913 - the columns of a row
+def _entry(
     wallet: CreditWallet,
     *,
     kind: WalletEntryKind,

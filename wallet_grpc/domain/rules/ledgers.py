@@ -67,7 +67,7 @@ def decide_entry(book: Book, command: PostJournalEntry, moment: Moment) -> Decis
         refusal = _refuse_other(stored, Kind.JOURNAL_ENTRY)
         if refusal is not None:
             return Decision(refusal)
-        if stored.reference_tx_id != command.ledger_id:
+        if stored.reference_tx_id != TxId(command.ledger_id):
             return Decision(id_reused(command.transaction_id, "ledger_id"))
         if book.journal_legs.get(command.key) != command.legs:
             return Decision(id_reused(command.transaction_id, "postings"))

@@ -55,6 +55,8 @@ CROSS JOIN
     ) AS over
 WHERE credit_wallets.ctid = over.address;
 
+-- No lock is needed for what a wallet has stopped holding: nobody can end it any more. So a wallet that is always being
+-- written to, and never swept, is tidied too.
 -- name: mark_expired
 UPDATE reservations SET state = 'EXPIRED'
 FROM unnest(%(wallet_ids)s::UUID[], %(moments)s::TIMESTAMPTZ[]) AS swept (wallet_id, upto)
@@ -62,7 +64,11 @@ CROSS JOIN
     LATERAL (
         SELECT found.ctid AS address
         FROM reservations AS found
-        WHERE found.wallet_id = swept.wallet_id AND found.state = 'OPEN' AND found.expires_at <= swept.upto
+        INNER JOIN credit_wallets ON found.wallet_id = credit_wallets.wallet_id
+        WHERE
+            found.wallet_id = swept.wallet_id
+            AND found.state = 'OPEN'
+            AND found.expires_at <= least(swept.upto, credit_wallets.held_as_of)
         OFFSET 0
     ) AS over
 WHERE reservations.ctid = over.address;
