@@ -132,5 +132,5 @@ def _moment(at: Timestamp) -> datetime:
         raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "is no time")) from error
 
 
-def _no_batches(decided: Outcome, into: pb.Ledger, request_id: str) -> pb.Ledger:
+def _no_batches(_decided: Outcome, _into: pb.Ledger, _request_id: str) -> pb.Ledger:
     raise AssertionError("LedgerService has no batches")

@@ -202,7 +202,7 @@ class BatchStore:
             if connection is not None:
                 await connection.close()
 
-    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912 - one step for each thing that is needed
+    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912, PLR0915 - one step for each thing that is needed
         locks = await self._connected()
         settings = self._settings
         owner_ids = literal(needs.owner_ids)

@@ -91,7 +91,7 @@ class CreditReader:
         row = await self._row("wallet", {"wallet_id": wallet_id})
         if row is None:
             return None
-        balance, held, entries, posted, created_at = row
+        balance, entries, created_at, held, posted = row
         return WalletFacts(
             balance_minor=int(balance),
             held_minor=int(held),

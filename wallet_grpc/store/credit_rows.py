@@ -21,7 +21,7 @@ from wallet_grpc.domain.ledgers import JournalAccount, Ledger, LedgerId, Leg
 
 def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, WalletAddress]) -> None:
     """Put wallets into the book."""
-    for wallet_id, balance_minor, held_minor, now, version, entry_count in rows:
+    for wallet_id, balance_minor, version, entry_count, held_minor, now in rows:
         address = addresses[WalletId(wallet_id)]
         book.credit_wallets[address.wallet_id] = CreditWallet(
             wallet_id=address.wallet_id,

@@ -231,8 +231,9 @@ def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Ite
 
 
 def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
-    """Check credit wallets, their journals, reservations and postings against each other: journal = balance = posted +
-    unposted. Chunks grow and shrink with how long they take.
+    """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted.
+
+    Chunks grow and shrink with how long they take.
     """
     after = _LAST_SESSION
     chunk = _WALLETS_CHUNK_FIRST

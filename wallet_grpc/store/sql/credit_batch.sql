@@ -1,6 +1,6 @@
 -- What a batch loads of credit wallets and ledgers, and its steps that store them; see batch.sql.
 
--- The wallets of the batch, as they are at one instant after the locks: what has expired since held_as_of holds nothing.
+-- The wallets of the batch at one instant after the locks: what has expired since held_as_of holds nothing.
 -- The clock may have been set back; then the instant is the one that the wallet was last seen at.
 -- name: load_wallets
 WITH clock AS MATERIALIZED (
@@ -10,10 +10,10 @@ WITH clock AS MATERIALIZED (
 SELECT
     found.wallet_id::TEXT,
     found.balance_minor::TEXT,
-    (found.held_minor - coalesce(expired.total, 0))::TEXT AS held_minor,
-    greatest(clock.now, found.held_as_of) AS now,
     found.version,
-    found.entry_count
+    found.entry_count,
+    (found.held_minor - coalesce(expired.total, 0))::TEXT AS held_minor,
+    greatest(clock.now, found.held_as_of) AS now
 FROM clock
 CROSS JOIN unnest(%(wallet_ids)s::UUID[]) AS wanted (wallet_id)
 INNER JOIN credit_wallets AS found ON wanted.wallet_id = found.wallet_id
@@ -313,7 +313,9 @@ RETURNING account_balances.account_id;
 UPDATE account_balances SET balance_minor = changed.balance_minor, version = changed.version
 FROM
     unnest(
-        %(changed_journal_ids)s::BIGINT[], %(changed_journal_balances)s::NUMERIC[], %(changed_journal_versions)s::BIGINT[]
+        %(changed_journal_ids)s::BIGINT[],
+        %(changed_journal_balances)s::NUMERIC[],
+        %(changed_journal_versions)s::BIGINT[]
     ) AS changed (account_id, balance_minor, version)
 CROSS JOIN
     LATERAL (

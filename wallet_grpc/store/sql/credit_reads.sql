@@ -1,11 +1,15 @@
 -- name: wallet
+WITH clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+)
+
 SELECT
     credit_wallets.balance_minor::TEXT,
-    (credit_wallets.held_minor - coalesce(expired.total, 0))::TEXT AS held_minor,
     credit_wallets.entry_count,
-    coalesce(account_balances.version, 0) AS posted_entries,
-    credit_wallets.created_at
-FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock
+    credit_wallets.created_at,
+    (credit_wallets.held_minor - coalesce(expired.total, 0))::TEXT AS held_minor,
+    coalesce(account_balances.version, 0) AS posted_entries
+FROM clock
 CROSS JOIN credit_wallets
 LEFT JOIN LATERAL (
     SELECT sum(reservations.amount_minor) AS total

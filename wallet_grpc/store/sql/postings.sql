@@ -8,8 +8,12 @@ SELECT
 FROM ledgers
 LEFT JOIN posting_rounds ON ledgers.ledger_id = posting_rounds.ledger_id
 WHERE
-    coalesce(posting_rounds.began_at, '-infinity') <= clock_timestamp() - make_interval(secs => %(interval_ms)s / 1000.0)
-    AND EXISTS (SELECT FROM posting_queue WHERE posting_queue.ledger_id = ledgers.ledger_id)
+    coalesce(posting_rounds.began_at, '-infinity')
+    <= clock_timestamp() - make_interval(secs => %(interval_ms)s / 1000.0)
+    AND EXISTS (
+        SELECT FROM posting_queue
+        WHERE posting_queue.ledger_id = ledgers.ledger_id
+    )
 ORDER BY posting_rounds.began_at NULLS FIRST
 LIMIT %(ledgers_max)s;
 
@@ -32,7 +36,9 @@ SELECT
 -- name: begin_round
 INSERT INTO posting_rounds AS known (ledger_id, began_at)
 VALUES (%(ledger_id)s::UUID, %(now)s::TIMESTAMPTZ)
-ON CONFLICT (ledger_id) DO UPDATE SET began_at = excluded.began_at
+ON CONFLICT (ledger_id) DO UPDATE
+    SET
+        began_at = excluded.began_at
     WHERE known.began_at <= excluded.began_at - make_interval(secs => %(interval_ms)s / 1000.0)
 RETURNING known.ledger_id;
 
@@ -150,7 +156,8 @@ house AS (
         0
     FROM due
     HAVING sum(due.gained_minor) <> 0
-    ON CONFLICT (account_id, stripe) DO UPDATE SET balance_minor = account_balances.balance_minor + excluded.balance_minor
+    ON CONFLICT (account_id, stripe) DO UPDATE SET
+        balance_minor = account_balances.balance_minor + excluded.balance_minor
 ),
 
 raised AS (

@@ -7,7 +7,7 @@ WHERE credit_wallets.wallet_id > %(after)s::UUID
 ORDER BY credit_wallets.wallet_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
--- The wallets of a chunk beside their journals, reservations, postings and watermarks, and journals beside their wallets.
+-- The wallets of a chunk beside their journals, reservations, postings and watermarks; journals beside their wallets.
 -- name: wallets_chunk
 WITH chunk_wallets AS MATERIALIZED (
     SELECT
@@ -252,7 +252,8 @@ problems AS (
                 'journal_balances_follow',
                 entries.balance_after_minor IS DISTINCT FROM entries.running,
                 format(
-                    'balance_after is %%s, the entries up to it sum to %%s', entries.balance_after_minor, entries.running
+                    'balance_after is %%s, the entries up to it sum to %%s',
+                    entries.balance_after_minor, entries.running
                 )
             ),
             (
