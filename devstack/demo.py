@@ -1,12 +1,17 @@
 """The body of `make demo`: a short story of the calls, told against a running `make run`, then `wallet verify`."""
 
+import asyncio
 import subprocess
 import sys
 
+from devstack import demo_crash
+from devstack.demo_events import EventsStory
 from devstack.demo_page import Page
 from devstack.demo_story import DECIMALS, USDT_TRON, Story, SurpriseError
 from devstack.demo_wallet import DemoWallet, RunningStack
 from devstack.stack_settings import StackError, StackSettings
+
+_DEPOSIT_MINOR = 25 * 10**DECIMALS
 
 
 def tell(settings: StackSettings) -> None:
@@ -23,9 +28,22 @@ def tell(settings: StackSettings) -> None:
         page = Page(currency=network.currency, decimals=network.decimals)
         page.text(f"[bold]A short story of the wallet's calls[/], told at {stack.grpc_address}")
         try:
-            Story(wallet=wallet, page=page).tell()
+            story = Story(wallet=wallet, page=page)
+            story.tell()
         except SurpriseError as error:
             raise StackError(f"This is not how the story goes: {error}") from error
+        if stack.amqp_url is None:
+            page.text("There is no RabbitMQ, so the chapters about events are left out: they wait in the outbox.")
+        else:
+            events = EventsStory(wallet=wallet, page=page, stack=stack, player_id=story.player_id, network_id=USDT_TRON)
+            events.tell(deposit_minor=_DEPOSIT_MINOR)
+    page.chapter(
+        "A crash game",
+        "A game's backend plays a round through the Python client (`wallet_client`): each player locks a stake in a "
+        "session, bets, and those who leave before the crash share the pot.",
+    )
+    page.console.print()
+    asyncio.run(demo_crash.play(stack, page.console))
     page.chapter("The proof", "`wallet verify` reads the whole ledger, everything before this demo included.")
     page.console.print()
     _verify(stack)

@@ -1,8 +1,9 @@
 """How the demo looks in a terminal: chapters of a heading, a few sentences and a table; made for 100 columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from google.protobuf.message import Message
 from rich import box
@@ -87,6 +88,22 @@ class Page:
         table.add_column("balance_after_minor", justify="right")
         for row in postings:
             table.add_row(row.account, row.amount_minor, self.major(row.amount_minor), row.balance_after_minor)
+        self.console.print(table)
+
+    def events(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Write CloudEvents of the wallet, a row each."""
+        table = _table()
+        table.add_column("sequence", justify="right")
+        table.add_column("type, wallet.")
+        table.add_column("of")
+        table.add_column(f"amount, {self.currency}", justify="right")
+        table.add_column(f"balance after, {self.currency}", justify="right")
+        for event in events:
+            data = event["data"]
+            amounts = self.major(data["amountMinor"]), self.major(data["balanceAfterMinor"])
+            table.add_row(
+                str(event["sequence"]), event["type"].removeprefix("wallet."), data["transactionId"], *amounts
+            )
         self.console.print(table)
 
     def major(self, minor: str) -> str:

@@ -35,6 +35,8 @@ class RunningStack:
     """What dev.json says of the stack that runs."""
 
     grpc_address: str
+    amqp_url: str | None
+    """None without a broker."""
     keys: Mapping[str, str]
     command: WalletCommand
 
@@ -62,7 +64,7 @@ class RunningStack:
             )
         databases = Databases(admin_url=known["database_url"], service_url=known["service_database_url"])
         command = WalletCommand(settings=replace(settings, environment="test"), databases=databases)
-        return cls(grpc_address=known["grpc_address"], keys=known["keys"], command=command)
+        return cls(grpc_address=known["grpc_address"], amqp_url=known["amqp_url"], keys=known["keys"], command=command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

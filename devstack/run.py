@@ -29,6 +29,7 @@ from devstack import process
 from devstack.account import AccountError
 from devstack.binaries import BinariesNotFoundError
 from devstack.credentials import Credentials, give_login
+from devstack.demo_events import prepare_broker
 from devstack.files import tail, write_private
 from devstack.folder_lock import FolderInUseError, FolderLock
 from devstack.ports import NoFreePortError
@@ -181,6 +182,8 @@ class Stack:
 
     def _start_services(self, wallet: WalletCommand, stops: ExitStack) -> Services:
         commands = _BROKER_COMMANDS if wallet.amqp_url is not None else ()
+        if wallet.amqp_url is not None:
+            prepare_broker(wallet.amqp_url)  # before the relay: without a queue, it would set the first events aside
         services = Services(wallet=wallet, commands=commands, log_dir=self._settings.environment_dir, say=self._say)
         stops.callback(services.stop)
         services.tend()

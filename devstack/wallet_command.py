@@ -64,10 +64,13 @@ class WalletCommand:
         return done.stdout
 
     def start(self, *arguments: str, log: int) -> subprocess.Popen[bytes]:
-        """Start a command that goes on, its output in a log."""
+        """Start a command that goes on, its output in a log. Only the server shows metrics: the address is one."""
+        environment = dict(self.environment())
+        if arguments[0] != "serve":
+            environment.pop("WALLET_METRICS_ADDRESS", None)
         return subprocess.Popen(
             self._command(arguments),
-            env=self.environment(),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -53,9 +53,10 @@ CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at) WHERE state = 'OP
 -- The journal: one row for each recorded transaction of a session. transaction_id is unique within the session, so the
 -- row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
 --
--- Lanes look rows up by one column each, so that a plan can take one index only, whatever the statistics say: key_hash
--- and round_hash stand for (session, transaction_id) and (session, round_id). They begin with the session's first 48
--- bits, so that a session's rows stay together.
+-- Lanes look rows up by one column each: key_hash and round_hash stand for (session, transaction_id) and (session,
+-- round_id). They begin with the session's first 48 bits, so that its rows stay together. Every index is partial,
+-- the unique ones too (there is no primary key), with a condition that its own look-ups imply and no other does: so a
+-- plan can take one index only, also one that was made while the table was empty. It would walk through another.
 CREATE TABLE subledger_entries (
     subledger_id UUID NOT NULL,
     entry_no BIGINT NOT NULL,
@@ -78,13 +79,12 @@ CREATE TABLE subledger_entries (
     tx_id UUID,
     metadata JSONB,
     created_at TIMESTAMPTZ NOT NULL,
-    CONSTRAINT subledger_entries_pkey PRIMARY KEY (subledger_id, entry_no),
-    CONSTRAINT subledger_entries_key_hash_key UNIQUE (key_hash),
     CONSTRAINT subledger_entries_kind_check CHECK (kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_status_check CHECK (status IN ('APPLIED', 'VOIDED', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_amounts_check CHECK (
         amount_minor >= 0 AND abs(change_minor) = CASE status WHEN 'APPLIED' THEN amount_minor ELSE 0 END
     ),
+    CONSTRAINT subledger_entries_entry_no_check CHECK (entry_no > 0),
     CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0),
     CONSTRAINT subledger_entries_late_check CHECK ((late AND status = 'APPLIED') = (tx_id IS NOT NULL))
 );
@@ -104,6 +104,9 @@ COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement, and m
 COMMENT ON COLUMN subledger_entries.tx_id IS 'of a late entry: the ledger''s transaction that moved MAIN';
 COMMENT ON COLUMN subledger_entries.metadata IS 'the caller''s notes; no rule reads them';
 
+CREATE UNIQUE INDEX subledger_entries_key_hash_key ON subledger_entries (key_hash) WHERE key_hash IS NOT NULL;
+-- The journal of one session, in its order; who reads it says entry_no > 0.
+CREATE UNIQUE INDEX subledger_entries_journal_key ON subledger_entries (subledger_id, entry_no) WHERE entry_no > 0;
 -- The transactions of a round, and the few that closed it; the wins of a bet; an entry is reversed once.
 CREATE INDEX subledger_entries_round_idx ON subledger_entries (round_hash) WHERE round_hash IS NOT NULL;
 CREATE INDEX subledger_entries_closer_idx ON subledger_entries (round_hash) WHERE closes_round;

@@ -97,17 +97,18 @@ CREATE TABLE reservations (
     CONSTRAINT reservations_state_check CHECK (state IN ('OPEN', 'COMMITTED', 'RELEASED', 'EXPIRED')),
     CONSTRAINT reservations_amount_check CHECK (
         amount_minor > 0
+        AND ttl_s > 0
         AND (committed_minor IS NOT NULL) = (state = 'COMMITTED')
         AND committed_minor > 0 AND committed_minor <= amount_minor
     )
 ) WITH (fillfactor = 80);
 
--- What has expired of a wallet since held_as_of, and what a sweeper looks for.
+-- What has expired of a wallet since held_as_of; what a sweeper looks for; and those of a wallet, for `wallet verify`.
+-- The last two have a condition that only their own look-ups state, so that no plan takes them for the first.
 CREATE INDEX reservations_open_wallet_idx ON reservations (wallet_id, expires_at) INCLUDE (amount_minor)
 WHERE state = 'OPEN';
-CREATE INDEX reservations_open_expiry_idx ON reservations (expires_at) WHERE state = 'OPEN';
--- Those of a wallet, for `wallet verify`.
-CREATE INDEX reservations_wallet_idx ON reservations (wallet_id);
+CREATE INDEX reservations_open_expiry_idx ON reservations (expires_at) WHERE state = 'OPEN' AND amount_minor > 0;
+CREATE INDEX reservations_wallet_idx ON reservations (wallet_id) WHERE ttl_s > 0;
 
 -- Which wallets a batch wrote to, told to the poster by the batch's own transaction. The poster removes a row with the
 -- posting of the last of its wallets; that one is posted twice or never does not hang on these rows, but on the

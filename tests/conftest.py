@@ -27,6 +27,8 @@ from support.requests import Player
 from support.server import WalletServer
 from support.wallet import Wallet
 
+pytest_plugins = ("support.broker", "support.events")
+
 # How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
 ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 

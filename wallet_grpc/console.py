@@ -114,8 +114,8 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
     if left_out:
         out.print(f"and {left_out} more (--findings)")
     looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
-    looked += f", {report.sessions:,} sessions with {report.session_entries:,} entries"
-    looked += f", {report.wallets:,} credit wallets with {report.wallet_entries:,} entries"
+    out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
+    out.print(f"{report.wallets:,} credit wallets with {report.wallet_entries:,} entries")
     out.print(f"{looked}; {report.outbox_waiting:,} events wait in the outbox")
     out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
 

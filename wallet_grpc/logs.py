@@ -40,3 +40,5 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
     )
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level]), handlers=[handler])
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a line for each try to connect says nothing new
+    for library in ("aiormq", "aio_pika"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # what goes wrong with the broker is told once, by us

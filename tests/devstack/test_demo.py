@@ -31,6 +31,9 @@ TOLD = (
     "balance_minor 96000000",
     "SettleWithdrawal",
     "HOUSE:FEES",
+    "200 sessions settled, nets sum to 0",
+    "deposit.applied",
+    "after both",
     "the ledger is whole",
     "Everything came out as told.",
 )

@@ -21,8 +21,6 @@ from devstack.process import ProcessId, wait_until_gone
 from devstack.rabbitmq import RabbitError, RabbitNode
 from devstack.rabbitmq_programs import BrokerUnavailableError, RabbitPrograms, find_or_install
 
-pytest_plugins = ("support.broker",)
-
 QUORUM = {"x-queue-type": "quorum"}
 QUEUE = "wallet.test.money"
 

@@ -114,6 +114,15 @@ PLANTED = {
         ),
         "account {house}",
     ),
+    Check.EVENTS_HAVE_THEIR_EFFECT: (
+        (
+            "INSERT INTO inbox_events (inbox_id, key_hash, source, event_id, event_type, body_hash, body, state,"
+            " received_at, changed_at) OVERRIDING SYSTEM VALUE VALUES (4711, gen_random_uuid(), '/psp', 'e-1',"
+            " 'payments.deposit.settled', gen_random_uuid(),"
+            ' \'{{"depositId":"nobody","playerId":"1","amountMinor":"5"}}\', \'APPLIED\', now(), now())'
+        ),
+        "event 4711",
+    ),
 }
 
 

@@ -59,8 +59,8 @@ def test_several_that_start_at_once_migrate_once(empty: Installation, migrated: 
     running = [start(empty) for _ in range(_AT_ONCE)]
     told = [(process.communicate(timeout=60)[0], process.returncode) for process in running]
     assert [code for _, code in told] == [0] * _AT_ONCE, told
-    applied = [line for output, _ in told for line in output.splitlines() if line.startswith("applied")]
-    assert sorted(applied) == [f"applied {migration.version}" for migration in migrations()], told
+    lines = [line for output, _ in told for line in output.splitlines() if line.startswith("applied")]
+    assert sorted(lines) == [f"applied {migration.version}" for migration in migrations()], told
     assert applied(empty) == RELEASED
     assert empty.rows(SCHEMA) == migrated.rows(SCHEMA)
 

@@ -27,6 +27,10 @@ RIGHTS: dict[str, tuple[set[str], set[str]]] = {
     "account_balances": (CHANGES, READS),
     "withdrawals": (CHANGES, NOTHING),
     "outbox_events": (CHANGES | {"DELETE"}, NOTHING),
+    "inbox_events": (CHANGES, NOTHING),
+    "settlement_rails": (READS, NOTHING),
+    "sessions": (CHANGES, NOTHING),
+    "subledger_entries": (APPENDS, NOTHING),
 }
 SEQUENCES: dict[str, tuple[bool, bool]] = {"accounts_account_id_seq": (True, False)}
 ROLES = (SERVICE_ROLE, API_ROLE)
@@ -77,6 +81,10 @@ REFUSED = {
         "UPDATE ledger_transactions SET amount_minor = 0",
         "DELETE FROM ledger_transactions",
         "TRUNCATE ledger_transactions",
+        "UPDATE subledger_entries SET amount_minor = 0",
+        "DELETE FROM subledger_entries",
+        "TRUNCATE subledger_entries",
+        "DELETE FROM sessions",
         "DELETE FROM account_balances",
         "DELETE FROM owners",
         "DELETE FROM withdrawals",

@@ -98,6 +98,7 @@ def _everything(desk: Desk) -> Needs:
         keys=list(book.transactions),
         round_keys=list(book.closers),
         output_keys=list(book.deposit_outputs),
+        receipt_keys=[],
     )
 
 

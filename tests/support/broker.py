@@ -3,8 +3,6 @@
 In order: the broker that WALLET_TEST_AMQP_URL names, a container where a Docker engine answers, devstack's node in a
 temporary folder (its programs are installed first, if this is root on a machine with apt). Where there is none, tests
 that need it are skipped with the reason.
-
-A module gets the fixtures by `pytest_plugins = ("support.broker",)`.
 """
 
 import os
@@ -21,7 +19,7 @@ import pytest
 
 from devstack.rabbitmq import RabbitNode
 from devstack.rabbitmq_programs import BrokerUnavailableError
-from support.database import _docker_answers
+from support.database import docker_answers
 
 _IMAGE = "rabbitmq:4"
 _AMQP_PORT = 5672
@@ -55,7 +53,7 @@ def running_broker(environment: Mapping[str, str] = os.environ) -> Iterator[Brok
     """
     if given := environment.get("WALLET_TEST_AMQP_URL"):
         yield Broker(amqp_url=given)
-    elif _docker_answers():
+    elif docker_answers():
         with _container_broker() as broker:
             yield broker
     else:

@@ -195,7 +195,7 @@ def running_cluster(environment: Mapping[str, str] = os.environ) -> Iterator[Clu
     """Find or start the run's PostgreSQL."""
     if given := environment.get("WALLET_TEST_DATABASE_URL"):
         yield Cluster(admin_dsn=given)
-    elif _docker_answers():
+    elif docker_answers():
         from testcontainers.postgres import PostgresContainer
 
         with PostgresContainer("postgres:18", driver=None) as container:
@@ -218,7 +218,8 @@ def embedded_cluster() -> Iterator[tuple[Cluster, PostgresCluster]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _docker_answers() -> bool:
+def docker_answers() -> bool:
+    """Tell whether a Docker engine answers."""
     try:
         asked = subprocess.run(
             ["docker", "info", "--format", "{{.ServerVersion}}"],

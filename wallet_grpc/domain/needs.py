@@ -77,7 +77,7 @@ class Needs:
     output_keys: list[Key]
     receipt_keys: list[Key]
     """The received events that some of the commands come from."""
-    sessions: SessionNeeds | None
+    sessions: SessionNeeds | None = None
     """None for a batch without sessions."""
     credit: CreditNeeds | None
     """None for a batch without credit wallets."""

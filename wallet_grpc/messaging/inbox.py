@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from wallet_grpc.domain.commands import Request, UnlocatedEnding
+from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.receipts import (
@@ -100,13 +100,10 @@ class Inbox:
             return await self._refused(event, outcome)
         return Taken.REPEATED if outcome else Taken.APPLIED
 
-    async def _executed(self, request: Request, receipt: Receipt) -> Refusal | bool:
+    async def _executed(self, request: ApplyDeposit | UnlocatedEnding, receipt: Receipt) -> Refusal | bool:
         """Execute the event's command; gives its refusal, or whether it had its effect before."""
-        if not isinstance(request, UnlocatedEnding):
-            assert not isinstance(request, Broadcast)
-            network = getattr(request, "currency_network_id", None)
-            assert network is not None
-            await self._networks.require(network)
+        if isinstance(request, ApplyDeposit):
+            await self._networks.require(request.currency_network_id)
         ticket = Ticket([None], request_id=receipt.event_id, traceparent=receipt.traceparent, receipt=receipt)
         try:
             await self._engine.execute(ticket, [(0, request)])

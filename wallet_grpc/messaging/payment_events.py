@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.commands import ApplyDeposit, Request, UnlocatedEnding
+from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
 from wallet_grpc.domain.receipts import Receipt, receipt_of
@@ -40,17 +40,20 @@ class Broadcast:
     withdrawal_id: str
 
 
+Action = ApplyDeposit | UnlocatedEnding | Broadcast
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvent:
     """An event that was understood."""
 
     receipt: Receipt
-    action: Request | Broadcast
+    action: Action
 
     @property
     def withdrawal_id(self) -> str | None:
-        """The withdrawal that the event is about."""
-        return None if isinstance(self.action, ApplyDeposit) else getattr(self.action, "withdrawal_id", None)
+        """The withdrawal that the event is about; None for a deposit."""
+        return None if isinstance(self.action, ApplyDeposit) else self.action.withdrawal_id
 
 
 def payment_event(envelope: Envelope) -> PaymentEvent:
@@ -75,7 +78,7 @@ def stored_payment_event(receipt: Receipt) -> PaymentEvent:
     return PaymentEvent(receipt=receipt, action=_action(receipt.event_type, msgspec.json.decode(receipt.body)))
 
 
-def _action(event_type: str, data: Data) -> Request | Broadcast:
+def _action(event_type: str, data: Data) -> Action:
     read = _READERS.get(event_type)
     if read is None:
         known = ", ".join(_READERS)
@@ -86,7 +89,10 @@ def _action(event_type: str, data: Data) -> Request | Broadcast:
 def _canonical(data: Data) -> str:
     """Render data so that the same event looks the same: keys sorted, integers as the strings that they may be."""
     plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
-    return _encode(plain).decode()
+    body = _encode(plain).decode()
+    if "\\u0000" in body:  # the database cannot look into such JSON
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not contain NUL"))
+    return body
 
 
 def _deposit_settled(data: Data) -> ApplyDeposit:
@@ -126,7 +132,7 @@ def _withdrawal_failed(data: Data) -> UnlocatedEnding:
     )
 
 
-_READERS: Mapping[str, Callable[[Data], Request | Broadcast]] = {
+_READERS: Mapping[str, Callable[[Data], Action]] = {
     DEPOSIT_SETTLED: _deposit_settled,
     WITHDRAWAL_BROADCASTED: _withdrawal_broadcasted,
     WITHDRAWAL_SETTLED: _withdrawal_settled,

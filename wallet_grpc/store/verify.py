@@ -29,6 +29,7 @@ _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
 _FIRST_OWNER = -(2**63)
 _CUT_MS = 120_000
 _TRANSACTIONS_CHUNK = 20_000
+_EVENTS_CHUNK = 20_000
 _OWNERS_CHUNK_MIN = 1
 _OWNERS_CHUNK_MAX = 5_000
 _SESSIONS_CHUNK_FIRST = 50
@@ -78,6 +79,7 @@ class Check(StrEnum):
     JOURNAL_HISTORIES_EQUAL_LEDGER_ENTRIES = "journal_histories_equal_ledger_entries"
     LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
     HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
+    EVENTS_HAVE_THEIR_EFFECT = "events_have_their_effect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class Finding:
     check: Check
     subject: str
     """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`,
-    `session <session_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
+    `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
     problem: str
 
 
@@ -149,6 +151,8 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
             on_progress(Progress(phase="wallets", done=done, expected=wallets))
         _verify_journal_accounts(connection, report)
         _verify_sums(connection, cut, sums, report)
+        for done in _verify_events(connection, report):
+            on_progress(Progress(phase="events", done=done, expected=done))
         (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
     return report
 
@@ -302,6 +306,24 @@ def _verify_sums(connection: psycopg.Connection[Any], cut: str, sums: _Sums, rep
         for network_id, total in sorted(by_network.items())
         if total != 0
     )
+
+
+def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check that each received event that counts as applied has its effect."""
+    after: int | None = 0
+    done = 0
+    while after is not None:
+        events, after, without_effect = _one_row(connection, "events_chunk", {"after": after, "chunk": _EVENTS_CHUNK})
+        report.findings.extend(
+            Finding(
+                check=Check.EVENTS_HAVE_THEIR_EFFECT,
+                subject=f"event {inbox_id}",
+                problem="it counts as applied, and what it tells is not in the ledger",
+            )
+            for inbox_id in without_effect
+        )
+        done += events
+        yield done
 
 
 def _first_uuid_at(unix_ms: int) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, NamedTuple
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -22,7 +22,7 @@ def statements(file_name: str) -> dict[str, LiteralString]:
     text = files(__name__).joinpath(file_name).read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
     return {
-        name: cast("LiteralString", _COMMENT_LINE.sub("", body).strip().rstrip(";"))
+        name: _COMMENT_LINE.sub("", body).strip().rstrip(";")
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
 

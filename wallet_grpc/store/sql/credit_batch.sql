@@ -1,5 +1,7 @@
 -- What a batch loads of credit wallets and ledgers, and its steps that store them; see batch.sql.
 
+-- Rows are looked up one by one, as in session_batch.sql, whatever a plan thinks of tables that were empty.
+
 -- The wallets of the batch at one instant after the locks: what has expired since held_as_of holds nothing.
 -- The clock may have been set back; then the instant is the one that the wallet was last seen at.
 -- name: load_wallets
@@ -16,7 +18,13 @@ SELECT
     greatest(clock.now, found.held_as_of) AS now
 FROM clock
 CROSS JOIN unnest(%(wallet_ids)s::UUID[]) AS wanted (wallet_id)
-INNER JOIN credit_wallets AS found ON wanted.wallet_id = found.wallet_id
+CROSS JOIN
+    LATERAL (
+        SELECT credit_wallets.*
+        FROM credit_wallets
+        WHERE credit_wallets.wallet_id = wanted.wallet_id
+        OFFSET 0
+    ) AS found
 LEFT JOIN LATERAL (
     SELECT sum(reservations.amount_minor) AS total
     FROM reservations
@@ -35,7 +43,13 @@ SELECT
     found.kind,
     found.amount_minor::TEXT
 FROM unnest(%(wallet_entry_keys)s::UUID[]) AS wanted (key_hash)
-INNER JOIN subledger_entries AS found ON wanted.key_hash = found.key_hash;
+CROSS JOIN
+    LATERAL (
+        SELECT entries.*
+        FROM subledger_entries AS entries
+        WHERE entries.key_hash = wanted.key_hash
+        OFFSET 0
+    ) AS found;
 
 -- name: load_reservations
 SELECT
@@ -48,7 +62,13 @@ SELECT
     found.state,
     found.committed_minor::TEXT
 FROM unnest(%(reservation_keys)s::UUID[]) AS wanted (reservation_id)
-INNER JOIN reservations AS found ON wanted.reservation_id = found.reservation_id;
+CROSS JOIN
+    LATERAL (
+        SELECT reservations.*
+        FROM reservations
+        WHERE reservations.reservation_id = wanted.reservation_id
+        OFFSET 0
+    ) AS found;
 
 -- Ledgers whose creation is sent again.
 -- name: load_ledgers
@@ -79,12 +99,25 @@ FROM
         %(journal_network_ids)s::INTEGER[]
     )
         AS wanted (ledger_id, account_code, currency_network_id)
-INNER JOIN accounts
-    ON
-        wanted.ledger_id = accounts.ledger_id
-        AND wanted.account_code = accounts.account_code
-        AND accounts.account_type = 'JOURNAL'
-INNER JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0;
+CROSS JOIN
+    LATERAL (
+        SELECT found.account_id
+        FROM accounts AS found
+        WHERE
+            found.ledger_id = wanted.ledger_id
+            AND found.account_code = wanted.account_code
+            AND found.account_type = 'JOURNAL'
+        OFFSET 0
+    ) AS accounts
+CROSS JOIN
+    LATERAL (
+        SELECT
+            derived.balance_minor,
+            derived.version
+        FROM account_balances AS derived
+        WHERE derived.account_id = accounts.account_id AND derived.stripe = 0
+        OFFSET 0
+    ) AS account_balances;
 
 -- What an entry that is sent again had posted.
 -- name: load_journal_legs

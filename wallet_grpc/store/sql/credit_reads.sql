@@ -38,7 +38,7 @@ SELECT
     found.metadata,
     found.created_at
 FROM subledger_entries AS found
-WHERE found.subledger_id = %(wallet_id)s::UUID AND found.entry_no > %(after)s
+WHERE found.subledger_id = %(wallet_id)s::UUID AND found.entry_no > %(after)s AND found.entry_no > 0
 ORDER BY found.entry_no
 LIMIT %(rows_max)s;
 

@@ -58,7 +58,7 @@ WITH due AS MATERIALIZED (
         coalesce(accounts.account_id, nextval('accounts_account_id_seq')) AS account_id
     FROM unnest(%(wallet_ids)s::UUID[]) AS wanted (wallet_id)
     INNER JOIN credit_wallets ON wanted.wallet_id = credit_wallets.wallet_id
-    LEFT JOIN accounts ON wanted.wallet_id = accounts.wallet_id
+    LEFT JOIN accounts ON wanted.wallet_id = accounts.wallet_id AND accounts.wallet_id IS NOT NULL
     LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
     WHERE credit_wallets.entry_count > coalesce(account_balances.version, 0)
 ),

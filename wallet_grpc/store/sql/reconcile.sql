@@ -59,15 +59,15 @@ SELECT
     period.status,
     period.player_id,
     period.currency_network_id,
+    period.round_closed,
+    period.late,
+    period.created_at,
+    period.amount_minor::TEXT AS amount_minor,
     coalesce(period.game_code, '') AS game_code,
     coalesce(period.round_id, '') AS round_id,
-    period.round_closed,
-    period.amount_minor::TEXT AS amount_minor,
     coalesce(period.win_amount_minor::TEXT, '') AS win_amount_minor,
     coalesce(period.reference_transaction_id, '') AS reference_transaction_id,
-    period.late,
-    coalesce(period.tx_id::TEXT, '') AS tx_id,
-    period.created_at
+    coalesce(period.tx_id::TEXT, '') AS tx_id
 FROM period;
 
 -- The rounds of a period: what was played in it then. What was rolled back since counts as rolled back.

@@ -12,7 +12,7 @@ FROM (
         found.owner_id,
         found.expires_at
     FROM reservations AS found
-    WHERE found.state = 'OPEN' AND found.expires_at <= clock_timestamp()
+    WHERE found.state = 'OPEN' AND found.amount_minor > 0 AND found.expires_at <= clock_timestamp()
     ORDER BY found.expires_at
     LIMIT %(rows_max)s
 ) AS reservations

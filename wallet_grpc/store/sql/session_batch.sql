@@ -2,6 +2,9 @@
 
 -- The sessions of the batch: those that are named, and those whose opening is sent again. A settled one comes with the
 -- player's MAIN, which late wins and rollbacks move.
+--
+-- Here and below rows are looked up one by one, in a subquery that the planner must not flatten (OFFSET 0): a plan that
+-- was made while these tables were empty would walk through them, and look among the wanted keys for each row.
 -- name: load_sessions
 SELECT
     found.session_id::TEXT,
@@ -25,21 +28,40 @@ SELECT
 FROM (
     SELECT named.session_id FROM unnest(%(session_ids)s::UUID[]) AS named (session_id)
     UNION ALL
-    SELECT ledger_transactions.tx_id
+    SELECT opening.tx_id
     FROM unnest(%(opening_keys)s::UUID[]) AS opened (key_hash)
-    INNER JOIN ledger_transactions ON opened.key_hash = ledger_transactions.key_hash
+    CROSS JOIN LATERAL (
+        SELECT ledger_transactions.tx_id
+        FROM ledger_transactions
+        WHERE ledger_transactions.key_hash = opened.key_hash
+        OFFSET 0
+    ) AS opening
 ) AS wanted (session_id)
-INNER JOIN sessions AS found ON wanted.session_id = found.session_id
-LEFT JOIN accounts AS main
-    ON
-        found.state = 'SETTLED'
-        AND found.owner_id = main.player_id
-        AND found.currency_network_id = main.currency_network_id
-        AND main.account_type = 'MAIN'
-LEFT JOIN account_balances AS main_balance
-    ON
-        main.account_id = main_balance.account_id
-        AND main_balance.stripe = 0;
+CROSS JOIN
+    LATERAL (
+        SELECT sessions.*
+        FROM sessions
+        WHERE sessions.session_id = wanted.session_id
+        OFFSET 0
+    ) AS found
+LEFT JOIN LATERAL (
+    SELECT accounts.account_id
+    FROM accounts
+    WHERE
+        accounts.player_id = found.owner_id
+        AND accounts.currency_network_id = found.currency_network_id
+        AND accounts.account_type = 'MAIN'
+        AND found.state = 'SETTLED'
+    OFFSET 0
+) AS main ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        account_balances.balance_minor,
+        account_balances.version
+    FROM account_balances
+    WHERE account_balances.account_id = main.account_id AND account_balances.stripe = 0
+    OFFSET 0
+) AS main_balance ON TRUE;
 
 -- The entries that the commands are or name, each with what has reversed it, its standing wins, and its round (as many
 -- as a batch could roll back: more need not be counted).
@@ -74,8 +96,19 @@ SELECT
     played.bets,
     played.closers
 FROM unnest(%(entry_keys)s::UUID[]) AS wanted (key_hash)
-INNER JOIN subledger_entries AS found ON wanted.key_hash = found.key_hash
-LEFT JOIN subledger_entries AS rollback ON found.key_hash = rollback.reverses_key
+CROSS JOIN
+    LATERAL (
+        SELECT entries.*
+        FROM subledger_entries AS entries
+        WHERE entries.key_hash = wanted.key_hash
+        OFFSET 0
+    ) AS found
+LEFT JOIN LATERAL (
+    SELECT reversals.*
+    FROM subledger_entries AS reversals
+    WHERE reversals.reverses_key = found.key_hash
+    OFFSET 0
+) AS rollback ON TRUE
 LEFT JOIN LATERAL (
     SELECT count(*) AS standing
     FROM (

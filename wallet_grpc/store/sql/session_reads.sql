@@ -40,7 +40,7 @@ SELECT
     rollback.transaction_id AS reversed_by_transaction_id
 FROM subledger_entries AS found
 LEFT JOIN subledger_entries AS rollback ON found.key_hash = rollback.reverses_key
-WHERE found.subledger_id = %(session_id)s::UUID AND found.entry_no > %(after)s
+WHERE found.subledger_id = %(session_id)s::UUID AND found.entry_no > %(after)s AND found.entry_no > 0
 ORDER BY found.entry_no
 LIMIT %(rows_max)s;
 

@@ -37,7 +37,10 @@ chunk_entries AS MATERIALIZED (
             PARTITION BY entries.subledger_id ORDER BY entries.entry_no
         ) AS running
     FROM subledger_entries AS entries
-    WHERE entries.subledger_id > %(after)s::UUID AND entries.subledger_id <= %(upto)s::UUID
+    WHERE
+        entries.subledger_id > %(after)s::UUID
+        AND entries.subledger_id <= %(upto)s::UUID
+        AND entries.entry_no > 0
 ),
 
 journaled AS MATERIALIZED (
@@ -55,7 +58,10 @@ journaled AS MATERIALIZED (
 chunk_reservations AS MATERIALIZED (
     SELECT reservations.*
     FROM reservations
-    WHERE reservations.wallet_id > %(after)s::UUID AND reservations.wallet_id <= %(upto)s::UUID
+    WHERE
+        reservations.wallet_id > %(after)s::UUID
+        AND reservations.wallet_id <= %(upto)s::UUID
+        AND reservations.ttl_s > 0
 ),
 
 chunk_postings AS MATERIALIZED (

@@ -24,7 +24,10 @@ chunk_entries AS MATERIALIZED (
             PARTITION BY entries.subledger_id ORDER BY entries.entry_no
         ) AS running
     FROM subledger_entries AS entries
-    WHERE entries.subledger_id > %(after)s::UUID AND entries.subledger_id <= %(upto)s::UUID
+    WHERE
+        entries.subledger_id > %(after)s::UUID
+        AND entries.subledger_id <= %(upto)s::UUID
+        AND entries.entry_no > 0
 ),
 
 journaled AS MATERIALIZED (

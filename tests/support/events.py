@@ -1,0 +1,419 @@
+"""Events as the Payments System publishes them and as subscribers see them, with the processes that carry them.
+
+`Bus` speaks to the broker from a loop of its own, so that tests stay plain functions. It sets everything up again when
+the broker comes back: what it was told to publish is published until the broker confirms it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aio_pika
+import psutil
+import pytest
+from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
+
+from support.broker import Broker, new_vhost
+from support.database import ROOT, Installation, create_installation, drop_database
+from support.ledger import verify
+from support.requests import Player, fresh_id
+from support.server import WalletServer, wait_until
+from support.wallet import Wallet
+from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.messaging.broker import BROKER_ERRORS
+from wallet_grpc.messaging.topology import (
+    DEAD_LETTERS,
+    EVENTS_EXCHANGE,
+    PAYMENTS_EXCHANGE,
+    PAYMENTS_QUEUE,
+    declare_inbound,
+    declare_outbound,
+)
+
+T = TypeVar("T")
+
+CLOUD_EVENT = "application/cloudevents+json"
+WITHIN_S = 30.0
+_SUBSCRIBERS = "test.subscriber"
+_IN_FLIGHT = 100
+_AGAIN_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A message that is to be published, as the Payments System makes it."""
+
+    body: bytes
+    routing_key: str
+    content_type: str | None = CLOUD_EVENT
+    message_id: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def event(cls, event_type: str, data: Mapping[str, Any], **attributes: Any) -> "Published":
+        """A CloudEvent; an attribute that is given as None is left out."""
+        event = {
+            "specversion": "1.0",
+            "id": fresh_id("event"),
+            "source": "/payments",
+            "type": event_type,
+            "data": data,
+        } | attributes
+        event = {name: value for name, value in event.items() if value is not None}
+        return cls(body=json.dumps(event).encode(), routing_key=event_type, message_id=event.get("id"))
+
+    @classmethod
+    def bare(cls, event_type: str, data: Mapping[str, Any], *, message_id: str | None) -> "Published":
+        """The data alone."""
+        return cls(
+            body=json.dumps(data).encode(),
+            routing_key=event_type,
+            content_type="application/json",
+            message_id=message_id,
+        )
+
+
+def deposit_settled(deposit: pb.DepositSettlementRequest, **attributes: Any) -> Published:
+    """The event that tells what the call `ApplyDepositSettlement` tells."""
+    data: dict[str, Any] = {
+        "depositId": deposit.deposit_id,
+        "playerId": deposit.player_id,
+        "currencyNetworkId": deposit.currency_network_id,
+        "amountMinor": deposit.amount_minor,
+    }
+    if deposit.tx_hash:
+        data["txHash"] = deposit.tx_hash
+    if deposit.HasField("output_index"):
+        data["outputIndex"] = deposit.output_index
+    return Published.event("payments.deposit.settled", data, **attributes)
+
+
+def withdrawal_broadcasted(withdrawal_id: str, **attributes: Any) -> Published:
+    data = {"withdrawalId": withdrawal_id, "txHash": "0xabc"}
+    return Published.event("payments.withdrawal.broadcasted", data, **attributes)
+
+
+def withdrawal_settled(withdrawal_id: str, fee_minor: str = "0", **attributes: Any) -> Published:
+    data = {"withdrawalId": withdrawal_id, "feeMinor": fee_minor, "txHash": "0xabc"}
+    return Published.event("payments.withdrawal.settled", data, **attributes)
+
+
+def withdrawal_failed(withdrawal_id: str, reason: str = "no gas", **attributes: Any) -> Published:
+    return Published.event(
+        "payments.withdrawal.failed", {"withdrawalId": withdrawal_id, "reason": reason}, **attributes
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message that a subscriber got."""
+
+    body: bytes
+    routing_key: str
+    content_type: str | None
+    message_id: str | None
+    headers: Mapping[str, Any]
+    persistent: bool
+
+    @property
+    def event(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+class Bus:
+    """A publisher of payment events and a subscriber of the wallet's, in a thread of their own."""
+
+    def __init__(self, amqp_url: str) -> None:
+        self.amqp_url = amqp_url
+        self.received: list[Received] = []
+        self._loop = asyncio.new_event_loop()
+        self._subscription: Any = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.declare()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wait(self._finish())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _finish(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _wait(self, made: Coroutine[Any, Any, T], timeout_s: float = 120.0) -> T:
+        return asyncio.run_coroutine_threadsafe(made, self._loop).result(timeout_s)
+
+    def declare(self) -> None:
+        """Declare what the wallet declares, and a subscriber's queue for all of its events."""
+        self._wait(self._declare())
+
+    async def _declare(self) -> None:
+        async with await aio_pika.connect(self.amqp_url) as connection:
+            await declare_inbound(connection)
+            await declare_outbound(connection)
+            async with connection.channel() as channel:
+                queue = await channel.declare_queue(_SUBSCRIBERS, durable=True, arguments={"x-queue-type": "quorum"})
+                await queue.bind(EVENTS_EXCHANGE, "#")
+
+    def subscribe(self) -> None:
+        """Collect the wallet's events in `received` from now on, those that waited included."""
+        self._subscription = asyncio.run_coroutine_threadsafe(self._subscribe(), self._loop)  # kept, or it is collected
+
+    async def _subscribe(self) -> None:
+        while True:
+            with suppress(*BROKER_ERRORS):
+                async with await aio_pika.connect(self.amqp_url) as connection:
+                    channel = await connection.channel()
+                    await channel.set_qos(prefetch_count=500)
+                    queue = await channel.get_queue(_SUBSCRIBERS)
+                    await queue.consume(self._on_event)
+                    while not (connection.is_closed or channel.is_closed):  # noqa: ASYNC110 `closed()` may wait for ever
+                        await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _on_event(self, message: AbstractIncomingMessage) -> None:
+        self.received.append(_received(message))
+        with suppress(*BROKER_ERRORS):
+            await message.ack()
+
+    def publish(self, *messages: Published) -> None:
+        """Publish, and return when the broker has confirmed all of them; again what a lost connection left open."""
+        self._wait(self._publish(messages))
+
+    def start_publishing(self, messages: Sequence[Published]) -> Any:
+        """Publish in the background; `result(timeout)` of what is returned waits for the end."""
+        return asyncio.run_coroutine_threadsafe(self._publish(messages), self._loop)
+
+    async def _publish(self, messages: Sequence[Published]) -> None:
+        left = list(messages)
+        while left:
+            with suppress(*BROKER_ERRORS):
+                async with await aio_pika.connect(self.amqp_url) as connection:
+                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                    exchange = await channel.get_exchange(PAYMENTS_EXCHANGE, ensure=False)
+                    bound = asyncio.Semaphore(_IN_FLIGHT)
+                    confirmed = await asyncio.gather(*(_sent(exchange, message, bound) for message in left))
+                    left = [message for message, done in zip(left, confirmed, strict=True) if not done]
+            if left:
+                await asyncio.sleep(_AGAIN_S)
+
+    def dead_letters(self, count: int) -> list[Received]:
+        """Take this many messages from the dead-letter queue."""
+        return self._wait(self._take(DEAD_LETTERS, count))
+
+    async def _take(self, queue_name: str, count: int) -> list[Received]:
+        taken: list[Received] = []
+        async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+            queue = await channel.get_queue(queue_name)
+            async with asyncio.timeout(WITHIN_S):
+                while len(taken) < count:
+                    message = await queue.get(no_ack=True, fail=False)
+                    if message is None:
+                        await asyncio.sleep(_AGAIN_S)
+                    else:
+                        taken.append(_received(message))
+        return taken
+
+    def waiting(self, queue_name: str) -> int:
+        """Return how many messages of a queue nobody holds."""
+        return self._wait(self._count(queue_name))
+
+    async def _count(self, queue_name: str) -> int:
+        async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+            queue = await channel.declare_queue(queue_name, passive=True)
+        return queue.declaration_result.message_count or 0
+
+    def run(self, make: Callable[[aio_pika.abc.AbstractChannel], Coroutine[Any, Any, T]]) -> T:
+        """Do something with a channel of its own."""
+
+        async def do() -> T:
+            async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+                return await make(channel)
+
+        return self._wait(do())
+
+    def until(self, events: int) -> list[Received]:
+        """Wait until this many events were received."""
+        wait_until(lambda: len(self.received) >= events, what=f"{events} events", timeout_s=WITHIN_S)
+        return self.received
+
+
+async def _sent(exchange: AbstractExchange, message: Published, bound: asyncio.Semaphore) -> bool:
+    async with bound:
+        try:
+            await exchange.publish(_message(message), message.routing_key, mandatory=True)
+        except BROKER_ERRORS:
+            return False
+        return True
+
+
+def _message(message: Published) -> aio_pika.Message:
+    return aio_pika.Message(
+        message.body,
+        content_type=message.content_type,
+        message_id=message.message_id,
+        headers=dict(message.headers),
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+def _received(message: AbstractIncomingMessage) -> Received:
+    return Received(
+        body=message.body,
+        routing_key=message.routing_key or "",
+        content_type=message.content_type,
+        message_id=message.message_id,
+        headers=message.headers,
+        persistent=message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+class Worker:
+    """One `wallet consume` or `wallet relay`."""
+
+    def __init__(self, command: str, installation: Installation, amqp_url: str, **settings: str) -> None:
+        self._command = command
+        self._settings = installation.settings() | {"WALLET_AMQP_URL": amqp_url} | settings
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def log(self) -> str:
+        """What it wrote until now."""
+        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "wallet_grpc", self._command]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self._settings, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+        )
+
+    def revive(self) -> None:
+        """Start it again if it has ended, as whoever runs it would."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
+    def kill(self) -> None:
+        """Kill -9, and see it gone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(40)
+
+    def freeze(self) -> None:
+        psutil.Process(self.process.pid if self.process else 0).suspend()
+
+    def thaw(self) -> None:
+        psutil.Process(self.process.pid if self.process else 0).resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A wallet with its server, a consumer, a relay, and a bus beside them."""
+
+    installation: Installation
+    wallet: Wallet
+    consumer: Worker
+    relay: Worker
+    bus: Bus
+
+    def inbox(self, source_event_id: str) -> list[tuple[str, str | None]]:
+        """Return state and reason of the inbox rows of an event id."""
+        return self.installation.rows(
+            "SELECT state, reason FROM inbox_events WHERE event_id = %s ORDER BY inbox_id", source_event_id
+        )
+
+    def settled(self, event: Published, *states: str) -> list[tuple[str, str | None]]:
+        """Publish an event, and wait until the inbox tells exactly these states of its id."""
+        self.bus.publish(event)
+        return self.becomes(event, *states)
+
+    def becomes(self, event: Published, *states: str) -> list[tuple[str, str | None]]:
+        assert event.message_id is not None
+        event_id = event.message_id
+        wait_until(
+            lambda: [state for state, _ in self.inbox(event_id)] == list(states),
+            what=f"{event_id} is {states}\n{self.inbox(event_id)}\n{self.consumer.log[-2000:]}",
+            timeout_s=WITHIN_S,
+        )
+        return self.inbox(event_id)
+
+    def handled(self, *events: Published) -> None:
+        """Publish events, and wait until the queue is empty and nothing of it is held."""
+        self.bus.publish(*events)
+        marker = deposit_settled(Player().deposit("1"))
+        self.settled(marker, "APPLIED")
+        wait_until(self._nothing_held, what="nothing is held", timeout_s=WITHIN_S)
+
+    def _nothing_held(self) -> bool:
+        return self.bus.run(_held) == 0
+
+    def events_of(self, player: Player, count: int) -> list[dict[str, Any]]:
+        """Wait for this many events of a player, and return them."""
+
+        def found() -> list[dict[str, Any]]:
+            return [one.event for one in list(self.bus.received) if one.event["subject"] == str(player.player_id)]
+
+        wait_until(lambda: len(found()) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
+        return found()
+
+
+async def _held(channel: aio_pika.abc.AbstractChannel) -> int:
+    queue = await channel.declare_queue(PAYMENTS_QUEUE, passive=True)
+    return queue.declaration_result.message_count or 0
+
+
+@pytest.fixture(scope="module")
+def platform(template: Installation, broker: Broker) -> Iterator[Platform]:
+    """A whole platform for a module: its own database and its own virtual host."""
+    installation = create_installation(template)
+    amqp_url = new_vhost(broker)
+    with (
+        Bus(amqp_url) as bus,
+        WalletServer(installation) as server,
+        Worker("consume", installation, amqp_url) as consumer,
+        Worker("relay", installation, amqp_url) as relay,
+    ):
+        bus.subscribe()
+        wallet = server.wallet()
+        yield Platform(installation, wallet, consumer, relay, bus)
+        wallet.close()
+        assert consumer.stop() == 0, consumer.log
+        assert relay.stop() == 0, relay.log
+    verify(installation)
+    drop_database(installation)

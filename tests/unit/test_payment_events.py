@@ -1,0 +1,243 @@
+"""What the wallet makes of a message: every field that may be wrong, by its name, and every form that is right."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.messaging.cloudevents import Delivery, open_envelope
+from wallet_grpc.messaging.payment_events import TYPES, Broadcast, PaymentEvent, payment_event
+
+CLOUD_EVENT = "application/cloudevents+json"
+BYTES_MAX = 65_536
+
+DEPOSIT = {
+    "depositId": "d-1",
+    "playerId": 42,
+    "currencyNetworkId": 1,
+    "amountMinor": "100",
+    "txHash": "0xabc",
+    "outputIndex": 0,
+}
+BROADCASTED = {"withdrawalId": "w-1", "txHash": "0xabc"}
+SETTLED = {"withdrawalId": "w-1", "feeMinor": "1", "txHash": "0xabc"}
+FAILED = {"withdrawalId": "w-1", "reason": "no gas"}
+DATA: dict[str, dict[str, Any]] = dict(zip(TYPES, (DEPOSIT, BROADCASTED, SETTLED, FAILED), strict=True))
+DEPOSIT_SETTLED, WITHDRAWAL_BROADCASTED, WITHDRAWAL_SETTLED, WITHDRAWAL_FAILED = TYPES
+
+
+def cloud_event(event_type: str = DEPOSIT_SETTLED, data: Any = None, **attributes: Any) -> dict[str, Any]:
+    event = {"specversion": "1.0", "id": "e-1", "source": "/psp", "type": event_type, "data": data or DATA[event_type]}
+    return {name: value for name, value in (event | attributes).items() if value is not None}
+
+
+def delivery(body: Any, **properties: Any) -> Delivery:
+    given = {"content_type": CLOUD_EVENT, "message_id": "m-1", "routing_key": DEPOSIT_SETTLED, "headers": {}}
+    return Delivery(body=body if isinstance(body, bytes) else json.dumps(body).encode(), **(given | properties))
+
+
+def read(message: Delivery) -> PaymentEvent:
+    return payment_event(open_envelope(message, environment="TEST", bytes_max=BYTES_MAX))
+
+
+def refused(message: Delivery) -> tuple[str, str]:
+    with pytest.raises(MalformedError) as caught:
+        read(message)
+    refusal = caught.value.refusal
+    assert refusal.message.startswith(refusal.metadata["field"])
+    return refusal.reason.value, refusal.metadata["field"]
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_every_type_is_read_in_both_forms(event_type: str) -> None:
+    enveloped = read(delivery(cloud_event(event_type), routing_key=event_type))
+    bare = read(delivery(DATA[event_type], content_type="application/json", routing_key=event_type))
+    assert enveloped.receipt.event_type == bare.receipt.event_type == event_type
+    assert (enveloped.receipt.source, enveloped.receipt.event_id) == ("/psp", "e-1")
+    assert (bare.receipt.source, bare.receipt.event_id) == ("payments", "m-1")
+    assert enveloped.receipt.body_key == bare.receipt.body_key
+    assert type(enveloped.action) is type(bare.action)
+
+
+def test_a_deposit_becomes_the_command_of_its_call() -> None:
+    command = read(delivery(cloud_event())).action
+    assert command == ApplyDeposit(
+        source="payments",
+        deposit_id="d-1",
+        player_id=42,
+        currency_network_id=1,
+        amount_minor=100,
+        tx_hash="0xabc",
+        output_index=0,
+    )
+
+
+def test_endings_and_broadcasts_name_their_withdrawal() -> None:
+    settled = read(delivery(cloud_event(WITHDRAWAL_SETTLED)))
+    failed = read(delivery(cloud_event(WITHDRAWAL_FAILED)))
+    assert isinstance(settled.action, UnlocatedEnding)
+    assert isinstance(failed.action, UnlocatedEnding)
+    assert read(delivery(cloud_event(WITHDRAWAL_BROADCASTED))).action == Broadcast(withdrawal_id="w-1")
+    assert settled.withdrawal_id == failed.withdrawal_id == "w-1"
+
+
+IDS_AS_STRINGS = DEPOSIT | {"playerId": "42", "currencyNetworkId": "1", "outputIndex": "0"}
+
+
+def test_ids_may_be_integers_or_strings_of_digits() -> None:
+    assert read(delivery(cloud_event(data=IDS_AS_STRINGS))) == read(delivery(cloud_event()))
+    by_number = read(delivery(cloud_event(data=DEPOSIT | {"depositId": 17})))
+    by_string = read(delivery(cloud_event(data=DEPOSIT | {"depositId": "17"})))
+    assert by_number == by_string
+    assert by_number.action.deposit_id == "17"
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/json; charset=utf-8"])
+def test_an_envelope_is_known_by_its_looks_as_well(content_type: str | None) -> None:
+    assert read(delivery(cloud_event(), content_type=content_type)).receipt.event_id == "e-1"
+
+
+def test_optional_facts_may_be_left_out_or_null() -> None:
+    short = {name: DEPOSIT[name] for name in ("depositId", "playerId", "currencyNetworkId", "amountMinor")}
+    command = read(delivery(cloud_event(data=short))).action
+    assert (command.tx_hash, command.output_index) == ("", None)
+    assert read(delivery(cloud_event(data=short | {"txHash": None, "outputIndex": None}))).action == command
+
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_traceparent_is_carried_wherever_it_stands() -> None:
+    assert read(delivery(cloud_event(traceparent=TRACEPARENT))).receipt.traceparent == TRACEPARENT
+    by_header = delivery(DEPOSIT, content_type="application/json", headers={"traceparent": TRACEPARENT})
+    assert read(by_header).receipt.traceparent == TRACEPARENT
+    assert read(delivery(cloud_event(traceparent='"},{'))).receipt.traceparent is None
+
+
+MALFORMED = {
+    "not JSON": (delivery(b"{"), "INVALID_FIELD", "body"),
+    "empty": (delivery(b""), "INVALID_FIELD", "body"),
+    "not UTF-8": (delivery(b'{"a":"\xff"}'), "INVALID_FIELD", "body"),
+    "bytes that are nothing": (delivery(b"\x00\x01\xfe"), "INVALID_FIELD", "body"),
+    "an array": (delivery([DEPOSIT]), "INVALID_FIELD", "body"),
+    "a number": (delivery(b"7"), "INVALID_FIELD", "body"),
+    "deep": (delivery(b"[" * 30_000), "INVALID_FIELD", "body"),
+    "too large": (delivery(cloud_event(data=DEPOSIT | {"note": "x" * BYTES_MAX})), "INVALID_FIELD", "body"),
+    "a wrong content type": (delivery(cloud_event(), content_type="text/plain"), "INVALID_FIELD", "content_type"),
+    "another version": (delivery(cloud_event(specversion="0.3")), "INVALID_FIELD", "specversion"),
+    "no id": (delivery(cloud_event(id=None)), "MISSING_FIELD", "id"),
+    "an empty id": (delivery(cloud_event(id="")), "MISSING_FIELD", "id"),
+    "an id that is a number": (delivery(cloud_event(id=7)), "INVALID_FIELD", "id"),
+    "a long id": (delivery(cloud_event(id="x" * 257)), "INVALID_FIELD", "id"),
+    "an id with a NUL": (delivery(cloud_event(id="a\0b")), "INVALID_FIELD", "id"),
+    "no source": (delivery(cloud_event(source=None)), "MISSING_FIELD", "source"),
+    "no type": (delivery(cloud_event(type=None)), "MISSING_FIELD", "type"),
+    "an unknown type": (delivery(cloud_event(type="payments.refund.made")), "INVALID_FIELD", "type"),
+    "data that is text": (delivery(cloud_event(data="text")), "MISSING_FIELD", "data"),
+    "data with a NUL": (delivery(cloud_event(data=DEPOSIT | {"note": "a\0b"})), "INVALID_FIELD", "data"),
+    "another environment": (delivery(cloud_event(environment="LIVE")), "ENVIRONMENT_MISMATCH", "environment"),
+    "bare, without an id": (
+        delivery(DEPOSIT, content_type="application/json", message_id=None),
+        "MISSING_FIELD",
+        "message_id",
+    ),
+    "bare, of an unknown type": (
+        delivery(DEPOSIT, content_type="application/json", routing_key="payments.refund.made"),
+        "INVALID_FIELD",
+        "type",
+    ),
+    "bare, of another environment": (
+        delivery(DEPOSIT, content_type="application/json", headers={"environment": "live"}),
+        "ENVIRONMENT_MISMATCH",
+        "environment",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_message_is_refused_by_what_is_wrong(case: str) -> None:
+    message, reason, name = MALFORMED[case]
+    assert refused(message) == (reason, name)
+
+
+FIELDS = [
+    (DEPOSIT_SETTLED, "depositId", None, "MISSING_FIELD"),
+    (DEPOSIT_SETTLED, "depositId", "", "MISSING_FIELD"),
+    (DEPOSIT_SETTLED, "depositId", "two words", "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "depositId", "x" * 129, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "depositId", True, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "depositId", 1.5, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", None, "MISSING_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", 0, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", -1, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", 2**63, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", "9" * 30, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", "4 2", "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", "٤٢", "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", 42.0, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", True, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "playerId", [42], "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "currencyNetworkId", None, "MISSING_FIELD"),
+    (DEPOSIT_SETTLED, "currencyNetworkId", 2**31, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "amountMinor", None, "MISSING_FIELD"),
+    (DEPOSIT_SETTLED, "amountMinor", 100, "INVALID_AMOUNT"),
+    (DEPOSIT_SETTLED, "amountMinor", "0", "INVALID_AMOUNT"),
+    (DEPOSIT_SETTLED, "amountMinor", "1.5", "INVALID_AMOUNT"),
+    (DEPOSIT_SETTLED, "amountMinor", "-1", "INVALID_AMOUNT"),
+    (DEPOSIT_SETTLED, "amountMinor", "1" * 39, "INVALID_AMOUNT"),
+    (DEPOSIT_SETTLED, "txHash", 7, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "txHash", "x" * 257, "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "txHash", "a\nb", "INVALID_FIELD"),
+    (DEPOSIT_SETTLED, "outputIndex", -1, "INVALID_FIELD"),
+    (WITHDRAWAL_BROADCASTED, "withdrawalId", None, "MISSING_FIELD"),
+    (WITHDRAWAL_BROADCASTED, "txHash", {}, "INVALID_FIELD"),
+    (WITHDRAWAL_SETTLED, "withdrawalId", "", "MISSING_FIELD"),
+    (WITHDRAWAL_SETTLED, "feeMinor", None, "MISSING_FIELD"),
+    (WITHDRAWAL_SETTLED, "feeMinor", "one", "INVALID_AMOUNT"),
+    (WITHDRAWAL_FAILED, "withdrawalId", None, "MISSING_FIELD"),
+    (WITHDRAWAL_FAILED, "reason", 5, "INVALID_FIELD"),
+]
+
+
+@pytest.mark.parametrize(("event_type", "name", "value", "reason"), FIELDS)
+def test_a_wrong_field_is_refused_by_its_name(event_type: str, name: str, value: object, reason: str) -> None:
+    data = DATA[event_type] | {name: value}
+    assert refused(delivery(cloud_event(event_type, data))) == (reason, name)
+
+
+def test_another_body_has_another_key_and_the_same_one_the_same() -> None:
+    first = read(delivery(cloud_event())).receipt
+    turned = read(delivery(cloud_event(data=dict(reversed(DEPOSIT.items()))))).receipt
+    other = read(delivery(cloud_event(data=DEPOSIT | {"amountMinor": "101"}))).receipt
+    assert first == turned
+    assert first.key == other.key
+    assert first.body_key != other.body_key
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_more_than_be_refused(body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        read(delivery(body))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(TYPES), st.data())
+def test_no_json_does_more_than_be_refused(event_type: str, draw: st.DataObject) -> None:
+    names = st.sampled_from(sorted(DATA[event_type])) | st.text(max_size=5)
+    data = DATA[event_type] | draw.draw(st.dictionaries(names, json_values, max_size=3))
+    message = delivery(cloud_event(event_type, data))
+    try:
+        named = read(message).receipt.event_type
+    except MalformedError as error:
+        named = error.refusal.metadata["field"]
+    assert named in {event_type, "data", *DATA[event_type]}

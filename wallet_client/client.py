@@ -1,0 +1,471 @@
+"""The client: a connection with a key, the calls of a game's backend, and how they are sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
+
+from .errors import WalletError, error_of_call, error_of_status
+
+Answer = TypeVar("Answer")
+
+BATCH_OPERATIONS_MAX = 1_000
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 2.0
+_STREAM_UNANSWERED_MAX = 500
+
+SessionRequest = (
+    session_pb2.OpenSessionRequest
+    | session_pb2.SessionBetRequest
+    | session_pb2.SessionWinRequest
+    | session_pb2.SessionRollbackRequest
+    | session_pb2.SettleSessionRequest
+)
+SessionAnswer = session_pb2.SessionResult | session_pb2.Session | session_pb2.SettleSessionResponse | WalletError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A bet, win or rollback that the wallet has recorded."""
+
+    transaction_id: str
+    status: str
+    """APPLIED, VOIDED (a rollback that came first) or ALREADY_ROLLED_BACK."""
+    replayed: bool
+    """Whether an earlier sending had been recorded already: nothing moved this time."""
+    balance_after_minor: int
+    """The balance right after it: the session's, or MAIN outside a session and for a late one."""
+    current_balance_minor: int
+    tx_id: str = ""
+    """The ledger's transaction; empty inside a session, whose journal keeps it."""
+    late: bool = False
+    """Whether it came after its session was settled, and moved MAIN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a session came to."""
+
+    payout_minor: int
+    net_minor: int
+    """What the player won, or lost where it is negative."""
+    open_rounds: int
+    tx_id: str
+    replayed: bool
+
+
+def new_id() -> str:
+    """Make a transaction_id that nobody used before."""
+    return uuid.uuid4().hex
+
+
+class WalletClient:
+    """A connection to the wallet under one key. Belongs to one event loop; use it as a context."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key: str,
+        deadline_s: float = 10.0,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Connect at the first call.
+
+        Args:
+            address: The wallet's `host:port`.
+            key: The caller's secret, `sk_test_...` or `sk_live_...`.
+            deadline_s: How long a call may take in all, what is sent again included.
+            credentials: TLS, mutual or not; without, plain text.
+        """
+        options = [("grpc.enable_http_proxy", 0)]
+        self._channel = (
+            grpc.aio.insecure_channel(address, options=options)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials, options=options)
+        )
+        self._metadata = (("authorization", f"Bearer {key}"),)
+        self._deadline_s = deadline_s
+        self._wallet: Any = wallet_pb2_grpc.WalletServiceStub(self._channel)
+        self._sessions: Any = session_pb2_grpc.LedgerSessionServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._channel.close()
+
+    # ---- play on MAIN
+
+    async def bet(
+        self,
+        *,
+        player_id: int,
+        currency_network_id: int,
+        amount_minor: int,
+        game_code: str,
+        round_id: str,
+        round_closed: bool = False,
+        transaction_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Take a stake from MAIN; 0 is a free spin."""
+        request = wallet_pb2.BetRequest(
+            transaction_id=transaction_id or new_id(),
+            player_id=player_id,
+            currency_network_id=currency_network_id,
+            amount_minor=str(amount_minor),
+            game_code=game_code,
+            round_id=round_id,
+            round_closed=round_closed,
+            metadata=metadata,
+        )
+        return _played(await self._call(self._wallet.Bet, request))
+
+    async def win(
+        self,
+        *,
+        player_id: int,
+        currency_network_id: int,
+        amount_minor: int,
+        game_code: str = "",
+        round_id: str = "",
+        of: str = "",
+        win_kind: wallet_pb2.WinKind = wallet_pb2.WIN_KIND_REGULAR,
+        round_closed: bool = False,
+        transaction_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Pay a win to MAIN; a REGULAR one names its bet's transaction_id in `of`."""
+        request = wallet_pb2.WinRequest(
+            transaction_id=transaction_id or new_id(),
+            player_id=player_id,
+            currency_network_id=currency_network_id,
+            amount_minor=str(amount_minor),
+            game_code=game_code,
+            round_id=round_id,
+            reference_transaction_id=of,
+            win_kind=win_kind,
+            round_closed=round_closed,
+            metadata=metadata,
+        )
+        return _played(await self._call(self._wallet.Win, request))
+
+    async def rollback(
+        self,
+        *,
+        player_id: int,
+        currency_network_id: int,
+        of: str,
+        round_closed: bool = False,
+        transaction_id: str = "",
+    ) -> Played:
+        """Reverse a bet or a win, or void an id that was not seen yet. Without an id it is `rollback:` + `of`."""
+        request = wallet_pb2.RollbackRequest(
+            transaction_id=transaction_id,
+            player_id=player_id,
+            currency_network_id=currency_network_id,
+            reference_transaction_id=of,
+            round_closed=round_closed,
+        )
+        return _played(await self._call(self._wallet.Rollback, request))
+
+    async def available_minor(self, *, player_id: int, currency_network_id: int) -> int:
+        """Read what a player has in MAIN."""
+        request = wallet_pb2.GetBalanceRequest(player_id=player_id, currency_network_id=currency_network_id)
+        return int((await self._call(self._wallet.GetBalance, request)).available_minor)
+
+    # ---- sessions
+
+    async def open_session(
+        self,
+        *,
+        player_id: int,
+        currency_network_id: int,
+        game_code: str,
+        lock_amount_minor: int,
+        ttl_seconds: int = 0,
+        transaction_id: str | None = None,
+    ) -> GameSession:
+        """Lock a stake; sent again with the same id, it is the same session."""
+        request = session_pb2.OpenSessionRequest(
+            transaction_id=transaction_id or new_id(),
+            player_id=player_id,
+            currency_network_id=currency_network_id,
+            game_code=game_code,
+            lock_amount_minor=str(lock_amount_minor),
+            ttl_seconds=ttl_seconds,
+        )
+        opened = await self._call(self._sessions.OpenSession, request)
+        return GameSession(self, opened.session_token, opened.expires_at.ToDatetime())
+
+    def session(self, session_token: str) -> GameSession:
+        """Take up a session by its token, without asking for it."""
+        return GameSession(self, session_token, None)
+
+    async def play(self, request: SessionRequest) -> Any:
+        """Send one session request as it is.
+
+        Raises:
+            WalletError: It was refused, or no answer came before the deadline.
+        """
+        return await self._call(getattr(self._sessions, _SESSION_CALLS[type(request)]), request)
+
+    async def read(self, request: session_pb2.GetSessionRequest) -> session_pb2.Session:
+        """Read a session."""
+        found: session_pb2.Session = await self._call(self._sessions.GetSession, request)
+        return found
+
+    async def batch(self, requests: Sequence[SessionRequest]) -> list[SessionAnswer]:
+        """Send any number of session requests; each has its own answer in its place, a WalletError where it has none.
+
+        Requests of one player take effect in their order. Where one must be sent again, that player's later ones have
+        been decided without it: requests that depend on each other are safer in one batch than in several.
+        """
+        answers: dict[int, SessionAnswer] = {}
+        deadline = time.monotonic() + self._deadline_s
+        waiting = list(range(len(requests)))
+        wait_s = _FIRST_WAIT_S
+        while waiting:
+            for start in range(0, len(waiting), BATCH_OPERATIONS_MAX):
+                places = waiting[start : start + BATCH_OPERATIONS_MAX]
+                batch = session_pb2.ExecuteSessionBatchRequest(
+                    operations=[_operation(requests[place]) for place in places]
+                )
+                try:
+                    response = await self._call(self._sessions.ExecuteBatch, batch)
+                except WalletError as error:
+                    answers.update(dict.fromkeys(places, error))
+                else:
+                    answers.update(zip(places, map(_answer, response.outcomes), strict=True))
+            waiting = [place for place, answer in answers.items() if _again(answer)]
+            if time.monotonic() + wait_s > deadline:
+                break
+            if waiting:
+                wait_s = await _pause(wait_s)
+        return [answers[place] for place in range(len(requests))]
+
+    async def stream(self, requests: Iterable[SessionRequest]) -> AsyncIterator[tuple[SessionRequest, SessionAnswer]]:
+        """Send session requests as fast as the wallet reads them; yields each with its answer, in their order.
+
+        A stream that breaks is opened again with what has no answer yet.
+
+        Raises:
+            WalletError: It stayed broken until the deadline since its last answer.
+        """
+        source = iter(requests)
+        unanswered: deque[SessionRequest] = deque()
+        room = asyncio.Semaphore(_STREAM_UNANSWERED_MAX)
+        deadline = time.monotonic() + self._deadline_s
+        wait_s = _FIRST_WAIT_S
+        while True:
+            call = self._sessions.Execute(metadata=self._metadata)
+            writing = asyncio.create_task(_write(call, source, unanswered, room))
+            try:
+                async for outcome in call:
+                    deadline, wait_s = time.monotonic() + self._deadline_s, _FIRST_WAIT_S
+                    room.release()
+                    yield unanswered.popleft(), _answer(outcome)
+                await writing
+            except grpc.aio.AioRpcError as failed:
+                error = error_of_call(failed)
+                if not error.retryable or time.monotonic() + wait_s > deadline:
+                    raise error from failed
+                wait_s = await _pause(wait_s)
+            else:
+                return
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _call(self, method: Callable[..., Awaitable[Answer]], request: Any) -> Answer:
+        """Make a call; send it again, with the same ids, while that is safe and there is time.
+
+        Raises:
+            WalletError: It was refused, or no answer came before the deadline.
+        """
+        deadline = time.monotonic() + self._deadline_s
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                return await method(request, metadata=self._metadata, timeout=max(0.001, deadline - time.monotonic()))
+            except grpc.aio.AioRpcError as failed:
+                error = error_of_call(failed)
+                if not error.retryable or time.monotonic() + wait_s > deadline:
+                    raise error from failed
+            wait_s = await _pause(wait_s)
+
+
+class GameSession:
+    """A game session: its token, and what can be done with it."""
+
+    def __init__(self, client: WalletClient, token: str, expires_at: datetime | None) -> None:
+        self._client = client
+        self.token = token
+        self.expires_at = expires_at
+        """From when on it takes no bets, UTC; None for a session that was taken up by its token."""
+
+    async def bet(
+        self,
+        *,
+        amount_minor: int,
+        round_id: str,
+        round_closed: bool = False,
+        transaction_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Take a stake from the session's balance."""
+        request = session_pb2.SessionBetRequest(
+            session_token=self.token,
+            transaction_id=transaction_id or new_id(),
+            amount_minor=str(amount_minor),
+            round_id=round_id,
+            round_closed=round_closed,
+            metadata=metadata,
+        )
+        return _played(await self._client.play(request))
+
+    async def win(
+        self,
+        *,
+        amount_minor: int,
+        round_id: str = "",
+        of: str = "",
+        win_kind: wallet_pb2.WinKind = wallet_pb2.WIN_KIND_REGULAR,
+        round_closed: bool = False,
+        transaction_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Pay a win; a REGULAR one names its bet's transaction_id in `of`. After the settlement it goes to MAIN."""
+        request = session_pb2.SessionWinRequest(
+            session_token=self.token,
+            transaction_id=transaction_id or new_id(),
+            amount_minor=str(amount_minor),
+            round_id=round_id,
+            reference_transaction_id=of,
+            win_kind=win_kind,
+            round_closed=round_closed,
+            metadata=metadata,
+        )
+        return _played(await self._client.play(request))
+
+    async def rollback(self, *, of: str, round_closed: bool = False, transaction_id: str = "") -> Played:
+        """Reverse a bet or a win of this session, or void an id that was not seen in it yet."""
+        request = session_pb2.SessionRollbackRequest(
+            session_token=self.token,
+            transaction_id=transaction_id,
+            reference_transaction_id=of,
+            round_closed=round_closed,
+        )
+        return _played(await self._client.play(request))
+
+    async def balance_minor(self) -> int:
+        """Read what can be bet now."""
+        return int((await self._client.read(session_pb2.GetSessionRequest(session_token=self.token))).balance_minor)
+
+    async def settle(self, *, require_closed_rounds: bool = False) -> Settlement:
+        """End it: the balance goes back to MAIN. Sent again, it tells the same."""
+        request = session_pb2.SettleSessionRequest(
+            session_token=self.token, require_closed_rounds=require_closed_rounds
+        )
+        settled = await self._client.play(request)
+        return Settlement(
+            payout_minor=int(settled.payout_minor),
+            net_minor=int(settled.net_minor),
+            open_rounds=settled.open_rounds,
+            tx_id=settled.tx_id,
+            replayed=settled.replayed,
+        )
+
+
+_SESSION_CALLS = {
+    session_pb2.OpenSessionRequest: "OpenSession",
+    session_pb2.SessionBetRequest: "Bet",
+    session_pb2.SessionWinRequest: "Win",
+    session_pb2.SessionRollbackRequest: "Rollback",
+    session_pb2.SettleSessionRequest: "SettleSession",
+}
+
+
+def _operation(request: SessionRequest) -> session_pb2.SessionOperation:
+    match request:
+        case session_pb2.OpenSessionRequest():
+            return session_pb2.SessionOperation(open_session=request)
+        case session_pb2.SessionBetRequest():
+            return session_pb2.SessionOperation(bet=request)
+        case session_pb2.SessionWinRequest():
+            return session_pb2.SessionOperation(win=request)
+        case session_pb2.SessionRollbackRequest():
+            return session_pb2.SessionOperation(rollback=request)
+        case _:
+            return session_pb2.SessionOperation(settle_session=request)
+
+
+def _answer(outcome: session_pb2.SessionOutcome) -> SessionAnswer:
+    match outcome.WhichOneof("outcome"):
+        case "result":
+            return outcome.result
+        case "session":
+            return outcome.session
+        case "settlement":
+            return outcome.settlement
+        case _:
+            return error_of_status(outcome.error)
+
+
+def _again(answer: SessionAnswer) -> bool:
+    return isinstance(answer, WalletError) and answer.retryable
+
+
+def _played(result: wallet_pb2.OperationResult | session_pb2.SessionResult) -> Played:
+    return Played(
+        transaction_id=result.transaction_id,
+        status=wallet_pb2.OperationStatus.Name(result.status).removeprefix("OPERATION_STATUS_"),
+        replayed=result.replayed,
+        balance_after_minor=int(result.balance_after_minor),
+        current_balance_minor=int(result.current_balance_minor),
+        tx_id=getattr(result, "tx_id", ""),
+        late=getattr(result, "late", False),
+    )
+
+
+async def _write(
+    call: Any, source: Iterator[SessionRequest], unanswered: deque[SessionRequest], room: asyncio.Semaphore
+) -> None:
+    """Write what has no answer yet, then go on with the source; read no further than answers keep up."""
+    for request in tuple(unanswered):
+        await call.write(_operation(request))
+    while True:
+        await room.acquire()
+        try:
+            following = next(source)  # taken once there is room: what is taken is never lost to a cancellation
+        except StopIteration:
+            room.release()
+            break
+        unanswered.append(following)
+        await call.write(_operation(following))
+    await call.done_writing()
+
+
+async def _pause(wait_s: float) -> float:
+    """Wait, with jitter; gives the next wait."""
+    await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter is no secret
+    return min(wait_s * 2, _LONGEST_WAIT_S)

@@ -1,0 +1,60 @@
+"""What the wallet answers instead of a result, and whether it may be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+_SAFE_TRANSPORT_ERRORS = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+"""Errors of the transport itself, without the wallet's word (gRPC's core tells a broken stream as INTERNAL at times):
+nobody knows what was applied, and with the same id, sending again is always safe."""
+
+
+class WalletError(Exception):
+    """The wallet refused, or could not be reached in time. Programs look at `reason`, people at the message."""
+
+    def __init__(self, *, reason: str, message: str, metadata: Mapping[str, str], retryable: bool) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        """A name of errors.proto, such as INSUFFICIENT_FUNDS; gRPC's own status where the wallet did not answer."""
+        self.metadata = metadata
+        """What the reason adds: `balance_minor`, `field` and the like."""
+        self.retryable = retryable
+        """Whether the same request with the same id may be sent again as it is (`metadata.retry` SAME_REQUEST)."""
+
+
+def error_of_call(error: grpc.aio.AioRpcError) -> WalletError:
+    """Read the error of a call."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # its stubs know the synchronous call only
+    if status is not None:
+        return error_of_status(status)
+    code = error.code()
+    return WalletError(
+        reason=code.name, message=str(error.details()), metadata={}, retryable=code in _SAFE_TRANSPORT_ERRORS
+    )
+
+
+def error_of_status(status: status_pb2.Status) -> WalletError:
+    """Read the error of one operation of a batch or a stream."""
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        if detail.Unpack(info):
+            metadata = dict(info.metadata)
+            return WalletError(
+                reason=info.reason,
+                message=status.message,
+                metadata=metadata,
+                retryable=metadata.get("retry") == "SAME_REQUEST",
+            )
+    return WalletError(reason="UNKNOWN", message=status.message, metadata={}, retryable=False)
