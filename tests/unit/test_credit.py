@@ -107,7 +107,7 @@ CASES: dict[str, tuple[tuple[Command, ...], Command, tuple[Any, ...]]] = {
     "a debit again, whatever is left": ((*FUNDED, debit("d", 100)), debit("d", 100), (AGAIN, 0, 0)),
     "a reservation": (FUNDED, reserve("r"), (OK, 100, 60)),
     "a reservation again": (HELD, reserve("r"), (AGAIN, 100, 60)),
-    "a reservation again with another ttl": (HELD, reserve("r", ttl_s=9), (Reason.IDEMPOTENCY_KEY_REUSED, "ttl_seconds")),
+    "a reservation again, longer": (HELD, reserve("r", ttl_s=99), (Reason.IDEMPOTENCY_KEY_REUSED, "ttl_seconds")),
     "a reservation again after its end": ((*HELD, release("r")), reserve("r"), (AGAIN, 100, 100)),
     "a debit of what is held": (HELD, debit("d", 61), (Reason.INSUFFICIENT_FUNDS,)),
     "a reservation of what is held": (HELD, reserve("s", 61), (Reason.INSUFFICIENT_FUNDS,)),

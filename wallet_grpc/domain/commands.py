@@ -1,7 +1,7 @@
 """Commands: what callers ask for, checked in shape and stamped with who asks. One class a call of WalletService.
 
-Those of LedgerSessionService are in `session_commands`, those of credit wallets and ledgers in `credit_commands`. Each command knows the keys under which the ledger remembers
-it; they are hashed once, when the command is made.
+Those of LedgerSessionService are in `session_commands`, those of credit wallets and ledgers in `credit_commands`.
+Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
 """
 
 from __future__ import annotations

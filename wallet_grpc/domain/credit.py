@@ -1,7 +1,7 @@
 """Credit wallets: their keys, their journal, and the state that it comes down to.
 
-A wallet is known by `{ledger_id}:{caller_key}`. What the store knows it by are hashes of that: 127 bits are its id, whose
-first bit is set, so that it is never a session's; another 63 bits, negated, are its owner id, so that it is never a
+A wallet is known by `{ledger_id}:{caller_key}`. The store knows it by hashes of that: 127 bits are its id, whose first
+bit is set, so that it is never a session's; another 63 bits, negated, are its owner id, so that it is never a
 player's. Two wallets that share an owner id by chance share a lock, and nothing else.
 """
 

@@ -1,4 +1,4 @@
-"""Requests of credit wallets and ledgers to commands: every field is checked here, in its order, and refused by name."""
+"""Requests of credit wallets and ledgers to commands: every field is checked in its order, and refused by its name."""
 
 from __future__ import annotations
 
