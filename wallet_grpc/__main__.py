@@ -24,6 +24,7 @@ from wallet_grpc.domain.receipts import ReceiptState
 from wallet_grpc.domain.sessions import Rail
 from wallet_grpc.logs import configure_logs
 from wallet_grpc.settings import Environment, Settings
+from wallet_grpc.store import credit_reads as credit_store
 from wallet_grpc.store import inbox as inbox_store
 from wallet_grpc.store import keys as key_store
 from wallet_grpc.store import networks as network_store
@@ -40,6 +41,7 @@ AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 _CONNECT_TIMEOUT_S = 10
 _SOURCE_LENGTH_MAX = 64
+_LEDGER_NAME_LENGTH_MAX = 256
 
 _TRANSACTION_COLUMNS = (
     "session_token", "transaction_id", "kind", "status", "player_id", "currency_network_id", "game_code", "round_id",
@@ -312,6 +314,38 @@ def list_rails(*, as_json: bool) -> None:
     with _admin_connection(_settings()) as connection:
         rows = rail_store.list_rails(connection)
     console.print_rows(rows, as_json=as_json, empty="there are none; set one with `wallet rails set`")
+
+
+@main.group("ledgers")
+def ledgers() -> None:
+    """Ledgers of callers' own: what credit wallets and direct entries live in."""
+
+
+@ledgers.command("create")
+@click.argument("name")
+@click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
+@json_option
+def create_ledger(name: str, network_id: int, *, as_json: bool) -> None:
+    """Create a ledger and print its id. Each call creates another one."""
+    if not (name.isprintable() and 0 < len(name) <= _LEDGER_NAME_LENGTH_MAX):
+        raise click.BadParameter(f"must be 1 to {_LEDGER_NAME_LENGTH_MAX} printable characters", param_hint="NAME")
+    with _admin_connection(_settings()) as connection:
+        ledger_id = credit_store.create_ledger(connection, name=name, currency_network_id=network_id)
+    if ledger_id is None:
+        raise click.ClickException(f"there is no currency network {network_id}; `wallet currencies list` shows them")
+    if as_json:
+        console.print_json({"ledger_id": ledger_id, "name": name, "currency_network_id": network_id})
+    else:
+        console.out.print(ledger_id)
+
+
+@ledgers.command("list")
+@json_option
+def list_ledgers(*, as_json: bool) -> None:
+    """List the ledgers, oldest first."""
+    with _admin_connection(_settings()) as connection:
+        rows = credit_store.list_ledgers(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are none; create one with `wallet ledgers create`")
 
 
 @main.command("reconcile")

@@ -97,6 +97,8 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
                 "accounts": report.accounts,
                 "sessions": report.sessions,
                 "session_entries": report.session_entries,
+                "wallets": report.wallets,
+                "wallet_entries": report.wallet_entries,
                 "outbox_waiting": report.outbox_waiting,
                 "checks": {check.value: wrong[check] for check in Check},
                 "findings": [dataclasses.asdict(finding) for finding in findings],
@@ -114,6 +116,7 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
         out.print(f"and {left_out} more (--findings)")
     looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
     out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
+    out.print(f"{report.wallets:,} credit wallets with {report.wallet_entries:,} entries")
     out.print(f"{looked}; {report.outbox_waiting:,} events wait in the outbox")
     out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
 

@@ -120,6 +120,22 @@ class Settings(BaseSettings):
         default=1_000, le=60_000, description="How often a worker looks for expired sessions, in ms."
     )
 
+    posting_interval_ms: Milliseconds = Field(
+        default=2_000, le=60_000, description="How often credit wallets are posted to the general ledger, in ms."
+    )
+    posting_wallets_max: int = Field(
+        default=1_000, ge=1, le=1_000, description="Wallets that one posting to the general ledger covers."
+    )
+    posting_queue_rows_max: int = Field(
+        default=5_000, ge=1, le=100_000, description="Batches of writes that one round of postings looks at."
+    )
+    reservation_sweep_poll_ms: Milliseconds = Field(
+        default=1_000, le=60_000, description="How often a worker looks for expired reservations to tidy up, in ms."
+    )
+    reservation_sweep_chunk_max: int = Field(
+        default=500, ge=1, le=10_000, description="Expired reservations that are tidied up at a time."
+    )
+
     amqp_url: SecretStr | None = Field(
         default=None,
         description="RabbitMQ, `amqp://` or `amqps://`, for `wallet consume` and `wallet relay`; required by them.",

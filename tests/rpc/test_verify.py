@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from support.credit import Purse, credit_of, wait_until_posted
 from support.database import Installation, create_installation, drop_database
 from support.requests import settle
 from support.server import WalletServer
 from support.sessions import sessions_of
 
+from wallet.v1.ledger_pb2 import JournalPosting, PostJournalEntryRequest
 from wallet.v1.wallet_pb2 import WIN_KIND_PROMO
+from wallet_grpc.domain.credit import wallet_address
 from wallet_grpc.domain.sessions import session_address
 from wallet_grpc.store.verify import Check
 
@@ -103,6 +106,58 @@ PLANTED = {
         "DELETE FROM subledger_entries WHERE subledger_id = '{settled_session}' AND kind = 'BET'",
         "of session {settled_session}",
     ),
+    Check.WALLETS_FIT_THEIR_KEYS: (
+        "UPDATE credit_wallets SET caller_key = caller_key || 'x' WHERE wallet_id = '{purse}'",
+        "wallet {purse}",
+    ),
+    Check.WALLETS_EQUAL_THEIR_JOURNAL: (
+        "UPDATE credit_wallets SET balance_minor = balance_minor + 1 WHERE wallet_id = '{purse}'",
+        "wallet {purse}",
+    ),
+    Check.WALLET_VERSIONS_COUNT_ENTRIES: (
+        "DELETE FROM subledger_entries WHERE subledger_id = '{purse}' AND kind = 'DEBIT'",
+        "wallet {purse}",
+    ),
+    Check.WALLET_HOLDS_EQUAL_RESERVATIONS: (
+        "UPDATE credit_wallets SET held_minor = held_minor + 1 WHERE wallet_id = '{purse}'",
+        "wallet {purse}",
+    ),
+    Check.RESERVATIONS_FIT_THEIR_JOURNAL: (
+        "UPDATE reservations SET state = 'RELEASED' WHERE wallet_id = '{purse}' AND state = 'OPEN'",
+        "of wallet {purse}",
+    ),
+    Check.POSTINGS_EQUAL_THEIR_JOURNAL: (
+        (
+            "UPDATE account_balances SET balance_minor = balance_minor + 1 WHERE account_id = {purse_account};"
+            "UPDATE wallet_postings SET amount_minor = amount_minor + 1 WHERE wallet_id = '{purse}'"
+        ),
+        "wallet {purse}",
+    ),
+    Check.POSTINGS_COVER_EACH_ENTRY_ONCE: (
+        "UPDATE wallet_postings SET first_entry_no = 2 WHERE wallet_id = '{purse}' AND first_entry_no = 1",
+        "wallet {purse}",
+    ),
+    Check.WATERMARKS_EQUAL_POSTINGS: (
+        "UPDATE account_balances SET version = version + 1 WHERE account_id = {purse_account}",
+        "wallet {purse}",
+    ),
+    Check.RANGES_EQUAL_LEDGER_ENTRIES: (
+        "UPDATE wallet_postings SET amount_minor = amount_minor + 1 WHERE tx_id = '{posting}'",
+        "transaction {posting}",
+    ),
+    Check.UNPOSTED_WALLETS_ARE_QUEUED: (
+        "UPDATE account_balances SET version = version - 1 WHERE account_id = {purse_account}",
+        "wallet {purse}",
+    ),
+    Check.LEDGERS_ARE_CREATED: ("DELETE FROM ledgers WHERE ledger_id = '{ledger}'", "transaction {ledger}"),
+    Check.JOURNAL_ACCOUNTS_EQUAL_POSTINGS: (
+        "UPDATE account_balances SET balance_minor = balance_minor + 1 WHERE account_id = {journal_account}",
+        "account {journal_account}",
+    ),
+    Check.JOURNAL_HISTORIES_EQUAL_LEDGER_ENTRIES: (
+        "DELETE FROM journal_postings WHERE account_id = {journal_account}",
+        "transaction {entry}",
+    ),
     Check.LEDGER_SUMS_TO_ZERO: (
         "DELETE FROM ledger_entries WHERE tx_id = '{bet}' AND balance_after IS NULL",
         "currency network 1",
@@ -151,6 +206,20 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
         games.call(settled.settle())
         games.applied(settled.win("3", win_kind=WIN_KIND_PROMO), late=True)
         games.call(settled.rollback("never-seen-either"))
+        credit = credit_of(wallet)
+        purse = Purse(credit.ledger())
+        credit.batch([purse.credit("100"), purse.debit("30"), purse.reserve("20")])
+        entry = credit.call(
+            PostJournalEntryRequest(
+                ledger_id=purse.ledger_id,
+                transaction_id="entry",
+                postings=[
+                    JournalPosting(account_code="cash", amount_minor="5"),
+                    JournalPosting(account_code="sales", amount_minor="-5"),
+                ],
+            )
+        )
+        wait_until_posted(installation)
         wallet.close()
     accounts = dict(
         installation.rows("SELECT account_type, account_id FROM accounts WHERE player_id = %s", player.player_id)
@@ -161,7 +230,20 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
     ((session_hold,),) = installation.rows(
         "SELECT account_id FROM accounts WHERE account_type = 'SESSION_HOLD' AND player_id = %s", gambler.player_id
     )
+    address = wallet_address(purse.key)
+    assert address is not None
+    ((purse_account,),) = installation.rows(
+        "SELECT account_id FROM accounts WHERE wallet_id = %s::UUID", address.wallet_id
+    )
+    ((journal_account,),) = installation.rows("SELECT account_id FROM accounts WHERE account_code = 'cash'")
+    ((posting, *_),) = installation.rows("SELECT min(tx_id::TEXT) FROM wallet_postings WHERE amount_minor <> 0")
     names = {
+        "purse": address.wallet_id,
+        "purse_account": purse_account,
+        "journal_account": journal_account,
+        "ledger": purse.ledger_id,
+        "posting": posting,
+        "entry": entry.tx_id,
         "bet": placed.tx_id,
         "player": player.player_id,
         "main": accounts["MAIN"],
@@ -181,7 +263,7 @@ def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object
     report = json.loads(done.stdout)
     assert done.returncode == 0
     assert report["clean"]
-    assert (report["transactions"], report["sessions"], report["session_entries"]) == (13, 2, 6)
+    assert (report["transactions"], report["sessions"], report["session_entries"]) == (16, 2, 6)
     assert "the ledger is whole" in installation.run("verify").stdout
 
 

@@ -34,11 +34,18 @@ VERSIONS = {
 _EMPTY = """
     SET session_replication_role = replica;
     DELETE FROM subledger_entries;
+    DELETE FROM posting_queue;
+    DELETE FROM posting_rounds;
+    DELETE FROM wallet_postings;
+    DELETE FROM journal_postings;
+    DELETE FROM reservations;
+    DELETE FROM credit_wallets;
+    DELETE FROM ledgers;
     DELETE FROM sessions;
     DELETE FROM ledger_entries;
     DELETE FROM ledger_transactions;
     DELETE FROM account_balances;
-    DELETE FROM accounts WHERE player_id IS NOT NULL;
+    DELETE FROM accounts WHERE player_id IS NOT NULL OR ledger_id IS NOT NULL;
     DELETE FROM owners;
     DELETE FROM players;
     DELETE FROM withdrawals;

@@ -55,6 +55,9 @@ class TransactionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRANSACTION_KIND_TOMBSTONE: _ClassVar[TransactionKind]
     TRANSACTION_KIND_SESSION_OPENING: _ClassVar[TransactionKind]
     TRANSACTION_KIND_SESSION_SETTLEMENT: _ClassVar[TransactionKind]
+    TRANSACTION_KIND_LEDGER_CREATION: _ClassVar[TransactionKind]
+    TRANSACTION_KIND_JOURNAL_ENTRY: _ClassVar[TransactionKind]
+    TRANSACTION_KIND_WALLET_POSTING: _ClassVar[TransactionKind]
 WIN_KIND_UNSPECIFIED: WinKind
 WIN_KIND_REGULAR: WinKind
 WIN_KIND_FREE_ROUND: WinKind
@@ -85,6 +88,9 @@ TRANSACTION_KIND_PLAYER_STATE: TransactionKind
 TRANSACTION_KIND_TOMBSTONE: TransactionKind
 TRANSACTION_KIND_SESSION_OPENING: TransactionKind
 TRANSACTION_KIND_SESSION_SETTLEMENT: TransactionKind
+TRANSACTION_KIND_LEDGER_CREATION: TransactionKind
+TRANSACTION_KIND_JOURNAL_ENTRY: TransactionKind
+TRANSACTION_KIND_WALLET_POSTING: TransactionKind
 
 class BetRequest(_message.Message):
     __slots__ = ("transaction_id", "player_id", "currency_network_id", "amount_minor", "game_code", "round_id", "round_closed", "metadata")

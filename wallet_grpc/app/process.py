@@ -62,11 +62,11 @@ def show_metrics(settings: Settings, registry: CollectorRegistry, *, worker: int
         start_http_server(int(port) + (worker or 0), addr=host, registry=registry)
 
 
-def pool_of(settings: Settings, *, writes: bool = False) -> Pool:
+def pool_of(settings: Settings, *, writes: bool = False, connections_max: int | None = None) -> Pool:
     """Make a pool of connections."""
     return Pool(
         settings.service_dsn,
-        connections_max=settings.read_connections_max,
+        connections_max=connections_max or settings.read_connections_max,
         wait_ms=min(_POOL_WAIT_MS, settings.database_timeout_ms),
         timeout_ms=settings.database_timeout_ms,
         writes=writes,

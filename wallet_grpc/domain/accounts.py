@@ -15,9 +15,14 @@ class AccountType(Name):
     HOUSE = "HOUSE"
     HOUSE_WAGER = "HOUSE:WAGER"
     HOUSE_FEES = "HOUSE:FEES"
+    HOUSE_WALLETS = "HOUSE:WALLETS"
+    WALLET = "WALLET"
+    """A credit wallet's; what is posted to it is the aggregate of its journal."""
+    JOURNAL = "JOURNAL"
+    """One that a caller defined in a ledger of its own; its balance may be negative."""
 
 
-HOUSE_TYPES = (AccountType.HOUSE, AccountType.HOUSE_WAGER, AccountType.HOUSE_FEES)
+HOUSE_TYPES = (AccountType.HOUSE, AccountType.HOUSE_WAGER, AccountType.HOUSE_FEES, AccountType.HOUSE_WALLETS)
 """One of each per currency network; their balances may be negative."""
 
 PLAYER_TYPES = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION_HOLD, AccountType.BONUS)

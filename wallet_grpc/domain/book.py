@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .accounts import HOUSE_TYPES, AccountType, PlayerState
-from .changes import Change, Journaled
+from .changes import Change, Credited, Journaled
+from .credit import CreditWallet, WalletId
 from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
+from .ledgers import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
 from .receipts import KnownReceipt, Receipt, ReceiptState
 from .sessions import Rail, Session, SessionId
 from .transactions import Kind, Transaction, TransactionStatus
@@ -63,6 +65,12 @@ class Book:
     received: list[Receipt] = field(default_factory=list)
     """The events whose effect this batch stores, or had been stored before under another id."""
     sessions: dict[SessionId, Session] = field(default_factory=dict)
+    credit_wallets: dict[WalletId, CreditWallet] = field(default_factory=dict)
+    ledgers: dict[Key, Ledger] = field(default_factory=dict)
+    """By the key of their creation."""
+    journal_accounts: dict[JournalAccountName, JournalAccount] = field(default_factory=dict)
+    journal_legs: dict[Key, tuple[Leg, ...]] = field(default_factory=dict)
+    """By the key of their entry: what an entry that is sent again had posted."""
     rails: dict[tuple[Source, CurrencyNetworkId], Rail] = field(default_factory=dict)
     """Where a new session is settled; without one, none may be opened."""
     changes: list[Change] = field(default_factory=list)
@@ -92,6 +100,12 @@ class Book:
             if not change.transactions:
                 self.changes.append(change)
                 return
+        if change.credited is not None:
+            self._credit(change.credited)
+            self.changes.append(change)
+            return
+        if change.ledger is not None:
+            self.ledgers[change.transactions[0].key] = change.ledger
         owner = self.owners[change.owner_id]
         owner.mutations += 1
         if change.player_state is not None:
@@ -125,9 +139,31 @@ class Book:
         if journaled.settlement is not None:
             session.settle(journaled.settlement.tx_id, journaled.settlement.created_at)
 
+    def _credit(self, credited: Credited) -> None:
+        wallet = credited.wallet
+        self.credit_wallets.setdefault(wallet.wallet_id, wallet)
+        wallet.record(credited.entry, credited.reservation)
+
+    def _post_journal(self, transaction: Transaction) -> None:
+        """Post an entry of a ledger to the accounts that it names."""
+        ledger_id = LedgerId(transaction.reference_tx_id or "")
+        legs = tuple(Leg(posting.account_code, posting.amount_minor) for posting in transaction.postings)
+        self.journal_legs[transaction.key] = legs
+        network = transaction.currency_network_id
+        assert network is not None
+        for leg in legs:
+            name = (ledger_id, leg.account_code)
+            account = self.journal_accounts.get(name)
+            if account is None:
+                account = self.journal_accounts[name] = JournalAccount(currency_network_id=network)
+            account.post(leg.amount_minor, transaction.tx_id)
+
     def _post(self, transaction: Transaction) -> None:
         network = transaction.currency_network_id
         assert network is not None
+        if transaction.kind is Kind.JOURNAL_ENTRY:
+            self._post_journal(transaction)
+            return
         for posting in transaction.postings:
             account_type = posting.account_type
             if account_type in HOUSE_TYPES:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .accounts import PlayerState
+from .credit import CreditWallet, Reservation, WalletEntry
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
+from .ledgers import Ledger
 from .sessions import Entry, Session
 from .transactions import Transaction
 from .values import Name, value
@@ -50,6 +52,15 @@ class Journaled:
 
 
 @value
+class Credited:
+    """What a mutation adds to a credit wallet: an entry of its journal, and the reservation that it begins or ends."""
+
+    wallet: CreditWallet
+    entry: WalletEntry
+    reservation: Reservation | None = None
+
+
+@value
 class Change:
     """Everything that one mutation stores, together or not at all.
 
@@ -66,3 +77,6 @@ class Change:
     player_state: PlayerState | None = None
     deposit_output: DepositOutput | None = None
     journaled: Journaled | None = None
+    credited: Credited | None = None
+    ledger: Ledger | None = None
+    """A ledger that came into being."""

@@ -1,7 +1,7 @@
 """Commands: what callers ask for, checked in shape and stamped with who asks. One class a call of WalletService.
 
-Those of LedgerSessionService are in `session_commands`. Each command knows the keys under which the ledger remembers
-it; they are hashed once, when the command is made.
+Those of LedgerSessionService are in `session_commands`, those of credit wallets and ledgers in `credit_commands`.
+Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import field
 from functools import partial
 
 from .accounts import PlayerState
+from .credit_commands import Commit, CreateLedger, Credit, Debit, PostJournalEntry, Release, Reserve
 from .identifiers import (
     CurrencyNetworkId,
     Key,
@@ -295,7 +296,10 @@ Keyed = (
 )
 """Commands that the ledger remembers under a key of their own."""
 
-Command = Keyed | SettleSession | SessionBet | SessionWin | SessionRollback
+PlayerCommand = Keyed | SettleSession | SessionBet | SessionWin | SessionRollback
+"""Commands whose owner is a player."""
+
+Command = PlayerCommand | Credit | Debit | Reserve | Commit | Release | CreateLedger | PostJournalEntry
 
 Request = Command | UnlocatedEnding
 """What a caller asks for: an ending becomes a command once its owner is known."""
@@ -303,4 +307,8 @@ Request = Command | UnlocatedEnding
 
 def owner_of(command: Command) -> OwnerId:
     """Whose state the command changes: the shard key."""
+    if isinstance(command, Credit | Commit | Release):
+        return command.wallet.owner_id
+    if isinstance(command, CreateLedger | PostJournalEntry):
+        return command.owner_id
     return OwnerId(command.player_id)

@@ -18,7 +18,10 @@ from .commands import (
     Win,
     owner_of,
 )
+from .credit import WalletAddress, WalletId
+from .credit_commands import Commit, CreateLedger, Credit, PostJournalEntry, Release, Reserve
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source
+from .ledgers import JournalAccountName
 from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
 from .sessions import SessionId
 from .values import value
@@ -39,11 +42,33 @@ class SessionNeeds:
 
 
 @value
+class CreditNeeds:
+    """What the rules may read of credit wallets; each list without repeats."""
+
+    wallets: dict[WalletId, WalletAddress]
+    entry_keys: list[Key]
+    """Of the journals."""
+    reservation_keys: list[Key]
+
+
+@value
+class LedgerNeeds:
+    """What the rules may read of ledgers; each list without repeats."""
+
+    creation_keys: list[Key]
+    entry_keys: list[Key]
+    """Of entries that may have been posted before."""
+    accounts: list[tuple[JournalAccountName, CurrencyNetworkId]]
+
+
+@value
 class Needs:
     """Everything that the rules may read for a batch; each list without repeats."""
 
     owner_ids: list[OwnerId]
     """Sorted: the order in which their locks are taken."""
+    known_owner_ids: list[OwnerId]
+    """Those of whom a rule reads more than credit wallets, which have no version but their own."""
     balances: list[tuple[OwnerId, CurrencyNetworkId]]
     whole_owner_ids: list[OwnerId]
     """Owners of whom every account is needed: a player to be closed must have nothing anywhere."""
@@ -54,6 +79,10 @@ class Needs:
     """The received events that some of the commands come from."""
     sessions: SessionNeeds | None = None
     """None for a batch without sessions."""
+    credit: CreditNeeds | None
+    """None for a batch without credit wallets."""
+    ledgers: LedgerNeeds | None
+    """None for a batch without ledgers."""
 
 
 @dataclass(slots=True)
@@ -69,12 +98,22 @@ class _Collected:
     entry_keys: set[Key] = field(default_factory=set)
     session_round_keys: set[Key] = field(default_factory=set)
     rails: set[tuple[Source, CurrencyNetworkId]] = field(default_factory=set)
+    wallet_owner_ids: set[OwnerId] = field(default_factory=set)
+    wallets: dict[WalletId, WalletAddress] = field(default_factory=dict)
+    wallet_entry_keys: set[Key] = field(default_factory=set)
+    reservation_keys: set[Key] = field(default_factory=set)
+    creation_keys: set[Key] = field(default_factory=set)
+    journal_keys: set[Key] = field(default_factory=set)
+    journal_accounts: dict[JournalAccountName, CurrencyNetworkId] = field(default_factory=dict)
 
 
 def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> Needs:
     """Collect what the commands are, name and touch."""
     found = _Collected()
     for command in commands:
+        if isinstance(command, Credit | Commit | Release):
+            _add_write(found, command)
+            continue
         owner_id = owner_of(command)
         found.owner_ids.add(owner_id)
         match command:
@@ -83,6 +122,14 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
             case SettleSession():
                 found.session_ids.add(command.session_id)
                 found.balances.add((owner_id, command.currency_network_id))
+            case CreateLedger():
+                found.keys.add(command.key)
+                found.creation_keys.add(command.key)
+            case PostJournalEntry():
+                found.keys.add(command.key)
+                found.journal_keys.add(command.key)
+                for leg in command.legs:
+                    found.journal_accounts[command.ledger_id, leg.account_code] = command.currency_network_id
             case _:
                 _add_keyed(found, command, owner_id)
     sessions = None
@@ -95,7 +142,8 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
             rails=list(found.rails),
         )
     return Needs(
-        owner_ids=sorted(found.owner_ids),
+        owner_ids=sorted(found.owner_ids | found.wallet_owner_ids),
+        known_owner_ids=sorted(found.owner_ids),
         balances=list(found.balances),
         whole_owner_ids=list(found.whole_owner_ids),
         keys=list(found.keys),
@@ -103,7 +151,41 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
         output_keys=list(found.output_keys),
         receipt_keys=list(set(receipt_keys)),
         sessions=sessions,
+        credit=_credit_needs(found),
+        ledgers=_ledger_needs(found),
     )
+
+
+def _credit_needs(found: _Collected) -> CreditNeeds | None:
+    if not found.wallets:
+        return None
+    return CreditNeeds(
+        wallets=found.wallets,
+        entry_keys=list(found.wallet_entry_keys),
+        reservation_keys=list(found.reservation_keys),
+    )
+
+
+def _ledger_needs(found: _Collected) -> LedgerNeeds | None:
+    if not (found.creation_keys or found.journal_keys):
+        return None
+    return LedgerNeeds(
+        creation_keys=list(found.creation_keys),
+        entry_keys=list(found.journal_keys),
+        accounts=list(found.journal_accounts.items()),
+    )
+
+
+def _add_write(found: _Collected, command: Credit | Commit | Release) -> None:
+    wallet = command.wallet
+    found.wallet_owner_ids.add(wallet.owner_id)
+    found.wallets[wallet.wallet_id] = wallet
+    if isinstance(command, Credit):
+        found.wallet_entry_keys.add(command.key)
+        if isinstance(command, Reserve):
+            found.reservation_keys.add(command.key)
+    else:
+        found.reservation_keys.add(command.reservation_key)
 
 
 def _add_keyed(found: _Collected, command: Keyed, owner_id: OwnerId) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .identifiers import CurrencyNetworkId, OwnerId, TxId
+from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
+from .ledgers import Ledger
 from .refusals import Refusal
 from .sessions import SessionState
 from .values import Name, value
@@ -76,4 +77,48 @@ class Settled:
     replayed: bool
 
 
-Outcome = Accepted | Played | SessionFacts | Settled | Refusal
+class WriteStatus(Name):
+    """How an accepted write to a credit wallet came out (contract.md, WalletResult)."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+
+
+@value
+class Written:
+    """A write to a credit wallet that is recorded: now, or before. The balances are those of this moment."""
+
+    status: WriteStatus
+    balance_minor: int
+    available_minor: int
+
+
+@value
+class Reserved(Written):
+    """A reservation that is recorded: now, or before."""
+
+    reservation_key: Key
+    expires_at: datetime
+
+
+@value
+class LedgerCreated:
+    """A ledger that is there: now, or before (`replayed`)."""
+
+    ledger: Ledger
+    replayed: bool
+
+
+@value
+class JournalPosted:
+    """An entry of a ledger that is recorded: now, or before (`replayed`)."""
+
+    tx_id: TxId
+    transaction_id: str
+    balances: tuple[tuple[str, int], ...]
+    """Each account that it names, in the order of its code, with its balance when this answer was decided."""
+    created_at: datetime
+    replayed: bool
+
+
+Outcome = Accepted | Played | SessionFacts | Settled | Written | Reserved | LedgerCreated | JournalPosted | Refusal

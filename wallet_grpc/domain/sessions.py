@@ -89,17 +89,18 @@ _HASH_DIGITS = 20
 
 def entry_key(session_id: SessionId, transaction_id: str) -> Key:
     """The key of a transaction of a session. It begins with the session's time, so that its keys stay together."""
-    return _session_key(session_id, "entry", transaction_id)
+    return journal_key(session_id, "entry", transaction_id)
 
 
 def session_round_key(session_id: SessionId, round_id: str) -> Key:
     """The key of a round of a session."""
-    return _session_key(session_id, "round", round_id)
+    return journal_key(session_id, "round", round_id)
 
 
-def _session_key(session_id: SessionId, what: str, name: str) -> Key:
-    digest = sha256(f"{session_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
-    return Key(session_id[:8] + session_id[9:13] + digest[:_HASH_DIGITS])
+def journal_key(subledger_id: str, what: str, name: str) -> Key:
+    """Hash what is known within one session or one credit wallet."""
+    digest = sha256(f"{subledger_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
+    return Key(subledger_id[:8] + subledger_id[9:13] + digest[:_HASH_DIGITS])
 
 
 @value

@@ -28,6 +28,10 @@ class Kind(Name):
     SESSION_OPENING = "SESSION_OPENING"
     SESSION_SETTLEMENT = "SESSION_SETTLEMENT"
     TOMBSTONE = "TOMBSTONE"
+    LEDGER_CREATION = "LEDGER_CREATION"
+    JOURNAL_ENTRY = "JOURNAL_ENTRY"
+    WALLET_POSTING = "WALLET_POSTING"
+    """What credit wallets of a ledger gained since they were last posted."""
 
 
 REVERSIBLE_KINDS = frozenset({Kind.BET, Kind.WIN, Kind.BET_AND_WIN})
@@ -67,7 +71,9 @@ class Posting:
     account_type: AccountType
     amount_minor: int
     balance_after_minor: int | None
-    """The account's balance right after; None for house accounts."""
+    """The account's balance right after; None for house, WALLET and JOURNAL accounts."""
+    account_code: str = ""
+    """Which of its ledger's a JOURNAL account is."""
 
 
 @value

@@ -14,6 +14,7 @@ import structlog
 
 from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.receipts import (
     CONTRADICTION,
     DISCARDED,
@@ -110,7 +111,10 @@ class Inbox:
             raise TryAgainError("the queue is full") from error
         outcome = ticket.outcomes[0]
         assert outcome is not None
-        return outcome if isinstance(outcome, Refusal) else outcome.replayed
+        if isinstance(outcome, Refusal):
+            return outcome
+        assert isinstance(outcome, Accepted), "payment events move MAIN"
+        return outcome.replayed
 
     async def _broadcast(self, event: PaymentEvent, broadcast: Broadcast) -> Taken:
         known = await self._store.known(event.receipt.key)

@@ -84,7 +84,7 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
         transaction_id=stored.reference,
         kind=f"TRANSACTION_KIND_{stored.kind}",
         status=STORED_STATUSES[stored.status],
-        player_id=stored.owner_id,
+        player_id=max(stored.owner_id, 0),  # a ledger's is below: it has no player
         currency_network_id=stored.currency_network_id or 0,
         amount_minor=str(stored.amount_minor),
         win_amount_minor=_amount(stored.win_amount_minor),

@@ -1,4 +1,4 @@
-"""Mutations, one by one, in a batch or in a stream: what WalletService and LedgerSessionService do alike."""
+"""Mutations, one by one, in a batch or in a stream: what the services do alike."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from typing import Any
 
 from wallet_grpc.domain.commands import Request
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.outcomes import Accepted, Played, SessionFacts, Settled
+from wallet_grpc.domain.outcomes import (
+    Accepted,
+    JournalPosted,
+    LedgerCreated,
+    Played,
+    Reserved,
+    SessionFacts,
+    Settled,
+    Written,
+)
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.networks import NetworkDirectory
 
 from .answers import Filler
@@ -24,7 +34,7 @@ BATCH_OPERATIONS_MAX = 1_000
 _ANSWER_MARGIN_S = 0.02
 """What is left of a caller's deadline for the answer to travel."""
 
-Done = Accepted | Played | SessionFacts | Settled
+Done = Accepted | Played | SessionFacts | Settled | Written | Reserved | LedgerCreated | JournalPosted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +56,14 @@ class Operations:
         *,
         engine: Engine,
         networks: NetworkDirectory,
+        ledgers: LedgerDirectory,
         request_timeout_ms: int,
         stream: StreamSettings,
     ) -> None:
         self._dialect = dialect
         self._engine = engine
         self._networks = networks
+        self._ledgers = ledgers
         self._request_timeout_s = request_timeout_ms / 1000
         self._stream = stream
 
@@ -62,7 +74,17 @@ class Operations:
             RefusedError: It was refused.
             MalformedError: A field is wrong.
         """
-        command = await command_of(self._dialect.calls[name], request, call.caller.source, self._networks)
+        calls = self._dialect.calls
+        return await self.decided(
+            await command_of(calls[name], request, call.caller.source, self._networks, self._ledgers), call
+        )
+
+    async def decided(self, command: Request, call: CallContext) -> Done:
+        """Execute a command that was made already.
+
+        Raises:
+            RefusedError: It was refused.
+        """
         ticket = _ticket(1, call)
         await self._execute(ticket, [(0, command)], call)
         decided = ticket.outcomes[0]
@@ -110,7 +132,8 @@ class Operations:
         if mutation.role not in call.caller.roles:
             return not_allowed(mutation.role)
         try:
-            return await command_of(mutation, getattr(operation, name), call.caller.source, self._networks)
+            request = getattr(operation, name)
+            return await command_of(mutation, request, call.caller.source, self._networks, self._ledgers)
         except MalformedError as error:
             return error.refusal
 

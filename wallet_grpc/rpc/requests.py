@@ -23,6 +23,7 @@ from wallet_grpc.domain.commands import (
     UnlocatedEnding,
     Win,
 )
+from wallet_grpc.domain.credit_commands import Commit, Credit, PostJournalEntry, Release
 from wallet_grpc.domain.identifiers import (
     DERIVED_ROLLBACK_PREFIX,
     Source,
@@ -31,6 +32,7 @@ from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
 from wallet_grpc.domain.session_commands import SessionBet, SessionRollback, SessionWin, SettleSession
 from wallet_grpc.domain.transactions import Direction, WinKind
+from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
 
@@ -55,18 +57,22 @@ class Call(NamedTuple):
     convert: Callable[[Any, Source], Request]
 
 
-async def command_of(call: Call, request: Any, source: Source, networks: NetworkDirectory) -> Request:
+async def command_of(
+    call: Call, request: Any, source: Source, networks: NetworkDirectory, ledgers: LedgerDirectory
+) -> Request:
     """Convert a request.
 
     Raises:
-        MalformedError: A field is wrong, or the currency network is unknown.
-        DatabaseUnavailableError: Nobody can tell now whether the currency network is known.
+        MalformedError: A field is wrong, or the currency network or the ledger is unknown.
+        DatabaseUnavailableError: Nobody can tell now whether they are known.
     """
     command = call.convert(request, source)
     if isinstance(command, SessionBet | SessionWin | SessionRollback | SettleSession):
         if await networks.find(command.currency_network_id) is None:
             raise fields.MalformedError(SESSION_NOT_FOUND)  # no session can be in a network that is not there
-    elif not isinstance(command, SetPlayerState | UnlocatedEnding):
+    elif isinstance(command, Credit | Commit | Release):
+        await ledgers.require(command.wallet.ledger_id)
+    elif not isinstance(command, SetPlayerState | UnlocatedEnding | PostJournalEntry):
         await networks.require(command.currency_network_id)
     return command
 

@@ -9,15 +9,28 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
+from wallet.v1 import (
+    credit_wallet_pb2,
+    credit_wallet_pb2_grpc,
+    ledger_pb2,
+    ledger_pb2_grpc,
+    session_pb2,
+    session_pb2_grpc,
+    wallet_pb2,
+    wallet_pb2_grpc,
+)
 
 from .calls import CallGate
+from .credit_service import CreditWalletServicer
+from .ledger_service import LedgerServicer
 from .session_service import LedgerSessionServicer
 from .wallet_service import WalletServicer
 
 _SERVICES = (
     wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name,
     session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"].full_name,
+    credit_wallet_pb2.DESCRIPTOR.services_by_name["CreditWalletService"].full_name,
+    ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
 )
 _KEEPALIVE_MS = 30_000
 _PENDING_CALLS_MAX = 50_000
@@ -46,12 +59,14 @@ class AddressInUseError(Exception):
 class WalletServer:
     """The server of one process. Several processes may share an address: the kernel spreads the connections."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one for each service
         self,
         settings: ServerSettings,
         gate: CallGate,
         wallet: WalletServicer,
         sessions: LedgerSessionServicer,
+        credit: CreditWalletServicer,
+        ledgers: LedgerServicer,
     ) -> None:
         self._gate = gate
         self._health = health.aio.HealthServicer()
@@ -70,6 +85,8 @@ class WalletServer:
         )
         wallet_pb2_grpc.add_WalletServiceServicer_to_server(wallet, self._server)
         session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(sessions, self._server)
+        credit_wallet_pb2_grpc.add_CreditWalletServiceServicer_to_server(credit, self._server)
+        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(ledgers, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         try:

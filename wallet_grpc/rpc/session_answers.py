@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
-from wallet_grpc.domain.outcomes import Accepted, Outcome, Played, SessionFacts, Settled
+from wallet_grpc.domain.outcomes import Outcome, Played, SessionFacts, Settled
+from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.sessions import SessionState
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.store.session_reads import JournalRow
@@ -29,10 +30,10 @@ def outcome(decided: Outcome, into: pb.SessionOutcome, request_id: str) -> pb.Se
             session(decided, into.session)
         case Settled():
             settlement(decided, into.settlement)
-        case Accepted():
+        case Refusal():
+            into.error.CopyFrom(status_of(decided, request_id))
+        case _:
             raise AssertionError("an outcome of another service")
-        case refusal:
-            into.error.CopyFrom(status_of(refusal, request_id))
     return into
 
 

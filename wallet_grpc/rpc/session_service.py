@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc, wallet_pb2
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
-from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
 from wallet_grpc.domain.sessions import SessionAddress, session_round_key
 from wallet_grpc.engine.engine import Engine
+from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.session_reads import SessionReader
@@ -21,11 +21,8 @@ from . import answers, session_answers
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
 from .execute import StreamSettings
 from .operations import Dialect, Operations
+from .pages import after_number, page_size
 from .session_requests import SessionTimes, addressed, session_calls
-
-_PAGE_SIZE_DEFAULT = 100
-_PAGE_SIZE_MAX = 1_000
-_ENTRY_NO_DIGITS_MAX = 18
 
 
 class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
@@ -37,6 +34,7 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         gate: CallGate,
         engine: Engine,
         networks: NetworkDirectory,
+        ledgers: LedgerDirectory,
         reader: SessionReader,
         request_timeout_ms: int,
         stream: StreamSettings,
@@ -48,6 +46,7 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
             Dialect(calls=session_calls(times), new_outcome=pb.SessionOutcome, fill_outcome=session_answers.outcome),
             engine=engine,
             networks=networks,
+            ledgers=ledgers,
             request_timeout_ms=request_timeout_ms,
             stream=stream,
         )
@@ -110,10 +109,8 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
     ) -> pb.ListSessionTransactionsResponse:
         """Read a page of a session's journal."""
         token = fields.identifier(request.session_token, "session_token")
-        if not 0 <= request.page_size <= _PAGE_SIZE_MAX:
-            raise MalformedError(invalid(Reason.INVALID_FIELD, "page_size", f"must be up to {_PAGE_SIZE_MAX}"))
-        after = _entry_no(request.page_token)
-        size = request.page_size or _PAGE_SIZE_DEFAULT
+        size = page_size(request.page_size)
+        after = after_number(request.page_token)
         await self._session(token, call)
         rows = await self._reader.journal(addressed(token).session_id, after=after, limit=size + 1)
         response = pb.ListSessionTransactionsResponse()
@@ -146,11 +143,3 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         if facts is None:
             raise RefusedError(SESSION_NOT_FOUND)
         return facts
-
-
-def _entry_no(page_token: str) -> int:
-    if not page_token:
-        return 0
-    if not (page_token.isascii() and page_token.isdecimal() and len(page_token) <= _ENTRY_NO_DIGITS_MAX):
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "page_token", "is none that this call has given"))
-    return int(page_token)

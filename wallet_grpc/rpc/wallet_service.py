@@ -14,6 +14,7 @@ from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, w
 from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.engine.engine import Engine
+from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.reads import LedgerReader
@@ -36,6 +37,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         gate: CallGate,
         engine: Engine,
         networks: NetworkDirectory,
+        ledgers: LedgerDirectory,
         reader: LedgerReader,
         request_timeout_ms: int,
         stream: StreamSettings,
@@ -47,6 +49,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
             Dialect(calls=CALLS, new_outcome=pb.Outcome, fill_outcome=answers.outcome),
             engine=engine,
             networks=networks,
+            ledgers=ledgers,
             request_timeout_ms=request_timeout_ms,
             stream=stream,
         )

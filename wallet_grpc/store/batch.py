@@ -34,11 +34,19 @@ from psycopg.pq import TransactionStatus
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source
-from wallet_grpc.domain.needs import Needs, SessionNeeds
+from wallet_grpc.domain.needs import CreditNeeds, LedgerNeeds, Needs, SessionNeeds
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
 from wallet_grpc.domain.sessions import Rail, SessionId, SessionRound
 
 from .arrays import literal, separated
+from .credit_rows import (
+    read_journal_accounts,
+    read_journal_legs,
+    read_ledgers,
+    read_reservations,
+    read_wallet_entries,
+    read_wallets,
+)
 from .networks import NetworkDirectory
 from .pool import DatabaseUnavailableError
 from .rows import LoadedTransaction, rollback_of, transaction_of
@@ -46,7 +54,7 @@ from .session_rows import LoadedEntry, LoadedSession, read_entry, read_session
 from .sql import Positional, positional, statements
 from .steps import steps_of
 
-_SQL = statements("batch.sql") | statements("session_batch.sql")
+_SQL = statements("batch.sql") | statements("session_batch.sql") | statements("credit_batch.sql")
 
 _LOCK_OWNERS = positional(_SQL["lock_owners"])
 _LOAD_OWNERS = positional(_SQL["load_owners"])
@@ -60,6 +68,12 @@ _LOAD_SESSIONS = positional(_SQL["load_sessions"])
 _LOAD_SESSION_ENTRIES = positional(_SQL["load_session_entries"])
 _LOAD_SESSION_ROUNDS = positional(_SQL["load_session_rounds"])
 _LOAD_RAILS = positional(_SQL["load_rails"])
+_LOAD_WALLETS = positional(_SQL["load_wallets"])
+_LOAD_WALLET_ENTRIES = positional(_SQL["load_wallet_entries"])
+_LOAD_RESERVATIONS = positional(_SQL["load_reservations"])
+_LOAD_LEDGERS = positional(_SQL["load_ledgers"])
+_LOAD_JOURNAL_ACCOUNTS = positional(_SQL["load_journal_accounts"])
+_LOAD_JOURNAL_LEGS = positional(_SQL["load_journal_legs"])
 _RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
 
 _STRIPE_CLASS = 0x57414C4C
@@ -188,7 +202,7 @@ class BatchStore:
             if connection is not None:
                 await connection.close()
 
-    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912 - one step for each thing that is needed
+    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912, PLR0915 - one step for each thing that is needed
         locks = await self._connected()
         settings = self._settings
         owner_ids = literal(needs.owner_ids)
@@ -203,8 +217,10 @@ class BatchStore:
                 _LOCK_OWNERS,
                 {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
             )
-            owners = await _execute(locks, _LOAD_OWNERS, {"owner_ids": owner_ids})
-            accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
+            owners = accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
+            credit = ledgers = None
+            if needs.known_owner_ids:
+                owners = await _execute(locks, _LOAD_OWNERS, {"owner_ids": literal(needs.known_owner_ids)})
             if pairs:
                 accounts = await _execute(
                     locks,
@@ -234,14 +250,22 @@ class BatchStore:
                 receipts = await _execute(locks, _LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
             if needs.sessions is not None:
                 sessions = await self._ask_sessions(locks, needs.sessions)
-            if len(self._account_ids) < 2 * settings.batch_operations_max:  # a command opens two accounts at most
-                reserved = await _execute(locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max})
+            if needs.credit is not None:
+                credit = await _ask_wallets(locks, needs.credit)
+            if needs.ledgers is not None:
+                ledgers = await _ask_ledgers(locks, needs.ledgers)
+            named = len(needs.ledgers.accounts) if needs.ledgers is not None else 0
+            if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
+                reserved = await _execute(
+                    locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named}
+                )
         stripe, now = await _only_row(locked)
         if stripe is None:
             raise psycopg.errors.LockNotAvailable("no stripe is free")
         book = Book()
-        for owner_id, version, state in await owners.fetchall():
-            book.owners[owner_id] = Owner(version=version, state=PlayerState(state or PlayerState.ACTIVE))
+        if owners is not None:
+            for owner_id, version, state in await owners.fetchall():
+                book.owners[owner_id] = Owner(version=version, state=PlayerState(state or PlayerState.ACTIVE))
         for cursor in (accounts, whole):
             if cursor is not None:
                 _read_accounts(book, await cursor.fetchall())
@@ -261,6 +285,11 @@ class BatchStore:
         if sessions is not None:
             assert needs.sessions is not None
             await _read_sessions(book, sessions, needs.sessions)
+        if credit is not None:
+            assert needs.credit is not None
+            await _read_credit(book, credit, needs.credit)
+        if ledgers is not None:
+            await _read_ledgers(book, ledgers)
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
         return Loaded(book=book, now=now, stripe=stripe)
@@ -395,6 +424,68 @@ async def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) ->
         for source, network_id, rail in await rows.rails.fetchall():
             if rail is not None:
                 book.rails[Source(source), CurrencyNetworkId(network_id)] = Rail(rail)
+
+
+class _CreditRows(NamedTuple):
+    """The cursors of what was asked of credit wallets."""
+
+    wallets: psycopg.AsyncCursor[Any]
+    entries: psycopg.AsyncCursor[Any] | None
+    reservations: psycopg.AsyncCursor[Any] | None
+
+
+async def _ask_wallets(locks: psycopg.AsyncConnection[Any], needs: CreditNeeds) -> _CreditRows:
+    """Send what loads wallets. Their clock is read first, so nothing that is loaded later is older than it."""
+    wallets = await _execute(locks, _LOAD_WALLETS, {"wallet_ids": literal(needs.wallets)})
+    entries = reservations = None
+    if needs.entry_keys:
+        entries = await _execute(locks, _LOAD_WALLET_ENTRIES, {"wallet_entry_keys": literal(needs.entry_keys)})
+    if needs.reservation_keys:
+        reservations = await _execute(locks, _LOAD_RESERVATIONS, {"reservation_keys": literal(needs.reservation_keys)})
+    return _CreditRows(wallets, entries, reservations)
+
+
+async def _read_credit(book: Book, rows: _CreditRows, needs: CreditNeeds) -> None:
+    read_wallets(book, await rows.wallets.fetchall(), needs.wallets)
+    if rows.entries is not None:
+        read_wallet_entries(book, await rows.entries.fetchall())
+    if rows.reservations is not None:
+        read_reservations(book, await rows.reservations.fetchall())
+
+
+class _LedgerRows(NamedTuple):
+    """The cursors of what was asked of ledgers."""
+
+    created: psycopg.AsyncCursor[Any] | None
+    accounts: psycopg.AsyncCursor[Any] | None
+    legs: psycopg.AsyncCursor[Any] | None
+
+
+async def _ask_ledgers(locks: psycopg.AsyncConnection[Any], needs: LedgerNeeds) -> _LedgerRows:
+    created = accounts = legs = None
+    if needs.creation_keys:
+        created = await _execute(locks, _LOAD_LEDGERS, {"creation_keys": literal(needs.creation_keys)})
+    if needs.entry_keys:
+        accounts = await _execute(
+            locks,
+            _LOAD_JOURNAL_ACCOUNTS,
+            {
+                "journal_ledger_ids": literal([ledger_id for (ledger_id, _), _ in needs.accounts]),
+                "journal_account_codes": separated([code for (_, code), _ in needs.accounts]),
+                "journal_network_ids": literal([network_id for _, network_id in needs.accounts]),
+            },
+        )
+        legs = await _execute(locks, _LOAD_JOURNAL_LEGS, {"journal_keys": literal(needs.entry_keys)})
+    return _LedgerRows(created, accounts, legs)
+
+
+async def _read_ledgers(book: Book, rows: _LedgerRows) -> None:
+    if rows.created is not None:
+        read_ledgers(book, await rows.created.fetchall())
+    if rows.accounts is not None:
+        read_journal_accounts(book, await rows.accounts.fetchall())
+    if rows.legs is not None:
+        read_journal_legs(book, await rows.legs.fetchall())
 
 
 @cache

@@ -43,6 +43,7 @@ class _Row:
     house: int
     house_wager: int
     house_fees: int
+    house_wallets: int
 
 
 class NetworkDirectory:
@@ -100,7 +101,7 @@ class NetworkDirectory:
                 house_account_ids=dict(
                     zip(
                         HOUSE_TYPES,
-                        map(AccountId, (row.house, row.house_wager, row.house_fees)),
+                        map(AccountId, (row.house, row.house_wager, row.house_fees, row.house_wallets)),
                         strict=True,
                     )
                 ),

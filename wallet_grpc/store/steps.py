@@ -12,12 +12,14 @@ from typing import Protocol
 
 import msgspec
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Account, Book, PlayerAccount
 from wallet_grpc.domain.identifiers import AccountId, OwnerId
+from wallet_grpc.domain.ledgers import LedgerId
 from wallet_grpc.domain.transactions import Details, Transaction
 
 from .arrays import literal, nullable_literal, nullable_separated, separated
+from .credit_steps import credit_steps, ledger_steps
 from .networks import NetworkDirectory
 from .outbox import event_data
 from .session_steps import session_steps
@@ -56,11 +58,13 @@ def steps_of(
         **_player_states(book, parameters),
         **_accounts(book, new_accounts, parameters),
         **_house(book, networks, parameters),
+        **ledger_steps(book, parameters, take_account_id),
         "transactions": _transactions(transactions, parameters),
         "entries": _entries(book, transactions, networks, parameters),
         "withdrawals": _withdrawals(book, parameters),
         "deposit_outputs": _deposit_outputs(book, parameters),
         **session_steps(book, parameters),
+        **credit_steps(book, parameters),
         "receipts": _receipts(book, parameters),
         "events": _events(book, decided.now, traceparents, networks, parameters),
     }
@@ -184,11 +188,13 @@ def _entries(
             account_type = posting.account_type
             tx_ids.append(transaction.tx_id)
             owner_ids.append(transaction.owner_id)
-            account_ids.append(
-                house_account_ids[account_type]
-                if account_type in HOUSE_TYPES
-                else book.accounts[transaction.owner_id, network, account_type].account_id
-            )
+            if account_type in HOUSE_TYPES:
+                account_ids.append(house_account_ids[account_type])
+            elif account_type is AccountType.JOURNAL:
+                ledger_id = LedgerId(transaction.reference_tx_id or "")
+                account_ids.append(book.journal_accounts[ledger_id, posting.account_code].account_id)
+            else:
+                account_ids.append(book.accounts[transaction.owner_id, network, account_type].account_id)
             network_ids.append(network)
             amounts.append(posting.amount_minor)
             balances.append(posting.balance_after_minor)

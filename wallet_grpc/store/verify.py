@@ -20,16 +20,21 @@ import psycopg
 
 from .sql import statements
 
-_SQL = statements("verify.sql") | statements("verify_sessions.sql")
+_SQL = statements("verify.sql") | statements("verify_sessions.sql") | statements("verify_credit.sql")
 
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
+"""The ids of credit wallets come after it: their first bit is set, which the time of a session's id never reaches."""
+_FIRST_OWNER = -(2**63)
 _CUT_MS = 120_000
 _TRANSACTIONS_CHUNK = 20_000
 _EVENTS_CHUNK = 20_000
 _OWNERS_CHUNK_MIN = 1
 _OWNERS_CHUNK_MAX = 5_000
 _SESSIONS_CHUNK_FIRST = 50
+_WALLETS_CHUNK_FIRST = 100
+_ACCOUNTS_CHUNK_FIRST = 100
 _SESSIONS_CHUNK_MAX = 5_000
 _CHUNK_WANTED_S = 2.0
 _STATEMENT_TIMEOUT_MS = 60_000
@@ -59,6 +64,19 @@ class Check(StrEnum):
     LATE_ENTRIES_ARE_POSTED = "late_entries_are_posted"
     JOURNAL_BALANCES_FOLLOW = "journal_balances_follow"
     JOURNAL_REFERENCES_EXIST = "journal_references_exist"
+    WALLETS_FIT_THEIR_KEYS = "wallets_fit_their_keys"
+    WALLETS_EQUAL_THEIR_JOURNAL = "wallets_equal_their_journal"
+    WALLET_VERSIONS_COUNT_ENTRIES = "wallet_versions_count_entries"
+    WALLET_HOLDS_EQUAL_RESERVATIONS = "wallet_holds_equal_reservations"
+    RESERVATIONS_FIT_THEIR_JOURNAL = "reservations_fit_their_journal"
+    POSTINGS_EQUAL_THEIR_JOURNAL = "postings_equal_their_journal"
+    POSTINGS_COVER_EACH_ENTRY_ONCE = "postings_cover_each_entry_once"
+    WATERMARKS_EQUAL_POSTINGS = "watermarks_equal_postings"
+    RANGES_EQUAL_LEDGER_ENTRIES = "ranges_equal_ledger_entries"
+    UNPOSTED_WALLETS_ARE_QUEUED = "unposted_wallets_are_queued"
+    LEDGERS_ARE_CREATED = "ledgers_are_created"
+    JOURNAL_ACCOUNTS_EQUAL_POSTINGS = "journal_accounts_equal_postings"
+    JOURNAL_HISTORIES_EQUAL_LEDGER_ENTRIES = "journal_histories_equal_ledger_entries"
     LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
     HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
     EVENTS_HAVE_THEIR_EFFECT = "events_have_their_effect"
@@ -71,7 +89,7 @@ class Finding:
     check: Check
     subject: str
     """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`,
-    `session <session_id>`, `event <inbox_id>`."""
+    `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
     problem: str
 
 
@@ -84,6 +102,8 @@ class Report:
     accounts: int = 0
     sessions: int = 0
     session_entries: int = 0
+    wallets: int = 0
+    wallet_entries: int = 0
     outbox_waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -116,7 +136,7 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
         application_name="wallet-verify",
         options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on",
     ) as connection:
-        transactions_estimate, owners, sessions, now_ms = _one_row(connection, "facts", {})
+        transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
         cut = _first_uuid_at(now_ms - _CUT_MS)
         sums = _Sums()
         for transactions, entries in _verify_transactions(connection, cut, sums, report):
@@ -127,6 +147,9 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
             on_progress(Progress(phase="owners", done=done, expected=owners))
         for done in _verify_sessions(connection, report):
             on_progress(Progress(phase="sessions", done=done, expected=sessions))
+        for done in _verify_wallets(connection, report):
+            on_progress(Progress(phase="wallets", done=done, expected=wallets))
+        _verify_journal_accounts(connection, report)
         _verify_sums(connection, cut, sums, report)
         for done in _verify_events(connection, report):
             on_progress(Progress(phase="events", done=done, expected=done))
@@ -170,7 +193,7 @@ def _verify_transactions(
 
 def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check what is derived, owner by owner; chunks grow and shrink with how long they take."""
-    after = 0
+    after = _FIRST_OWNER
     chunk = 200
     done = 0
     while True:
@@ -196,9 +219,9 @@ def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Ite
     """
     after = _FIRST_UUID
     chunk = _SESSIONS_CHUNK_FIRST
-    while after != _LAST_UUID:
+    while after != _LAST_SESSION:
         end = connection.execute(_SQL["sessions_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
-        upto = end[0] if end else _LAST_UUID
+        upto = end[0] if end else _LAST_SESSION
         started = time.monotonic()
         sessions, entries, problems = _one_row(connection, "sessions_chunk", {"after": after, "upto": upto})
         report.sessions += sessions
@@ -207,6 +230,48 @@ def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Ite
             report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
         yield report.sessions
         after = upto
+        took_s = max(time.monotonic() - started, 0.001)
+        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted.
+
+    Chunks grow and shrink with how long they take.
+    """
+    after = _LAST_SESSION
+    chunk = _WALLETS_CHUNK_FIRST
+    while after != _LAST_UUID:
+        end = connection.execute(_SQL["wallets_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
+        upto = end[0] if end else _LAST_UUID
+        started = time.monotonic()
+        wallets, entries, problems = _one_row(connection, "wallets_chunk", {"after": after, "upto": upto})
+        report.wallets += wallets
+        report.wallet_entries += entries
+        for name, subject, problem in problems or []:
+            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        yield report.wallets
+        after = upto
+        took_s = max(time.monotonic() - started, 0.001)
+        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _verify_journal_accounts(connection: psycopg.Connection[Any], report: Report) -> None:
+    """Check ledgers, and the accounts that callers defined in them, against their histories."""
+    for name, subject, problem in _one_row(connection, "ledgers", {})[0] or []:
+        report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+    after = 0
+    chunk = _ACCOUNTS_CHUNK_FIRST
+    while True:
+        (end,) = _one_row(connection, "journal_accounts_chunk_end", {"after": after, "chunk": chunk})
+        if end is None:
+            return
+        started = time.monotonic()
+        accounts, problems = _one_row(connection, "journal_accounts_chunk", {"after": after, "upto": end})
+        report.accounts += accounts
+        for name, subject, problem in problems or []:
+            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        after = end
         took_s = max(time.monotonic() - started, 0.001)
         chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 

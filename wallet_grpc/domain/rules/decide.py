@@ -18,12 +18,15 @@ from wallet_grpc.domain.commands import (
     SettleWithdrawal,
     Win,
 )
+from wallet_grpc.domain.credit_commands import Commit, CreateLedger, Credit, PostJournalEntry, Release
 from wallet_grpc.domain.session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
 
 from .bets import decide_bet, decide_bet_and_win
+from .credit import decide_write
 from .decisions import Decision, Moment
 from .deposits import decide_adjustment, decide_deposit
 from .idempotency import replay
+from .ledgers import decide_entry, decide_ledger
 from .players import decide_state
 from .rollbacks import decide_rollback
 from .session_play import decide_play
@@ -45,6 +48,12 @@ def decide(book: Book, command: Command, moment: Moment) -> Decision:
         return decide_session_settlement(book, command, moment)
     if isinstance(command, OpenSession):
         return decide_opening(book, command, moment)
+    if isinstance(command, Credit | Commit | Release):
+        return decide_write(book, command, moment)
+    if isinstance(command, CreateLedger):
+        return decide_ledger(book, command, moment)
+    if isinstance(command, PostJournalEntry):
+        return decide_entry(book, command, moment)
     if not isinstance(command, SettleWithdrawal | FailWithdrawal):  # their order of checks differs, see there
         stored = book.transactions.get(command.key)
         if stored is not None:

@@ -6,7 +6,8 @@ SELECT
     currency_networks.decimals,
     house.account_id AS house,
     wager.account_id AS house_wager,
-    fees.account_id AS house_fees
+    fees.account_id AS house_fees,
+    wallets.account_id AS house_wallets
 FROM currency_networks
 INNER JOIN accounts AS house
     ON
@@ -23,6 +24,11 @@ INNER JOIN accounts AS fees
         currency_networks.currency_network_id = fees.currency_network_id
         AND fees.player_id IS NULL
         AND fees.account_type = 'HOUSE:FEES'
+INNER JOIN accounts AS wallets
+    ON
+        currency_networks.currency_network_id = wallets.currency_network_id
+        AND wallets.player_id IS NULL
+        AND wallets.account_type = 'HOUSE:WALLETS'
 ORDER BY currency_networks.currency_network_id;
 
 -- A network and its house accounts come into being together.
@@ -46,7 +52,7 @@ houses AS (
     SELECT
         house.account_type,
         added.currency_network_id
-    FROM added, unnest(ARRAY['HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES']) AS house (account_type)
+    FROM added, unnest(ARRAY['HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES', 'HOUSE:WALLETS']) AS house (account_type)
 )
 
 SELECT added.currency_network_id FROM added;

@@ -109,7 +109,7 @@ WITH wrong AS MATERIALIZED (
         GROUP BY ledger_entries.account_id
     ) AS summed ON accounts.account_id = summed.account_id
     CROSS JOIN LATERAL (SELECT coalesce(summed.total, 0) AS total) AS posted
-    WHERE accounts.player_id IS NULL AND derived.total <> posted.total
+    WHERE accounts.player_id IS NULL AND accounts.ledger_id IS NULL AND derived.total <> posted.total
 ),
 
 rebuilt AS (

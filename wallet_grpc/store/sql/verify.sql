@@ -8,6 +8,7 @@ SELECT
         AS transactions_estimate,
     (SELECT count(*) FROM owners) AS owners,
     (SELECT count(*) FROM sessions) AS sessions,
+    (SELECT count(*) FROM credit_wallets) AS wallets,
     (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
 
 -- The upper end of the next chunk of transactions; no row where fewer than a chunk are left.
@@ -34,9 +35,14 @@ chunk_entries AS MATERIALIZED (
         ledger_entries.currency_network_id,
         accounts.player_id,
         accounts.account_id,
-        accounts.currency_network_id AS account_network_id
+        accounts.currency_network_id AS account_network_id,
+        accounts.wallet_id,
+        accounts.ledger_id,
+        accounts.account_type,
+        ledgers.owner_id AS ledger_owner_id
     FROM ledger_entries
     LEFT JOIN accounts ON ledger_entries.account_id = accounts.account_id
+    LEFT JOIN ledgers ON accounts.ledger_id = ledgers.ledger_id
     WHERE ledger_entries.tx_id > %(after)s::UUID AND ledger_entries.tx_id <= %(upto)s::UUID
 ),
 
@@ -51,10 +57,70 @@ posted AS MATERIALIZED (
         max(chunk_entries.currency_network_id) AS network_max,
         bool_and(chunk_entries.account_id IS NOT NULL) AS accounts_known,
         bool_and(chunk_entries.account_network_id = chunk_entries.currency_network_id) AS accounts_of_network,
-        bool_and(chunk_entries.player_id IS NULL OR chunk_entries.player_id = chunk_entries.owner_id)
-            AS accounts_of_owner
+        bool_and(
+            CASE
+                WHEN chunk_entries.player_id IS NOT NULL THEN chunk_entries.player_id = chunk_entries.owner_id
+                WHEN chunk_entries.ledger_id IS NOT NULL
+                    THEN coalesce(chunk_entries.ledger_owner_id = chunk_entries.owner_id, FALSE)
+                ELSE TRUE
+            END
+        ) AS accounts_of_owner
     FROM chunk_entries
     GROUP BY chunk_entries.tx_id
+),
+
+-- What the entries of wallets' accounts say, beside the ranges that were posted; and those of callers' own accounts,
+-- beside the accounts' histories.
+derived AS MATERIALIZED (
+    SELECT
+        coalesce(entered.tx_id, told.tx_id) AS tx_id,
+        bool_or(
+            entered.is_wallet IS NOT FALSE
+            AND told.is_wallet IS NOT FALSE
+            AND coalesce(entered.total, 0) <> coalesce(told.total, 0)
+        ) AS ranges_differ,
+        bool_or(
+            entered.is_wallet IS NOT TRUE
+            AND told.is_wallet IS NOT TRUE
+            AND (
+                coalesce(entered.total, 0) <> coalesce(told.total, 0)
+                OR coalesce(entered.entries, 0) <> coalesce(told.entries, 0)
+            )
+        ) AS histories_differ
+    FROM (
+        SELECT
+            chunk_entries.tx_id,
+            chunk_entries.account_id,
+            chunk_entries.wallet_id IS NOT NULL AS is_wallet,
+            sum(chunk_entries.amount_minor) AS total,
+            count(*) AS entries
+        FROM chunk_entries
+        WHERE chunk_entries.ledger_id IS NOT NULL
+        GROUP BY chunk_entries.tx_id, chunk_entries.account_id, chunk_entries.wallet_id IS NOT NULL
+    ) AS entered
+    FULL JOIN (
+        SELECT
+            wallet_postings.tx_id,
+            accounts.account_id,
+            TRUE AS is_wallet,
+            sum(wallet_postings.amount_minor) AS total,
+            0 AS entries
+        FROM wallet_postings
+        LEFT JOIN accounts ON wallet_postings.wallet_id = accounts.wallet_id
+        WHERE wallet_postings.tx_id > %(after)s::UUID AND wallet_postings.tx_id <= %(upto)s::UUID
+        GROUP BY wallet_postings.tx_id, accounts.account_id
+        UNION ALL
+        SELECT
+            journal_postings.tx_id,
+            journal_postings.account_id,
+            FALSE,
+            sum(journal_postings.amount_minor),
+            count(*)
+        FROM journal_postings
+        WHERE journal_postings.tx_id > %(after)s::UUID AND journal_postings.tx_id <= %(upto)s::UUID
+        GROUP BY journal_postings.tx_id, journal_postings.account_id
+    ) AS told ON entered.tx_id = told.tx_id AND entered.account_id = told.account_id
+    GROUP BY coalesce(entered.tx_id, told.tx_id)
 ),
 
 problems AS (
@@ -68,6 +134,8 @@ problems AS (
     LEFT JOIN ledger_transactions AS reversed ON made.reverses_tx_id = reversed.tx_id
     LEFT JOIN ledger_transactions AS referenced ON made.reference_tx_id = referenced.tx_id
     LEFT JOIN sessions AS opened ON made.tx_id = opened.session_id
+    LEFT JOIN ledgers AS created ON made.tx_id = created.ledger_id
+    LEFT JOIN derived ON made.tx_id = derived.tx_id
     CROSS JOIN
         LATERAL (
             VALUES
@@ -100,6 +168,7 @@ problems AS (
                                     WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
                                     WHEN made.kind = 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
                                     WHEN made.kind = 'SESSION_SETTLEMENT' THEN 'session-settlement'
+                                    WHEN made.kind = 'WALLET_POSTING' THEN 'wallet-posting'
                                     WHEN
                                         referenced.kind = 'SESSION_OPENING'
                                         THEN 'session' || E'\x1f' || made.reference_tx_id
@@ -130,6 +199,21 @@ problems AS (
                 'sessions_are_opened_and_settled',
                 made.kind = 'SESSION_OPENING' AND opened.session_id IS NULL,
                 'it opened a session that is not there'
+            ),
+            (
+                'ledgers_are_created',
+                made.kind = 'LEDGER_CREATION' AND created.ledger_id IS NULL,
+                'it created a ledger that is not there'
+            ),
+            (
+                'ranges_equal_ledger_entries',
+                derived.ranges_differ,
+                'what it posts to credit wallets is not what their ranges of journal entries say'
+            ),
+            (
+                'journal_histories_equal_ledger_entries',
+                derived.histories_differ,
+                'what it posts to accounts of a ledger is not what their histories say'
             )
         ) AS checked (name, broken, problem)
     WHERE checked.broken
@@ -146,7 +230,10 @@ SELECT
         FROM (
             SELECT
                 chunk_entries.currency_network_id AS network_id,
-                CASE WHEN chunk_entries.player_id IS NULL THEN chunk_entries.account_id END AS account_id,
+                CASE
+                    WHEN chunk_entries.player_id IS NULL AND chunk_entries.ledger_id IS NULL
+                        THEN chunk_entries.account_id
+                END AS account_id,
                 sum(chunk_entries.amount_minor) AS total
             FROM chunk_entries
             WHERE chunk_entries.tx_id < %(cut)s::UUID
@@ -187,7 +274,7 @@ LEFT JOIN (
     WHERE ledger_entries.tx_id >= %(cut)s::UUID
     GROUP BY ledger_entries.currency_network_id
 ) AS all_recent ON accounts.currency_network_id = all_recent.currency_network_id
-WHERE accounts.player_id IS NULL
+WHERE accounts.player_id IS NULL AND accounts.ledger_id IS NULL
 ORDER BY accounts.account_id;
 
 -- name: owners_chunk_end
@@ -211,7 +298,8 @@ FROM (
     LIMIT %(chunk)s::INTEGER
 ) AS chunk (owner_id);
 
--- The owners of a chunk: their derived rows beside their postings.
+-- The owners of a chunk: their derived rows beside their postings. Those of ledgers are below 0 and are looked at for
+-- their version alone: what they post is seen by wallet and by account.
 -- name: owners_chunk
 WITH chunk_transactions AS MATERIALIZED (
     SELECT
@@ -234,6 +322,7 @@ chunk_entries AS MATERIALIZED (
         ) AS running
     FROM chunk_transactions
     INNER JOIN ledger_entries ON chunk_transactions.tx_id = ledger_entries.tx_id
+    WHERE chunk_transactions.owner_id > 0
 ),
 
 chunk_accounts AS MATERIALIZED (

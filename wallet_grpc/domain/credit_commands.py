@@ -1,0 +1,113 @@
+"""Credit commands: what callers ask of credit wallets and of ledgers. One class a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from .credit import WalletAddress, ending_id_of, wallet_entry_key
+from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, caller_key
+from .ledgers import LedgerId, Leg, new_ledger_owner
+from .transactions import NO_METADATA
+from .values import value
+
+
+@value
+class Credit:
+    """Add to a wallet's balance."""
+
+    source: Source
+    wallet: WalletAddress
+    transaction_id: str
+    amount_minor: int
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
+
+
+@value
+class Debit(Credit):
+    """Take from what is available of a wallet's balance."""
+
+
+@value
+class Reserve(Credit):
+    """Hold a part of what is available, until it is committed, released or expired. Its key is the reservation's."""
+
+    ttl_s: int
+
+
+@value
+class Commit:
+    """End a reservation by taking what it holds, or less."""
+
+    source: Source
+    wallet: WalletAddress
+    reservation_key: Key
+    amount_minor: int | None
+    """None: all of it."""
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key that both ends of the reservation share."""
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
+
+
+@value
+class Release:
+    """End a reservation by giving back what it holds."""
+
+    source: Source
+    wallet: WalletAddress
+    reservation_key: Key
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key that both ends of the reservation share."""
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
+
+
+CreditCommand = Credit | Debit | Reserve | Commit | Release
+
+
+@value
+class CreateLedger:
+    """Begin a ledger."""
+
+    source: Source
+    transaction_id: str
+    name: str
+    currency_network_id: CurrencyNetworkId
+    owner_id: OwnerId = field(init=False)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key and the owner."""
+        object.__setattr__(self, "owner_id", new_ledger_owner(self.source, self.transaction_id))
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+@value
+class PostJournalEntry:
+    """Post a balanced entry to accounts of a ledger. Owner and currency network are the ledger's, looked up before."""
+
+    source: Source
+    transaction_id: str
+    ledger_id: LedgerId
+    owner_id: OwnerId
+    currency_network_id: CurrencyNetworkId
+    legs: tuple[Leg, ...]
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+LedgerCommand = CreateLedger | PostJournalEntry

@@ -1,0 +1,256 @@
+"""Credit wallets: credits, debits, reservations and their ends (contract.md, CreditWalletService).
+
+Time is that of the wallet's own read, taken after the locks: a reservation whose `expires_at` it has reached is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.changes import Change, Credited
+from wallet_grpc.domain.credit import (
+    CreditWallet,
+    KnownEntry,
+    Reservation,
+    ReservationState,
+    WalletAddress,
+    WalletEntry,
+    WalletEntryKind,
+    ending_id_of,
+)
+from wallet_grpc.domain.credit_commands import Commit, Credit, CreditCommand, Debit, Release, Reserve
+from wallet_grpc.domain.identifiers import Key, Source
+from wallet_grpc.domain.outcomes import Reserved, WriteStatus, Written
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+
+from .decisions import Decision, Moment, insufficient_funds
+from .idempotency import id_reused
+
+WALLET_NOT_FOUND = Refusal(
+    reason=Reason.WALLET_NOT_FOUND, message="there is no such credit wallet; its first credit brings it into being"
+)
+RESERVATION_NOT_FOUND = Refusal(
+    reason=Reason.RESERVATION_NOT_FOUND, message="the wallet has no reservation with this reservation_id"
+)
+_EXPIRED = Refusal(
+    reason=Reason.RESERVATION_EXPIRED, message="the reservation's time is over; what it held is available again"
+)
+_CLOSED = Refusal(reason=Reason.RESERVATION_CLOSED, message="the reservation has ended otherwise")
+
+
+def decide_write(book: Book, command: CreditCommand, moment: Moment) -> Decision:
+    """Decide a write to a credit wallet."""
+    wallet = book.credit_wallets.get(command.wallet.wallet_id)
+    if isinstance(command, Commit | Release):
+        return _decide_ending(wallet, command)
+    if wallet is not None:
+        known = wallet.known.get(command.key)
+        if known is not None:
+            return Decision(_repeated(wallet, command, known))
+    else:
+        wallet = _new_wallet(command.wallet, moment.now)
+    match command:
+        case Reserve():
+            return _decide_reserve(wallet, command)
+        case Debit():
+            return _decide_movement(wallet, command, WalletEntryKind.DEBIT, -command.amount_minor)
+        case Credit():
+            return _decide_movement(wallet, command, WalletEntryKind.CREDIT, command.amount_minor)
+        case _:
+            assert_never(command)
+
+
+def _new_wallet(address: WalletAddress, now: datetime) -> CreditWallet:
+    """A wallet that comes into being if its first write is accepted."""
+    return CreditWallet(
+        wallet_id=address.wallet_id,
+        owner_id=address.owner_id,
+        ledger_id=address.ledger_id,
+        caller_key=address.caller_key,
+        now=now,
+    )
+
+
+def _decide_movement(wallet: CreditWallet, command: Credit, kind: WalletEntryKind, change_minor: int) -> Decision:
+    if change_minor < 0 and wallet.available_minor < -change_minor:
+        return Decision(_insufficient(wallet))
+    entry = _entry(
+        wallet,
+        kind=kind,
+        transaction_id=command.transaction_id,
+        key=command.key,
+        amount_minor=command.amount_minor,
+        change_minor=change_minor,
+        source=command.source,
+        metadata=command.metadata,
+    )
+    return Decision(
+        Written(
+            status=WriteStatus.ACCEPTED,
+            balance_minor=entry.balance_after_minor,
+            available_minor=wallet.available_minor + change_minor,
+        ),
+        _change(wallet, entry),
+    )
+
+
+def _decide_reserve(wallet: CreditWallet, command: Reserve) -> Decision:
+    amount_minor = command.amount_minor
+    if wallet.available_minor < amount_minor:
+        return Decision(_insufficient(wallet))
+    reservation = Reservation(
+        key=command.key,
+        wallet_id=wallet.wallet_id,
+        owner_id=wallet.owner_id,
+        amount_minor=amount_minor,
+        ttl_s=command.ttl_s,
+        expires_at=wallet.now + timedelta(seconds=command.ttl_s),
+        state=ReservationState.OPEN,
+    )
+    entry = _entry(
+        wallet,
+        kind=WalletEntryKind.RESERVE,
+        transaction_id=command.transaction_id,
+        key=command.key,
+        amount_minor=amount_minor,
+        change_minor=0,
+        source=command.source,
+        metadata=command.metadata,
+    )
+    return Decision(
+        Reserved(
+            status=WriteStatus.ACCEPTED,
+            balance_minor=wallet.balance_minor,
+            available_minor=wallet.available_minor - amount_minor,
+            reservation_key=reservation.key,
+            expires_at=reservation.expires_at,
+        ),
+        _change(wallet, entry, reservation),
+    )
+
+
+def _decide_ending(wallet: CreditWallet | None, command: Commit | Release) -> Decision:
+    """Decide the one end of a reservation: the same again is a duplicate, another is refused."""
+    if wallet is None:
+        return Decision(WALLET_NOT_FOUND)
+    reservation = wallet.reservations.get(command.reservation_key)
+    if reservation is None or reservation.wallet_id != wallet.wallet_id:
+        return Decision(RESERVATION_NOT_FOUND)
+    committed = _committed(command, reservation)
+    if reservation.state in {ReservationState.COMMITTED, ReservationState.RELEASED}:
+        if reservation.committed_minor == committed:
+            return Decision(_written(wallet, WriteStatus.DUPLICATE))
+        return Decision(_CLOSED)
+    if reservation.state is ReservationState.EXPIRED or wallet.now >= reservation.expires_at:
+        return Decision(_EXPIRED)
+    if committed is not None and committed > reservation.amount_minor:
+        return Decision(invalid(Reason.INVALID_AMOUNT, "amount_minor", "must not be above what is reserved"))
+    change_minor = -(committed or 0)
+    entry = _entry(
+        wallet,
+        kind=WalletEntryKind.RELEASE if committed is None else WalletEntryKind.COMMIT,
+        transaction_id=ending_id_of(reservation.key),
+        key=command.key,
+        amount_minor=reservation.amount_minor if committed is None else committed,
+        change_minor=change_minor,
+        source=command.source,
+        metadata=command.metadata,
+        reservation_key=reservation.key,
+    )
+    ended = replace(
+        reservation,
+        state=ReservationState.RELEASED if committed is None else ReservationState.COMMITTED,
+        committed_minor=committed,
+    )
+    return Decision(
+        Written(
+            status=WriteStatus.ACCEPTED,
+            balance_minor=entry.balance_after_minor,
+            available_minor=wallet.available_minor + reservation.amount_minor + change_minor,
+        ),
+        _change(wallet, entry, ended),
+    )
+
+
+def _committed(command: Commit | Release, reservation: Reservation) -> int | None:
+    """Give what an ending takes; None for a release."""
+    if isinstance(command, Release):
+        return None
+    return reservation.amount_minor if command.amount_minor is None else command.amount_minor
+
+
+def _repeated(wallet: CreditWallet, command: Credit, known: KnownEntry) -> Written | Refusal:
+    """Answer a command whose id is taken in its wallet: nothing moves (rule 1)."""
+    match command:
+        case Reserve():
+            kind = WalletEntryKind.RESERVE
+        case Debit():
+            kind = WalletEntryKind.DEBIT
+        case _:
+            kind = WalletEntryKind.CREDIT
+    if kind is not known.kind:
+        return id_reused(command.transaction_id, "call")
+    if command.amount_minor != known.amount_minor:
+        return id_reused(command.transaction_id, "amount_minor")
+    if not isinstance(command, Reserve):
+        return _written(wallet, WriteStatus.DUPLICATE)
+    reservation = wallet.reservations[command.key]
+    if command.ttl_s != reservation.ttl_s:
+        return id_reused(command.transaction_id, "ttl_seconds")
+    return Reserved(
+        status=WriteStatus.DUPLICATE,
+        balance_minor=wallet.balance_minor,
+        available_minor=wallet.available_minor,
+        reservation_key=reservation.key,
+        expires_at=reservation.expires_at,
+    )
+
+
+def _written(wallet: CreditWallet, status: WriteStatus) -> Written:
+    return Written(status=status, balance_minor=wallet.balance_minor, available_minor=wallet.available_minor)
+
+
+def _insufficient(wallet: CreditWallet) -> Refusal:
+    """Refuse for lack of what is available; the balance itself may be more."""
+    refusal = insufficient_funds(wallet.available_minor)
+    return replace(
+        refusal,
+        message=f"{wallet.available_minor} minor units of {wallet.balance_minor} are available, too little for this",
+        metadata={"balance_minor": str(wallet.balance_minor), "available_minor": str(wallet.available_minor)},
+    )
+
+
+def _entry(
+    wallet: CreditWallet,
+    *,
+    kind: WalletEntryKind,
+    transaction_id: str,
+    key: Key,
+    amount_minor: int,
+    change_minor: int,
+    source: Source,
+    metadata: Mapping[str, str],
+    reservation_key: Key | None = None,
+) -> WalletEntry:
+    return WalletEntry(
+        wallet_id=wallet.wallet_id,
+        owner_id=wallet.owner_id,
+        entry_no=wallet.entry_count + 1,
+        kind=kind,
+        transaction_id=transaction_id,
+        key=key,
+        amount_minor=amount_minor,
+        change_minor=change_minor,
+        balance_after_minor=wallet.balance_minor + change_minor,
+        reservation_key=reservation_key,
+        source=source,
+        metadata=metadata,
+    )
+
+
+def _change(wallet: CreditWallet, entry: WalletEntry, reservation: Reservation | None = None) -> Change:
+    return Change(owner_id=wallet.owner_id, credited=Credited(wallet=wallet, entry=entry, reservation=reservation))

@@ -1,0 +1,139 @@
+"""CreditWalletService: each method converts the request, calls the engine or the reader, and converts the answer."""
+
+from __future__ import annotations
+
+from wallet.v1 import credit_wallet_pb2 as pb
+from wallet.v1 import credit_wallet_pb2_grpc
+from wallet_grpc.domain.credit import WalletAddress
+from wallet_grpc.domain.outcomes import Reserved, Written
+from wallet_grpc.domain.rules.credit import WALLET_NOT_FOUND
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.store.credit_reads import CreditReader, LedgerDirectory, WalletFacts
+from wallet_grpc.store.keys import Role
+from wallet_grpc.store.networks import NetworkDirectory
+
+from . import credit_answers as answers
+from .calls import CallContext, CallGate, RefusedError, gated
+from .credit_requests import CREDIT_CALLS, wallet_of
+from .execute import StreamSettings
+from .operations import Dialect, Operations
+from .pages import after_number, page_size
+
+
+class CreditWalletServicer(credit_wallet_pb2_grpc.CreditWalletServiceServicer):
+    """Credit wallets over gRPC. The protos tell what each call means."""
+
+    def __init__(
+        self,
+        *,
+        gate: CallGate,
+        engine: Engine,
+        networks: NetworkDirectory,
+        ledgers: LedgerDirectory,
+        reader: CreditReader,
+        request_timeout_ms: int,
+        stream: StreamSettings,
+    ) -> None:
+        self.gate = gate
+        self._reader = reader
+        self._ledgers = ledgers
+        self._operations = Operations(
+            Dialect(calls=CREDIT_CALLS, new_outcome=pb.WalletOutcome, fill_outcome=answers.outcome),
+            engine=engine,
+            networks=networks,
+            ledgers=ledgers,
+            request_timeout_ms=request_timeout_ms,
+            stream=stream,
+        )
+
+    @gated(Role.CREDIT)
+    async def Credit(self, request: pb.CreditRequest, call: CallContext) -> pb.WalletResult:
+        """Add to a balance."""
+        decided = await self._operations.one("credit", request, call)
+        assert isinstance(decided, Written)
+        return answers.result(decided, pb.WalletResult())
+
+    @gated(Role.CREDIT)
+    async def Debit(self, request: pb.DebitRequest, call: CallContext) -> pb.WalletResult:
+        """Take from what is available."""
+        decided = await self._operations.one("debit", request, call)
+        assert isinstance(decided, Written)
+        return answers.result(decided, pb.WalletResult())
+
+    @gated(Role.CREDIT)
+    async def Reserve(self, request: pb.ReserveRequest, call: CallContext) -> pb.ReserveResponse:
+        """Hold a part of what is available."""
+        decided = await self._operations.one("reserve", request, call)
+        assert isinstance(decided, Reserved)
+        return answers.reservation(decided, pb.ReserveResponse())
+
+    @gated(Role.CREDIT)
+    async def Commit(self, request: pb.CommitRequest, call: CallContext) -> pb.WalletResult:
+        """End a reservation by taking what it holds, or less."""
+        decided = await self._operations.one("commit", request, call)
+        assert isinstance(decided, Written)
+        return answers.result(decided, pb.WalletResult())
+
+    @gated(Role.CREDIT)
+    async def Release(self, request: pb.ReleaseRequest, call: CallContext) -> pb.WalletResult:
+        """End a reservation by giving back what it holds."""
+        decided = await self._operations.one("release", request, call)
+        assert isinstance(decided, Written)
+        return answers.result(decided, pb.WalletResult())
+
+    @gated()
+    async def GetWallet(self, request: pb.GetWalletRequest, call: CallContext) -> pb.CreditWallet:
+        """Read a wallet."""
+        del call
+        address = wallet_of(request.wallet_key)
+        ledger = await self._ledgers.require(address.ledger_id)
+        return answers.wallet(request.wallet_key, ledger.currency_network_id, await self._wallet(address))
+
+    @gated()
+    async def ListWalletEntries(
+        self, request: pb.ListWalletEntriesRequest, call: CallContext
+    ) -> pb.ListWalletEntriesResponse:
+        """Read a page of a wallet's journal."""
+        del call
+        address = wallet_of(request.wallet_key)
+        size, after = page_size(request.page_size), after_number(request.page_token)
+        await self._ledgers.require(address.ledger_id)
+        await self._wallet(address)
+        rows = await self._reader.entries(address.wallet_id, after=after, limit=size + 1)
+        response = pb.ListWalletEntriesResponse()
+        for row in rows[:size]:
+            answers.entry(row, response.entries.add())
+        if len(rows) > size:
+            response.next_page_token = str(rows[size - 1].entry_no)
+        return response
+
+    @gated()
+    async def ListPostings(self, request: pb.ListPostingsRequest, call: CallContext) -> pb.ListPostingsResponse:
+        """Read a page of a wallet's postings."""
+        del call
+        address = wallet_of(request.wallet_key)
+        size, after = page_size(request.page_size), after_number(request.page_token)
+        await self._ledgers.require(address.ledger_id)
+        await self._wallet(address)
+        rows = await self._reader.postings(address.wallet_id, after=after, limit=size + 1)
+        response = pb.ListPostingsResponse()
+        for row in rows[:size]:
+            answers.posting(row, response.postings.add())
+        if len(rows) > size:
+            response.next_page_token = str(rows[size - 1].last_entry_no)
+        return response
+
+    @gated()
+    async def ExecuteBatch(
+        self, request: pb.ExecuteWalletBatchRequest, call: CallContext
+    ) -> pb.ExecuteWalletBatchResponse:
+        """Execute mutations in order, each on its own."""
+        response = pb.ExecuteWalletBatchResponse()
+        await self._operations.batch(request, response, call)
+        return response
+
+    async def _wallet(self, address: WalletAddress) -> WalletFacts:
+        facts = await self._reader.wallet(address.wallet_id)
+        if facts is None:
+            raise RefusedError(WALLET_NOT_FOUND)
+        return facts

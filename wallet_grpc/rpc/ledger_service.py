@@ -1,0 +1,136 @@
+"""LedgerService: each method converts the request, calls the engine or the reader, and converts the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from wallet.v1 import ledger_pb2 as pb
+from wallet.v1 import ledger_pb2_grpc
+from wallet_grpc.domain import fields
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import caller_key
+from wallet_grpc.domain.ledgers import parse_ledger_id
+from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.engine.engine import Engine
+from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader, LedgerDirectory
+from wallet_grpc.store.keys import Role
+from wallet_grpc.store.networks import NetworkDirectory
+
+from . import credit_answers as answers
+from .calls import CallContext, CallGate, RefusedError, gated
+from .credit_requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_of
+from .execute import StreamSettings
+from .operations import Dialect, Operations
+from .pages import FOREIGN_TOKEN, page_size
+
+_ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
+    """Ledgers over gRPC. The protos tell what each call means."""
+
+    def __init__(
+        self,
+        *,
+        gate: CallGate,
+        engine: Engine,
+        networks: NetworkDirectory,
+        ledgers: LedgerDirectory,
+        reader: CreditReader,
+        request_timeout_ms: int,
+        stream: StreamSettings,
+    ) -> None:
+        self.gate = gate
+        self._reader = reader
+        self._ledgers = ledgers
+        self._operations = Operations(
+            Dialect(calls=LEDGER_CALLS, new_outcome=pb.Ledger, fill_outcome=_no_batches),
+            engine=engine,
+            networks=networks,
+            ledgers=ledgers,
+            request_timeout_ms=request_timeout_ms,
+            stream=stream,
+        )
+
+    @gated(Role.CREDIT)
+    async def CreateLedger(self, request: pb.CreateLedgerRequest, call: CallContext) -> pb.Ledger:
+        """Begin a ledger."""
+        decided = await self._operations.one("create_ledger", request, call)
+        assert isinstance(decided, LedgerCreated)
+        return answers.ledger(decided.ledger, pb.Ledger(), replayed=decided.replayed)
+
+    @gated()
+    async def ListLedgers(self, request: pb.ListLedgersRequest, call: CallContext) -> pb.ListLedgersResponse:
+        """Read a page of ledgers."""
+        del call
+        size = page_size(request.page_size)
+        after = parse_ledger_id(request.page_token) if request.page_token else FIRST_UUID
+        if after is None:
+            raise MalformedError(FOREIGN_TOKEN)
+        ledgers = await self._reader.ledgers(after=after, limit=size + 1)
+        response = pb.ListLedgersResponse()
+        for ledger in ledgers[:size]:
+            answers.ledger(ledger, response.ledgers.add())
+        if len(ledgers) > size:
+            response.next_page_token = ledgers[size - 1].ledger_id
+        return response
+
+    @gated(Role.CREDIT)
+    async def PostJournalEntry(
+        self, request: pb.PostJournalEntryRequest, call: CallContext
+    ) -> pb.PostJournalEntryResponse:
+        """Post a balanced entry."""
+        ledger_id = ledger_id_of(request.ledger_id)
+        fields.transaction_id(request.transaction_id)
+        legs = legs_of(request.postings)
+        fields.metadata(request.metadata)
+        ledger = await self._ledgers.require(ledger_id)
+        decided = await self._operations.decided(journal_entry_of(request, call.caller.source, ledger, legs), call)
+        assert isinstance(decided, JournalPosted)
+        return answers.journal_posted(decided)
+
+    @gated()
+    async def GetJournalEntry(self, request: pb.GetJournalEntryRequest, call: CallContext) -> pb.JournalEntry:
+        """Read an entry."""
+        ledger_id = ledger_id_of(request.ledger_id)
+        if bool(request.tx_id) == bool(request.transaction_id):
+            raise MalformedError(invalid(Reason.MISSING_FIELD, "tx_id", "or transaction_id is required, and not both"))
+        tx_id = key = None
+        if request.tx_id:
+            tx_id = parse_ledger_id(fields.identifier(request.tx_id, "tx_id"))
+        else:
+            key = caller_key(call.caller.source, fields.any_transaction_id(request.transaction_id))
+        await self._ledgers.require(ledger_id)
+        if tx_id is None and key is None:  # what is no UUID names no transaction
+            raise RefusedError(_ENTRY_NOT_FOUND)
+        row = await self._reader.journal_entry(ledger_id, tx_id=tx_id, key=key)
+        if row is None:
+            raise RefusedError(_ENTRY_NOT_FOUND)
+        return answers.journal_entry(ledger_id, row)
+
+    @gated()
+    async def GetLedgerAccount(self, request: pb.GetLedgerAccountRequest, call: CallContext) -> pb.LedgerAccount:
+        """Read an account's balance, now or at a time."""
+        del call
+        ledger_id = ledger_id_of(request.ledger_id)
+        code = fields.identifier(request.account_code, "account_code")
+        at = _moment(request.at) if request.HasField("at") else None
+        await self._ledgers.require(ledger_id)
+        balance = await self._reader.account_balance(ledger_id, code, at)
+        return pb.LedgerAccount(account_code=code, balance_minor=str(balance))
+
+
+def _moment(at: Timestamp) -> datetime:
+    """Read a time to the microsecond, which is what the ledger keeps."""
+    try:
+        return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
+    except OverflowError as error:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "is no time")) from error
+
+
+def _no_batches(_decided: Outcome, _into: pb.Ledger, _request_id: str) -> pb.Ledger:
+    raise AssertionError("LedgerService has no batches")

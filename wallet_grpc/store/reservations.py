@@ -1,0 +1,52 @@
+"""Reservations that are over, swept in bounded chunks.
+
+Nobody waits for this: that a reservation is over is a matter of the clock, for writers and readers alike. A sweep keeps
+the indexes of open reservations small, and what a reader must subtract from a wallet that nobody writes to.
+
+Lock order: owners, ascending, each tried and not waited for; then their rows. A version that a sweep raised makes a
+batch that had lost its locks load again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .arrays import literal
+from .pool import Pool
+from .sql import statements
+
+_SQL = statements("reservations.sql")
+_KEYED_LOOKUPS = (
+    "SET LOCAL enable_seqscan = off",
+    "SET LOCAL enable_hashjoin = off",
+    "SET LOCAL enable_mergejoin = off",
+    "SET LOCAL jit = off",
+)
+
+
+class ReservationStore:
+    """Sweeps reservations. Raises DatabaseUnavailableError where the database does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def sweep(self, *, rows_max: int) -> int:
+        """Mark up to about so many reservations that are over; gives how many."""
+        async with self._pool.connection() as connection:
+            found = await (await connection.execute(_SQL["expired"], {"rows_max": rows_max})).fetchall()
+            if not found:
+                return 0
+            async with connection.transaction():
+                for setting in _KEYED_LOOKUPS:
+                    await connection.execute(setting)
+                owners = sorted({owner_id for _, owner_id, _ in found})
+                cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
+                held = {owner_id for (owner_id,) in await cursor.fetchall()}
+                await connection.execute(_SQL["sweep_wallets"], _columns([row for row in found if row[1] in held]))
+                marked = await connection.execute(_SQL["mark_expired"], _columns(found))
+        return marked.rowcount
+
+
+def _columns(rows: Sequence[Any]) -> dict[str, object]:
+    return {"wallet_ids": literal([wallet_id for wallet_id, _, _ in rows]), "moments": [upto for _, _, upto in rows]}

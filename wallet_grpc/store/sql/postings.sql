@@ -1,0 +1,200 @@
+-- What the poster asks: whose turn it is, what is queued, and the one statement that posts. See store/postings.py.
+
+-- name: due_ledgers
+SELECT
+    ledgers.ledger_id::TEXT,
+    ledgers.owner_id,
+    ledgers.currency_network_id
+FROM ledgers
+LEFT JOIN posting_rounds ON ledgers.ledger_id = posting_rounds.ledger_id
+WHERE
+    coalesce(posting_rounds.began_at, '-infinity')
+    <= clock_timestamp() - make_interval(secs => %(interval_ms)s / 1000.0)
+    AND EXISTS (
+        SELECT FROM posting_queue
+        WHERE posting_queue.ledger_id = ledgers.ledger_id
+    )
+ORDER BY posting_rounds.began_at NULLS FIRST
+LIMIT %(ledgers_max)s;
+
+-- name: queued
+SELECT
+    posting_queue.queue_id,
+    posting_queue.wallet_ids::TEXT[]
+FROM posting_queue
+WHERE posting_queue.ledger_id = %(ledger_id)s::UUID
+ORDER BY posting_queue.queue_id
+LIMIT %(rows_max)s;
+
+-- The ledger is this worker's until the transaction ends; the time is read after the lock.
+-- name: try_ledger
+SELECT
+    pg_try_advisory_xact_lock(%(owner_id)s::BIGINT) AS locked,
+    clock_timestamp() AS now;
+
+-- Whether this worker begins the round: another may have begun it since it was found due.
+-- name: begin_round
+INSERT INTO posting_rounds AS known (ledger_id, began_at)
+VALUES (%(ledger_id)s::UUID, %(now)s::TIMESTAMPTZ)
+ON CONFLICT (ledger_id) DO UPDATE
+    SET
+        began_at = excluded.began_at
+    WHERE known.began_at <= excluded.began_at - make_interval(secs => %(interval_ms)s / 1000.0)
+RETURNING known.ledger_id;
+
+-- Posts what the wallets gained since their watermarks: the version of a WALLET account is the last entry that is
+-- posted. A wallet's balance and entry_count are written with its entries, so their difference to the watermark is the
+-- sum and the range of what is not posted. Balances may have more digits than an entry: such a sum takes several.
+-- name: post
+WITH due AS MATERIALIZED (
+    SELECT
+        credit_wallets.wallet_id,
+        credit_wallets.owner_id,
+        credit_wallets.entry_count,
+        credit_wallets.balance_minor,
+        credit_wallets.balance_minor - coalesce(account_balances.balance_minor, 0) AS gained_minor,
+        coalesce(account_balances.version, 0) AS posted_no,
+        accounts.account_id IS NULL AS is_new,
+        coalesce(accounts.account_id, nextval('accounts_account_id_seq')) AS account_id
+    FROM unnest(%(wallet_ids)s::UUID[]) AS wanted (wallet_id)
+    INNER JOIN credit_wallets ON wanted.wallet_id = credit_wallets.wallet_id
+    LEFT JOIN accounts ON wanted.wallet_id = accounts.wallet_id AND accounts.wallet_id IS NOT NULL
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    WHERE credit_wallets.entry_count > coalesce(account_balances.version, 0)
+),
+
+legs AS MATERIALIZED (
+    SELECT
+        due.account_id,
+        due.gained_minor AS amount_minor
+    FROM due
+    WHERE due.gained_minor <> 0
+    UNION ALL
+    SELECT
+        %(house_account_id)s::BIGINT,
+        -sum(due.gained_minor)
+    FROM due
+    HAVING sum(due.gained_minor) <> 0
+),
+
+pieces AS MATERIALIZED (
+    SELECT
+        legs.account_id,
+        sign(legs.amount_minor) * least(
+            abs(legs.amount_minor) - (piece.number - 1) * %(piece_max)s::NUMERIC, %(piece_max)s::NUMERIC
+        ) AS amount_minor
+    FROM legs
+    CROSS JOIN
+        LATERAL generate_series(1, ceil(abs(legs.amount_minor) / %(piece_max)s::NUMERIC)::BIGINT) AS piece (number)
+),
+
+new_accounts AS (
+    INSERT INTO accounts (account_id, account_type, currency_network_id, ledger_id, wallet_id)
+    SELECT
+        due.account_id,
+        'WALLET',
+        %(network_id)s,
+        %(ledger_id)s::UUID,
+        due.wallet_id
+    FROM due
+    WHERE due.is_new
+),
+
+made AS (
+    INSERT INTO ledger_transactions (
+        tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
+        reference_tx_id, entry_count, created_at
+    )
+    SELECT
+        %(tx_id)s::UUID,
+        %(owner_id)s::BIGINT,
+        'wallet',
+        %(tx_id)s,
+        %(key_hash)s::UUID,
+        'WALLET_POSTING',
+        'APPLIED',
+        %(network_id)s,
+        0,
+        FALSE,
+        %(ledger_id)s::UUID,
+        (SELECT count(*) FROM pieces),
+        %(now)s::TIMESTAMPTZ
+    WHERE EXISTS (SELECT FROM due)
+),
+
+entries AS (
+    INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor)
+    SELECT
+        %(tx_id)s::UUID,
+        %(owner_id)s::BIGINT,
+        pieces.account_id,
+        %(network_id)s,
+        pieces.amount_minor
+    FROM pieces
+),
+
+watermarks AS (
+    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    SELECT
+        due.account_id,
+        0,
+        due.owner_id,
+        due.balance_minor,
+        due.entry_count
+    FROM due
+    ON CONFLICT (account_id, stripe) DO UPDATE SET
+        balance_minor = excluded.balance_minor, version = excluded.version
+),
+
+house AS (
+    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    SELECT
+        %(house_account_id)s::BIGINT,
+        %(stripe)s::SMALLINT,
+        NULL,
+        -sum(due.gained_minor),
+        0
+    FROM due
+    HAVING sum(due.gained_minor) <> 0
+    ON CONFLICT (account_id, stripe) DO UPDATE SET
+        balance_minor = account_balances.balance_minor + excluded.balance_minor
+),
+
+raised AS (
+    UPDATE owners SET version = owners.version + 1
+    WHERE owners.owner_id = %(owner_id)s::BIGINT AND EXISTS (SELECT FROM due)
+),
+
+ranges AS (
+    INSERT INTO wallet_postings (wallet_id, first_entry_no, last_entry_no, amount_minor, tx_id, created_at)
+    SELECT
+        due.wallet_id,
+        due.posted_no + 1,
+        due.entry_count,
+        due.gained_minor,
+        %(tx_id)s::UUID,
+        %(now)s::TIMESTAMPTZ
+    FROM due
+)
+
+SELECT
+    count(*) AS wallets,
+    coalesce(sum(due.entry_count - due.posted_no), 0)::BIGINT AS journal_entries
+FROM due;
+
+-- name: unqueue
+DELETE FROM posting_queue
+WHERE posting_queue.ledger_id = %(ledger_id)s::UUID AND posting_queue.queue_id = any(%(queue_ids)s::BIGINT[]);
+
+-- How old the oldest write is that waits to be posted.
+-- name: lag
+SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(oldest.queued_at)), 0)::FLOAT8
+FROM ledgers
+CROSS JOIN
+    LATERAL (
+        SELECT posting_queue.queued_at
+        FROM posting_queue
+        WHERE posting_queue.ledger_id = ledgers.ledger_id
+        ORDER BY posting_queue.queue_id
+        LIMIT 1
+    ) AS oldest;
