@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from support.events import Platform, Published
 from support.requests import Player, fail, fresh_id, settle
 from support.server import wait_until
+from support.sessions import sessions_of
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb
@@ -207,7 +208,7 @@ def test_a_field_that_is_left_out_is_refused_where_the_schema_says_so(event_type
 # ------------------------------------------------------------------------------------------------------ what goes out
 
 
-EVENTS = 34
+EVENTS = 45
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -215,8 +216,29 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def told(platform: Platform) -> list[dict[str, Any]]:
     """What subscribers saw of a player who went through everything."""
     player = Player()
+    sessions(platform, player)
     every_kind(platform.wallet, player)
     return platform.events_of(player, EVENTS)
+
+
+def sessions(platform: Platform, player: Player) -> None:
+    """Let a player play a session of each rail, with what comes late; the second one loses all that it locks."""
+    platform.wallet.applied(player.deposit("100"))
+    games = sessions_of(platform.wallet)
+    play = games.open(player, "50")
+    bet = play.bet("10")
+    games.applied(bet)
+    games.call(play.settle())
+    win = play.win("20", of=bet)
+    loose = play.win("1", win_kind=pb.WIN_KIND_JACKPOT)
+    for request in (win, play.rollback(win), play.rollback(bet), loose, play.rollback(loose)):
+        games.applied(request, late=True)
+    platform.installation.command("rails", "set", "--source", "games", "--currency-network", "1", "--rail", "payments")
+    play = games.open(player, "50")
+    bet = play.bet("50")
+    games.applied(bet)
+    games.call(play.settle())
+    games.applied(play.win("0", of=bet), late=True)
 
 
 def every_kind(wallet: Wallet, player: Player) -> None:
@@ -283,6 +305,47 @@ def test_a_field_that_is_not_told_of_would_be_found(told: list[dict[str, Any]]) 
     for changed in (event | {"new": 1}, event | {"data": event["data"] | {"new": 1}}):
         with pytest.raises(ValidationError):
             validator(event["type"]).validate(changed)
+
+
+def test_what_sessions_tell(told: list[dict[str, Any]]) -> None:
+    opened, settled = (
+        [event["data"] for event in told if event["type"] == event_type]
+        for event_type in (EventType.SESSION_OPENED, EventType.SESSION_SETTLED)
+    )
+    assert [data["rail"] for data in opened] == ["ledger", "payments"]
+    for opening, end in zip(opened, settled, strict=True):
+        assert opening["lockMinor"] == opening["amountMinor"]
+        assert end["openingTxId"] == opening["txId"]
+        assert end["transactionId"] == end["sessionToken"]
+        assert end["payoutMinor"] == end["amountMinor"]
+        assert int(end["netMinor"]) == int(end["payoutMinor"]) - int(end["lockMinor"])
+        for name in ("sessionToken", "gameCode", "lockMinor", "rail", "source"):
+            assert end[name] == opening[name]
+    assert [data["netMinor"] for data in settled] == ["-10", "-50"]
+
+
+def test_what_is_late_is_told_with_its_session(told: list[dict[str, Any]]) -> None:
+    """And what is not late has none, and names by its txId what it takes back."""
+    late = [event for event in told if "late" in event["data"]]
+    assert [event["type"] for event in late] == [
+        EventType.WIN_CREDITED,
+        EventType.TRANSACTION_ROLLED_BACK,
+        EventType.TRANSACTION_ROLLED_BACK,
+        EventType.WIN_CREDITED,
+        EventType.TRANSACTION_ROLLED_BACK,
+        EventType.WIN_CREDITED,
+    ]
+    for event in late:
+        for name in ("late", "sessionToken", "gameCode"):
+            changed = event | {"data": {field: value for field, value in event["data"].items() if field != name}}
+            assert not validator(event["type"]).is_valid(changed), name
+    win, _, stake_back, *_ = (event["data"] for event in late)
+    assert stake_back["referenceTransactionId"] == win["referenceTransactionId"]
+    assert "reversesTxId" not in stake_back
+    back = [event for event in told if event["type"] == EventType.TRANSACTION_ROLLED_BACK and event not in late]
+    for event in back:
+        data = {field: value for field, value in event["data"].items() if field != "reversesTxId"}
+        assert not validator(event["type"]).is_valid(event | {"data": data})
 
 
 def test_how_far_a_sequence_rises(told: list[dict[str, Any]]) -> None:

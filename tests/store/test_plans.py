@@ -25,8 +25,14 @@ _LOADS = (
     "load_rounds",
     "load_deposit_outputs",
     "load_receipts",
+    "load_sessions",
+    "load_session_entries",
+    "load_session_rounds",
+    "load_wallets",
+    "load_wallet_entries",
+    "load_reservations",
 )
-_KEYS = re.compile(r"\b(owner_id|player_id|account_id|ctid|\w+_hash|\w+_tx_id) = ")
+_KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key) = ")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
 

@@ -119,6 +119,7 @@ LEFT JOIN LATERAL (
             AND NOT EXISTS (
                 SELECT FROM subledger_entries AS win_rollback
                 WHERE win_rollback.reverses_key = win.key_hash
+                OFFSET 0
             )
         LIMIT %(standing_max)s::INTEGER
     ) AS bounded
@@ -145,6 +146,7 @@ LEFT JOIN LATERAL (
                     AND NOT EXISTS (
                         SELECT FROM subledger_entries AS closer_rollback
                         WHERE closer_rollback.reverses_key = closer.key_hash
+                        OFFSET 0
                     )
                 LIMIT %(standing_max)s::INTEGER
             ) AS bounded
@@ -177,6 +179,7 @@ SELECT
                 AND NOT EXISTS (
                     SELECT FROM subledger_entries AS closer_rollback
                     WHERE closer_rollback.reverses_key = closer.key_hash
+                    OFFSET 0
                 )
             LIMIT %(closers_max)s::INTEGER
         ) AS bounded
