@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.credit_steps import CreditWallets
 from bench.session_steps import Sessions
 from bench.testbed import Testbed
 from bench.wallet_steps import (
@@ -41,6 +42,7 @@ PROGRAMME: Sequence[Step] = (
     SINGLE_STEP,
     HOT_STEP,
     Sessions(),
+    CreditWallets(),
     Growth(),
     Tpcb(),
 )

@@ -52,6 +52,11 @@ TARGETS: Sequence[Target] = (
     Target(figure="session_stream_bets_per_s", bound="at least", limit=1.1, over="stream_bets_per_s"),
     Target(figure="session_unary_p99_ms", bound="at most", limit=10),
     Target(figure="session_settle_100k_ms", bound="at most", limit=2, over="session_settle_10_ms"),
+    Target(figure="credit_batch_writes_per_s", bound="at least", limit=1.5, over="batch_bets_per_s"),
+    Target(figure="credit_unary_p99_ms", bound="at most", limit=10),
+    Target(figure="credit_paced_p99_ms", bound="at most", limit=10),
+    Target(figure="posting_lag_p99_s", bound="at most", limit=4),
+    Target(figure="hot_wallet_writes_per_s", bound="at least", limit=0.3, over="credit_batch_writes_per_s"),
     Target(figure="retries_per_batch", bound="at most", limit=0.01),
     Target(figure="growth_ratio", bound="at least", limit=0.8),
 )
