@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-
 from typing import Any
 
 import grpc

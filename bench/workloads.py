@@ -53,7 +53,7 @@ def feeds_of(order: Order) -> list[Feed]:
     return [_feed(order, slot) for slot in range(order.in_flight)]
 
 
-def _feed(order: Order, slot: int) -> Feed:
+def _feed(order: Order, slot: int) -> Feed:  # noqa: PLR0911 - one for each content and shape
     prefix = f"{order.prefix}-{slot:02d}"
     match order.content:
         case Content.DEPOSITS:

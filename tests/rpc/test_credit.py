@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from google.protobuf.message import Message
@@ -146,7 +147,7 @@ def test_entries_and_postings_come_in_pages(credit: CreditCaller, installation: 
     ranges = [(it.first_entry_no, it.last_entry_no) for it in (*first.postings, *rest)]
     assert ranges[0][0] == 1
     assert ranges[-1][1] == 4
-    assert all(after[0] == before[1] + 1 for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(ranges))
     credit.refused(purse.entries(page_token="x"), "INVALID_FIELD", field="page_token")
     credit.refused(purse.postings(page_size=1_001), "INVALID_FIELD", field="page_size")
 

@@ -110,7 +110,7 @@ class MortalPool(Pool):
             async def __aenter__(self) -> MortalConnection:
                 return MortalConnection(await whole.__aenter__(), lives)
 
-            async def __aexit__(self, *error: Any) -> Any:
+            async def __aexit__(self, *error: object) -> Any:
                 return await whole.__aexit__(*error)
 
         return Lent()
