@@ -89,7 +89,19 @@ class Server:
         give_login(admin_url=self.cluster.dsn(TEMPLATE), password=self.service_password)
         command.run("currencies", "add", "USDT", "TRON", "--decimals", "6", "--id", str(NETWORK_ID))
         made = json.loads(
-            command.run("keys", "create", "--source", "bench", "--role", "game", "--role", "payments", "--json")
+            command.run(
+                "keys",
+                "create",
+                "--source",
+                "bench",
+                "--role",
+                "game",
+                "--role",
+                "payments",
+                "--role",
+                "credit",
+                "--json",
+            )
         )
         return str(made["key"])
 

@@ -29,6 +29,10 @@ class Content(StrEnum):
     """50% new bets; 45% wins and 5% rollbacks of bets that were acknowledged before."""
     SESSION_BETS = "session bets"
     """Every bet has a new id and a new round, and an open session drawn uniformly."""
+    WALLET_WRITES = "wallet writes"
+    """Credits and debits of credit wallets drawn uniformly, each with a new id; every wallet was funded before."""
+    JOURNAL_ENTRIES = "journal entries"
+    """Direct entries of two postings, of ledgers drawn uniformly."""
     DEPOSITS = "deposits"
     """One deposit for each player, to fund them."""
 
@@ -49,6 +53,10 @@ class Order:
     """What the load's ids begin with; different for each load of a database."""
     session_tokens: Sequence[str] = ()
     """Of the sessions that are bet in."""
+    ledger_ids: Sequence[str] = ()
+    """Whose wallets, or accounts, are written to."""
+    funding: bool = False
+    """Wallet writes: one large credit for each wallet instead."""
     batch_operations: int = 1
     per_second: int = 0
     """Of a paced load."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 PLAYERS = 20_000
 HOT_PLAYERS = 200
 SESSIONS = 2_000
+WALLETS = 20_000
+LEDGERS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

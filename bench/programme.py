@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bench.api_steps import Api
+from bench.credit_steps import CreditWallets
 from bench.event_steps import Events
 from bench.session_steps import Sessions
 from bench.testbed import Testbed
@@ -44,6 +45,7 @@ PROGRAMME: Sequence[Step] = (
     HOT_STEP,
     Api(),
     Sessions(),
+    CreditWallets(),
     Growth(),
     Tpcb(),
     Events(),  # last: the broker, once it runs, is beside no other figure

@@ -16,6 +16,7 @@ import grpc
 from bench.orders import Content, Order, Shape
 from bench.tally import Tally
 from bench.workloads import Feed, Item
+from wallet.v1 import credit_wallet_pb2, ledger_pb2
 from wallet.v1 import session_pb2 as session_pb
 from wallet.v1 import wallet_pb2 as pb
 
@@ -28,6 +29,7 @@ class _Service:
     result: Callable[[bytes], Any]
     batch: Callable[[bytes], Any]
     outcome: Callable[[bytes], Any]
+    unary: str = "Bet"
 
 
 _WALLET = _Service(
@@ -42,6 +44,25 @@ _SESSIONS = _Service(
     session_pb.ExecuteSessionBatchResponse.FromString,
     session_pb.SessionOutcome.FromString,
 )
+_CREDIT = _Service(
+    "/wallet.v1.CreditWalletService",
+    credit_wallet_pb2.WalletResult.FromString,
+    credit_wallet_pb2.ExecuteWalletBatchResponse.FromString,
+    credit_wallet_pb2.WalletOutcome.FromString,
+    unary="Credit",
+)
+_LEDGERS = _Service(
+    "/wallet.v1.LedgerService",
+    ledger_pb2.PostJournalEntryResponse.FromString,
+    ledger_pb2.PostJournalEntryResponse.FromString,
+    ledger_pb2.PostJournalEntryResponse.FromString,
+    unary="PostJournalEntry",
+)
+_SERVICES = {
+    Content.SESSION_BETS: _SESSIONS,
+    Content.WALLET_WRITES: _CREDIT,
+    Content.JOURNAL_ENTRIES: _LEDGERS,
+}
 _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a proxy of the environment is not for this machine
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each channel
@@ -69,7 +90,7 @@ def open_channels(order: Order) -> list[grpc.aio.Channel]:
 def sender_of(order: Order, channels: Sequence[grpc.aio.Channel], tally: Tally) -> Sender:
     """Return the sender of a load's shape."""
     metadata = (("authorization", f"Bearer {order.key}"),)
-    service = _SESSIONS if order.content is Content.SESSION_BETS else _WALLET
+    service = _SERVICES.get(order.content, _WALLET)
     match order.shape:
         case Shape.UNARY:
             return _ClosedLoop(_unary_calls(service, channels, metadata), tally, tally.result)
@@ -86,7 +107,7 @@ Calls = Sequence[Callable[[bytes], Any]]
 
 
 def _unary_calls(service: _Service, channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:
-    return [_call(channel, f"{service.path}/Bet", service.result, metadata) for channel in channels]
+    return [_call(channel, f"{service.path}/{service.unary}", service.result, metadata) for channel in channels]
 
 
 def _batch_calls(service: _Service, channels: Sequence[grpc.aio.Channel], metadata: Any) -> Calls:

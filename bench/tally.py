@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2
@@ -27,7 +28,7 @@ class Tally:
 
     def result(self, item: Item, result: pb.OperationResult) -> None:
         """Count the answer of a call with one operation."""
-        if result.status == _APPLIED and not result.replayed:
+        if is_new(result):
             self.applied += 1
             self.entries += item.entries
             self.acknowledged[item.kinds[0]] += 1
@@ -47,7 +48,7 @@ class Tally:
         applied = 0
         for kind, outcome in zip(item.kinds, response.outcomes, strict=True):
             result = outcome.result
-            if result.status == _APPLIED and not result.replayed:
+            if is_new(result):
                 applied += 1
                 acknowledged[kind] += 1
             else:
@@ -82,6 +83,11 @@ class Tally:
         )
 
 
+def is_new(result: Any) -> bool:
+    """Tell whether an operation was applied now. 1 is APPLIED, and a credit wallet's ACCEPTED; an entry has none."""
+    return getattr(result, "status", _APPLIED) == _APPLIED and not getattr(result, "replayed", False)
+
+
 def percentile_ms(ordered: list[float], share: float) -> float:
     """Return the nearest-rank percentile, in ms; 0 without samples."""
     if not ordered:
@@ -90,7 +96,9 @@ def percentile_ms(ordered: list[float], share: float) -> float:
 
 
 def _unwanted(result: pb.OperationResult) -> str:
-    return "replayed" if result.replayed else pb.OperationStatus.Name(result.status)
+    if getattr(result, "replayed", False):
+        return "replayed"
+    return f"status {getattr(result, 'status', 0)}"
 
 
 def _reason(outcome: pb.Outcome) -> str:

@@ -7,9 +7,12 @@ A feed's requests depend on its prefix alone, so that a run can be repeated.
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from itertools import islice
+from typing import Any, assert_never
 
 from bench.orders import Content, Order, Shape
+from wallet.v1 import credit_wallet_pb2 as credit_pb
+from wallet.v1 import ledger_pb2 as ledger_pb
 from wallet.v1 import session_pb2 as session_pb
 from wallet.v1 import wallet_pb2 as pb
 
@@ -21,6 +24,8 @@ _GAMES = tuple(f"studio-{number % 5}:game-{number}" for number in range(40))
 
 BET, WIN, ROLLBACK, DEPOSIT = "BET", "WIN", "ROLLBACK", "DEPOSIT"
 SESSION_BET = "SESSION BET"
+WALLET_WRITE = "WALLET WRITE"
+JOURNAL_ENTRY = "JOURNAL_ENTRY"
 """Kinds as the ledger names them; what is played in a session stands in its journal alone."""
 _ENTRIES = 2
 """Of a bet, a win, a rollback and a deposit alike: the player's and the house's. No amount here is 0."""
@@ -37,7 +42,7 @@ class Item:
     @property
     def entries(self) -> int:
         """The ledger entries that one of its operations leaves."""
-        return 0 if self.kinds[0] == SESSION_BET else _ENTRIES
+        return 0 if self.kinds[0] in {SESSION_BET, WALLET_WRITE} else _ENTRIES
 
 
 Feed = Iterator[Item]
@@ -48,7 +53,7 @@ def feeds_of(order: Order) -> list[Feed]:
     return [_feed(order, slot) for slot in range(order.in_flight)]
 
 
-def _feed(order: Order, slot: int) -> Feed:
+def _feed(order: Order, slot: int) -> Feed:  # noqa: PLR0911 - one for each content and shape
     prefix = f"{order.prefix}-{slot:02d}"
     match order.content:
         case Content.DEPOSITS:
@@ -57,6 +62,10 @@ def _feed(order: Order, slot: int) -> Feed:
             return _mixed_batches(Bets(prefix, order.players), order.batch_operations)
         case Content.SESSION_BETS:
             return _session_feed(SessionBets(prefix, order.session_tokens), order)
+        case Content.WALLET_WRITES:
+            return _wallet_feed(order, slot, prefix)
+        case Content.JOURNAL_ENTRIES:
+            return _journal_entries(order, prefix)
         case Content.BETS:
             bets = Bets(prefix, order.players)
         case _:
@@ -141,6 +150,73 @@ def _session_batches(bets: SessionBets, size: int) -> Feed:
     while True:
         operations = [session_pb.SessionOperation(bet=next(bets)) for _ in range(size)]
         yield Item(session_pb.ExecuteSessionBatchRequest(operations=operations).SerializeToString(), kinds)
+
+
+def _wallet_feed(order: Order, slot: int, prefix: str) -> Feed:
+    if order.funding:
+        return _wallet_batches(_funding(order, slot, prefix), order.batch_operations)
+    writes = _wallet_writes(order, prefix, credits_only=order.shape is not Shape.BATCH)
+    if order.shape is Shape.BATCH:
+        return _wallet_batches(writes, order.batch_operations)
+    return (Item(write.credit.SerializeToString(), (WALLET_WRITE,)) for write in writes)
+
+
+def _wallet_key(order: Order, number: int) -> str:
+    return f"{order.ledger_ids[number % len(order.ledger_ids)]}:customer-{number:06d}"
+
+
+def _funding(order: Order, slot: int, prefix: str) -> Iterator[credit_pb.WalletOperation]:
+    for number in range(slot, order.players, order.in_flight):
+        yield credit_pb.WalletOperation(
+            credit=credit_pb.CreditRequest(
+                wallet_key=_wallet_key(order, number),
+                transaction_id=f"fund-{prefix}-{number:012d}",
+                amount_minor=str(DEPOSIT_MINOR),
+            )
+        )
+
+
+def _wallet_writes(order: Order, prefix: str, *, credits_only: bool) -> Iterator[credit_pb.WalletOperation]:
+    """Credits and debits in turns: a token grant, then a burn."""
+    draw = random.Random(prefix).random
+    number = 0
+    while True:
+        number += 1
+        named: Any = {
+            "wallet_key": _wallet_key(order, int(draw() * order.players)),
+            "transaction_id": f"write-{prefix}-{number:012d}",
+            "amount_minor": str(1 + int(draw() * _STAKE_CENTS_MAX)),
+        }
+        if credits_only or number % 2:
+            yield credit_pb.WalletOperation(credit=credit_pb.CreditRequest(**named))
+        else:
+            yield credit_pb.WalletOperation(debit=credit_pb.DebitRequest(**named))
+
+
+def _wallet_batches(writes: Iterator[credit_pb.WalletOperation], size: int) -> Feed:
+    while True:
+        operations = list(islice(writes, size))
+        if not operations:
+            return
+        request = credit_pb.ExecuteWalletBatchRequest(operations=operations)
+        yield Item(request.SerializeToString(), (WALLET_WRITE,) * len(operations))
+
+
+def _journal_entries(order: Order, prefix: str) -> Feed:
+    draw = random.Random(prefix).random
+    number = 0
+    while True:
+        number += 1
+        amount = str(1 + int(draw() * _STAKE_CENTS_MAX))
+        request = ledger_pb.PostJournalEntryRequest(
+            ledger_id=order.ledger_ids[int(draw() * len(order.ledger_ids))],
+            transaction_id=f"entry-{prefix}-{number:012d}",
+            postings=[
+                ledger_pb.JournalPosting(account_code="cash", amount_minor=amount),
+                ledger_pb.JournalPosting(account_code=f"sales:{int(draw() * 10)}", amount_minor=f"-{amount}"),
+            ],
+        )
+        yield Item(request.SerializeToString(), (JOURNAL_ENTRY,))
 
 
 def _bet_batches(bets: Bets, size: int) -> Feed:

@@ -1,8 +1,8 @@
 """Credit wallets and ledgers through gRPC: shapes, rights, races on one wallet, pages, and random histories."""
 
-import itertools
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from google.protobuf.message import Message
@@ -147,7 +147,7 @@ def test_entries_and_postings_come_in_pages(credit: CreditCaller, installation: 
     ranges = [(it.first_entry_no, it.last_entry_no) for it in (*first.postings, *rest)]
     assert ranges[0][0] == 1
     assert ranges[-1][1] == 4
-    assert all(after[0] == before[1] + 1 for before, after in itertools.pairwise(ranges))
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(ranges))
     credit.refused(purse.entries(page_token="x"), "INVALID_FIELD", field="page_token")
     credit.refused(purse.postings(page_size=1_001), "INVALID_FIELD", field="page_size")
 

@@ -73,11 +73,12 @@ def test_the_total_is_the_sum(wallet: Wallet, player: Player) -> None:
 def test_currency_networks(wallet: Wallet) -> None:
     answer = wallet.games.call(pb.ListCurrencyNetworksRequest())
     rows = [(row.currency_network_id, row.currency, row.network, row.decimals) for row in answer.currency_networks]
-    assert rows == [
+    assert rows[:3] == [  # a test of another kind may have added more
         (USDT_TRON, "USDT", "TRON", 6),
         (USDT_ETHEREUM, "USDT", "ETHEREUM", 6),
         (ETH_ETHEREUM, "ETH", "ETHEREUM", 18),
     ]
+    assert rows == sorted(rows)
 
 
 def test_a_bet_a_win_and_the_wins_rollback(wallet: Wallet, player: Player) -> None:

@@ -17,7 +17,13 @@ from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
 from wallet_grpc.store.sql import positional
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
-_READING_STEPS = ("step_raised_owners", "step_changed_balances")
+_READING_STEPS = (
+    "step_raised_owners",
+    "step_changed_balances",
+    "step_raised_wallets",
+    "step_ended_reservations",
+    "step_changed_journal_balances",
+)
 _LOADS = (
     "load_owners",
     "load_accounts",
@@ -31,8 +37,9 @@ _LOADS = (
     "load_wallets",
     "load_wallet_entries",
     "load_reservations",
+    "load_journal_accounts",
 )
-_KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key) = ")
+_KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key|account_code) = |= ctid")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
 
@@ -67,6 +74,12 @@ _FILL = """
     INSERT INTO owners SELECT number, 1 FROM generate_series(1, %(players)s) AS number;
     INSERT INTO accounts (player_id, account_type, currency_network_id)
     SELECT number, 'MAIN', 1 FROM generate_series(1, %(players)s) AS number;
+    INSERT INTO credit_wallets
+    SELECT md5(number::TEXT)::UUID, -number, md5('l')::UUID, number::TEXT, 9, 9, now(), 1, 1, now()
+    FROM generate_series(1, %(players)s) AS number;
+    INSERT INTO reservations
+    SELECT md5(number::TEXT)::UUID, md5(number::TEXT)::UUID, -number, 9, 1, now(), 'OPEN'
+    FROM generate_series(1, %(players)s) AS number;
     INSERT INTO account_balances
     SELECT account_id, 0, player_id, 0, 0 FROM accounts WHERE player_id IS NOT NULL;
     INSERT INTO ledger_transactions (
@@ -90,7 +103,7 @@ def _prepared(statement: LiteralString) -> tuple[list[str], str]:
     """Give a statement as lanes prepare it, and the types of its parameters."""
     types = dict(_PARAMETER.findall(statement))
     prepared = positional(statement)
-    return [types[name] for name in prepared.names], prepared.text.decode()
+    return [types.get(name, "TEXT") for name in prepared.names], prepared.text.decode()
 
 
 def _argument(type_name: str) -> str:

@@ -31,6 +31,13 @@ RIGHTS: dict[str, tuple[set[str], set[str]]] = {
     "settlement_rails": (READS, NOTHING),
     "sessions": (CHANGES, NOTHING),
     "subledger_entries": (APPENDS, NOTHING),
+    "ledgers": (APPENDS, NOTHING),
+    "posting_rounds": (CHANGES, NOTHING),
+    "credit_wallets": (CHANGES, NOTHING),
+    "reservations": (CHANGES, NOTHING),
+    "posting_queue": (APPENDS | {"DELETE"}, NOTHING),
+    "wallet_postings": (APPENDS, NOTHING),
+    "journal_postings": (APPENDS, NOTHING),
 }
 SEQUENCES: dict[str, tuple[bool, bool]] = {"accounts_account_id_seq": (True, False)}
 ROLES = (SERVICE_ROLE, API_ROLE)

@@ -93,12 +93,16 @@ def _everything(desk: Desk) -> Needs:
     book = desk.book
     return Needs(
         owner_ids=sorted(book.owners),
+        known_owner_ids=sorted(book.owners),
         balances=[],
         whole_owner_ids=list(book.owners),
         keys=list(book.transactions),
         round_keys=list(book.closers),
         output_keys=list(book.deposit_outputs),
         receipt_keys=[],
+        sessions=None,
+        credit=None,
+        ledgers=None,
     )
 
 

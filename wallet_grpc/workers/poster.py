@@ -18,7 +18,8 @@ from wallet_grpc.store.postings import DueLedger, Posted, PostingStore
 
 _log = structlog.get_logger(__name__)
 
-_LOOKS_PER_INTERVAL = 4
+_LOOKS_PER_INTERVAL = 8
+"""A round is late by one of these at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

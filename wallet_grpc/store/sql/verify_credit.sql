@@ -100,7 +100,7 @@ held AS MATERIALIZED (
     INNER JOIN chunk_reservations
         ON
             chunk_wallets.wallet_id = chunk_reservations.wallet_id
-            AND chunk_reservations.expires_at > chunk_wallets.held_as_of
+            AND chunk_wallets.held_as_of < chunk_reservations.expires_at
     WHERE chunk_reservations.state IN ('OPEN', 'EXPIRED')
     GROUP BY chunk_wallets.wallet_id
 ),
