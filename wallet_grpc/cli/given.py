@@ -1,0 +1,66 @@
+"""What commands are given: settings, a database that was looked at, a connection of the schema's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+import psycopg
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from wallet_grpc.settings import Settings
+from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+_CONNECT_TIMEOUT_S = 10
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def read_settings() -> Settings:
+    """Read the settings of the service, or tell which one is wrong."""
+    return read_as(Settings)
+
+
+def read_as(settings: type[AnySettings]) -> AnySettings:
+    """Read settings, or tell which one is wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = [
+            f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            if problem["loc"]
+            else problem["msg"]
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
+
+
+def check_fitness(settings: Settings) -> None:
+    """Refuse to serve on an unfit database, saying why."""
+    import structlog
+
+    try:
+        warnings = check_database(
+            settings.service_dsn,
+            settings.environment.value,
+            timeout_s=max(2, settings.database_timeout_ms // 1000),
+        )
+    except UnfitDatabaseError as error:
+        raise click.ClickException(f"refusing to start: {error}") from error
+    for message in warnings.messages:
+        structlog.get_logger(__name__).warning("database_setting", hint=message)
+
+
+@contextmanager
+def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    """Connect as the schema's owner."""
+    try:
+        with psycopg.connect(settings.admin_dsn, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise click.ClickException(str(error).strip()) from error

@@ -1,0 +1,130 @@
+"""The processes that run: serve, consume, relay, api; and a cookie for trying the last of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from wallet_grpc.logs import configure_logs
+from wallet_grpc.settings import Settings
+
+from .given import check_fitness, read_as, read_settings
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: WALLET_WORKERS.")
+def serve(workers: int | None) -> None:
+    """Serve gRPC until SIGTERM or Ctrl-C; finishes what it accepted."""
+    settings = read_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    workers = workers or settings.workers
+    from wallet_grpc import supervisor
+
+    number = os.environ.get(supervisor.WORKER_NUMBER)
+    if number is None:
+        check_fitness(settings)
+        if workers > 1:
+            try:
+                sys.exit(
+                    supervisor.supervise(
+                        workers, settings.grpc_address, stop_timeout_s=settings.stop_timeout_ms / 1000 * 2 + 1
+                    )
+                )
+            except supervisor.AddressInUseError as error:
+                raise click.ClickException(str(error)) from error
+    import uvloop
+
+    from wallet_grpc.app.server import serve as serve_worker
+    from wallet_grpc.rpc.server import AddressInUseError
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_worker(settings, worker=None if number is None else int(number)))
+    except AddressInUseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("consume")
+def consume_command() -> None:
+    """Take payment events from RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
+    settings = _messaging_settings()
+    import uvloop
+
+    from wallet_grpc.app.consumer import consume
+    from wallet_grpc.messaging.topology import TopologyConflictError
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(consume(settings))
+    except TopologyConflictError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("relay")
+def relay_command() -> None:
+    """Publish the outbox to RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
+    settings = _messaging_settings()
+    import uvloop
+
+    from wallet_grpc.app.relay import relay
+    from wallet_grpc.messaging.topology import TopologyConflictError
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(relay(settings))
+    except TopologyConflictError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("api")
+def api_command() -> None:
+    """Serve the read-only HTTP API until SIGTERM or Ctrl-C. Any number may run at once, each at its own address."""
+    from wallet_api import server
+    from wallet_api.cookie_keys import UnusableKeysError
+    from wallet_api.settings import ApiSettings
+
+    settings = read_as(ApiSettings)
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        server.run(settings)
+    except (server.AddressInUseError, server.UnfitLoginError, UnusableKeysError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("token")
+@click.option("--player", "player_id", required=True, type=click.IntRange(1, 2**63 - 1), help="Whose cookie.")
+@click.option("--ttl", "ttl_s", default=3_600, type=click.IntRange(1, 86_400), show_default=True, help="In seconds.")
+def token_command(player_id: int, ttl_s: int) -> None:
+    """Print a cookie for trying the HTTP API: `wallet_session=...`, signed with WALLET_COOKIE_SECRET.
+
+    Without that variable, the secret of a running `make run` is taken, from dev.json in WALLET_DATA_DIR.
+    """
+    from wallet_api.session import COOKIE, issue
+
+    secret = os.environ.get("WALLET_COOKIE_SECRET") or _development_secret()
+    click.echo(f"{COOKIE}={issue(secret=secret, player_id=player_id, ttl_s=ttl_s)}")
+
+
+def _development_secret() -> str:
+    path = Path(os.environ.get("WALLET_DATA_DIR") or ".wallet") / "dev.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["cookie_secret"])
+    except (OSError, ValueError, KeyError):
+        raise click.ClickException(
+            f"there is no secret: set WALLET_COOKIE_SECRET, or start `make run` ({path} is not there)"
+        ) from None
+
+
+def _messaging_settings() -> Settings:
+    """Read the settings of a process that speaks to RabbitMQ, and check its database."""
+    settings = read_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    if settings.amqp_url is None:
+        raise click.ClickException("WALLET_AMQP_URL is not set: where is RabbitMQ? (docs/settings.md)")
+    check_fitness(settings)
+    return settings

@@ -1,0 +1,101 @@
+"""What is set up once: the schema, currency networks and ledgers."""
+
+from __future__ import annotations
+
+import click
+import psycopg
+
+from wallet_grpc import console
+from wallet_grpc.store import credit_reads as credit_store
+from wallet_grpc.store import networks as network_store
+from wallet_grpc.store.migrations import MigrationError, migrate
+
+from .given import admin_connection, json_option, read_settings
+
+_LEDGER_NAME_LENGTH_MAX = 256
+
+
+@click.command("migrate")
+@json_option
+def migrate_command(*, as_json: bool) -> None:
+    """Create the schema or bring it up to date. Safe to run at once in several pods, and again after a kill."""
+    settings = read_settings()
+    try:
+        applied = migrate(
+            settings.admin_dsn,
+            settings.environment.value,
+            on_applied=lambda version: None if as_json else console.out.print(f"applied {version}"),
+        )
+    except (MigrationError, psycopg.Error) as error:
+        raise click.ClickException(str(error).strip()) from error
+    if as_json:
+        console.print_json({"applied": applied, "environment": settings.environment.value})
+    elif not applied:
+        console.out.print(f"the {settings.environment.value} installation is up to date")
+
+
+@click.group("currencies")
+def currencies() -> None:
+    """Currency networks: which currencies there are, on which networks."""
+
+
+@currencies.command("add")
+@click.argument("currency")
+@click.argument("network")
+@click.option("--decimals", required=True, type=click.IntRange(0, 18), help="Decimals of a major unit.")
+@click.option("--id", "network_id", type=click.IntRange(1, 2**31 - 1), help="Its id. Default: the next one.")
+@json_option
+def add_currency(currency: str, network: str, decimals: int, network_id: int | None, *, as_json: bool) -> None:
+    """Add a currency network with its house accounts. Adding the same again changes nothing."""
+    with admin_connection(read_settings()) as connection:
+        try:
+            added = network_store.add_network(
+                connection, currency=currency, network=network, decimals=decimals, network_id=network_id
+            )
+        except network_store.NetworkConflictError as error:
+            raise click.ClickException(str(error)) from error
+    if as_json:
+        console.print_json({"currency_network_id": added})
+    else:
+        console.out.print(f"{currency} on {network} is currency network {added}")
+
+
+@currencies.command("list")
+@json_option
+def list_currencies(*, as_json: bool) -> None:
+    """List the currency networks."""
+    with admin_connection(read_settings()) as connection:
+        rows = network_store.list_networks(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are none; add one with `wallet currencies add`")
+
+
+@click.group("ledgers")
+def ledgers() -> None:
+    """Ledgers of callers' own: what credit wallets and direct entries live in."""
+
+
+@ledgers.command("create")
+@click.argument("name")
+@click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
+@json_option
+def create_ledger(name: str, network_id: int, *, as_json: bool) -> None:
+    """Create a ledger and print its id. Each call creates another one."""
+    if not (name.isprintable() and 0 < len(name) <= _LEDGER_NAME_LENGTH_MAX):
+        raise click.BadParameter(f"must be 1 to {_LEDGER_NAME_LENGTH_MAX} printable characters", param_hint="NAME")
+    with admin_connection(read_settings()) as connection:
+        ledger_id = credit_store.create_ledger(connection, name=name, currency_network_id=network_id)
+    if ledger_id is None:
+        raise click.ClickException(f"there is no currency network {network_id}; `wallet currencies list` shows them")
+    if as_json:
+        console.print_json({"ledger_id": ledger_id, "name": name, "currency_network_id": network_id})
+    else:
+        console.out.print(ledger_id)
+
+
+@ledgers.command("list")
+@json_option
+def list_ledgers(*, as_json: bool) -> None:
+    """List the ledgers, oldest first."""
+    with admin_connection(read_settings()) as connection:
+        rows = credit_store.list_ledgers(connection)
+    console.print_rows(rows, as_json=as_json, empty="there are none; create one with `wallet ledgers create`")
