@@ -274,10 +274,10 @@ CROSS JOIN
     LATERAL (
         SELECT loaded.ctid AS address
         FROM reservations AS loaded
-        WHERE loaded.reservation_id = ended.reservation_id AND loaded.state = 'OPEN'
-        OFFSET 0
+        WHERE loaded.reservation_id = ended.reservation_id
+        LIMIT 1
     ) AS found
-WHERE reservations.ctid = found.address
+WHERE reservations.ctid = found.address AND reservations.state = 'OPEN'
 RETURNING reservations.reservation_id;
 
 -- One row for each ledger of the batch: the poster learns of the wallets as their writes are committed.
