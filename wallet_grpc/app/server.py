@@ -15,9 +15,9 @@ from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.rpc.auth import Authenticator
 from wallet_grpc.rpc.calls import CallGate
 from wallet_grpc.rpc.credit_service import CreditWalletServicer
-from wallet_grpc.rpc.execute import StreamSettings
 from wallet_grpc.rpc.ledger_service import LedgerServicer
-from wallet_grpc.rpc.server import ServerSettings, WalletServer
+from wallet_grpc.rpc.operations import Execution
+from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
 from wallet_grpc.rpc.session_requests import SessionTimes
 from wallet_grpc.rpc.session_service import LedgerSessionServicer
 from wallet_grpc.rpc.wallet_service import WalletServicer
@@ -25,7 +25,7 @@ from wallet_grpc.settings import Settings
 from wallet_grpc.store.credit_reads import CreditReader, LedgerDirectory
 from wallet_grpc.store.keys import KeyReader
 from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.postings import PostingSettings, PostingStore
 from wallet_grpc.store.reads import LedgerReader
 from wallet_grpc.store.reservations import ReservationStore
@@ -63,90 +63,11 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     pool = pool_of(settings)
     background = pool_of(settings, writes=True, connections_max=_BACKGROUND_CONNECTIONS)
     networks = NetworkDirectory(pool)
-    credit_reader = CreditReader(pool)
-    ledgers = LedgerDirectory(credit_reader)
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), EngineMetrics(registry))
-    gate = CallGate(Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms))
-    servicer = WalletServicer(
-        gate=gate,
-        engine=engine,
-        networks=networks,
-        ledgers=ledgers,
-        reader=LedgerReader(pool),
-        request_timeout_ms=settings.request_timeout_ms,
-        stream=StreamSettings(window_operations=settings.stream_window_operations),
-    )
-    session_reader = SessionReader(pool)
-    sessions = LedgerSessionServicer(
-        gate=gate,
-        engine=engine,
-        networks=networks,
-        ledgers=ledgers,
-        reader=session_reader,
-        request_timeout_ms=settings.request_timeout_ms,
-        stream=StreamSettings(window_operations=settings.stream_window_operations),
-        times=SessionTimes(ttl_default_s=settings.session_ttl_default_s, ttl_max_s=settings.session_ttl_max_s),
-    )
-    credit = CreditWalletServicer(
-        gate=gate,
-        engine=engine,
-        networks=networks,
-        ledgers=ledgers,
-        reader=credit_reader,
-        request_timeout_ms=settings.request_timeout_ms,
-        stream=StreamSettings(window_operations=settings.stream_window_operations),
-    )
-    ledger_servicer = LedgerServicer(
-        gate=gate,
-        engine=engine,
-        networks=networks,
-        ledgers=ledgers,
-        reader=credit_reader,
-        request_timeout_ms=settings.request_timeout_ms,
-        stream=StreamSettings(window_operations=settings.stream_window_operations),
-    )
-    expiry = ExpiryWorker(
-        ExpirySettings(
-            poll_ms=settings.session_expiry_poll_ms,
-            grace_ms=settings.session_expiry_grace_ms,
-            round_sessions_max=settings.batch_operations_max,
-        ),
-        engine,
-        session_reader,
-        networks,
-        registry,
-    )
-    poster = Poster(
-        PosterSettings(interval_ms=settings.posting_interval_ms, rounds_max=_POSTING_ROUNDS_MAX),
-        PostingStore(
-            PostingSettings(
-                interval_ms=settings.posting_interval_ms,
-                wallets_max=settings.posting_wallets_max,
-                queue_rows_max=settings.posting_queue_rows_max,
-                ledgers_max=_DUE_LEDGERS_MAX,
-                stripes=settings.house_stripes,
-            ),
-            background,
-            networks,
-        ),
-        registry,
-    )
-    sweeper = Sweeper(
-        SweeperSettings(
-            poll_ms=settings.reservation_sweep_poll_ms,
-            chunk_reservations_max=settings.reservation_sweep_chunk_max,
-        ),
-        ReservationStore(background),
-        registry,
-    )
-    server = WalletServer(
-        _server_settings(settings, shares_address=worker is not None),
-        gate,
-        servicer,
-        sessions,
-        credit,
-        ledger_servicer,
-    )
+    server = _server(settings, pool, networks, engine, shares_address=worker is not None)
+    expiry = _expiry(settings, pool, networks, engine, registry)
+    poster = _poster(settings, background, networks, registry)
+    sweeper = _sweeper(settings, background, registry)
 
     await pool.open()
     await background.open()
@@ -195,13 +116,74 @@ async def _until_stopped(
                 await stop.wait()
 
 
-def _server_settings(settings: Settings, *, shares_address: bool) -> ServerSettings:
-    return ServerSettings(
-        address=settings.grpc_address,
-        shares_address=shares_address,
-        message_bytes_max=settings.message_bytes_max,
-        concurrent_calls_max=settings.concurrent_calls_max,
-        tls_cert_file=settings.tls_cert_file,
-        tls_key_file=settings.tls_key_file,
-        tls_client_ca_file=settings.tls_client_ca_file,
+def _server(
+    settings: Settings, pool: Pool, networks: NetworkDirectory, engine: Engine, *, shares_address: bool
+) -> WalletServer:
+    """Make the server, with every service that it serves."""
+    gate = CallGate(Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms))
+    credit_reader = CreditReader(pool)
+    execution = Execution(
+        engine=engine,
+        networks=networks,
+        ledgers=LedgerDirectory(credit_reader),
+        request_timeout_s=settings.request_timeout_ms / 1000,
+        window_operations=settings.stream_window_operations,
     )
+    times = SessionTimes(ttl_default_s=settings.session_ttl_default_s, ttl_max_s=settings.session_ttl_max_s)
+    return WalletServer(
+        ServerSettings(
+            address=settings.grpc_address,
+            shares_address=shares_address,
+            message_bytes_max=settings.message_bytes_max,
+            concurrent_calls_max=settings.concurrent_calls_max,
+            tls_cert_file=settings.tls_cert_file,
+            tls_key_file=settings.tls_key_file,
+            tls_client_ca_file=settings.tls_client_ca_file,
+        ),
+        gate,
+        Servicers(
+            wallet=WalletServicer(gate, execution, LedgerReader(pool)),
+            sessions=LedgerSessionServicer(gate, execution, SessionReader(pool), times),
+            credit=CreditWalletServicer(gate, execution, credit_reader),
+            ledgers=LedgerServicer(gate, execution, credit_reader),
+        ),
+    )
+
+
+def _expiry(
+    settings: Settings, pool: Pool, networks: NetworkDirectory, engine: Engine, registry: CollectorRegistry
+) -> ExpiryWorker:
+    """Make the worker that ends sessions whose time is over."""
+    bounds = ExpirySettings(
+        poll_ms=settings.session_expiry_poll_ms,
+        grace_ms=settings.session_expiry_grace_ms,
+        round_sessions_max=settings.batch_operations_max,
+    )
+    return ExpiryWorker(bounds, engine, SessionReader(pool), networks, registry)
+
+
+def _poster(settings: Settings, pool: Pool, networks: NetworkDirectory, registry: CollectorRegistry) -> Poster:
+    """Make the worker that posts what credit wallets have done to the general ledger."""
+    store = PostingStore(
+        PostingSettings(
+            interval_ms=settings.posting_interval_ms,
+            wallets_max=settings.posting_wallets_max,
+            queue_rows_max=settings.posting_queue_rows_max,
+            ledgers_max=_DUE_LEDGERS_MAX,
+            stripes=settings.house_stripes,
+        ),
+        pool,
+        networks,
+    )
+    return Poster(
+        PosterSettings(interval_ms=settings.posting_interval_ms, rounds_max=_POSTING_ROUNDS_MAX), store, registry
+    )
+
+
+def _sweeper(settings: Settings, pool: Pool, registry: CollectorRegistry) -> Sweeper:
+    """Make the worker that ends reservations whose time is over."""
+    bounds = SweeperSettings(
+        poll_ms=settings.reservation_sweep_poll_ms,
+        chunk_reservations_max=settings.reservation_sweep_chunk_max,
+    )
+    return Sweeper(bounds, ReservationStore(pool), registry)

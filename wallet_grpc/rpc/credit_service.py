@@ -7,43 +7,26 @@ from wallet.v1 import credit_wallet_pb2_grpc
 from wallet_grpc.domain.credit import WalletAddress
 from wallet_grpc.domain.outcomes import Reserved, Written
 from wallet_grpc.domain.rules.credit import WALLET_NOT_FOUND
-from wallet_grpc.engine.engine import Engine
-from wallet_grpc.store.credit_reads import CreditReader, LedgerDirectory, WalletFacts
+from wallet_grpc.store.credit_reads import CreditReader, WalletFacts
 from wallet_grpc.store.keys import Role
-from wallet_grpc.store.networks import NetworkDirectory
 
 from . import credit_answers as answers
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import CREDIT_CALLS, wallet_of
-from .execute import StreamSettings
-from .operations import Dialect, Operations
-from .pages import after_number, page_size
+from .operations import Dialect, Execution, Operations
+from .pages import after_number, one_page, page_size
 
 
 class CreditWalletServicer(credit_wallet_pb2_grpc.CreditWalletServiceServicer):
     """Credit wallets over gRPC. The protos tell what each call means."""
 
-    def __init__(
-        self,
-        *,
-        gate: CallGate,
-        engine: Engine,
-        networks: NetworkDirectory,
-        ledgers: LedgerDirectory,
-        reader: CreditReader,
-        request_timeout_ms: int,
-        stream: StreamSettings,
-    ) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
         self.gate = gate
         self._reader = reader
-        self._ledgers = ledgers
+        self._ledgers = execution.ledgers
         self._operations = Operations(
             Dialect(calls=CREDIT_CALLS, new_outcome=pb.WalletOutcome, fill_outcome=answers.outcome),
-            engine=engine,
-            networks=networks,
-            ledgers=ledgers,
-            request_timeout_ms=request_timeout_ms,
-            stream=stream,
+            execution,
         )
 
     @gated(Role.CREDIT)
@@ -101,10 +84,9 @@ class CreditWalletServicer(credit_wallet_pb2_grpc.CreditWalletServiceServicer):
         await self._wallet(address)
         rows = await self._reader.entries(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListWalletEntriesResponse()
-        for row in rows[:size]:
+        page, response.next_page_token = one_page(rows, size, lambda row: row.entry_no)
+        for row in page:
             answers.entry(row, response.entries.add())
-        if len(rows) > size:
-            response.next_page_token = str(rows[size - 1].entry_no)
         return response
 
     @gated()
@@ -117,10 +99,9 @@ class CreditWalletServicer(credit_wallet_pb2_grpc.CreditWalletServiceServicer):
         await self._wallet(address)
         rows = await self._reader.postings(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListPostingsResponse()
-        for row in rows[:size]:
+        page, response.next_page_token = one_page(rows, size, lambda row: row.last_entry_no)
+        for row in page:
             answers.posting(row, response.postings.add())
-        if len(rows) > size:
-            response.next_page_token = str(rows[size - 1].last_entry_no)
         return response
 
     @gated()

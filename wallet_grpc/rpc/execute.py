@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from wallet_grpc.domain.commands import Request, UnlocatedEnding
@@ -21,14 +20,6 @@ _CHECK_AGAIN_S = 0.4
 """How often a stream's key is looked at again: with the authenticator's own memory, well within 5 seconds."""
 
 Converter = Callable[[Any, CallContext], Awaitable[Request | Refusal]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """A stream's bounds."""
-
-    window_operations: int
-    """How many operations may be unanswered; then the stream is read no further until one is."""
 
 
 class _Window:
@@ -71,13 +62,14 @@ async def execute_stream(
     *,
     engine: Engine,
     convert: Converter,
-    settings: StreamSettings,
+    window_operations: int,
 ) -> AsyncIterator[Outcome]:
     """Execute a stream's operations; their outcomes come in the order of the operations.
 
-    A stream that outruns the wallet is read more slowly: it waits for its window, then for room in the engine.
+    A stream that outruns the wallet is read more slowly: it waits for its window of unanswered operations, then for
+    room in the engine.
     """
-    window = _Window(settings.window_operations)
+    window = _Window(window_operations)
     reader = asyncio.create_task(_read(operations, call, window, engine, convert))
     try:
         with call.gate.telling(reader.cancel):  # a server that stops reads no further, and answers what it has read

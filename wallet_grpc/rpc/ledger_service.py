@@ -14,17 +14,14 @@ from wallet_grpc.domain.identifiers import caller_key
 from wallet_grpc.domain.ledgers import parse_ledger_id
 from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.engine.engine import Engine
-from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader, LedgerDirectory
+from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader
 from wallet_grpc.store.keys import Role
-from wallet_grpc.store.networks import NetworkDirectory
 
 from . import credit_answers as answers
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_of
-from .execute import StreamSettings
-from .operations import Dialect, Operations
-from .pages import FOREIGN_TOKEN, page_size
+from .operations import Dialect, Execution, Operations
+from .pages import FOREIGN_TOKEN, one_page, page_size
 
 _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,27 +30,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     """Ledgers over gRPC. The protos tell what each call means."""
 
-    def __init__(
-        self,
-        *,
-        gate: CallGate,
-        engine: Engine,
-        networks: NetworkDirectory,
-        ledgers: LedgerDirectory,
-        reader: CreditReader,
-        request_timeout_ms: int,
-        stream: StreamSettings,
-    ) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
         self.gate = gate
         self._reader = reader
-        self._ledgers = ledgers
+        self._ledgers = execution.ledgers
         self._operations = Operations(
             Dialect(calls=LEDGER_CALLS, new_outcome=pb.Ledger, fill_outcome=_no_batches),
-            engine=engine,
-            networks=networks,
-            ledgers=ledgers,
-            request_timeout_ms=request_timeout_ms,
-            stream=stream,
+            execution,
         )
 
     @gated(Role.CREDIT)
@@ -73,10 +56,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
             raise MalformedError(FOREIGN_TOKEN)
         ledgers = await self._reader.ledgers(after=after, limit=size + 1)
         response = pb.ListLedgersResponse()
-        for ledger in ledgers[:size]:
+        page, response.next_page_token = one_page(ledgers, size, lambda ledger: ledger.ledger_id)
+        for ledger in page:
             answers.ledger(ledger, response.ledgers.add())
-        if len(ledgers) > size:
-            response.next_page_token = ledgers[size - 1].ledger_id
         return response
 
     @gated(Role.CREDIT)

@@ -27,7 +27,7 @@ from wallet_grpc.store.networks import NetworkDirectory
 
 from .answers import Filler
 from .calls import CallContext, RefusedError, not_allowed
-from .execute import StreamSettings, execute_stream
+from .execute import execute_stream
 from .requests import Call, command_of
 
 BATCH_OPERATIONS_MAX = 1_000
@@ -47,25 +47,28 @@ class Dialect:
     fill_outcome: Filler
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What mutations are executed with, whichever service they come through."""
+
+    engine: Engine
+    networks: NetworkDirectory
+    ledgers: LedgerDirectory
+    request_timeout_s: float
+    window_operations: int
+    """How many operations of a stream may be unanswered; then it is read no further until one is."""
+
+
 class Operations:
     """Executes the mutations of one service."""
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        *,
-        engine: Engine,
-        networks: NetworkDirectory,
-        ledgers: LedgerDirectory,
-        request_timeout_ms: int,
-        stream: StreamSettings,
-    ) -> None:
+    def __init__(self, dialect: Dialect, execution: Execution) -> None:
         self._dialect = dialect
-        self._engine = engine
-        self._networks = networks
-        self._ledgers = ledgers
-        self._request_timeout_s = request_timeout_ms / 1000
-        self._stream = stream
+        self._engine = execution.engine
+        self._networks = execution.networks
+        self._ledgers = execution.ledgers
+        self._request_timeout_s = execution.request_timeout_s
+        self._window_operations = execution.window_operations
 
     async def one(self, name: str, request: Any, call: CallContext) -> Done:
         """Take the road of every unary mutation.
@@ -119,7 +122,11 @@ class Operations:
         """Execute a stream of mutations, with the outcomes in their order."""
         dialect = self._dialect
         async for decided in execute_stream(
-            operations, call, engine=self._engine, convert=self._converted, settings=self._stream
+            operations,
+            call,
+            engine=self._engine,
+            convert=self._converted,
+            window_operations=self._window_operations,
         ):
             yield dialect.fill_outcome(decided, dialect.new_outcome(), call.request_id)
 

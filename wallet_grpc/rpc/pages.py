@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
+
+Row = TypeVar("Row")
 
 _SIZE_DEFAULT = 100
 _SIZE_MAX = 1_000
@@ -26,3 +31,9 @@ def after_number(page_token: str) -> int:
     if not (page_token.isascii() and page_token.isdecimal() and len(page_token) <= _NUMBER_DIGITS_MAX):
         raise MalformedError(FOREIGN_TOKEN)
     return int(page_token)
+
+
+def one_page(rows: Sequence[Row], size: int, token: Callable[[Row], object]) -> tuple[Sequence[Row], str]:
+    """Give the page, and the token of the next one, out of rows that were read with one more than the page holds."""
+    page = rows[:size]
+    return page, str(token(page[-1])) if len(rows) > size else ""

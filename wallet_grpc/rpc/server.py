@@ -52,6 +52,16 @@ class ServerSettings:
     tls_client_ca_file: Path | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servicers:
+    """The services that are served."""
+
+    wallet: WalletServicer
+    sessions: LedgerSessionServicer
+    credit: CreditWalletServicer
+    ledgers: LedgerServicer
+
+
 class AddressInUseError(Exception):
     """The address cannot be bound."""
 
@@ -59,15 +69,7 @@ class AddressInUseError(Exception):
 class WalletServer:
     """The server of one process. Several processes may share an address: the kernel spreads the connections."""
 
-    def __init__(  # noqa: PLR0917 - one for each service
-        self,
-        settings: ServerSettings,
-        gate: CallGate,
-        wallet: WalletServicer,
-        sessions: LedgerSessionServicer,
-        credit: CreditWalletServicer,
-        ledgers: LedgerServicer,
-    ) -> None:
+    def __init__(self, settings: ServerSettings, gate: CallGate, servicers: Servicers) -> None:
         self._gate = gate
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -83,10 +85,10 @@ class WalletServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
             ],
         )
-        wallet_pb2_grpc.add_WalletServiceServicer_to_server(wallet, self._server)
-        session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(sessions, self._server)
-        credit_wallet_pb2_grpc.add_CreditWalletServiceServicer_to_server(credit, self._server)
-        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(ledgers, self._server)
+        wallet_pb2_grpc.add_WalletServiceServicer_to_server(servicers.wallet, self._server)
+        session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(servicers.sessions, self._server)
+        credit_wallet_pb2_grpc.add_CreditWalletServiceServicer_to_server(servicers.credit, self._server)
+        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(servicers.ledgers, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         try:

@@ -11,44 +11,25 @@ from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
 from wallet_grpc.domain.sessions import SessionAddress, session_round_key
-from wallet_grpc.engine.engine import Engine
-from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
-from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.session_reads import SessionReader
 
 from . import answers, session_answers
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
-from .execute import StreamSettings
-from .operations import Dialect, Operations
-from .pages import after_number, page_size
+from .operations import Dialect, Execution, Operations
+from .pages import after_number, one_page, page_size
 from .session_requests import SessionTimes, addressed, session_calls
 
 
 class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
     """Game sessions over gRPC. The protos tell what each call means."""
 
-    def __init__(
-        self,
-        *,
-        gate: CallGate,
-        engine: Engine,
-        networks: NetworkDirectory,
-        ledgers: LedgerDirectory,
-        reader: SessionReader,
-        request_timeout_ms: int,
-        stream: StreamSettings,
-        times: SessionTimes,
-    ) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: SessionReader, times: SessionTimes) -> None:
         self.gate = gate
         self._reader = reader
         self._operations = Operations(
             Dialect(calls=session_calls(times), new_outcome=pb.SessionOutcome, fill_outcome=session_answers.outcome),
-            engine=engine,
-            networks=networks,
-            ledgers=ledgers,
-            request_timeout_ms=request_timeout_ms,
-            stream=stream,
+            execution,
         )
 
     @gated(Role.GAME)
@@ -89,7 +70,8 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
     @gated()
     async def GetSession(self, request: pb.GetSessionRequest, call: CallContext) -> pb.Session:
         """Read a session of the caller's source."""
-        facts = await self._session(fields.identifier(request.session_token, "session_token"), call)
+        address = addressed(fields.identifier(request.session_token, "session_token"))
+        facts = await self._session(address, call)
         return session_answers.session(facts, pb.Session())
 
     @gated()
@@ -97,8 +79,9 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         """Read a round of a session."""
         token = fields.identifier(request.session_token, "session_token")
         round_id = fields.identifier(request.round_id, "round_id")
-        await self._session(token, call)
-        totals = await self._reader.round_totals(session_round_key(addressed(token).session_id, round_id))
+        address = addressed(token)
+        await self._session(address, call)
+        totals = await self._reader.round_totals(session_round_key(address.session_id, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return answers.game_round(totals)
@@ -111,13 +94,13 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         token = fields.identifier(request.session_token, "session_token")
         size = page_size(request.page_size)
         after = after_number(request.page_token)
-        await self._session(token, call)
-        rows = await self._reader.journal(addressed(token).session_id, after=after, limit=size + 1)
+        address = addressed(token)
+        await self._session(address, call)
+        rows = await self._reader.journal(address.session_id, after=after, limit=size + 1)
         response = pb.ListSessionTransactionsResponse()
-        for row in rows[:size]:
+        page, response.next_page_token = one_page(rows, size, lambda row: row.entry.entry_no)
+        for row in page:
             session_answers.journal_row(row, response.transactions.add())
-        if len(rows) > size:
-            response.next_page_token = str(rows[size - 1].entry.entry_no)
         return response
 
     @gated()
@@ -137,8 +120,7 @@ class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
         async for outcome in self._operations.stream(request_iterator, call):
             yield outcome
 
-    async def _session(self, token: str, call: CallContext) -> SessionFacts:
-        address: SessionAddress = addressed(token)
+    async def _session(self, address: SessionAddress, call: CallContext) -> SessionFacts:
         facts = await self._reader.session(call.caller.source, address)
         if facts is None:
             raise RefusedError(SESSION_NOT_FOUND)

@@ -13,16 +13,12 @@ from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
 from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.engine.engine import Engine
-from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
-from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.reads import LedgerReader
 
 from . import answers
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
-from .execute import StreamSettings
-from .operations import Dialect, Operations
+from .operations import Dialect, Execution, Operations
 from .requests import CALLS
 
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
@@ -31,27 +27,13 @@ _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").f
 class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
     """The general ledger over gRPC. The protos tell what each call means."""
 
-    def __init__(
-        self,
-        *,
-        gate: CallGate,
-        engine: Engine,
-        networks: NetworkDirectory,
-        ledgers: LedgerDirectory,
-        reader: LedgerReader,
-        request_timeout_ms: int,
-        stream: StreamSettings,
-    ) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
         self.gate = gate
-        self._networks = networks
+        self._networks = execution.networks
         self._reader = reader
         self._operations = Operations(
             Dialect(calls=CALLS, new_outcome=pb.Outcome, fill_outcome=answers.outcome),
-            engine=engine,
-            networks=networks,
-            ledgers=ledgers,
-            request_timeout_ms=request_timeout_ms,
-            stream=stream,
+            execution,
         )
 
     @gated(Role.GAME)
