@@ -59,6 +59,7 @@ def test_10000_deposits_and_kills_of_everything(
         Worker("consume", installation, own_broker.amqp_url) as consumer,
         Worker("relay", installation, own_broker.amqp_url) as relay,
     ):
+        bus.keep_archive()
         own_broker.settle()  # RabbitMQ 3.10 loses a quorum queue that is younger than a second
         bus.subscribe()
 
@@ -110,16 +111,19 @@ def test_10000_deposits_and_kills_of_everything(
         )
         assert consumer.stop() == 0, consumer.log[-3000:]
         assert relay.stop() == 0, relay.log[-3000:]
+        archive = bus.archive()
 
     assert balances(installation) == {player.player_id: DEPOSITS // PLAYERS for player in players}
     ids_of: dict[str, set[str]] = defaultdict(set)
-    first_seen: dict[str, dict[int, None]] = defaultdict(dict)
     for one in bus.received:
         ids_of[one.event["data"]["depositId"]].add(one.event["id"])
-        first_seen[one.event["subject"]].setdefault(one.event["sequence"])
+    first_published: dict[str, dict[int, None]] = defaultdict(dict)
+    for one in archive:
+        first_published[one.event["subject"]].setdefault(one.event["sequence"])
     assert ids_of.keys() == {deposit.deposit_id for deposit in deposits}
     assert {len(ids) for ids in ids_of.values()} == {1}
-    for sequences in first_seen.values():
+    assert len(first_published) == PLAYERS
+    for sequences in first_published.values():
         assert list(sequences) == list(range(1, DEPOSITS // PLAYERS + 1))
     assert installation.rows("SELECT state, count(*) FROM inbox_events GROUP BY 1") == [("APPLIED", DEPOSITS)]
     verify(installation)

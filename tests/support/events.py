@@ -45,6 +45,7 @@ T = TypeVar("T")
 CLOUD_EVENT = "application/cloudevents+json"
 WITHIN_S = 30.0
 _SUBSCRIBERS = "test.subscriber"
+_ARCHIVE = "test.archive"
 _IN_FLIGHT = 100
 _AGAIN_S = 0.1
 
@@ -170,9 +171,12 @@ class Bus:
         async with await aio_pika.connect(self.amqp_url) as connection:
             await declare_inbound(connection)
             await declare_outbound(connection)
-            async with connection.channel() as channel:
-                queue = await channel.declare_queue(_SUBSCRIBERS, durable=True, arguments={"x-queue-type": "quorum"})
-                await queue.bind(EVENTS_EXCHANGE, "#")
+        await self._declare_queue(_SUBSCRIBERS)
+
+    async def _declare_queue(self, name: str) -> None:
+        async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+            queue = await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
+            await queue.bind(EVENTS_EXCHANGE, "#")
 
     def subscribe(self) -> None:
         """Collect the wallet's events in `received` from now on, those that waited included."""
@@ -194,6 +198,18 @@ class Bus:
         self.received.append(_received(message))
         with suppress(*BROKER_ERRORS):
             await message.ack()
+
+    def keep_archive(self) -> None:
+        """Have the broker keep the wallet's events, from now on, in a queue that nobody reads until `archive` does.
+
+        What a subscriber sees after the broker was killed may be out of order, since its queue hands out again what was
+        under way. This queue tells in which order events were published.
+        """
+        self._wait(self._declare_queue(_ARCHIVE))
+
+    def archive(self) -> list[Received]:
+        """Take the events that were kept, in the order of their publication."""
+        return self._wait(self._take(_ARCHIVE, self.waiting(_ARCHIVE)))
 
     def publish(self, *messages: Published) -> None:
         """Publish, and return when the broker has confirmed all of them; again what a lost connection left open."""
