@@ -20,6 +20,7 @@ from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
 from wallet_grpc.domain.refusals import Refusal
 
 from .pool import Connection, Pool
+from .rows import key_of
 from .sql import statements
 
 _SQL = statements("inbox.sql")
@@ -122,11 +123,11 @@ class InboxStore:
             rows = await (await connection.execute(_SQL["receipts"], {"inbox_ids": list(inbox_ids)})).fetchall()
         return [
             Receipt(
-                key=Key(key.replace("-", "")),
+                key=key_of(key),
                 source=source,
                 event_id=event_id,
                 event_type=event_type,
-                body_key=Key(body_key.replace("-", "")),
+                body_key=key_of(body_key),
                 body=body,
                 traceparent=traceparent,
             )
@@ -243,7 +244,7 @@ async def _known(connection: Connection, key: Key) -> KnownReceipt | None:
     row = await (await connection.execute(_SQL["known"], {"key": key})).fetchone()
     if row is None:
         return None
-    return KnownReceipt(body_key=Key(row[0].replace("-", "")), state=ReceiptState(row[1]))
+    return KnownReceipt(body_key=key_of(row[0]), state=ReceiptState(row[1]))
 
 
 async def _row(connection: Connection, name: str, parameters: Mapping[str, object]) -> Any:
