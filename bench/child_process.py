@@ -92,11 +92,6 @@ class ChildProcess:
                 raise ClientFailedError(self._last_words())
             yield line
 
-    def check_lives(self) -> None:
-        """Raise ClientFailedError if it has ended badly."""
-        if self._process.poll():
-            raise ClientFailedError(self._last_words())
-
     def _read(self, stream: IO[str]) -> None:
         for line in stream:
             self._lines.put(line)

@@ -213,12 +213,6 @@ class RabbitNode:
         path = "" if vhost == "/" else quote(vhost, safe="")
         return f"amqp://{self._record.user}:{quote(self._record.password, safe='')}@127.0.0.1:{self.port}/{path}"
 
-    def add_vhost(self, name: str) -> str:
-        """Make a virtual host in which the node's user may do everything, and return its URL."""
-        self.ctl("add_vhost", name)
-        self.ctl("set_permissions", "-p", name, self._record.user, ".*", ".*", ".*")
-        return self.url(name)
-
     def ctl(self, *arguments: str) -> str:
         """Run `rabbitmqctl` on the node and return what it printed. It takes a second or two.
 

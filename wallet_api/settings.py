@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from wallet_grpc.settings import LogFormat, Milliseconds
+from wallet_grpc.settings import Address, LogFormat, LogLevel, Milliseconds
 
 SECRET_BYTES_MIN = 32
 """The shortest secret of HS256 (RFC 7518, section 3.2)."""
@@ -35,7 +35,7 @@ class ApiSettings(BaseSettings):
         description="DSN of a read replica, of such a login. Set: everything is read there, and every answer tells "
         "its `as_of`.",
     )
-    http_address: str = Field(default="127.0.0.1:8080", description="Where HTTP is served, `host:port`.")
+    http_address: Address = Field(default="127.0.0.1:8080", description="Where HTTP is served, `host:port`.")
 
     cookie_secret: SecretStr | None = Field(
         default=None,
@@ -86,22 +86,8 @@ class ApiSettings(BaseSettings):
         "than its limit.",
     )
 
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
-
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
-        return value.upper()
-
-    @field_validator("http_address")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        if not (value.rpartition(":")[0] and value.rpartition(":")[2].isdecimal()):
-            raise ValueError("is not host:port")
-        return value
 
     @field_validator("cookie_secret")
     @classmethod

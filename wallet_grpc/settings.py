@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,7 +27,21 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+def _known_level(value: str) -> str:
+    if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
+    return value.upper()
+
+
+def _host_and_port(value: str) -> str:
+    if not (value.rpartition(":")[0] and value.rpartition(":")[2].isdecimal()):
+        raise ValueError("is not host:port")
+    return value
+
+
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
+LogLevel = Annotated[str, AfterValidator(_known_level)]
+Address = Annotated[str, AfterValidator(_host_and_port)]
 
 
 class Settings(BaseSettings):
@@ -47,9 +61,9 @@ class Settings(BaseSettings):
         default=Environment.TEST, description="`test` or `live`; must be the database's own."
     )
 
-    grpc_address: str = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
+    grpc_address: Address = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
     workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the address.")
-    metrics_address: str | None = Field(
+    metrics_address: Address | None = Field(
         default=None,
         description="Where Prometheus metrics are served, `host:port`; off without. Worker n takes the port + n.",
     )
@@ -168,7 +182,7 @@ class Settings(BaseSettings):
         default=25, le=10_000, description="How long a relay that found nothing waits before it looks again, in ms."
     )
 
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
 
     @field_validator("environment", mode="before")
@@ -176,25 +190,11 @@ class Settings(BaseSettings):
     def _any_case(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
-        return value.upper()
-
     @field_validator("amqp_url")
     @classmethod
     def _amqp_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("amqp://", "amqps://")):
             raise ValueError("is not amqp:// or amqps://")
-        return value
-
-    @field_validator("grpc_address", "metrics_address")
-    @classmethod
-    def _host_and_port(cls, value: str | None) -> str | None:
-        if value is not None and not (value.rpartition(":")[0] and value.rpartition(":")[2].isdecimal()):
-            raise ValueError("is not host:port")
         return value
 
     @model_validator(mode="after")

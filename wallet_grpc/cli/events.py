@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
+import psycopg
 
 from wallet_grpc import console
 from wallet_grpc.domain.receipts import ReceiptState
@@ -54,13 +58,10 @@ def show_inbox(inbox_id: int, *, as_json: bool) -> None:
 def replay_inbox(inbox_ids: tuple[int, ...], *, parked: bool, as_json: bool) -> None:
     """Have events tried again now, by a consumer that runs."""
     _one_way(inbox_ids, parked=parked)
-    with admin_connection(read_settings()) as connection:
-        if parked:
-            replayed = inbox_store.replay_parked_events(connection)
-        else:
-            replayed = [inbox_id for inbox_id in inbox_ids if inbox_store.replay_event(connection, inbox_id)]
-    missing = sorted(set(inbox_ids) - set(replayed))
-    _print_settled("replayed", replayed, missing, "neither waits nor is parked", as_json=as_json)
+    every = inbox_store.replay_parked_events if parked else None
+    _settle(
+        "replayed", inbox_ids, inbox_store.replay_event, "neither waits nor is parked", every=every, as_json=as_json
+    )
 
 
 @inbox.command("discard")
@@ -68,10 +69,7 @@ def replay_inbox(inbox_ids: tuple[int, ...], *, parked: bool, as_json: bool) -> 
 @json_option
 def discard_inbox(inbox_ids: tuple[int, ...], *, as_json: bool) -> None:
     """Give events up for good: they keep their row, and never take effect."""
-    with admin_connection(read_settings()) as connection:
-        discarded = [inbox_id for inbox_id in inbox_ids if inbox_store.discard_event(connection, inbox_id)]
-    missing = sorted(set(inbox_ids) - set(discarded))
-    _print_settled("discarded", discarded, missing, "neither waits nor is parked", as_json=as_json)
+    _settle("discarded", inbox_ids, inbox_store.discard_event, "neither waits nor is parked", as_json=as_json)
 
 
 @click.group("outbox")
@@ -110,13 +108,8 @@ def show_outbox(outbox_id: int, *, as_json: bool) -> None:
 def replay_outbox(outbox_ids: tuple[int, ...], *, parked: bool, as_json: bool) -> None:
     """Have parked events published again, by a relay that runs. They keep their ids; their outbox_id is a new one."""
     _one_way(outbox_ids, parked=parked)
-    with admin_connection(read_settings()) as connection:
-        if parked:
-            replayed = outbox_store.replay_parked_events(connection)
-        else:
-            replayed = [outbox_id for outbox_id in outbox_ids if outbox_store.replay_event(connection, outbox_id)]
-    missing = sorted(set(outbox_ids) - set(replayed))
-    _print_settled("replayed", replayed, missing, "is not parked", as_json=as_json)
+    every = outbox_store.replay_parked_events if parked else None
+    _settle("replayed", outbox_ids, outbox_store.replay_event, "is not parked", every=every, as_json=as_json)
 
 
 @outbox.command("discard")
@@ -124,10 +117,7 @@ def replay_outbox(outbox_ids: tuple[int, ...], *, parked: bool, as_json: bool) -
 @json_option
 def discard_outbox(outbox_ids: tuple[int, ...], *, as_json: bool) -> None:
     """Remove parked events for good, unpublished."""
-    with admin_connection(read_settings()) as connection:
-        discarded = [outbox_id for outbox_id in outbox_ids if outbox_store.discard_event(connection, outbox_id)]
-    missing = sorted(set(outbox_ids) - set(discarded))
-    _print_settled("discarded", discarded, missing, "is not parked", as_json=as_json)
+    _settle("discarded", outbox_ids, outbox_store.discard_event, "is not parked", as_json=as_json)
 
 
 def _one_way(ids: tuple[int, ...], *, parked: bool) -> None:
@@ -135,11 +125,22 @@ def _one_way(ids: tuple[int, ...], *, parked: bool) -> None:
         raise click.UsageError("name the events by their ids, or give --parked for all that are")
 
 
-def _print_settled(done: str, ids: list[int], missing: list[int], problem: str, *, as_json: bool) -> None:
-    """Tell what was done and what could not be; the latter fails the command."""
+def _settle(
+    done: str,
+    ids: tuple[int, ...],
+    one: Callable[[psycopg.Connection[Any], int], bool],
+    problem: str,
+    *,
+    every: Callable[[psycopg.Connection[Any]], list[int]] | None = None,
+    as_json: bool,
+) -> None:
+    """Settle the named events, or `every` one; tell what was done and what could not be, which fails the command."""
+    with admin_connection(read_settings()) as connection:
+        settled = every(connection) if every else [event_id for event_id in ids if one(connection, event_id)]
+    missing = sorted(set(ids) - set(settled))
     if as_json:
-        console.print_json({done: ids, "failed": missing})
+        console.print_json({done: settled, "failed": missing})
     else:
-        console.out.print(f"{done}: {', '.join(map(str, ids)) or 'none'}")
+        console.out.print(f"{done}: {', '.join(map(str, settled)) or 'none'}")
     if missing:
         raise click.ClickException("; ".join(f"event {event_id} {problem}" for event_id in missing))

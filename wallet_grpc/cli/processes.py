@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,48 +39,30 @@ def serve(workers: int | None) -> None:
                 )
             except supervisor.AddressInUseError as error:
                 raise click.ClickException(str(error)) from error
-    import uvloop
-
     from wallet_grpc.app.server import serve as serve_worker
     from wallet_grpc.rpc.server import AddressInUseError
 
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve_worker(settings, worker=None if number is None else int(number)))
-    except AddressInUseError as error:
-        raise click.ClickException(str(error)) from error
+    _run(serve_worker(settings, worker=None if number is None else int(number)), AddressInUseError)
 
 
 @click.command("consume")
 def consume_command() -> None:
     """Take payment events from RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
-    import uvloop
-
     from wallet_grpc.app.consumer import consume
     from wallet_grpc.messaging.topology import TopologyConflictError
 
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(consume(settings))
-    except TopologyConflictError as error:
-        raise click.ClickException(str(error)) from error
+    _run(consume(settings), TopologyConflictError)
 
 
 @click.command("relay")
 def relay_command() -> None:
     """Publish the outbox to RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
-    import uvloop
-
     from wallet_grpc.app.relay import relay
     from wallet_grpc.messaging.topology import TopologyConflictError
 
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(relay(settings))
-    except TopologyConflictError as error:
-        raise click.ClickException(str(error)) from error
+    _run(relay(settings), TopologyConflictError)
 
 
 @click.command("api")
@@ -118,6 +102,17 @@ def _development_secret() -> str:
         raise click.ClickException(
             f"there is no secret: set WALLET_COOKIE_SECRET, or start `make run` ({path} is not there)"
         ) from None
+
+
+def _run(process: Coroutine[Any, Any, None], unfit: type[Exception]) -> None:
+    """Run a process to its end; `unfit` is what it raises if its address or its broker cannot be used."""
+    import uvloop
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(process)
+    except unfit as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _messaging_settings() -> Settings:

@@ -25,9 +25,6 @@ class AccountType(Name):
 HOUSE_TYPES = (AccountType.HOUSE, AccountType.HOUSE_WAGER, AccountType.HOUSE_FEES, AccountType.HOUSE_WALLETS)
 """One of each per currency network; their balances may be negative."""
 
-PLAYER_TYPES = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION_HOLD, AccountType.BONUS)
-"""At most one of each per player and currency network; their balances never go below zero (rule 6)."""
-
 
 class PlayerState(Name):
     """What a player may do (rule 5). A player without a stored state is ACTIVE."""

@@ -108,6 +108,3 @@ class PostJournalEntry:
     def __post_init__(self) -> None:
         """Hash the key."""
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-
-
-LedgerCommand = CreateLedger | PostJournalEntry

@@ -64,6 +64,14 @@ def reference(value: str) -> str:
     return value if _is_derived_id(value) else identifier(value, "reference_transaction_id")
 
 
+def rolled_back_id(value: str, own_id: str) -> str:
+    """Check the id that a rollback refers to; `own_id` is the rollback's, empty if it came without one."""
+    reference(value)
+    if value == own_id:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "transaction_id", "must not be the id that is rolled back"))
+    return value
+
+
 def any_transaction_id(value: str) -> str:
     """Check an id that is looked up: a caller's, or one of the wallet's own."""
     return value if _is_derived_id(value) else identifier(value, "transaction_id")

@@ -116,5 +116,3 @@ class SessionRollback:
 
 SessionPlay = SessionBet | SessionWin | SessionRollback
 """What changes a session's balance, and nothing else while the session is open."""
-
-SessionCommand = OpenSession | SettleSession | SessionBet | SessionWin | SessionRollback

@@ -130,11 +130,7 @@ def _rollback(request: pb.RollbackRequest, source: Source) -> Rollback:
     own_id = fields.transaction_id(request.transaction_id) if request.transaction_id else ""
     player = fields.player_id(request.player_id)
     network = fields.currency_network_id(request.currency_network_id)
-    referenced = fields.reference(request.reference_transaction_id)
-    if own_id == referenced:
-        raise fields.MalformedError(
-            invalid(Reason.INVALID_FIELD, "transaction_id", "must not be the id that is rolled back")
-        )
+    referenced = fields.rolled_back_id(request.reference_transaction_id, own_id)
     return Rollback(
         source=source,
         transaction_id=own_id or DERIVED_ROLLBACK_PREFIX + referenced,

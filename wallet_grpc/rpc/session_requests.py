@@ -128,11 +128,7 @@ def _win(request: pb.SessionWinRequest, source: Source) -> SessionWin:
 def _rollback(request: pb.SessionRollbackRequest, source: Source) -> SessionRollback:
     token = fields.identifier(request.session_token, "session_token")
     own_id = fields.transaction_id(request.transaction_id) if request.transaction_id else ""
-    referenced = fields.reference(request.reference_transaction_id)
-    if own_id == referenced:
-        raise fields.MalformedError(
-            invalid(Reason.INVALID_FIELD, "transaction_id", "must not be the id that is rolled back")
-        )
+    referenced = fields.rolled_back_id(request.reference_transaction_id, own_id)
     metadata = fields.metadata(request.metadata)
     address = addressed(token)
     return SessionRollback(

@@ -33,7 +33,7 @@ from psycopg.pq import TransactionStatus
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
 from wallet_grpc.domain.needs import CreditNeeds, LedgerNeeds, Needs, SessionNeeds
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
 from wallet_grpc.domain.sessions import Rail, SessionId, SessionRound
@@ -49,7 +49,7 @@ from .credit_rows import (
 )
 from .networks import NetworkDirectory
 from .pool import DatabaseUnavailableError
-from .rows import LoadedTransaction, rollback_of, transaction_of
+from .rows import LoadedTransaction, key_of, rollback_of, transaction_of
 from .session_rows import LoadedEntry, LoadedSession, read_entry, read_session
 from .sql import Positional, positional, statements
 from .steps import steps_of
@@ -280,7 +280,7 @@ class BatchStore:
         if receipts is not None:
             for position, body_hash, state in await receipts.fetchall():
                 book.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
-                    body_key=Key(body_hash.replace("-", "")), state=ReceiptState(state)
+                    body_key=key_of(body_hash), state=ReceiptState(state)
                 )
         if sessions is not None:
             assert needs.sessions is not None

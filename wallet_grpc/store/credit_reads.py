@@ -18,6 +18,7 @@ from wallet_grpc.domain.rules.ledgers import LEDGER_NOT_FOUND
 
 from .arrays import SEPARATOR
 from .pool import Pool
+from .rows import key_of
 from .sql import statements
 
 _SQL = statements("credit_reads.sql")
@@ -108,11 +109,11 @@ class CreditReader:
                 entry_no=entry_no,
                 kind=WalletEntryKind(kind),
                 transaction_id=transaction_id,
-                key=_key(key),
+                key=key_of(key),
                 amount_minor=int(amount),
                 change_minor=int(change),
                 balance_after_minor=int(balance),
-                reservation_key=None if reservation is None else _key(reservation),
+                reservation_key=None if reservation is None else key_of(reservation),
                 source=source,
                 metadata=metadata or {},
                 created_at=created_at,
@@ -248,7 +249,3 @@ def _ledger(row: Any) -> Ledger:
         currency_network_id=CurrencyNetworkId(network_id),
         created_at=created_at,
     )
-
-
-def _key(text: str) -> Key:
-    return Key(text.replace("-", ""))

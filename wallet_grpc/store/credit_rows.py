@@ -15,8 +15,10 @@ from wallet_grpc.domain.credit import (
     WalletEntryKind,
     WalletId,
 )
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
 from wallet_grpc.domain.ledgers import JournalAccount, Ledger, LedgerId, Leg
+
+from .rows import key_of
 
 
 def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, WalletAddress]) -> None:
@@ -42,7 +44,7 @@ def read_wallet_entries(book: Book, rows: Sequence[Any]) -> None:
     for wallet_id, key, kind, amount_minor in rows:
         wallet = book.credit_wallets.get(WalletId(wallet_id))
         if wallet is not None:  # else it has come into being since the statement before, and the store will refuse
-            wallet.known[_key(key)] = KnownEntry(kind=WalletEntryKind(kind), amount_minor=int(amount_minor))
+            wallet.known[key_of(key)] = KnownEntry(kind=WalletEntryKind(kind), amount_minor=int(amount_minor))
 
 
 def read_reservations(book: Book, rows: Sequence[Any]) -> None:
@@ -50,8 +52,8 @@ def read_reservations(book: Book, rows: Sequence[Any]) -> None:
     for key, wallet_id, owner_id, amount_minor, ttl_s, expires_at, state, committed_minor in rows:
         wallet = book.credit_wallets.get(WalletId(wallet_id))
         if wallet is not None:
-            wallet.reservations[_key(key)] = Reservation(
-                key=_key(key),
+            wallet.reservations[key_of(key)] = Reservation(
+                key=key_of(key),
                 wallet_id=wallet.wallet_id,
                 owner_id=OwnerId(owner_id),
                 amount_minor=int(amount_minor),
@@ -65,7 +67,7 @@ def read_reservations(book: Book, rows: Sequence[Any]) -> None:
 def read_ledgers(book: Book, rows: Sequence[Any]) -> None:
     """Put ledgers into the book, by the key of their creation."""
     for key, ledger_id, owner_id, name, network_id, created_at in rows:
-        book.ledgers[_key(key)] = Ledger(
+        book.ledgers[key_of(key)] = Ledger(
             ledger_id=LedgerId(ledger_id),
             owner_id=OwnerId(owner_id),
             name=name,
@@ -88,8 +90,4 @@ def read_journal_accounts(book: Book, rows: Sequence[Any]) -> None:
 def read_journal_legs(book: Book, rows: Sequence[Any]) -> None:
     """Put the postings of entries into the book, in their order."""
     for key, code, amount_minor in rows:
-        book.journal_legs[_key(key)] = (*book.journal_legs.get(_key(key), ()), Leg(code, int(amount_minor)))
-
-
-def _key(text: str) -> Key:
-    return Key(text.replace("-", ""))
+        book.journal_legs[key_of(key)] = (*book.journal_legs.get(key_of(key), ()), Leg(code, int(amount_minor)))

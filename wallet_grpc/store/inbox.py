@@ -6,7 +6,7 @@ no effect, so it may be recorded after the fact: a consumer that dies in between
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,8 @@ from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
 from wallet_grpc.domain.refusals import Refusal
 
-from .pool import Connection, Pool
+from .pool import Connection, Pool, only_row
+from .rows import key_of
 from .sql import statements
 
 _SQL = statements("inbox.sql")
@@ -97,7 +98,7 @@ class InboxStore:
         """Record that a withdrawal is on its way, with its receipt; False if no withdrawal has that id."""
         named = {"withdrawal_id": withdrawal_id}
         async with self._pool.connection() as connection, connection.transaction():
-            if not (await _row(connection, "withdrawal_exists", named))[0]:
+            if not (await only_row(connection, _SQL["withdrawal_exists"], named))[0]:
                 return False
             recorded = await connection.execute(_SQL["record_applied"], _columns(receipt))
             if await recorded.fetchone() is not None:
@@ -113,7 +114,9 @@ class InboxStore:
     async def early(self, after: int) -> EarlyEvents:
         """Look at the next stretch of early events after `after`."""
         async with self._pool.connection() as connection:
-            looked_at, upto, fulfilled = await _row(connection, "early", {"after": after, "rows_max": _STRETCH})
+            looked_at, upto, fulfilled = await only_row(
+                connection, _SQL["early"], {"after": after, "rows_max": _STRETCH}
+            )
         return EarlyEvents(upto=upto if looked_at == _STRETCH else None, fulfilled=fulfilled)
 
     async def receipts(self, inbox_ids: Sequence[int]) -> list[Receipt]:
@@ -122,11 +125,11 @@ class InboxStore:
             rows = await (await connection.execute(_SQL["receipts"], {"inbox_ids": list(inbox_ids)})).fetchall()
         return [
             Receipt(
-                key=Key(key.replace("-", "")),
+                key=key_of(key),
                 source=source,
                 event_id=event_id,
                 event_type=event_type,
-                body_key=Key(body_key.replace("-", "")),
+                body_key=key_of(body_key),
                 body=body,
                 traceparent=traceparent,
             )
@@ -136,7 +139,7 @@ class InboxStore:
     async def open_counts(self) -> tuple[int, int]:
         """Count the events that wait and that are parked."""
         async with self._pool.connection() as connection:
-            waiting, parked = await _row(connection, "open_counts", {})
+            waiting, parked = await only_row(connection, _SQL["open_counts"])
         return waiting, parked
 
     @asynccontextmanager
@@ -145,7 +148,7 @@ class InboxStore:
         async with self._pool.connection() as connection:
             try:
                 await connection.execute(_SQL["bound_idle_session"])
-                (mine,) = await _row(connection, "lock_retries", {"lock": _RETRIES_LOCK})
+                (mine,) = await only_row(connection, _SQL["lock_retries"], {"lock": _RETRIES_LOCK})
                 yield RetryTurn(connection) if mine else None
             finally:
                 await connection.close()  # the lock goes with the connection, whatever state it is in
@@ -243,10 +246,4 @@ async def _known(connection: Connection, key: Key) -> KnownReceipt | None:
     row = await (await connection.execute(_SQL["known"], {"key": key})).fetchone()
     if row is None:
         return None
-    return KnownReceipt(body_key=Key(row[0].replace("-", "")), state=ReceiptState(row[1]))
-
-
-async def _row(connection: Connection, name: str, parameters: Mapping[str, object]) -> Any:
-    row = await (await connection.execute(_SQL[name], parameters)).fetchone()
-    assert row is not None
-    return row
+    return KnownReceipt(body_key=key_of(row[0]), state=ReceiptState(row[1]))

@@ -23,7 +23,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from .pool import DatabaseUnavailableError, Pool
+from .pool import DatabaseUnavailableError, Pool, only_row
 from .sql import statements
 
 _SQL = statements("outbox.sql")
@@ -182,9 +182,7 @@ class OutboxReader:
             DatabaseUnavailableError: Nobody can tell now.
         """
         async with self._pool.connection() as connection:
-            row = await (await connection.execute(_SQL["backlog"])).fetchone()
-        assert row is not None
-        waiting, oldest_age_s, parked = row
+            waiting, oldest_age_s, parked = await only_row(connection, _SQL["backlog"])
         return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
 
 

@@ -7,15 +7,21 @@ before it is lent, and waits for no longer than the settings allow.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 Connection = psycopg.AsyncConnection[Any]
 
+_KEYED_LOOKUPS: tuple[LiteralString, ...] = (
+    "SET LOCAL enable_seqscan = off",
+    "SET LOCAL enable_hashjoin = off",
+    "SET LOCAL enable_mergejoin = off",
+    "SET LOCAL jit = off",
+)
 _RECONNECT_TIMEOUT_S = 0.2
 """How long the pool tries by itself; then whoever asks for a connection makes it try at once. Its own waits begin with
 a second and double: it would look away for seconds from a database that is back."""
@@ -89,3 +95,18 @@ class Pool:
                 raise
             else:
                 return connection
+
+
+async def only_row(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, object] | None = None
+) -> Any:
+    """Give the row of a statement that always has exactly one."""
+    row = await (await connection.execute(statement, parameters)).fetchone()
+    assert row is not None
+    return row
+
+
+async def look_up_by_key(connection: Connection) -> None:
+    """Have the rest of a transaction look rows up by their keys, one by one, whatever the tables' statistics say."""
+    for setting in _KEYED_LOOKUPS:
+        await connection.execute(setting)

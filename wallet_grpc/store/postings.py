@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key
@@ -28,19 +27,13 @@ from wallet_grpc.domain.ledgers import WALLET_POSTING_NAMESPACE, LedgerId
 
 from .arrays import literal
 from .networks import NetworkDirectory
-from .pool import Connection, Pool
+from .pool import Connection, Pool, look_up_by_key, only_row
 from .sql import statements
 
 _SQL = statements("postings.sql")
 
 _PIECE_MAX = 10**38 - 1
 """The largest amount of one ledger entry."""
-_KEYED_LOOKUPS = (
-    "SET LOCAL enable_seqscan = off",
-    "SET LOCAL enable_hashjoin = off",
-    "SET LOCAL enable_mergejoin = off",
-    "SET LOCAL jit = off",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,27 +130,25 @@ class PostingStore:
     async def lag_s(self) -> float:
         """Tell how long the oldest write has been waiting, in seconds."""
         async with self._pool.connection() as connection:
-            row = await (await connection.execute(_SQL["lag"])).fetchone()
-        assert row is not None
-        return float(row[0])
+            (lag_s,) = await only_row(connection, _SQL["lag"])
+        return float(lag_s)
 
     async def _post_part(
         self, connection: Connection, ledger: DueLedger, wallet_ids: list[str], *, begins: bool, unqueue: list[int]
     ) -> tuple[int, int] | None:
         """Post some wallets in one transaction; gives how many, and how many entries. None: another worker is at it."""
         async with connection.transaction():
-            for setting in _KEYED_LOOKUPS:
-                await connection.execute(setting)
-            locked, now = await _row(connection, "try_ledger", {"owner_id": ledger.owner_id})
+            await look_up_by_key(connection)
+            locked, now = await only_row(connection, _SQL["try_ledger"], {"owner_id": ledger.owner_id})
             if not locked:
                 return None
             if begins and not await self._begins(connection, ledger, now):
                 return None
             tx_id = self._tx_ids.next(int(now.timestamp() * 1000))
             network = self._networks.known(ledger.currency_network_id)
-            wallets, journal_entries = await _row(
+            wallets, journal_entries = await only_row(
                 connection,
-                "post",
+                _SQL["post"],
                 {
                     "wallet_ids": literal(wallet_ids),
                     "house_account_id": network.house_account_ids[AccountType.HOUSE_WALLETS],
@@ -183,9 +174,3 @@ class PostingStore:
             {"ledger_id": ledger.ledger_id, "now": now, "interval_ms": self._settings.interval_ms},
         )
         return await cursor.fetchone() is not None
-
-
-async def _row(connection: Connection, name: str, parameters: dict[str, object]) -> Any:
-    row = await (await connection.execute(_SQL[name], parameters)).fetchone()
-    assert row is not None
-    return row

@@ -13,7 +13,7 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId
 from wallet_grpc.domain.transactions import Details, Posting, Transaction
 
 from .pool import Connection, Pool
-from .rows import LoadedTransaction, transaction_of
+from .rows import LoadedTransaction, key_of, transaction_of
 from .sql import statements
 
 _SQL = statements("reads.sql")
@@ -122,7 +122,7 @@ class LedgerReader:
         )
         return TransactionRecord(
             transaction=replace(
-                transaction_of(loaded, Key(key_hash.replace("-", ""))),
+                transaction_of(loaded, key_of(key_hash)),
                 metadata=metadata or {},
                 details=_details(details),
                 postings=postings,

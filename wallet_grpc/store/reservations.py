@@ -13,16 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .arrays import literal
-from .pool import Pool
+from .pool import Pool, look_up_by_key
 from .sql import statements
 
 _SQL = statements("reservations.sql")
-_KEYED_LOOKUPS = (
-    "SET LOCAL enable_seqscan = off",
-    "SET LOCAL enable_hashjoin = off",
-    "SET LOCAL enable_mergejoin = off",
-    "SET LOCAL jit = off",
-)
 
 
 class ReservationStore:
@@ -38,8 +32,7 @@ class ReservationStore:
             if not found:
                 return 0
             async with connection.transaction():
-                for setting in _KEYED_LOOKUPS:
-                    await connection.execute(setting)
+                await look_up_by_key(connection)
                 owners = sorted({owner_id for _, owner_id, _ in found})
                 cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
                 held = {owner_id for (owner_id,) in await cursor.fetchall()}

@@ -52,17 +52,17 @@ def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
         status=TransactionStatus(row.status),
         currency_network_id=None if row.currency_network_id is None else CurrencyNetworkId(row.currency_network_id),
         amount_minor=int(row.amount_minor),
-        win_amount_minor=_int(row.win_amount_minor),
-        fee_minor=_int(row.fee_minor),
+        win_amount_minor=int_or_none(row.win_amount_minor),
+        fee_minor=int_or_none(row.fee_minor),
         game_code=row.game_code,
         round_id=row.round_id,
-        round_key=None if row.round_hash is None else Key(row.round_hash.replace("-", "")),
+        round_key=None if row.round_hash is None else key_of(row.round_hash),
         closes_round=row.closes_round,
         reference_transaction_id=row.reference_transaction_id,
         reference_tx_id=None if row.reference_tx_id is None else TxId(row.reference_tx_id),
         reverses_tx_id=None if row.reverses_tx_id is None else TxId(row.reverses_tx_id),
         variant=variant_of(row.kind, row.variant),
-        main_balance_after_minor=_int(row.main_balance_after_minor),
+        main_balance_after_minor=int_or_none(row.main_balance_after_minor),
         metadata=NO_METADATA,
         created_at=row.created_at,
     )
@@ -84,7 +84,7 @@ def rollback_of(row: LoadedTransaction, target: Transaction) -> Transaction | No
         currency_network_id=target.currency_network_id,
         amount_minor=target.amount_minor,
         reverses_tx_id=target.tx_id,
-        main_balance_after_minor=_int(row.rollback_main_balance_after_minor),
+        main_balance_after_minor=int_or_none(row.rollback_main_balance_after_minor),
         metadata=NO_METADATA,
         created_at=row.rollback_created_at,
     )
@@ -105,5 +105,11 @@ def variant_of(kind: str, variant: str | None) -> WinKind | Direction | PlayerSt
             raise AssertionError(f"a {other} has no variant")
 
 
-def _int(text: str | None) -> int | None:
+def key_of(uuid_text: str) -> Key:
+    """Read a key, which PostgreSQL keeps as a UUID."""
+    return Key(uuid_text.replace("-", ""))
+
+
+def int_or_none(text: str | None) -> int | None:
+    """Read an amount that may be NULL."""
     return None if text is None else int(text)

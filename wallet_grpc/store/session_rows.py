@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Account, Book
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source, TxId
 from wallet_grpc.domain.sessions import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus, WinKind
+
+from .rows import int_or_none, key_of
 
 
 class LoadedSession(NamedTuple):
@@ -121,10 +123,10 @@ def read_entry(book: Book, row: LoadedEntry) -> None:
             kind=Kind.ROLLBACK,
             status=TransactionStatus.APPLIED,
             transaction_id=row.rollback_transaction_id,
-            key=_required_key(row.rollback_key_hash),
+            key=key_of(row.rollback_key_hash),
             amount_minor=entry.amount_minor,
             change_minor=-entry.change_minor,
-            balance_after_minor=_int(row.rollback_balance_after_minor),
+            balance_after_minor=int_or_none(row.rollback_balance_after_minor),
             reverses_key=entry.key,
             late=bool(row.rollback_late),
             metadata=NO_METADATA,
@@ -141,31 +143,19 @@ def entry_of(row: LoadedEntry) -> Entry:
         kind=Kind(row.kind),
         status=TransactionStatus(row.status),
         transaction_id=row.transaction_id,
-        key=_required_key(row.key_hash),
+        key=key_of(row.key_hash),
         amount_minor=int(row.amount_minor),
         change_minor=int(row.change_minor),
-        balance_after_minor=_int(row.balance_after_minor),
+        balance_after_minor=int_or_none(row.balance_after_minor),
         round_id=row.round_id,
-        round_key=_key(row.round_hash),
+        round_key=None if row.round_hash is None else key_of(row.round_hash),
         closes_round=row.closes_round,
         reference_transaction_id=row.reference_transaction_id,
-        reference_key=_key(row.reference_key),
-        reverses_key=_key(row.reverses_key),
+        reference_key=None if row.reference_key is None else key_of(row.reference_key),
+        reverses_key=None if row.reverses_key is None else key_of(row.reverses_key),
         win_kind=None if row.variant is None else WinKind(row.variant),
         late=row.late,
         tx_id=None if row.tx_id is None else TxId(row.tx_id),
         metadata=NO_METADATA,
         created_at=row.created_at,
     )
-
-
-def _required_key(text: str) -> Key:
-    return Key(text.replace("-", ""))
-
-
-def _key(text: str | None) -> Key | None:
-    return None if text is None else _required_key(text)
-
-
-def _int(text: str | None) -> int | None:
-    return None if text is None else int(text)

@@ -11,7 +11,7 @@ statement reads, in one snapshot, the house accounts' stripes and the few entrie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -30,12 +30,11 @@ _FIRST_OWNER = -(2**63)
 _CUT_MS = 120_000
 _TRANSACTIONS_CHUNK = 20_000
 _EVENTS_CHUNK = 20_000
-_OWNERS_CHUNK_MIN = 1
-_OWNERS_CHUNK_MAX = 5_000
+_OWNERS_CHUNK_FIRST = 200
 _SESSIONS_CHUNK_FIRST = 50
 _WALLETS_CHUNK_FIRST = 100
 _ACCOUNTS_CHUNK_FIRST = 100
-_SESSIONS_CHUNK_MAX = 5_000
+_CHUNK_MAX = 5_000
 _CHUNK_WANTED_S = 2.0
 _STATEMENT_TIMEOUT_MS = 60_000
 
@@ -183,8 +182,7 @@ def _verify_transactions(
         transactions, entries, problems, totals = _one_row(
             connection, "transactions_chunk", {"after": after, "upto": upto, "cut": cut}
         )
-        for name, tx_id, problem in problems or []:
-            report.findings.append(Finding(check=Check(name), subject=f"transaction {tx_id}", problem=problem))
+        _note(report, problems, prefix="transaction ")
         for network_id, account_id, total in totals or []:
             sums.add(network_id, account_id, int(total))
         after = upto
@@ -192,88 +190,73 @@ def _verify_transactions(
 
 
 def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
-    """Check what is derived, owner by owner; chunks grow and shrink with how long they take."""
-    after = _FIRST_OWNER
-    chunk = 200
+    """Check what is derived, owner by owner."""
     done = 0
-    while True:
-        (end,) = _one_row(connection, "owners_chunk_end", {"after": after, "chunk": chunk})
-        if end is None:
-            return
-        started = time.monotonic()
-        accounts, problems = _one_row(connection, "owners_chunk", {"after": after, "upto": end})
+    for chunk, (accounts, problems) in _chunks(connection, "owners", _FIRST_OWNER, first=_OWNERS_CHUNK_FIRST):
         report.accounts += accounts
-        for name, subject, problem in problems or []:
-            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        _note(report, problems)
         done += chunk
         yield done
-        after = end
-        took_s = max(time.monotonic() - started, 0.001)
-        chunk = max(_OWNERS_CHUNK_MIN, min(_OWNERS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
 def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
-    """Check sessions and their journals against each other and against the ledger, journals without a session included.
-
-    Chunks grow and shrink with how long they take: one session may hold as many entries as thousands of others.
-    """
-    after = _FIRST_UUID
-    chunk = _SESSIONS_CHUNK_FIRST
-    while after != _LAST_SESSION:
-        end = connection.execute(_SQL["sessions_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
-        upto = end[0] if end else _LAST_SESSION
-        started = time.monotonic()
-        sessions, entries, problems = _one_row(connection, "sessions_chunk", {"after": after, "upto": upto})
+    """Check sessions and their journals against each other and the ledger, journals without a session included."""
+    for _, (sessions, entries, problems) in _chunks(
+        connection, "sessions", _FIRST_UUID, last=_LAST_SESSION, first=_SESSIONS_CHUNK_FIRST
+    ):
         report.sessions += sessions
         report.session_entries += entries
-        for name, subject, problem in problems or []:
-            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        _note(report, problems)
         yield report.sessions
-        after = upto
-        took_s = max(time.monotonic() - started, 0.001)
-        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
 def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
-    """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted.
-
-    Chunks grow and shrink with how long they take.
-    """
-    after = _LAST_SESSION
-    chunk = _WALLETS_CHUNK_FIRST
-    while after != _LAST_UUID:
-        end = connection.execute(_SQL["wallets_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
-        upto = end[0] if end else _LAST_UUID
-        started = time.monotonic()
-        wallets, entries, problems = _one_row(connection, "wallets_chunk", {"after": after, "upto": upto})
+    """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted."""
+    for _, (wallets, entries, problems) in _chunks(
+        connection, "wallets", _LAST_SESSION, last=_LAST_UUID, first=_WALLETS_CHUNK_FIRST
+    ):
         report.wallets += wallets
         report.wallet_entries += entries
-        for name, subject, problem in problems or []:
-            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
+        _note(report, problems)
         yield report.wallets
-        after = upto
-        took_s = max(time.monotonic() - started, 0.001)
-        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
 def _verify_journal_accounts(connection: psycopg.Connection[Any], report: Report) -> None:
     """Check ledgers, and the accounts that callers defined in them, against their histories."""
-    for name, subject, problem in _one_row(connection, "ledgers", {})[0] or []:
-        report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
-    after = 0
-    chunk = _ACCOUNTS_CHUNK_FIRST
-    while True:
-        (end,) = _one_row(connection, "journal_accounts_chunk_end", {"after": after, "chunk": chunk})
-        if end is None:
+    _note(report, _one_row(connection, "ledgers", {})[0])
+    for _, (accounts, problems) in _chunks(connection, "journal_accounts", 0, first=_ACCOUNTS_CHUNK_FIRST):
+        report.accounts += accounts
+        _note(report, problems)
+
+
+def _chunks(
+    connection: psycopg.Connection[Any], name: str, after: int | str, *, last: str | None = None, first: int
+) -> Iterator[tuple[int, Any]]:
+    """Ask for `<name>_chunk` after the id `after`, chunk by chunk: gives the size that was aimed at, and the row.
+
+    With `last`, the chunks cover every id up to it, since something may be there that belongs to none of the rows that
+    they are measured by; without, they end with those rows. Chunks grow and shrink with how long they take: one session
+    may hold as many entries as thousands of others.
+    """
+    chunk = first
+    while after != last:
+        end = connection.execute(_SQL[f"{name}_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
+        upto = end[0] if end else last
+        if upto is None:
             return
         started = time.monotonic()
-        accounts, problems = _one_row(connection, "journal_accounts_chunk", {"after": after, "upto": end})
-        report.accounts += accounts
-        for name, subject, problem in problems or []:
-            report.findings.append(Finding(check=Check(name), subject=subject, problem=problem))
-        after = end
+        yield chunk, _one_row(connection, f"{name}_chunk", {"after": after, "upto": upto})
+        after = upto
         took_s = max(time.monotonic() - started, 0.001)
-        chunk = max(1, min(_SESSIONS_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+        chunk = max(1, min(_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _note(report: Report, problems: Sequence[tuple[str, str, str]] | None, *, prefix: str = "") -> None:
+    """Put into the report what a statement found wrong: each a check's name, a subject and a problem."""
+    report.findings.extend(
+        Finding(check=Check(name), subject=f"{prefix}{subject}", problem=problem)
+        for name, subject, problem in problems or []
+    )
 
 
 def _verify_sums(connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report) -> None:

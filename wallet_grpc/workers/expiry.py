@@ -8,8 +8,6 @@ From `expires_at` a session takes no bets; wins and rollbacks still reach it for
 
 from __future__ import annotations
 
-import asyncio
-import random
 from dataclasses import dataclass
 
 import structlog
@@ -22,6 +20,8 @@ from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.session_reads import SessionReader
+
+from .pause import pause
 
 _log = structlog.get_logger(__name__)
 
@@ -65,8 +65,8 @@ class ExpiryWorker:
             except (DatabaseUnavailableError, QueueFullError) as error:
                 _log.warning("expiry_postponed", cause=str(error))
                 full = False
-            if not full:  # workers spread out by themselves: none waits exactly as long as another
-                await asyncio.sleep(self._settings.poll_ms / 1000 * random.uniform(0.75, 1.25))  # noqa: S311
+            if not full:
+                await pause(self._settings.poll_ms)
 
     async def settle_expired(self) -> int:
         """Settle what is due now, up to a round; gives how many were settled, here or meanwhile by another worker.

@@ -6,8 +6,6 @@ begun once an interval, whoever comes first (see `store/postings.py`). Nothing i
 
 from __future__ import annotations
 
-import asyncio
-import random
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.postings import DueLedger, Posted, PostingStore
+
+from .pause import pause
 
 _log = structlog.get_logger(__name__)
 
@@ -55,8 +55,7 @@ class Poster:
                 self._lag.set(await self._store.lag_s())
             except DatabaseUnavailableError as error:
                 _log.warning("posting_postponed", cause=str(error))
-            pause_ms = self._settings.interval_ms / _LOOKS_PER_INTERVAL
-            await asyncio.sleep(pause_ms / 1000 * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret
+            await pause(self._settings.interval_ms / _LOOKS_PER_INTERVAL)
 
     async def post_due(self) -> int:
         """Post what is due now; gives how many ledger transactions that took.

@@ -6,7 +6,6 @@ Nothing waits for it: see `store/reservations.py`. Any number may run.
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.reservations import ReservationStore
+
+from .pause import pause
 
 _log = structlog.get_logger(__name__)
 
@@ -49,4 +50,4 @@ class Sweeper:
             if swept >= self._settings.chunk_reservations_max:
                 await asyncio.sleep(_REST_PER_CHUNK_S)
             else:
-                await asyncio.sleep(self._settings.poll_ms / 1000 * random.uniform(0.75, 1.25))  # noqa: S311
+                await pause(self._settings.poll_ms)

@@ -174,7 +174,14 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
     return _play_late(book, session, entry, target) if late else _play(session, entry, target)
 
 
-def _play(session: Session, entry: Entry, target: Entry | None = None) -> Decision:
+def _play(
+    session: Session,
+    entry: Entry,
+    target: Entry | None = None,
+    transactions: tuple[Transaction, ...] = (),
+    events: tuple[Event, ...] = (),
+) -> Decision:
+    """Journal an entry; of a late one also what it posts and tells."""
     assert entry.balance_after_minor is not None
     return Decision(
         Played(
@@ -183,10 +190,12 @@ def _play(session: Session, entry: Entry, target: Entry | None = None) -> Decisi
             replayed=False,
             balance_after_minor=entry.balance_after_minor,
             current_balance_minor=entry.balance_after_minor,
-            late=False,
+            late=entry.late,
         ),
         Change(
             owner_id=session.owner_id,
+            transactions=transactions,
+            events=events,
             journaled=Journaled(session=session, entries=(entry,), reversed=target),
         ),
     )
@@ -232,22 +241,7 @@ def _play_late(book: Book, session: Session, entry: Entry, target: Entry | None)
         balance_after_minor=entry.balance_after_minor,
         sequence=book.version(owner_id, network, AccountType.MAIN) + (entry.change_minor != 0),
     )
-    return Decision(
-        Played(
-            transaction_id=entry.transaction_id,
-            status=OutcomeStatus.APPLIED,
-            replayed=False,
-            balance_after_minor=entry.balance_after_minor,
-            current_balance_minor=entry.balance_after_minor,
-            late=True,
-        ),
-        Change(
-            owner_id=owner_id,
-            transactions=(transaction,),
-            events=(event,),
-            journaled=Journaled(session=session, entries=(entry,), reversed=target),
-        ),
-    )
+    return _play(session, entry, target, (transaction,), (event,))
 
 
 def _void(book: Book, session: Session, command: SessionRollback, moment: Moment, *, late: bool) -> Decision:
