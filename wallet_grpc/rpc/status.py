@@ -62,11 +62,6 @@ assert set(_CODES) == set(Reason)
 _NAMES_A_FIELD = frozenset({Reason.INVALID_AMOUNT, Reason.MISSING_FIELD, Reason.INVALID_FIELD})
 
 
-def code_of(reason: Reason) -> grpc.StatusCode:
-    """Give the status of a reason."""
-    return _CODES[reason]
-
-
 def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
     """Turn a refusal into a status with its details: what a batch or stream carries in the operation's place."""
     metadata = {**refusal.metadata, "retry": retry_of(refusal.reason).value}
