@@ -11,7 +11,7 @@ from dataclasses import field
 from functools import partial
 
 from .accounts import PlayerState
-from .credit_commands import Commit, CreateLedger, Credit, Debit, PostJournalEntry, Release, Reserve
+from .credit_commands import CreditCommand, LedgerCommand
 from .identifiers import (
     CurrencyNetworkId,
     Key,
@@ -25,7 +25,7 @@ from .identifiers import (
     withdrawal_ending_key,
     withdrawal_key,
 )
-from .session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
+from .session_commands import OpenSession, SessionCommand
 from .transactions import Direction, WinKind
 from .values import value
 
@@ -296,10 +296,10 @@ Keyed = (
 )
 """Commands that the ledger remembers under a key of their own."""
 
-PlayerCommand = Keyed | SettleSession | SessionBet | SessionWin | SessionRollback
+PlayerCommand = Keyed | SessionCommand
 """Commands whose owner is a player."""
 
-Command = PlayerCommand | Credit | Debit | Reserve | Commit | Release | CreateLedger | PostJournalEntry
+Command = PlayerCommand | CreditCommand | LedgerCommand
 
 Request = Command | UnlocatedEnding
 """What a caller asks for: an ending becomes a command once its owner is known."""
@@ -307,8 +307,8 @@ Request = Command | UnlocatedEnding
 
 def owner_of(command: Command) -> OwnerId:
     """Whose state the command changes: the shard key."""
-    if isinstance(command, Credit | Commit | Release):
+    if isinstance(command, CreditCommand):
         return command.wallet.owner_id
-    if isinstance(command, CreateLedger | PostJournalEntry):
+    if isinstance(command, LedgerCommand):
         return command.owner_id
     return OwnerId(command.player_id)

@@ -72,7 +72,11 @@ class Release:
         object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
-CreditCommand = Credit | Debit | Reserve | Commit | Release
+CreditEnding = Commit | Release
+"""The ends of a reservation."""
+
+CreditCommand = Credit | CreditEnding
+"""What changes a credit wallet; Debit and Reserve are Credits."""
 
 
 @value
@@ -108,3 +112,7 @@ class PostJournalEntry:
     def __post_init__(self) -> None:
         """Hash the key."""
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+LedgerCommand = CreateLedger | PostJournalEntry
+"""What is done to a ledger that is not the players'."""

@@ -19,7 +19,7 @@ from .commands import (
     owner_of,
 )
 from .credit import WalletAddress, WalletId
-from .credit_commands import Commit, CreateLedger, Credit, PostJournalEntry, Release, Reserve
+from .credit_commands import CreateLedger, Credit, CreditCommand, PostJournalEntry, Reserve
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source
 from .ledgers import JournalAccountName
 from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
@@ -111,7 +111,7 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
     """Collect what the commands are, name and touch."""
     found = _Collected()
     for command in commands:
-        if isinstance(command, Credit | Commit | Release):
+        if isinstance(command, CreditCommand):
             _add_write(found, command)
             continue
         owner_id = owner_of(command)
@@ -176,7 +176,7 @@ def _ledger_needs(found: _Collected) -> LedgerNeeds | None:
     )
 
 
-def _add_write(found: _Collected, command: Credit | Commit | Release) -> None:
+def _add_write(found: _Collected, command: CreditCommand) -> None:
     wallet = command.wallet
     found.wallet_owner_ids.add(wallet.owner_id)
     found.wallets[wallet.wallet_id] = wallet

@@ -116,3 +116,6 @@ class SessionRollback:
 
 SessionPlay = SessionBet | SessionWin | SessionRollback
 """What changes a session's balance, and nothing else while the session is open."""
+
+SessionCommand = SessionPlay | SettleSession
+"""What names a session that was opened before."""

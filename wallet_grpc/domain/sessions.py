@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
@@ -25,6 +26,7 @@ SESSION_SETTLEMENT_NAMESPACE = "session-settlement"
 
 _PLAYER_ID_MAX = 2**63 - 1
 _NETWORK_ID_MAX = 2**31 - 1
+_ADDRESSES_KEPT = 50_000
 _parse_token = re.compile(
     r"ses_([1-9][0-9]{0,18})_([1-9][0-9]{0,9})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})",
     re.ASCII,
@@ -59,6 +61,7 @@ def session_token(session_id: str, owner_id: int, currency_network_id: int) -> s
     return f"ses_{owner_id}_{currency_network_id}_{session_id.replace('-', '')}"
 
 
+@lru_cache(maxsize=_ADDRESSES_KEPT)
 def session_address(token: str) -> SessionAddress | None:
     """Read a token; None if it is none of ours."""
     parts = _parse_token(token)

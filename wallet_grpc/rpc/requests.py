@@ -23,14 +23,14 @@ from wallet_grpc.domain.commands import (
     UnlocatedEnding,
     Win,
 )
-from wallet_grpc.domain.credit_commands import Commit, Credit, PostJournalEntry, Release
+from wallet_grpc.domain.credit_commands import CreditCommand, PostJournalEntry
 from wallet_grpc.domain.identifiers import (
     DERIVED_ROLLBACK_PREFIX,
     Source,
 )
 from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
-from wallet_grpc.domain.session_commands import SessionBet, SessionRollback, SessionWin, SettleSession
+from wallet_grpc.domain.session_commands import SessionCommand
 from wallet_grpc.domain.transactions import Direction, WinKind
 from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role
@@ -57,6 +57,10 @@ class Call(NamedTuple):
     convert: Callable[[Any, Source], Request]
 
 
+_NetworkKnown = SetPlayerState | UnlocatedEnding | PostJournalEntry
+"""What is in no currency network, or in that of what it names."""
+
+
 async def command_of(
     call: Call, request: Any, source: Source, networks: NetworkDirectory, ledgers: LedgerDirectory
 ) -> Request:
@@ -67,12 +71,12 @@ async def command_of(
         DatabaseUnavailableError: Nobody can tell now whether they are known.
     """
     command = call.convert(request, source)
-    if isinstance(command, SessionBet | SessionWin | SessionRollback | SettleSession):
+    if isinstance(command, SessionCommand):
         if await networks.find(command.currency_network_id) is None:
             raise fields.MalformedError(SESSION_NOT_FOUND)  # no session can be in a network that is not there
-    elif isinstance(command, Credit | Commit | Release):
+    elif isinstance(command, CreditCommand):
         await ledgers.require(command.wallet.ledger_id)
-    elif not isinstance(command, SetPlayerState | UnlocatedEnding | PostJournalEntry):
+    elif not isinstance(command, _NetworkKnown):
         await networks.require(command.currency_network_id)
     return command
 

@@ -22,7 +22,7 @@ from wallet_grpc.domain.credit import (
     WalletEntryKind,
     ending_id_of,
 )
-from wallet_grpc.domain.credit_commands import Commit, Credit, CreditCommand, Debit, Release, Reserve
+from wallet_grpc.domain.credit_commands import Credit, CreditCommand, CreditEnding, Debit, Release, Reserve
 from wallet_grpc.domain.identifiers import Key, Source
 from wallet_grpc.domain.outcomes import Reserved, WriteStatus, Written
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
@@ -45,7 +45,7 @@ _CLOSED = Refusal(reason=Reason.RESERVATION_CLOSED, message="the reservation has
 def decide_write(book: Book, command: CreditCommand, moment: Moment) -> Decision:
     """Decide a write to a credit wallet."""
     wallet = book.credit_wallets.get(command.wallet.wallet_id)
-    if isinstance(command, Commit | Release):
+    if isinstance(command, CreditEnding):
         return _decide_ending(wallet, command)
     if wallet is not None:
         known = wallet.known.get(command.key)
@@ -133,7 +133,7 @@ def _decide_reserve(wallet: CreditWallet, command: Reserve) -> Decision:
     )
 
 
-def _decide_ending(wallet: CreditWallet | None, command: Commit | Release) -> Decision:
+def _decide_ending(wallet: CreditWallet | None, command: CreditEnding) -> Decision:
     """Decide the one end of a reservation: the same again is a duplicate, another is refused."""
     if wallet is None:
         return Decision(WALLET_NOT_FOUND)
@@ -176,7 +176,7 @@ def _decide_ending(wallet: CreditWallet | None, command: Commit | Release) -> De
     )
 
 
-def _committed(command: Commit | Release, reservation: Reservation) -> int | None:
+def _committed(command: CreditEnding, reservation: Reservation) -> int | None:
     """Give what an ending takes; None for a release."""
     if isinstance(command, Release):
         return None

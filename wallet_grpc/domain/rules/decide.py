@@ -17,9 +17,10 @@ from wallet_grpc.domain.commands import (
     SetPlayerState,
     SettleWithdrawal,
     Win,
+    WithdrawalEnding,
 )
-from wallet_grpc.domain.credit_commands import Commit, CreateLedger, Credit, PostJournalEntry, Release
-from wallet_grpc.domain.session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
+from wallet_grpc.domain.credit_commands import CreateLedger, CreditCommand, PostJournalEntry
+from wallet_grpc.domain.session_commands import OpenSession, SessionPlay, SettleSession
 
 from .bets import decide_bet, decide_bet_and_win
 from .credit import decide_write
@@ -42,19 +43,19 @@ def decide(book: Book, command: Command, moment: Moment) -> Decision:
     What comes before (key, right, shape, currency network) has been checked by whoever made the command. The caller
     records the decision's change in the book before it decides the next command.
     """
-    if isinstance(command, SessionBet | SessionWin | SessionRollback):
+    if isinstance(command, SessionPlay):
         return decide_play(book, command, moment)
     if isinstance(command, SettleSession):
         return decide_session_settlement(book, command, moment)
     if isinstance(command, OpenSession):
         return decide_opening(book, command, moment)
-    if isinstance(command, Credit | Commit | Release):
+    if isinstance(command, CreditCommand):
         return decide_write(book, command, moment)
     if isinstance(command, CreateLedger):
         return decide_ledger(book, command, moment)
     if isinstance(command, PostJournalEntry):
         return decide_entry(book, command, moment)
-    if not isinstance(command, SettleWithdrawal | FailWithdrawal):  # their order of checks differs, see there
+    if not isinstance(command, WithdrawalEnding):  # their order of checks differs, see there
         stored = book.transactions.get(command.key)
         if stored is not None:
             return replay(book, command, stored)

@@ -15,7 +15,7 @@ from wallet_grpc.domain.events import Event, EventType
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.outcomes import SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import OpenSession, SessionPlay, SettleSession
+from wallet_grpc.domain.session_commands import OpenSession, SessionCommand, SettleSession
 from wallet_grpc.domain.sessions import Session, SessionId, SessionState, settlement_key
 from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind, Transaction, TransactionStatus
 
@@ -31,7 +31,7 @@ _NO_RAIL = Refusal(
 )
 
 
-def find_session(book: Book, command: SessionPlay | SettleSession) -> Session | None:
+def find_session(book: Book, command: SessionCommand) -> Session | None:
     """Give the session that a command names; a token belongs to its source, and each of its parts must be right."""
     session = book.sessions.get(command.session_id)
     if (
