@@ -8,8 +8,9 @@ from support.database import CURRENCY_NETWORKS, Installation, let_service_log_in
 from support.ledger import verify
 from support.refusals import check_refusal
 from support.requests import Player
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
 from support.sessions import SessionCaller, open_session, sessions_of
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import session_pb2 as pb

@@ -12,7 +12,7 @@ from support.cookies import token
 from support.database import Cluster, Installation
 from support.http_api import BALANCES, CURRENCIES, OF_NOBODY, OF_PLAYERS, TRANSACTIONS, ApiServer
 from support.requests import fresh_player_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Wallet, at_once
 
 EVERY_PATH = (*OF_PLAYERS, *OF_NOBODY)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import grpc
 from support.requests import Player, fresh_id, id_of, operation
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb

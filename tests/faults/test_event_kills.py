@@ -14,7 +14,8 @@ from support.database import Cluster, Installation, create_installation, create_
 from support.events import Bus, Worker, deposit_settled, withdrawal_settled
 from support.ledger import verify
 from support.requests import Player
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 
 from devstack.postgres import PostgresCluster
 from devstack.rabbitmq import RabbitNode

@@ -8,7 +8,8 @@ from support.broker import Broker, new_vhost
 from support.database import Installation, create_installation, drop_database
 from support.events import Bus, Platform, Worker
 from support.requests import Player, fail, settle
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb

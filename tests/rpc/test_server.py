@@ -17,9 +17,10 @@ from support.database import Installation, let_service_log_in
 from support.ledger import transactions_stored, verify
 from support.load import GOING, Load
 from support.requests import Player
-from support.server import WalletServer, free_port
+from support.server import WalletServer
 from support.wallet import Wallet, check_replay
 
+from devstack.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 New = Callable[..., Installation]
@@ -231,6 +232,5 @@ def test_an_address_that_is_taken(new_installation: New) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_without_load(new_installation: New, number: signal.Signals) -> None:
     with WalletServer(new_installation()) as server:
-        assert server.process is not None
         server.process.send_signal(number)
         assert server.process.wait(timeout=10) == 0

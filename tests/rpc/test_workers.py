@@ -7,7 +7,8 @@ from support.database import Installation
 from support.ledger import transactions_stored, verify
 from support.load import Load
 from support.requests import fresh_id
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import at_once
 
 from wallet.v1 import wallet_pb2 as pb
@@ -64,7 +65,6 @@ def test_two_workers_share_the_address(new_installation: New) -> None:
 def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None:
     installation = new_installation()
     with WalletServer(installation, "--workers", "2") as server:
-        assert server.process is not None
         parent = psutil.Process(server.process.pid)
         wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
         victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
@@ -87,7 +87,6 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
 
 def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
     with WalletServer(new_installation(), "--workers", "2") as server:
-        assert server.process is not None
         parent = psutil.Process(server.process.pid)
         wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
         before = workers(parent)

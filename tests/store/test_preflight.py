@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg import sql
 from support.database import SERVICE_ROLE, Cluster, Installation
-from support.server import free_port
 
+from devstack.ports import free_port
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_S = 5

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from support.database import Installation
 from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
 from support.requests import USDT_TRON, fresh_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import TIMEOUT_S, Caller, Wallet, at_once
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet.v1 import credit_wallet_pb2_grpc, ledger_pb2, ledger_pb2_grpc

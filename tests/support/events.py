@@ -6,11 +6,6 @@ the broker comes back: what it was told to publish is published until the broker
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,15 +14,16 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aio_pika
-import psutil
 import pytest
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from support.broker import Broker, new_vhost
-from support.database import ROOT, Installation, create_installation, drop_database
+from support.database import Installation, create_installation, drop_database
 from support.ledger import verify
+from support.process import WalletProcess
 from support.requests import Player, fresh_id
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.messaging.broker import BROKER_ERRORS
@@ -287,59 +283,21 @@ def _received(message: AbstractIncomingMessage) -> Received:
     )
 
 
-class Worker:
+class Worker(WalletProcess):
     """One `wallet consume` or `wallet relay`."""
 
     def __init__(self, command: str, installation: Installation, amqp_url: str, **settings: str) -> None:
-        self._command = command
-        self._settings = installation.settings() | {"WALLET_AMQP_URL": amqp_url} | settings
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    @property
-    def log(self) -> str:
-        """What it wrote until now."""
-        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "wallet_grpc", self._command]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self._settings, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
-        )
+        super().__init__(command, environment=installation.settings() | {"WALLET_AMQP_URL": amqp_url} | settings)
 
     def revive(self) -> None:
         """Start it again if it has ended, as whoever runs it would."""
-        if self.process is None or self.process.poll() is not None:
+        if not self.runs:
             self.start()
 
-    def kill(self) -> None:
-        """Kill -9, and see it gone."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        """Ask it to stop, and return its exit status."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
-
-    def freeze(self) -> None:
-        psutil.Process(self.process.pid if self.process else 0).suspend()
-
-    def thaw(self) -> None:
-        psutil.Process(self.process.pid if self.process else 0).resume()
+    def end(self) -> None:
+        """Kill it: whoever wants it to stop well says so, and looks at its exit status."""
+        if self.runs:
+            self.kill()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import grpc
 
 from support.refusals import Refusal
 from support.requests import Player
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Caller, Wallet
 from wallet.v1 import wallet_pb2 as pb
 
