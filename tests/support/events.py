@@ -231,12 +231,12 @@ class Bus:
 
     def waiting(self, queue_name: str) -> int:
         """Return how many messages of a queue nobody holds."""
-        return self._wait(self._count(queue_name))
 
-    async def _count(self, queue_name: str) -> int:
-        async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+        async def count(channel: aio_pika.abc.AbstractChannel) -> int:
             queue = await channel.declare_queue(queue_name, passive=True)
-        return queue.declaration_result.message_count or 0
+            return queue.declaration_result.message_count or 0
+
+        return self.run(count)
 
     def run(self, make: Callable[[aio_pika.abc.AbstractChannel], Coroutine[Any, Any, T]]) -> T:
         """Do something with a channel of its own."""
@@ -332,14 +332,11 @@ class Platform:
         return self.inbox(event_id)
 
     def handled(self, *events: Published) -> None:
-        """Publish events, and wait until the queue is empty and nothing of it is held."""
+        """Publish events, and wait until they and a marker behind them have left the queue."""
         self.bus.publish(*events)
         marker = deposit_settled(Player().deposit("1"))
         self.settled(marker, "APPLIED")
-        wait_until(self._nothing_held, what="nothing is held", timeout_s=WITHIN_S)
-
-    def _nothing_held(self) -> bool:
-        return self.bus.run(_held) == 0
+        wait_until(lambda: self.bus.waiting(PAYMENTS_QUEUE) == 0, what="the queue is empty", timeout_s=WITHIN_S)
 
     def events_of(self, player: Player, count: int) -> list[dict[str, Any]]:
         """Wait for this many events of a player, and return them."""
@@ -349,11 +346,6 @@ class Platform:
 
         wait_until(lambda: len(found()) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
         return found()
-
-
-async def _held(channel: aio_pika.abc.AbstractChannel) -> int:
-    queue = await channel.declare_queue(PAYMENTS_QUEUE, passive=True)
-    return queue.declaration_result.message_count or 0
 
 
 @pytest.fixture(scope="module")
