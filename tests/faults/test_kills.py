@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-from load import FUNDS_MINOR, MixedLoad
 from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
 from support.ledger import check_invariants, transactions_stored, verify
+from support.load import FUNDS_MINOR, MixedLoad
 from support.requests import id_of
 from support.server import WalletServer
 from support.waiting import wait_until
