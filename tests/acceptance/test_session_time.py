@@ -101,7 +101,7 @@ def test_case_35_live_sessions_need_a_rail(
     for number, (currency, network, decimals) in CURRENCY_NETWORKS.items():
         installation.command("currencies", "add", currency, network, "--decimals", str(decimals), "--id", str(number))
     for name, roles in {"games": ["game"], "payments": ["payments"]}.items():
-        installation.key_ids[name], installation.keys[name] = installation.create_key(name, roles)
+        _, installation.keys[name] = installation.create_key(name, roles)
     with WalletServer(installation) as server:
         wallet = server.wallet()
         games = sessions_of(wallet)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import psycopg
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -20,20 +19,12 @@ SOURCES = ("model-a", "model-b", "model-c")
 MODES = {"group commit": {}, "one a transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """How much to do."""
-
-    sessions: int
-    steps: int
-    """Of a session, at most; Hypothesis ends few of them early."""
-
-
 engine.MAX_SHRINKING_SECONDS = 60
 """Each try of a shorter session talks to real servers; the whole session is told in any case."""
 
-DEFAULT = Profile(sessions=115, steps=48)
-SOAK = Profile(sessions=60, steps=48)
+SESSIONS = 115
+STEPS_MAX = 48
+"""Of a session; Hypothesis ends few of them early."""
 
 
 @contextmanager
@@ -50,7 +41,7 @@ def driven(installations: Sequence[Installation]) -> Iterator[list[Driven]]:
         yield servers
 
 
-def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Count:
+def play(servers: Sequence[Driven], *, with_seed: int) -> Count:
     """Play random sessions against the servers; the same seed plays the same ones.
 
     Raises:
@@ -59,8 +50,8 @@ def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Coun
     count = Count()
     machine = type("SeededWalletMachine", (WalletMachine,), {"servers": tuple(servers), "count": count})
     chosen = settings(
-        max_examples=profile.sessions,
-        stateful_step_count=profile.steps,
+        max_examples=SESSIONS,
+        stateful_step_count=STEPS_MAX,
         deadline=None,
         database=None,
         print_blob=True,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from model.session import DEFAULT, MODES, driven, play
+from model.session import MODES, driven, play
 from support.database import Installation
 from support.ledger import verify
 
@@ -47,7 +47,7 @@ def test_every_answer_is_the_contracts(
 ) -> None:
     installations = [new_installation() for _ in MODES]
     with driven(installations) as servers:
-        count = play(servers, DEFAULT, with_seed=SEED)
+        count = play(servers, with_seed=SEED)
     record_property("operations", count.reasons)
     assert count.steps >= STEPS_MIN, f"only {count.steps} steps"
     assert count.reasons.keys() >= REASONS, f"never met: {REASONS - count.reasons.keys()}"

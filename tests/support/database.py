@@ -87,7 +87,6 @@ class Installation:
     database: str
     environment: str = "test"
     keys: dict[str, str] = field(default_factory=dict)
-    key_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def admin_dsn(self) -> str:
@@ -159,7 +158,7 @@ def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -
     for network in networks:
         network.result()
     for name, made in keys.items():
-        template.key_ids[name], template.keys[name] = made.result()
+        _, template.keys[name] = made.result()
     return template
 
 
@@ -176,7 +175,6 @@ def create_installation(template: Installation) -> Installation:
         cluster=template.cluster,
         database=f"wallet_test_{secrets.token_hex(6)}",
         keys=dict(template.keys),
-        key_ids=dict(template.key_ids),
     )
     names = sql.Identifier(copy.database), sql.Identifier(template.database)
     copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
