@@ -24,13 +24,10 @@ from support.database import (
 )
 from support.ledger import check_invariants, verify
 from support.requests import Player
-from support.server import WalletServer
+from support.server import ENGINE_MODES, WalletServer
 from support.wallet import Wallet
 
 pytest_plugins = ("support.broker", "support.events")
-
-# How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
-ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,8 +103,6 @@ def shared_servers(template: Installation) -> Iterator[Callable[[str], SharedSer
             return started[mode]
 
         yield of
-        for shared in started.values():
-            shared.wallet.close()
     for shared in started.values():
         verify(shared.installation)
         drop_database(shared.installation)

@@ -87,7 +87,6 @@ def test_case_39_a_thousand_writes_in_a_handful_of_transactions(new_installation
             assert postings[0].first_entry_no == 1
             assert postings[-1].last_entry_no == credit.call(purse.read()).entries
             assert sum(int(it.amount_minor) for it in postings) == int(credit.call(purse.read()).balance_minor)
-        wallet.close()
     verify(installation)
 
 
@@ -112,5 +111,4 @@ def test_case_39_a_kill_in_the_middle_of_a_posting(new_installation: Callable[[]
         wait_until_posted(installation)
         ((net, _),) = installation.rows(LEDGER_NET)
         assert net == expected
-        wallet.close()
     verify(installation)

@@ -25,7 +25,6 @@ def patient(new_installation: Callable[[], Installation]) -> Iterator[tuple[Wall
     with WalletServer(new_installation(), WALLET_SESSION_EXPIRY_GRACE_MS=NEVER_MS) as server:
         wallet = server.wallet()
         yield server, wallet, sessions_of(wallet)
-        wallet.close()
 
 
 def settled(games: SessionCaller, play: object) -> bool:
@@ -79,7 +78,6 @@ def test_case_34_many_workers_settle_each_session_once(new_installation: Callabl
             "SELECT count(*) FROM ledger_transactions WHERE kind = 'SESSION_SETTLEMENT'"
         )
         assert settlements == 120
-        wallet.close()
     verify(installation)
 
 
@@ -130,5 +128,4 @@ def test_case_35_live_sessions_need_a_rail(
 
         test_key = wallet.caller(template.keys["games"])
         SessionCaller(test_key, wallet.channel()).refused(open_session(Player(), "1"), "ENVIRONMENT_MISMATCH")
-        wallet.close()
     verify(installation)

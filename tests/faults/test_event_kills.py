@@ -179,7 +179,6 @@ def test_the_wallet_serves_on_while_the_broker_is_down_and_catches_up(
         wallet.applied(reservation)
         bus.publish(withdrawal_settled(reservation.withdrawal_id))
         wait_until(lambda: wallet.balance(player).withdraw_hold_minor == "0", what="the consumer is back")
-        wallet.close()
         assert relay.stop() == consumer.stop() == 0
     verify(installation)
 
@@ -213,6 +212,5 @@ def test_a_frozen_relay_loses_its_share(
             wallet.applied(player.bet("1"))
             bus.until(3)
             assert frozen.stop() == other.stop() == 0
-        wallet.close()
     assert list(dict.fromkeys(one.event["sequence"] for one in bus.received)) == [1, 2, 3]
     verify(installation)

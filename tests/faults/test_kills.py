@@ -65,7 +65,6 @@ def test_the_server_is_killed_in_mid_load(new_installation: New) -> None:
                 server.start()
                 load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
 
 
 def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
@@ -79,7 +78,6 @@ def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
                 killed_at_random(random.choice(supervisor.children()))
                 load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +100,6 @@ def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:
                 load.goes_on()
             assert server.process.poll() is None, "the server lives through it"
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
 
 
 def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
@@ -122,4 +119,3 @@ def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
                     process.send_signal(signal.SIGCONT)
             load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()

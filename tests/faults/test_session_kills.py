@@ -116,5 +116,4 @@ def test_the_server_is_killed_in_mid_play(new_installation: Callable[[], Install
                 )
                 assert {row[0] for row in journal} == answered
                 assert len(journal) == len(answered)
-        wallet.close()
     verify(installation)

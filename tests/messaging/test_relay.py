@@ -102,7 +102,6 @@ def lonely(template: Installation, broker: Broker) -> Iterator[tuple[Wallet, Ins
     with Bus(new_vhost(broker)) as bus, WalletServer(installation) as server:
         wallet = server.wallet()
         yield wallet, installation, bus
-        wallet.close()
     drop_database(installation)
 
 

@@ -11,12 +11,11 @@ from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 from model.machine import Count, Driven, WalletMachine
 from support.database import Installation
-from support.server import WalletServer
+from support.server import ENGINE_MODES, WalletServer
 
 from wallet_grpc.store.keys import Role, create_key
 
 SOURCES = ("model-a", "model-b", "model-c")
-MODES = {"group commit": {}, "one a transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 
 
 engine.MAX_SHRINKING_SECONDS = 60
@@ -32,11 +31,10 @@ def driven(installations: Sequence[Installation]) -> Iterator[list[Driven]]:
     """Start a server for each way of committing, each on a database of its own, with callers that may do everything."""
     with ExitStack() as stack:
         servers = []
-        for (name, mode), installation in zip(MODES.items(), installations, strict=True):
+        for (name, mode), installation in zip(ENGINE_MODES.items(), installations, strict=True):
             keys = _all_roles(installation)
             server = stack.enter_context(WalletServer(installation, **mode))
             wallet = server.wallet()
-            stack.callback(wallet.close)
             servers.append(Driven(name, {source: wallet.caller(key) for source, key in keys.items()}))
         yield servers
 

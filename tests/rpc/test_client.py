@@ -87,7 +87,6 @@ async def test_what_is_safe_is_sent_again(new_installation: Callable[[], Install
             sent = sum(await asyncio.gather(one_by_one(), streamed(), restarted()))
             assert sent == 3_150
             assert await session.balance_minor() == 1_000_000 - sent
-        wallet.close()
 
 
 async def test_what_does_not_come_back_is_raised(wallet: Wallet) -> None:

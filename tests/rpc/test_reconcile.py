@@ -32,7 +32,6 @@ def played(template: Installation):  # noqa: ANN201
         outside = player.bet("1", transaction_id="outside", round_id="9")
         wallet.applied(outside)
         others.applied(others.open(player, "1").bet("1", transaction_id="b1"))
-        wallet.close()
     yield installation, play.token
     drop_database(installation)
 

@@ -12,7 +12,7 @@ from support.ledger import check_invariants, transactions_stored, verify
 from support.load import Load
 from support.refusals import Refusal, check_refusal, refusal_of_call
 from support.requests import Player
-from support.server import WalletServer
+from support.server import ENGINE_MODES, WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet, expect_error
 
@@ -22,7 +22,7 @@ New = Callable[..., Installation]
 
 DEADLINE_S = 3.0
 MARGIN_S = 1.0
-MODES = pytest.mark.parametrize("settings", [{}, {"WALLET_BATCH_OPERATIONS_MAX": "1"}], ids=["group", "single"])
+MODES = pytest.mark.parametrize("settings", ENGINE_MODES.values(), ids=ENGINE_MODES)
 
 
 @contextmanager
@@ -39,7 +39,6 @@ def serving(installation: Installation, **settings: str) -> Iterator[tuple[Walle
     with WalletServer(installation, **settings) as server:
         wallet = server.wallet()
         yield server, wallet
-        wallet.close()
         server.stop()
         server.check_log_holds_no_secrets()  # errors are where they would leak
     check_invariants(installation)

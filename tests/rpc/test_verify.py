@@ -220,7 +220,6 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
             )
         )
         wait_until_posted(installation)
-        wallet.close()
     accounts = dict(
         installation.rows("SELECT account_type, account_id FROM accounts WHERE player_id = %s", player.player_id)
     )

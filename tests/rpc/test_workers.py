@@ -58,7 +58,6 @@ def test_two_workers_share_the_address(new_installation: New) -> None:
             reasons = sorted(getattr(outcome, "reason", "") for outcome in outcomes)
             assert reasons == [""] + ["IDEMPOTENCY_KEY_REUSED"] * 5
             assert wallet.main(player) == "80"
-        wallet.close()
     verify(installation)
 
 
@@ -78,7 +77,6 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
         children = workers(parent)
         for bet in load.unanswered:
             assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
-        wallet.close()
         assert server.stop() == 0
         assert psutil.wait_procs(children, timeout=5)[1] == []
     assert transactions_stored(installation, "games", *load.answered) == len(load.answered)

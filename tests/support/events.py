@@ -362,7 +362,6 @@ def platform(template: Installation, broker: Broker) -> Iterator[Platform]:
         bus.subscribe()
         wallet = server.wallet()
         yield Platform(installation, wallet, consumer, relay, bus)
-        wallet.close()
         assert consumer.stop() == 0, consumer.log
         assert relay.stop() == 0, relay.log
     verify(installation)

@@ -9,6 +9,8 @@ from support.process import WalletProcess
 from support.wallet import CHANNEL_OPTIONS, Wallet
 
 SERVICE = "wallet.v1.WalletService"
+# How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
+ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 
 
 class WalletServer(WalletProcess):
@@ -24,6 +26,7 @@ class WalletServer(WalletProcess):
         self.installation = installation
         self.target = f"127.0.0.1:{free_port()}"
         self._credentials = credentials
+        self._wallets: list[Wallet] = []
         environment = installation.settings() | {"WALLET_GRPC_ADDRESS": self.target} | settings
         super().__init__("serve", *arguments, environment=environment)
 
@@ -54,5 +57,11 @@ class WalletServer(WalletProcess):
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
     def wallet(self) -> Wallet:
-        """Return a client of this server with all keys of its installation."""
-        return Wallet(self.target, self.installation.keys, credentials=self._credentials)
+        """Return a client of this server with all keys of its installation; closed when the server ends."""
+        self._wallets.append(Wallet(self.target, self.installation.keys, credentials=self._credentials))
+        return self._wallets[-1]
+
+    def end(self) -> None:
+        for wallet in self._wallets:
+            wallet.close()
+        super().end()
