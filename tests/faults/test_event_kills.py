@@ -7,10 +7,9 @@ of each player's events are in order, and `wallet verify` finds nothing.
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
-from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.database import Cluster, Installation, create_installation
 from support.events import Bus, Worker, deposit_settled, withdrawal_settled
 from support.ledger import verify
 from support.requests import Player
@@ -27,13 +26,6 @@ PLAYERS = 100
 LONGEST_CALM_S = 0.5
 WITHIN_S = 120.0
 OUTAGE_S = 8.0
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[tuple[Cluster, PostgresCluster, Installation]]:
-    """A cluster that a test may kill."""
-    with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 def balances(installation: Installation) -> dict[int, int]:

@@ -9,11 +9,10 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
-import pytest
-from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.database import Installation, create_installation
 from support.ledger import check_invariants, transactions_stored, verify
 from support.load import FUNDS_MINOR, MixedLoad
 from support.requests import id_of
@@ -78,13 +77,6 @@ def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
                 killed_at_random(random.choice(supervisor.children()))
                 load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
-    """A cluster that a test may kill."""
-    with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:

@@ -1,11 +1,11 @@
 """The relay against a real broker: what subscribers see, what no queue takes, and how several share the work."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.broker import Broker, new_vhost
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.events import Bus, Platform, Worker
 from support.requests import Player, fail, settle
 from support.server import WalletServer
@@ -96,13 +96,11 @@ def test_a_traceparent_goes_through(platform: Platform) -> None:
 
 
 @pytest.fixture
-def lonely(template: Installation, broker: Broker) -> Iterator[tuple[Wallet, Installation, Bus]]:
+def lonely(new_installation: Callable[[], Installation], broker: Broker) -> Iterator[tuple[Wallet, Installation, Bus]]:
     """A wallet whose exchange has no subscriber of its own choosing yet."""
-    installation = create_installation(template)
+    installation = new_installation()
     with Bus(new_vhost(broker)) as bus, WalletServer(installation) as server:
-        wallet = server.wallet()
-        yield wallet, installation, bus
-    drop_database(installation)
+        yield server.wallet(), installation, bus
 
 
 def parked(installation: Installation) -> list[dict]:

@@ -1,10 +1,12 @@
 """What the wallet declares: names and arguments, a conflict that is told, and settings that are missing."""
 
+from collections.abc import Callable
+
 import pytest
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from support.broker import Broker, new_vhost
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.events import Bus, Worker
 from support.waiting import wait_until
 
@@ -13,10 +15,8 @@ from wallet_grpc.messaging.topology import DEAD_LETTERS, EVENTS_EXCHANGE, PAYMEN
 
 
 @pytest.fixture
-def installation(template: Installation):  # noqa: ANN201 a fixture of this file
-    made = create_installation(template)
-    yield made
-    drop_database(made)
+def installation(new_installation: Callable[[], Installation]) -> Installation:
+    return new_installation()
 
 
 @pytest.mark.parametrize("queue_name", [PAYMENTS_QUEUE, DEAD_LETTERS])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import psycopg
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
@@ -66,7 +65,7 @@ def play(servers: Sequence[Driven], *, with_seed: int) -> Count:
 
 
 def _all_roles(installation: Installation) -> dict[str, str]:
-    with psycopg.connect(installation.admin_dsn) as connection:
+    with installation.connect() as connection:
         return {
             source: create_key(connection, prefix="sk_test_", source=source, roles=list(Role)).key for source in SOURCES
         }

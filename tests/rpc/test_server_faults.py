@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
-from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.database import Installation, create_installation
 from support.ledger import check_invariants, transactions_stored, verify
 from support.load import Load
 from support.refusals import Refusal, check_refusal, refusal_of_call
@@ -205,13 +205,6 @@ def test_a_player_who_is_held_elsewhere(new_installation: New, settings: dict[st
         assert not [answer for answer in answers if isinstance(answer, Refusal)]
         assert wallet.main(held) == "100"
         wallet.applied(bet)
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
-    """A cluster that a test may stop."""
-    with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 @MODES

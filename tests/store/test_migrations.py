@@ -51,7 +51,7 @@ def test_migrates_an_empty_database_and_then_has_nothing_to_do(empty: Installati
     assert "up to date" in again.stdout
     assert applied(empty) == RELEASED
     assert empty.rows("SELECT environment FROM installation") == [("TEST",)]
-    with psycopg.connect(empty.admin_dsn) as connection:
+    with empty.connect() as connection:
         assert pending_migrations(connection) == []
 
 
@@ -171,7 +171,7 @@ def test_another_environment_changes_nothing_before_it_is_refused(empty: Install
 
 
 def test_the_environment_is_fixed_for_ever(own_ledger: Installation) -> None:
-    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+    with own_ledger.connect(autocommit=True) as connection:
         for statement in (
             "UPDATE installation SET environment = 'LIVE'",
             "DELETE FROM installation",

@@ -85,7 +85,7 @@ def test_refuses_an_empty_database(empty: Installation) -> None:
 
 
 def test_refuses_migrations_that_are_behind(own_ledger: Installation) -> None:
-    with psycopg.connect(own_ledger.admin_dsn) as connection:
+    with own_ledger.connect() as connection:
         connection.execute("DELETE FROM schema_migrations WHERE version = '0001_ledger'")
     with pytest.raises(UnfitDatabaseError, match="run `wallet migrate` first"):
         check_database(own_ledger.service_dsn, "TEST", timeout_s=TIMEOUT_S)

@@ -18,7 +18,7 @@ import pytest
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from support.broker import Broker, new_vhost
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.ledger import verify
 from support.process import WalletProcess
 from support.requests import Player, fresh_id
@@ -349,20 +349,17 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def platform(template: Installation, broker: Broker) -> Iterator[Platform]:
+def platform(module_installation: Installation, broker: Broker) -> Iterator[Platform]:
     """A whole platform for a module: its own database and its own virtual host."""
-    installation = create_installation(template)
     amqp_url = new_vhost(broker)
     with (
         Bus(amqp_url) as bus,
-        WalletServer(installation) as server,
-        Worker("consume", installation, amqp_url) as consumer,
-        Worker("relay", installation, amqp_url) as relay,
+        WalletServer(module_installation) as server,
+        Worker("consume", module_installation, amqp_url) as consumer,
+        Worker("relay", module_installation, amqp_url) as relay,
     ):
         bus.subscribe()
-        wallet = server.wallet()
-        yield Platform(installation, wallet, consumer, relay, bus)
+        yield Platform(module_installation, server.wallet(), consumer, relay, bus)
         assert consumer.stop() == 0, consumer.log
         assert relay.stop() == 0, relay.log
-    verify(installation)
-    drop_database(installation)
+    verify(module_installation)
