@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.database import ROOT, Installation
+from support.waiting import wait_until
 
 from wallet_grpc.store.migrations import MigrationError, migrate, migrations, pending_migrations
 
@@ -98,13 +99,9 @@ def test_one_that_is_killed_leaves_nothing_behind(empty: Installation, tmp_path:
 
 
 def until_asleep(installation: Installation, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _SOON_S
-    while not installation.rows(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-    ):
-        assert process.poll() is None, "the migration ended"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    wait_until(lambda: process.poll() is not None or installation.rows(asleep), what="it sleeps", timeout_s=_SOON_S)
+    assert process.poll() is None, "the migration ended"
 
 
 @pytest.mark.parametrize("moment", range(6))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 from psycopg import sql
 from support.database import SERVICE_ROLE, Cluster, Installation
+from support.waiting import wait_until
 
 from devstack.ports import free_port
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
@@ -30,12 +30,8 @@ def cluster_setting(cluster: Cluster, name: str, value: str) -> Iterator[None]:
 
 
 def _until(cluster: Cluster, name: str, value: str) -> None:
-    for _ in range(500):
-        with psycopg.connect(cluster.dsn("postgres")) as connection:  # a new session each time has the new settings
-            row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
-        if row == (value,):
-            return
-    raise AssertionError(f"{name} does not become {value}")
+    postgres = Installation(cluster=cluster, database="postgres")  # a new session each time has the new settings
+    wait_until(lambda: postgres.rows("SELECT current_setting(%s)", name) == [(value,)], what=f"{name} is {value}")
 
 
 def test_a_fit_database_passes_without_a_word(ledger: Installation) -> None:
