@@ -189,8 +189,7 @@ def test_relays_share_the_owners_and_take_over(lonely: tuple[Wallet, Installatio
         bus.until(60)
         assert first.stop() == second.stop() == 0
     for player in players:
-        events = [one.event for one in bus.received if one.event["subject"] == str(player.player_id)]
-        assert [event["sequence"] for event in events] == [1, 2, 3]
+        assert [event["sequence"] for event in bus.events_of(player)] == [1, 2, 3]
 
 
 def test_a_backlog_goes_out_in_order(lonely: tuple[Wallet, Installation, Bus]) -> None:
@@ -201,5 +200,4 @@ def test_a_backlog_goes_out_in_order(lonely: tuple[Wallet, Installation, Bus]) -
     with Worker("relay", installation, bus.amqp_url, WALLET_RELAY_ROUND_EVENTS_MAX="37"):
         bus.until(4 * 201)
     for player in players:
-        events = [one.event for one in bus.received if one.event["subject"] == str(player.player_id)]
-        assert [event["sequence"] for event in events] == list(range(1, 202))
+        assert [event["sequence"] for event in bus.events_of(player)] == list(range(1, 202))

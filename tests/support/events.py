@@ -247,6 +247,10 @@ class Bus:
 
         return self._wait(do())
 
+    def events_of(self, player: Player) -> list[dict[str, Any]]:
+        """Return what was received of a player until now."""
+        return [one.event for one in list(self.received) if one.event["subject"] == str(player.player_id)]
+
     def until(self, events: int) -> list[Received]:
         """Wait until this many events were received."""
         wait_until(lambda: len(self.received) >= events, what=f"{events} events", timeout_s=WITHIN_S)
@@ -340,12 +344,9 @@ class Platform:
 
     def events_of(self, player: Player, count: int) -> list[dict[str, Any]]:
         """Wait for this many events of a player, and return them."""
-
-        def found() -> list[dict[str, Any]]:
-            return [one.event for one in list(self.bus.received) if one.event["subject"] == str(player.player_id)]
-
-        wait_until(lambda: len(found()) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
-        return found()
+        found = self.bus.events_of
+        wait_until(lambda: len(found(player)) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
+        return found(player)
 
 
 @pytest.fixture(scope="module")
