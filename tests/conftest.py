@@ -20,17 +20,18 @@ from support.database import (
     create_installation,
     create_template,
     drop_database,
+    embedded_cluster,
+    own_installation,
     running_cluster,
 )
 from support.ledger import check_invariants, verify
 from support.requests import Player
-from support.server import WalletServer
+from support.server import ENGINE_MODES, WalletServer
 from support.wallet import Wallet
 
-pytest_plugins = ("support.broker", "support.events")
+from devstack.postgres import PostgresCluster
 
-# How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
-ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
+pytest_plugins = ("support.broker", "support.events")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,6 +59,13 @@ def cluster() -> Iterator[Cluster]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[tuple[Cluster, PostgresCluster, Installation]]:
+    """A cluster that a module's tests may stop and kill, and a template in it."""
+    with embedded_cluster() as (cluster, postgres):
+        yield cluster, postgres, create_template(cluster, ("games", "payments"))
+
+
 @pytest.fixture(scope="session")
 def template(cluster: Cluster) -> Iterator[Installation]:
     made = create_template(cluster)
@@ -68,15 +76,15 @@ def template(cluster: Cluster) -> Iterator[Installation]:
 @pytest.fixture
 def new_installation(template: Installation) -> Iterator[Callable[[], Installation]]:
     """Make databases of a test's own, with callers and currency networks."""
-    made: list[Installation] = []
+    with ExitStack() as made:
+        yield lambda: made.enter_context(own_installation(template))
 
-    def make() -> Installation:
-        made.append(create_installation(template))
-        return made[-1]
 
-    yield make
-    for installation in made:
-        drop_database(installation)
+@pytest.fixture(scope="module")
+def module_installation(template: Installation) -> Iterator[Installation]:
+    """A database of a module's own, with callers and currency networks."""
+    with own_installation(template) as made:
+        yield made
 
 
 @pytest.fixture
@@ -106,8 +114,6 @@ def shared_servers(template: Installation) -> Iterator[Callable[[str], SharedSer
             return started[mode]
 
         yield of
-        for shared in started.values():
-            shared.wallet.close()
     for shared in started.values():
         verify(shared.installation)
         drop_database(shared.installation)

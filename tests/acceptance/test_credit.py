@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
-import psutil
 import pytest
 from support.credit import ACCEPTED, CreditCaller, Purse, credit_of, wait_until_posted
 from support.database import Installation
 from support.ledger import verify
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 
@@ -87,7 +87,6 @@ def test_case_39_a_thousand_writes_in_a_handful_of_transactions(new_installation
             assert postings[0].first_entry_no == 1
             assert postings[-1].last_entry_no == credit.call(purse.read()).entries
             assert sum(int(it.amount_minor) for it in postings) == int(credit.call(purse.read()).balance_minor)
-        wallet.close()
     verify(installation)
 
 
@@ -107,13 +106,9 @@ def test_case_39_a_kill_in_the_middle_of_a_posting(new_installation: Callable[[]
             outcomes = credit.batch(writes)
             assert {outcome.status for outcome in outcomes} == {ACCEPTED}
             expected += sum(int(write.amount_minor) for write in writes)
-            assert server.process is not None
-            process = psutil.Process(server.process.pid)
-            process.kill()
-            process.wait(10)
+            server.kill()
             server.start()
         wait_until_posted(installation)
         ((net, _),) = installation.rows(LEDGER_NET)
         assert net == expected
-        wallet.close()
     verify(installation)

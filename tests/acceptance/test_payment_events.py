@@ -14,7 +14,7 @@ from support.events import (
 )
 from support.ledger import posted
 from support.requests import Player, changed, fail, fresh_id, settle
-from support.server import wait_until
+from support.waiting import wait_until
 
 
 def test_case_40_a_deposit_by_call_then_its_event(platform: Platform) -> None:

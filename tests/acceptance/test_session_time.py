@@ -8,8 +8,9 @@ from support.database import CURRENCY_NETWORKS, Installation, let_service_log_in
 from support.ledger import verify
 from support.refusals import check_refusal
 from support.requests import Player
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
 from support.sessions import SessionCaller, open_session, sessions_of
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import session_pb2 as pb
@@ -24,7 +25,6 @@ def patient(new_installation: Callable[[], Installation]) -> Iterator[tuple[Wall
     with WalletServer(new_installation(), WALLET_SESSION_EXPIRY_GRACE_MS=NEVER_MS) as server:
         wallet = server.wallet()
         yield server, wallet, sessions_of(wallet)
-        wallet.close()
 
 
 def settled(games: SessionCaller, play: object) -> bool:
@@ -78,7 +78,6 @@ def test_case_34_many_workers_settle_each_session_once(new_installation: Callabl
             "SELECT count(*) FROM ledger_transactions WHERE kind = 'SESSION_SETTLEMENT'"
         )
         assert settlements == 120
-        wallet.close()
     verify(installation)
 
 
@@ -100,7 +99,7 @@ def test_case_35_live_sessions_need_a_rail(
     for number, (currency, network, decimals) in CURRENCY_NETWORKS.items():
         installation.command("currencies", "add", currency, network, "--decimals", str(decimals), "--id", str(number))
     for name, roles in {"games": ["game"], "payments": ["payments"]}.items():
-        installation.key_ids[name], installation.keys[name] = installation.create_key(name, roles)
+        _, installation.keys[name] = installation.create_key(name, roles)
     with WalletServer(installation) as server:
         wallet = server.wallet()
         games = sessions_of(wallet)
@@ -129,5 +128,4 @@ def test_case_35_live_sessions_need_a_rail(
 
         test_key = wallet.caller(template.keys["games"])
         SessionCaller(test_key, wallet.channel()).refused(open_session(Player(), "1"), "ENVIRONMENT_MISMATCH")
-        wallet.close()
     verify(installation)

@@ -5,14 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from psycopg import sql
 from support.cookies import token
-from support.database import Cluster, Installation
+from support.database import Cluster, Installation, own_installation
 from support.http_api import BALANCES, CURRENCIES, OF_NOBODY, OF_PLAYERS, TRANSACTIONS, ApiServer
 from support.requests import fresh_player_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Wallet, at_once
 
 EVERY_PATH = (*OF_PLAYERS, *OF_NOBODY)
@@ -154,7 +153,7 @@ def test_a_query_that_takes_too_long_is_given_up(installation: Installation, wal
     player = wallet.player("100")
     with ApiServer(installation, WALLET_API_QUERY_TIMEOUT_MS="200") as api:
         assert api.ask(BALANCES, cookie=token(player.player_id)).status == 200
-        with psycopg.connect(installation.admin_dsn) as connection:
+        with installation.connect() as connection:
             connection.execute(LOCK)
             for path in (BALANCES, TRANSACTIONS, CURRENCIES, "/readyz"):
                 began = time.monotonic()
@@ -169,7 +168,7 @@ def test_a_query_that_takes_too_long_is_given_up(installation: Installation, wal
 
 def test_requests_past_the_bound_are_refused_at_once(installation: Installation) -> None:
     settings = {"WALLET_HTTP_REQUESTS_MAX": "2", "WALLET_API_QUERY_TIMEOUT_MS": "3000"}
-    with ApiServer(installation, **settings) as api, psycopg.connect(installation.admin_dsn) as connection:
+    with ApiServer(installation, **settings) as api, installation.connect() as connection:
         connection.execute(LOCK)
         released = threading.Timer(1.0, connection.rollback)
         released.start()
@@ -180,13 +179,10 @@ def test_requests_past_the_bound_are_refused_at_once(installation: Installation)
 
 
 def test_it_starts_without_its_database_and_serves_when_that_is_back(cluster: Cluster, template: Installation) -> None:
-    from support.database import create_installation, drop_database
-
-    installation = create_installation(template)
     away = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-    name = sql.Identifier(installation.database)
-    cluster.execute(away.format(name, sql.SQL("false")))
-    try:
+    with own_installation(template) as installation:
+        name = sql.Identifier(installation.database)
+        cluster.execute(away.format(name, sql.SQL("false")))
         with ApiServer(installation) as api:
             api.ask("/readyz").problem(503, "UNAVAILABLE")
             problem = api.ask(BALANCES, cookie=token(1)).problem(503, "UNAVAILABLE")
@@ -196,8 +192,6 @@ def test_it_starts_without_its_database_and_serves_when_that_is_back(cluster: Cl
             # A connection that was cut off is no reason to refuse anybody.
             installation.rows(_END_CONNECTIONS)
             assert api.ask(BALANCES, cookie=token(1)).status == 200
-    finally:
-        drop_database(installation)
 
 
 def test_a_fault_of_ours_tells_nothing_but_its_id(new_installation: object, cluster: Cluster) -> None:

@@ -12,7 +12,7 @@ from support.cookies import OTHER_SECRET, SECRET, bad_tokens, claims, token
 from support.database import Installation
 from support.http_api import BALANCES, OF_NOBODY, OF_PLAYERS, TRANSACTIONS, ApiServer, query
 from support.requests import fresh_player_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 _PLAYER = fresh_player_id()

@@ -7,14 +7,15 @@ of each player's events are in order, and `wallet verify` finds nothing.
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.database import Cluster, Installation, create_installation
 from support.events import Bus, Received, Worker, deposit_settled, withdrawal_settled
 from support.ledger import verify
 from support.requests import Player
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 
 from devstack.postgres import PostgresCluster
 from devstack.rabbitmq import RabbitNode
@@ -26,13 +27,6 @@ PLAYERS = 100
 LONGEST_CALM_S = 0.5
 WITHIN_S = 120.0
 OUTAGE_S = 8.0
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[tuple[Cluster, PostgresCluster, Installation]]:
-    """A cluster that a test may kill."""
-    with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 def balances(installation: Installation) -> dict[int, int]:
@@ -186,7 +180,6 @@ def test_the_wallet_serves_on_while_the_broker_is_down_and_catches_up(
         wallet.applied(reservation)
         bus.publish(withdrawal_settled(reservation.withdrawal_id))
         wait_until(lambda: wallet.balance(player).withdraw_hold_minor == "0", what="the consumer is back")
-        wallet.close()
         assert relay.stop() == consumer.stop() == 0
     verify(installation)
 
@@ -220,6 +213,5 @@ def test_a_frozen_relay_loses_its_share(
             wallet.applied(player.bet("1"))
             bus.until(3)
             assert frozen.stop() == other.stop() == 0
-        wallet.close()
     assert list(dict.fromkeys(one.event["sequence"] for one in bus.received)) == [1, 2, 3]
     verify(installation)

@@ -7,16 +7,17 @@ what that makes, and `wallet verify` finds nothing.
 import os
 import random
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
-import pytest
-from load import FUNDS_MINOR, MixedLoad
-from support.database import Cluster, Installation, create_installation, create_template, embedded_cluster
+from support.database import Installation, create_installation
 from support.ledger import check_invariants, transactions_stored, verify
+from support.load import FUNDS_MINOR, MixedLoad
 from support.requests import id_of
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb
@@ -27,7 +28,7 @@ KILLS = 20
 LONGEST_CALM_S = 0.3
 
 
-def killed_at_random(process: psutil.Process) -> None:
+def killed_at_random(process: subprocess.Popen[bytes] | psutil.Process) -> None:
     """Kill at a moment that nobody chose, and see it gone."""
     time.sleep(random.uniform(0, LONGEST_CALM_S))
     process.kill()
@@ -59,19 +60,16 @@ def test_the_server_is_killed_in_mid_load(new_installation: New) -> None:
         wallet = server.wallet()
         with MixedLoad(wallet) as load:
             for _ in range(KILLS):
-                assert server.process is not None
-                killed_at_random(psutil.Process(server.process.pid))
+                killed_at_random(server.process)
                 server.start()
                 load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
 
 
 def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
     installation = new_installation()
     with WalletServer(installation, WALLET_WORKERS="2") as server:
         wallet = server.wallet()
-        assert server.process is not None
         supervisor = psutil.Process(server.process.pid)
         with MixedLoad(wallet) as load:
             for _ in range(KILLS // 4):
@@ -79,14 +77,6 @@ def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
                 killed_at_random(random.choice(supervisor.children()))
                 load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[tuple[Cluster, object, Installation]]:
-    """A cluster that a test may kill."""
-    with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
 
 
 def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:
@@ -100,10 +90,8 @@ def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:
                 postgres.kill()
                 postgres.start()
                 load.goes_on()
-            assert server.process is not None
             assert server.process.poll() is None, "the server lives through it"
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()
 
 
 def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
@@ -123,4 +111,3 @@ def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
                     process.send_signal(signal.SIGCONT)
             load.goes_on()
         nothing_is_lost_or_doubled(load, wallet, installation)
-        wallet.close()

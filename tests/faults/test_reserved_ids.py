@@ -1,14 +1,10 @@
 """Account ids are reserved ahead of their use. A crash may take the reservation back, and must not give an id twice."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-import psycopg
 import pytest
 from store.lanes import SteppedLane
-from support.database import Cluster, Installation, let_service_log_in
+from support.database import Installation, embedded_cluster, let_service_log_in
 from support.ledger import check_invariants
 from unit.desk import deposit
 
@@ -25,20 +21,14 @@ pytestmark = pytest.mark.faults
 @pytest.fixture
 def forgetful() -> Iterator[tuple[PostgresCluster, Installation]]:
     """A PostgreSQL that writes its log for nobody but a commit, so that a kill loses what no commit waited for."""
-    folder = Path(tempfile.mkdtemp(prefix="wallet-tests-"))
-    folder.chmod(0o711)
     settings = PostgresSettings.for_tests(extra={"wal_writer_delay": "10000ms"})
-    try:
-        with PostgresCluster.create_or_open(folder, settings=settings) as postgres:
-            cluster = Cluster(admin_dsn=postgres.superuser_dsn)
-            installation = Installation(cluster=cluster, database="postgres")
-            migrate(installation.admin_dsn, "TEST")
-            with psycopg.connect(installation.admin_dsn) as connection:
-                add_network(connection, currency="USDT", network="TRON", decimals=6, network_id=1)
-            let_service_log_in(cluster)
-            yield postgres, installation
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with embedded_cluster(settings) as (cluster, postgres):
+        installation = Installation(cluster=cluster, database="postgres")
+        migrate(installation.admin_dsn, "TEST")
+        with installation.connect() as connection:
+            add_network(connection, currency="USDT", network="TRON", decimals=6, network_id=1)
+        let_service_log_in(cluster)
+        yield postgres, installation
 
 
 async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_ids(

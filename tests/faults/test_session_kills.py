@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-import psutil
 from support.database import Installation
 from support.ledger import verify
 from support.requests import id_of
-from support.server import WalletServer, wait_until
-from support.sessions import Play, SessionCaller, sessions_of
+from support.server import WalletServer
+from support.sessions import Play, SessionCaller, open_session, sessions_of
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import session_pb2 as pb
@@ -45,8 +45,6 @@ class Gambler:
             self.settle(play)
 
     def open(self) -> Play:
-        from support.sessions import open_session
-
         request = open_session(self.player, str(LOCK_MINOR))
         play = Play(self.insist(lambda: self.games.call(request, timeout_s=DEADLINE_S)).session_token)
         self.answered[play.token] = set()
@@ -99,10 +97,7 @@ def test_the_server_is_killed_in_mid_play(new_installation: Callable[[], Install
                 lambda before=before: sum(gambler.batches for gambler in gamblers) > before + 8, what="play goes on"
             )
             time.sleep(random.uniform(0, LONGEST_CALM_S))
-            assert server.process is not None
-            process = psutil.Process(server.process.pid)
-            process.kill()
-            process.wait(10)
+            server.kill()
             server.start()
         stop.set()
         for thread in threads:
@@ -121,5 +116,4 @@ def test_the_server_is_killed_in_mid_play(new_installation: Callable[[], Install
                 )
                 assert {row[0] for row in journal} == answered
                 assert len(journal) == len(answered)
-        wallet.close()
     verify(installation)

@@ -18,8 +18,8 @@ from jsonschema import Draft7Validator, ValidationError
 from prometheus_client import CollectorRegistry
 from support.events import Platform, Published
 from support.requests import Player, fail, fresh_id, settle
-from support.server import wait_until
 from support.sessions import sessions_of
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from support.events import Platform, Published, deposit_settled, withdrawal_failed, withdrawal_settled
+from support.events import Platform, Published, Worker, deposit_settled, withdrawal_failed, withdrawal_settled
 from support.requests import UNKNOWN_NETWORK, Player, changed, fresh_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import at_once
 
 
@@ -140,8 +140,6 @@ def test_what_cannot_be_read_is_a_dead_letter_and_keeps_nobody_waiting(platform:
 
 
 def test_several_consumers_share_the_queue(platform: Platform) -> None:
-    from support.events import Worker
-
     players = [Player() for _ in range(20)]
     deposits = [player.deposit("1") for player in players for _ in range(50)]
     with Worker("consume", platform.installation, platform.bus.amqp_url) as second:

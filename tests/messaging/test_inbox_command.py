@@ -4,7 +4,7 @@ import json
 
 from support.events import Platform, deposit_settled, withdrawal_settled
 from support.requests import ETH_ETHEREUM, UNKNOWN_NETWORK, Player, changed, fresh_id
-from support.server import wait_until
+from support.waiting import wait_until
 
 LATE_NETWORK = 77
 

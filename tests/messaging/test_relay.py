@@ -1,14 +1,15 @@
 """The relay against a real broker: what subscribers see, what no queue takes, and how several share the work."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.broker import Broker, new_vhost
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.events import Bus, Platform, Worker
 from support.requests import Player, fail, settle
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb
@@ -95,14 +96,11 @@ def test_a_traceparent_goes_through(platform: Platform) -> None:
 
 
 @pytest.fixture
-def lonely(template: Installation, broker: Broker) -> Iterator[tuple[Wallet, Installation, Bus]]:
+def lonely(new_installation: Callable[[], Installation], broker: Broker) -> Iterator[tuple[Wallet, Installation, Bus]]:
     """A wallet whose exchange has no subscriber of its own choosing yet."""
-    installation = create_installation(template)
+    installation = new_installation()
     with Bus(new_vhost(broker)) as bus, WalletServer(installation) as server:
-        wallet = server.wallet()
-        yield wallet, installation, bus
-        wallet.close()
-    drop_database(installation)
+        yield server.wallet(), installation, bus
 
 
 def parked(installation: Installation) -> list[dict]:
@@ -191,8 +189,7 @@ def test_relays_share_the_owners_and_take_over(lonely: tuple[Wallet, Installatio
         bus.until(60)
         assert first.stop() == second.stop() == 0
     for player in players:
-        events = [one.event for one in bus.received if one.event["subject"] == str(player.player_id)]
-        assert [event["sequence"] for event in events] == [1, 2, 3]
+        assert [event["sequence"] for event in bus.events_of(player)] == [1, 2, 3]
 
 
 def test_a_backlog_goes_out_in_order(lonely: tuple[Wallet, Installation, Bus]) -> None:
@@ -203,5 +200,4 @@ def test_a_backlog_goes_out_in_order(lonely: tuple[Wallet, Installation, Bus]) -
     with Worker("relay", installation, bus.amqp_url, WALLET_RELAY_ROUND_EVENTS_MAX="37"):
         bus.until(4 * 201)
     for player in players:
-        events = [one.event for one in bus.received if one.event["subject"] == str(player.player_id)]
-        assert [event["sequence"] for event in events] == list(range(1, 202))
+        assert [event["sequence"] for event in bus.events_of(player)] == list(range(1, 202))

@@ -1,20 +1,22 @@
 """What the wallet declares: names and arguments, a conflict that is told, and settings that are missing."""
 
+from collections.abc import Callable
+
 import pytest
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from support.broker import Broker, new_vhost
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.events import Bus, Worker
+from support.waiting import wait_until
 
+from devstack.ports import free_port
 from wallet_grpc.messaging.topology import DEAD_LETTERS, EVENTS_EXCHANGE, PAYMENTS_QUEUE
 
 
 @pytest.fixture
-def installation(template: Installation):  # noqa: ANN201 a fixture of this file
-    made = create_installation(template)
-    yield made
-    drop_database(made)
+def installation(new_installation: Callable[[], Installation]) -> Installation:
+    return new_installation()
 
 
 @pytest.mark.parametrize("queue_name", [PAYMENTS_QUEUE, DEAD_LETTERS])
@@ -30,7 +32,6 @@ def test_a_queue_that_is_there_otherwise_is_told_clearly(
 
     bus.run(classic)
     with Worker("consume", installation, amqp_url) as consumer:
-        assert consumer.process is not None
         assert consumer.process.wait(30) == 1
         assert f"the queue {queue_name} is there already and is defined otherwise" in consumer.log
         assert "x-queue-type" in consumer.log
@@ -48,7 +49,6 @@ def test_an_exchange_that_is_there_otherwise_is_told_clearly(installation: Insta
 
     bus.run(fanout)
     with Worker("relay", installation, amqp_url) as relay:
-        assert relay.process is not None
         assert relay.process.wait(30) == 1
         assert f"the exchange {EVENTS_EXCHANGE} is there already" in relay.log
     bus.__exit__(None, None, None)
@@ -66,8 +66,6 @@ def test_without_a_broker_the_command_says_what_to_set(installation: Installatio
 
 @pytest.mark.parametrize("command", ["consume", "relay"])
 def test_a_broker_that_is_away_is_waited_for(installation: Installation, command: str) -> None:
-    from support.server import free_port, wait_until
-
     with Worker(command, installation, f"amqp://guest:secret-word@127.0.0.1:{free_port()}/") as worker:
         wait_until(lambda: "broker_unavailable" in worker.log, what="it says so")
         assert worker.stop() == 0

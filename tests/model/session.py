@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
-import psycopg
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 from model.machine import Count, Driven, WalletMachine
 from support.database import Installation
-from support.server import WalletServer
+from support.server import ENGINE_MODES, WalletServer
 
 from wallet_grpc.store.keys import Role, create_key
 
 SOURCES = ("model-a", "model-b", "model-c")
-MODES = {"group commit": {}, "one a transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """How much to do."""
-
-    sessions: int
-    steps: int
-    """Of a session, at most; Hypothesis ends few of them early."""
 
 
 engine.MAX_SHRINKING_SECONDS = 60
 """Each try of a shorter session talks to real servers; the whole session is told in any case."""
 
-DEFAULT = Profile(sessions=115, steps=48)
-SOAK = Profile(sessions=60, steps=48)
+SESSIONS = 115
+STEPS_MAX = 48
+"""Of a session; Hypothesis ends few of them early."""
 
 
 @contextmanager
@@ -41,16 +30,15 @@ def driven(installations: Sequence[Installation]) -> Iterator[list[Driven]]:
     """Start a server for each way of committing, each on a database of its own, with callers that may do everything."""
     with ExitStack() as stack:
         servers = []
-        for (name, mode), installation in zip(MODES.items(), installations, strict=True):
+        for (name, mode), installation in zip(ENGINE_MODES.items(), installations, strict=True):
             keys = _all_roles(installation)
             server = stack.enter_context(WalletServer(installation, **mode))
             wallet = server.wallet()
-            stack.callback(wallet.close)
             servers.append(Driven(name, {source: wallet.caller(key) for source, key in keys.items()}))
         yield servers
 
 
-def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Count:
+def play(servers: Sequence[Driven], *, with_seed: int) -> Count:
     """Play random sessions against the servers; the same seed plays the same ones.
 
     Raises:
@@ -59,8 +47,8 @@ def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Coun
     count = Count()
     machine = type("SeededWalletMachine", (WalletMachine,), {"servers": tuple(servers), "count": count})
     chosen = settings(
-        max_examples=profile.sessions,
-        stateful_step_count=profile.steps,
+        max_examples=SESSIONS,
+        stateful_step_count=STEPS_MAX,
         deadline=None,
         database=None,
         print_blob=True,
@@ -77,7 +65,7 @@ def play(servers: Sequence[Driven], profile: Profile, *, with_seed: int) -> Coun
 
 
 def _all_roles(installation: Installation) -> dict[str, str]:
-    with psycopg.connect(installation.admin_dsn) as connection:
+    with installation.connect() as connection:
         return {
             source: create_key(connection, prefix="sk_test_", source=source, roles=list(Role)).key for source in SOURCES
         }

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable
 
 import pytest
-from model.session import DEFAULT, MODES, driven, play
+from model.session import driven, play
 from support.database import Installation
 from support.ledger import verify
+from support.server import ENGINE_MODES
 
 SEED = int(os.environ.get("WALLET_MODEL_SEED", "20240601"))
 STEPS_MIN = 5_000
@@ -45,9 +46,9 @@ REASONS = {
 def test_every_answer_is_the_contracts(
     new_installation: Callable[[], Installation], record_property: Callable[[str, object], None]
 ) -> None:
-    installations = [new_installation() for _ in MODES]
+    installations = [new_installation() for _ in ENGINE_MODES]
     with driven(installations) as servers:
-        count = play(servers, DEFAULT, with_seed=SEED)
+        count = play(servers, with_seed=SEED)
     record_property("operations", count.reasons)
     assert count.steps >= STEPS_MIN, f"only {count.steps} steps"
     assert count.reasons.keys() >= REASONS, f"never met: {REASONS - count.reasons.keys()}"

@@ -10,7 +10,7 @@ from support.credit import ACCEPTED, DUPLICATE, CreditCaller, Purse, credit_of, 
 from support.database import Installation
 from support.refusals import Refusal, check_refusal
 from support.requests import fresh_id
-from support.server import wait_until
+from support.waiting import wait_until
 from support.wallet import Wallet, at_once
 
 from wallet.v1 import credit_wallet_pb2 as pb

@@ -22,5 +22,4 @@ def test_a_burst_is_answered_or_refused_but_never_dropped(new_installation: Call
         assert statuses.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert statuses[grpc.StatusCode.OK] > 0
         assert wallet.main(player) == str(CALLS - statuses[grpc.StatusCode.OK])
-        wallet.close()
     check_invariants(installation)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation
 from support.server import WalletServer
 from support.sessions import sessions_of
 
@@ -14,10 +14,9 @@ PERIOD = ("reconcile", "--source", "games", "--from", "2020-01-01", "--to", "210
 
 
 @pytest.fixture(scope="module")
-def played(template: Installation):  # noqa: ANN201
+def played(module_installation: Installation) -> tuple[Installation, str]:
     """A few transactions of two sources, and what is to be told of one of them."""
-    installation = create_installation(template)
-    with WalletServer(installation) as server:
+    with WalletServer(module_installation) as server:
         wallet = server.wallet()
         player = wallet.player("100")
         games, others = sessions_of(wallet), sessions_of(wallet, wallet.other_games)
@@ -32,9 +31,7 @@ def played(template: Installation):  # noqa: ANN201
         outside = player.bet("1", transaction_id="outside", round_id="9")
         wallet.applied(outside)
         others.applied(others.open(player, "1").bet("1", transaction_id="b1"))
-        wallet.close()
-    yield installation, play.token
-    drop_database(installation)
+    return module_installation, play.token
 
 
 def test_transactions_as_csv_json_and_table(played: tuple[Installation, str]) -> None:

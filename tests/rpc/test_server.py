@@ -17,9 +17,10 @@ from support.database import Installation, let_service_log_in
 from support.ledger import transactions_stored, verify
 from support.load import GOING, Load
 from support.requests import Player
-from support.server import WalletServer, free_port
+from support.server import WalletServer
 from support.wallet import Wallet, check_replay
 
+from devstack.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 New = Callable[..., Installation]
@@ -35,7 +36,6 @@ def test_a_stop_under_load_loses_and_doubles_nothing(new_installation: New) -> N
         with Load(wallet, [player]) as load:
             server.terminate()
             assert server.wait() == 0
-        wallet.close()
     # All that was accepted was answered: what failed was not applied.
     stored = transactions_stored(installation, "games", *load.answered, *load.failed)
     assert stored == len(load.answered)
@@ -48,7 +48,6 @@ def test_a_stop_under_load_loses_and_doubles_nothing(new_installation: New) -> N
             row = pb.GetTransactionRequest(transaction_id=name)
             assert wallet.games.call(row).tx_id == first.tx_id
         assert wallet.main(player) == str(1_000_000 - len(load.answered))
-        wallet.close()
     verify(installation)
 
 
@@ -67,7 +66,6 @@ def test_a_stop_answers_what_a_stream_sent(new_installation: New) -> None:
             answered.extend(outcome.result for outcome in outcomes if outcome.HasField("result"))
         assert outcomes.code() in {grpc.StatusCode.OK, *GOING}
         assert server.wait() == 0
-        wallet.close()
     assert [result.transaction_id for result in answered] == [bet.transaction_id for bet in bets[: len(answered)]]
     assert transactions_stored(installation, "games", *(bet.transaction_id for bet in bets)) == len(answered)
 
@@ -87,7 +85,6 @@ def test_an_idle_stream_does_not_hold_the_stop(new_installation: New) -> None:
             assert server.stop() == 0
         finally:
             is_over.set()
-            wallet.close()
 
 
 def test_a_second_start_finds_everything(new_installation: New) -> None:
@@ -97,12 +94,10 @@ def test_a_second_start_finds_everything(new_installation: New) -> None:
         player = wallet.player("100")
         bet = player.bet("10")
         first = wallet.applied(bet)
-        wallet.close()
     with WalletServer(installation) as server:
         wallet = server.wallet()
         check_replay(wallet.send(bet), first)
         assert wallet.main(player) == "90"
-        wallet.close()
 
 
 @pytest.mark.parametrize("is_mutual", [False, True])
@@ -194,7 +189,6 @@ def test_a_live_installation(new_empty_installation: New) -> None:
         test_key = wallet.caller(installation.keys["games"].replace("sk_live_", "sk_test_"))
         wallet.refused(player.bet("1"), "ENVIRONMENT_MISMATCH", by=test_key)
         wallet.applied(player.bet("1"))
-        wallet.close()
     verify(installation)
 
 
@@ -211,7 +205,6 @@ def test_logs_hold_no_secrets(new_installation: New, log_format: str) -> None:
         wallet.refused(player.bet("1000", metadata={"note": note}), "INSUFFICIENT_FUNDS")
         wallet.refused(player.bet("x"), "INVALID_AMOUNT")
         wallet.refused(player.bet("1"), "CALLER_UNKNOWN", by=wallet.caller(unknown))
-        wallet.close()
         server.stop()
         assert server.log
         server.check_log_holds_no_secrets()
@@ -231,6 +224,5 @@ def test_an_address_that_is_taken(new_installation: New) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_without_load(new_installation: New, number: signal.Signals) -> None:
     with WalletServer(new_installation()) as server:
-        assert server.process is not None
         server.process.send_signal(number)
         assert server.process.wait(timeout=10) == 0

@@ -130,7 +130,6 @@ def test_random_bytes(shared: Any, wallet: Wallet) -> None:
             assert refusal.status is not grpc.StatusCode.DEADLINE_EXCEEDED
             assert refusal.reason != "INTERNAL", refusal
     server: WalletServer = shared.server
-    assert server.process is not None
     assert server.process.poll() is None
     assert wallet.main(Player()) == "0"
 

@@ -1,11 +1,10 @@
 """`wallet verify`: for each invariant that it checks, a violation is planted, and verify names that row."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from support.credit import Purse, credit_of, wait_until_posted
-from support.database import Installation, create_installation, drop_database
+from support.database import Installation, own_installation
 from support.requests import settle
 from support.server import WalletServer
 from support.sessions import sessions_of
@@ -182,9 +181,9 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def played(template: Installation) -> Iterator[tuple[Installation, dict[str, object]]]:
+def played(module_installation: Installation) -> tuple[Installation, dict[str, object]]:
     """A small ledger with a bit of everything, and the names of its rows."""
-    installation = create_installation(template)
+    installation = module_installation
     with WalletServer(installation) as server:
         wallet = server.wallet()
         player = wallet.player("100")
@@ -220,7 +219,6 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
             )
         )
         wait_until_posted(installation)
-        wallet.close()
     accounts = dict(
         installation.rows("SELECT account_type, account_id FROM accounts WHERE player_id = %s", player.player_id)
     )
@@ -253,8 +251,7 @@ def played(template: Installation) -> Iterator[tuple[Installation, dict[str, obj
         "open_session": session_address(still_open.token).session_id,
         "settled_session": session_address(settled.token).session_id,
     }
-    yield installation, names
-    drop_database(installation)
+    return installation, names
 
 
 def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object]]) -> None:
@@ -271,8 +268,7 @@ def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object
 def test_a_planted_violation_is_named(played: tuple[Installation, dict[str, object]], check: Check) -> None:
     template, names = played
     statement, subject = PLANTED[check]
-    installation = create_installation(template)
-    try:
+    with own_installation(template) as installation:
         with installation.connect() as connection:
             connection.execute("SET session_replication_role = replica")
             for part in statement.format(**names).split(";"):
@@ -285,14 +281,11 @@ def test_a_planted_violation_is_named(played: tuple[Installation, dict[str, obje
         assert report["checks"][check.value] >= 1
         found = [f"{it['subject']} {it['problem']}" for it in report["findings"] if it["check"] == check.value]
         assert any(subject.format(**names) in it for it in found), found
-    finally:
-        drop_database(installation)
 
 
 def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installation, dict[str, object]]) -> None:
     template, names = played
-    installation = create_installation(template)
-    try:
+    with own_installation(template) as installation:
         with installation.connect() as connection:
             connection.execute(
                 "UPDATE account_balances SET balance_minor = balance_minor + 7, version = 0 WHERE account_id = ANY(%s)",
@@ -303,5 +296,3 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
         assert {row["account_id"] for row in told} == {names["main"], names["house"]}
         assert json.loads(installation.run("balances", "rebuild", "--json").stdout) == []
         assert installation.run("verify", "--json").returncode == 0
-    finally:
-        drop_database(installation)

@@ -7,7 +7,8 @@ from support.database import Installation
 from support.ledger import transactions_stored, verify
 from support.load import Load
 from support.requests import fresh_id
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import at_once
 
 from wallet.v1 import wallet_pb2 as pb
@@ -57,14 +58,12 @@ def test_two_workers_share_the_address(new_installation: New) -> None:
             reasons = sorted(getattr(outcome, "reason", "") for outcome in outcomes)
             assert reasons == [""] + ["IDEMPOTENCY_KEY_REUSED"] * 5
             assert wallet.main(player) == "80"
-        wallet.close()
     verify(installation)
 
 
 def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None:
     installation = new_installation()
     with WalletServer(installation, "--workers", "2") as server:
-        assert server.process is not None
         parent = psutil.Process(server.process.pid)
         wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
         victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
@@ -78,7 +77,6 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
         children = workers(parent)
         for bet in load.unanswered:
             assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
-        wallet.close()
         assert server.stop() == 0
         assert psutil.wait_procs(children, timeout=5)[1] == []
     assert transactions_stored(installation, "games", *load.answered) == len(load.answered)
@@ -87,7 +85,6 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
 
 def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
     with WalletServer(new_installation(), "--workers", "2") as server:
-        assert server.process is not None
         parent = psutil.Process(server.process.pid)
         wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
         before = workers(parent)

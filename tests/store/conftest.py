@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
 import pytest_asyncio
 from psycopg import sql
 from store.lanes import SteppedLane
-from support.database import Cluster, Installation, create_installation, drop_database, let_service_log_in
+from support.database import (
+    Cluster,
+    Installation,
+    drop_database,
+    embedded_cluster,
+    let_service_log_in,
+    own_installation,
+)
 
 from devstack.binaries import BinariesNotFoundError, find_binaries
 from devstack.postgres import PostgresCluster
-from devstack.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.migrations import migrate
 from wallet_grpc.store.networks import NetworkDirectory, add_network
@@ -64,14 +67,8 @@ def running_version(major: int) -> Iterator[tuple[Cluster, PostgresCluster]]:
         find_binaries(bin_dir=place, major=major)
     except BinariesNotFoundError as error:
         pytest.skip(f"{error}; install it by: {remedy}")
-    folder = Path(tempfile.mkdtemp(prefix=f"wallet-tests-pg{major}-"))
-    folder.chmod(0o711)
-    try:
-        postgres = PostgresCluster.create_or_open(folder, settings=PostgresSettings.for_tests(), bin_dir=place)
-        with postgres:
-            yield Cluster(admin_dsn=postgres.superuser_dsn), postgres
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with embedded_cluster(bin_dir=place) as running:
+        yield running
 
 
 @pytest.fixture(scope="session", params=VERSIONS, ids=lambda major: f"postgres-{major}")
@@ -92,7 +89,7 @@ def migrated(any_cluster: Cluster) -> Installation:
     made = Installation(cluster=any_cluster, database="migrated")
     any_cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(made.database)))
     migrate(made.admin_dsn, "TEST")
-    with psycopg.connect(made.admin_dsn) as connection:
+    with made.connect() as connection:
         for network_id, network in enumerate(("TRON", "ETHEREUM"), start=1):
             add_network(connection, currency="USDT", network=network, decimals=6, network_id=network_id)
     let_service_log_in(any_cluster)
@@ -101,15 +98,14 @@ def migrated(any_cluster: Cluster) -> Installation:
 
 @pytest.fixture(scope="session")
 def shared_ledger(migrated: Installation) -> Iterator[Installation]:
-    made = create_installation(migrated)
-    yield made
-    drop_database(made)
+    with own_installation(migrated) as made:
+        yield made
 
 
 @pytest.fixture
 def ledger(shared_ledger: Installation) -> Installation:
     """A migrated database with nothing in its ledger: emptied, which is ten times faster than made anew."""
-    with psycopg.connect(shared_ledger.admin_dsn, autocommit=True) as connection:
+    with shared_ledger.connect(autocommit=True) as connection:
         connection.execute(_EMPTY)
     return shared_ledger
 
@@ -117,15 +113,14 @@ def ledger(shared_ledger: Installation) -> Installation:
 @pytest.fixture
 def own_ledger(migrated: Installation) -> Iterator[Installation]:
     """A migrated database whose schema a test may change."""
-    made = create_installation(migrated)
-    yield made
-    drop_database(made)
+    with own_installation(migrated) as made:
+        yield made
 
 
 @pytest.fixture
 def admin(ledger: Installation) -> Iterator[psycopg.Connection]:
     """The schema owner's connection to the test's database."""
-    with psycopg.connect(ledger.admin_dsn, autocommit=True) as connection:
+    with ledger.connect(autocommit=True) as connection:
         yield connection
 
 

@@ -201,7 +201,7 @@ async def test_a_poster_leaves_a_ledger_to_whoever_has_it(
     await lane.attempt(credit("c", 10, purse))
     store = poster(pool, networks)
     (due,) = await store.due()
-    with psycopg.connect(ledger.admin_dsn) as other:
+    with ledger.connect() as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [made.owner_id])
         assert (await store.post(due)).transactions == 0
         other.rollback()
@@ -275,7 +275,7 @@ async def test_a_sweep_changes_nothing_that_anybody_is_told(
     (again,) = await lane.send(Credit(source=GAMES, wallet=purse, transaction_id="d", amount_minor=1))
     assert again.available_minor == 1_001  # type: ignore[union-attr]
     assert ledger.rows("SELECT held_minor FROM credit_wallets") == [(0,)]
-    with psycopg.connect(ledger.admin_dsn) as writer:  # one who is always writing does not keep it from being tidied
+    with ledger.connect() as writer:  # one who is always writing does not keep it from being tidied
         writer.execute("SELECT pg_advisory_xact_lock(%s)", [purse.owner_id])
         assert await store.sweep(rows_max=15) == 10
     assert await store.sweep(rows_max=15) == 0

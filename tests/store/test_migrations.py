@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.database import ROOT, Installation
+from support.waiting import wait_until
 
 from wallet_grpc.store.migrations import MigrationError, migrate, migrations, pending_migrations
 
@@ -51,7 +52,7 @@ def test_migrates_an_empty_database_and_then_has_nothing_to_do(empty: Installati
     assert "up to date" in again.stdout
     assert applied(empty) == RELEASED
     assert empty.rows("SELECT environment FROM installation") == [("TEST",)]
-    with psycopg.connect(empty.admin_dsn) as connection:
+    with empty.connect() as connection:
         assert pending_migrations(connection) == []
 
 
@@ -98,13 +99,9 @@ def test_one_that_is_killed_leaves_nothing_behind(empty: Installation, tmp_path:
 
 
 def until_asleep(installation: Installation, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _SOON_S
-    while not installation.rows(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-    ):
-        assert process.poll() is None, "the migration ended"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    wait_until(lambda: process.poll() is not None or installation.rows(asleep), what="it sleeps", timeout_s=_SOON_S)
+    assert process.poll() is None, "the migration ended"
 
 
 @pytest.mark.parametrize("moment", range(6))
@@ -171,7 +168,7 @@ def test_another_environment_changes_nothing_before_it_is_refused(empty: Install
 
 
 def test_the_environment_is_fixed_for_ever(own_ledger: Installation) -> None:
-    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+    with own_ledger.connect(autocommit=True) as connection:
         for statement in (
             "UPDATE installation SET environment = 'LIVE'",
             "DELETE FROM installation",

@@ -29,7 +29,7 @@ STORES = "SELECT count(*) FROM ledger_transactions"
 @contextmanager
 def table_held(ledger: Installation) -> Iterator[None]:
     """Hold a table that every store writes, so that a load goes through and a store starts and does not end."""
-    with psycopg.connect(ledger.admin_dsn) as connection:
+    with ledger.connect() as connection:
         connection.execute("LOCK TABLE ledger_transactions IN SHARE MODE")
         yield
         connection.rollback()

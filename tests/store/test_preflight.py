@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 from psycopg import sql
 from support.database import SERVICE_ROLE, Cluster, Installation
-from support.server import free_port
+from support.waiting import wait_until
 
+from devstack.ports import free_port
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_S = 5
@@ -30,12 +30,8 @@ def cluster_setting(cluster: Cluster, name: str, value: str) -> Iterator[None]:
 
 
 def _until(cluster: Cluster, name: str, value: str) -> None:
-    for _ in range(500):
-        with psycopg.connect(cluster.dsn("postgres")) as connection:  # a new session each time has the new settings
-            row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
-        if row == (value,):
-            return
-    raise AssertionError(f"{name} does not become {value}")
+    postgres = Installation(cluster=cluster, database="postgres")  # a new session each time has the new settings
+    wait_until(lambda: postgres.rows("SELECT current_setting(%s)", name) == [(value,)], what=f"{name} is {value}")
 
 
 def test_a_fit_database_passes_without_a_word(ledger: Installation) -> None:
@@ -85,7 +81,7 @@ def test_refuses_an_empty_database(empty: Installation) -> None:
 
 
 def test_refuses_migrations_that_are_behind(own_ledger: Installation) -> None:
-    with psycopg.connect(own_ledger.admin_dsn) as connection:
+    with own_ledger.connect() as connection:
         connection.execute("DELETE FROM schema_migrations WHERE version = '0001_ledger'")
     with pytest.raises(UnfitDatabaseError, match="run `wallet migrate` first"):
         check_database(own_ledger.service_dsn, "TEST", timeout_s=TIMEOUT_S)

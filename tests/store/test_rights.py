@@ -122,7 +122,7 @@ REFUSED = {
     ("role", "statement"), [(role, statement) for role, statements in REFUSED.items() for statement in statements]
 )
 def test_the_database_refuses(ledger: Installation, role: str, statement: str) -> None:
-    with psycopg.connect(ledger.admin_dsn, autocommit=True) as connection:
+    with ledger.connect(autocommit=True) as connection:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
         if statement.startswith("SET session"):  # this needs the login itself: SET ROLE leaves the superuser's right
             connection.close()

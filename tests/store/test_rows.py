@@ -193,7 +193,6 @@ async def test_texts_come_back_as_they_went(
 
 # -------------------------------------------------------------------------------------------------------------- arrays
 
-plain = st.one_of(st.integers(-(10**59), 10**59), st.uuids(), st.booleans())
 free_text = st.text(st.characters(exclude_characters=f"\0{arrays.SEPARATOR}", exclude_categories=["Cs"]), min_size=1)
 
 

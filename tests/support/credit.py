@@ -8,10 +8,10 @@ import grpc
 from google.protobuf.message import Message
 
 from support.database import Installation
-from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
+from support.refusals import opened
 from support.requests import USDT_TRON, fresh_id
-from support.server import wait_until
-from support.wallet import TIMEOUT_S, Caller, Wallet, at_once
+from support.waiting import wait_until
+from support.wallet import TIMEOUT_S, Caller, Sender, Wallet
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet.v1 import credit_wallet_pb2_grpc, ledger_pb2, ledger_pb2_grpc
 
@@ -87,8 +87,8 @@ def _id_of(reservation: pb.ReserveResponse | str) -> str:
     return reservation if isinstance(reservation, str) else reservation.reservation_id
 
 
-class CreditCaller:
-    """One key on a wallet's channel: sends requests as they are."""
+class CreditCaller(Sender):
+    """The calls of credit wallets and ledgers, under one key."""
 
     def __init__(self, caller: Caller, channel: grpc.Channel) -> None:
         self.wallets = credit_wallet_pb2_grpc.CreditWalletServiceStub(channel)
@@ -101,12 +101,6 @@ class CreditCaller:
             (self.wallets, _WALLET_CALLS[kind]) if kind in _WALLET_CALLS else (self.ledgers, _LEDGER_CALLS[kind])
         )
         return getattr(stub, name)(request, metadata=self.credentials, timeout=timeout_s)
-
-    def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
-        try:
-            return self.call(request, timeout_s=timeout_s)
-        except grpc.RpcError as error:
-            return refusal_of_call(error)
 
     def batch(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
         operations = [pb.WalletOperation(**{OPERATIONS[type(request)]: request}) for request in requests]
@@ -140,15 +134,9 @@ class CreditCaller:
     def duplicate(self, request: Message, balance_minor: str, available_minor: str) -> Any:
         return self._written(request, DUPLICATE, balance_minor, available_minor)
 
-    def refused(self, request: Message, reason: str, **metadata: str) -> Refusal:
-        return check_refusal(self.attempt(request), reason, **metadata)
-
     def holds(self, purse: Purse, balance_minor: str, available_minor: str) -> None:
         found = self.call(purse.read())
         assert (found.balance_minor, found.available_minor) == (balance_minor, available_minor), found
-
-    def at_once(self, *requests: Message) -> list[Any]:
-        return at_once(*(lambda request=request: self.attempt(request) for request in requests))
 
     def _written(self, request: Message, status: int, balance_minor: str, available_minor: str) -> Any:
         answer = self.call(request)
@@ -160,16 +148,6 @@ class CreditCaller:
 def credit_of(wallet: Wallet, name: str = "credit") -> CreditCaller:
     """Return the credit wallets of a wallet's caller."""
     return CreditCaller(wallet.callers[name], wallet.channel())
-
-
-def opened(outcome: pb.WalletOutcome) -> Any:
-    match outcome.WhichOneof("outcome"):
-        case "error":
-            return refusal_of_status(outcome.error)
-        case None:
-            raise AssertionError("an empty outcome")
-        case name:
-            return getattr(outcome, name)
 
 
 def wait_until_posted(installation: Installation, *, timeout_s: float = 30.0) -> None:

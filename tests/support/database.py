@@ -87,7 +87,6 @@ class Installation:
     database: str
     environment: str = "test"
     keys: dict[str, str] = field(default_factory=dict)
-    key_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def admin_dsn(self) -> str:
@@ -137,11 +136,12 @@ class Installation:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read with SQL, as the superuser."""
-        with psycopg.connect(self.admin_dsn) as connection:
+        with self.connect() as connection:
             return connection.execute(query, parameters).fetchall()
 
-    def connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.admin_dsn)
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
+        """Connect as the superuser."""
+        return psycopg.connect(self.admin_dsn, autocommit=autocommit)
 
 
 def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -> Installation:
@@ -159,7 +159,7 @@ def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -
     for network in networks:
         network.result()
     for name, made in keys.items():
-        template.key_ids[name], template.keys[name] = made.result()
+        _, template.keys[name] = made.result()
     return template
 
 
@@ -176,11 +176,20 @@ def create_installation(template: Installation) -> Installation:
         cluster=template.cluster,
         database=f"wallet_test_{secrets.token_hex(6)}",
         keys=dict(template.keys),
-        key_ids=dict(template.key_ids),
     )
     names = sql.Identifier(copy.database), sql.Identifier(template.database)
     copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
     return copy
+
+
+@contextmanager
+def own_installation(template: Installation) -> Iterator[Installation]:
+    """Copy the template for the time of the block."""
+    made = create_installation(template)
+    try:
+        yield made
+    finally:
+        drop_database(made)
 
 
 def create_empty_installation(cluster: Cluster, *, environment: str = "test") -> Installation:
@@ -211,13 +220,15 @@ def running_cluster(environment: Mapping[str, str] = os.environ) -> Iterator[Clu
 
 
 @contextmanager
-def embedded_cluster() -> Iterator[tuple[Cluster, PostgresCluster]]:
+def embedded_cluster(
+    settings: PostgresSettings | None = None, *, bin_dir: str | None = None
+) -> Iterator[tuple[Cluster, PostgresCluster]]:
     """Start devstack's PostgreSQL in a temporary folder, removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="wallet-tests-"))
     folder.chmod(0o711)  # PostgreSQL refuses root and may run as another account
     try:
-        postgres = PostgresCluster.create_or_open(folder, settings=PostgresSettings.for_tests())
-        with postgres:
+        settings = settings or PostgresSettings.for_tests()
+        with PostgresCluster.create_or_open(folder, settings=settings, bin_dir=bin_dir) as postgres:
             yield Cluster(admin_dsn=postgres.superuser_dsn), postgres
     finally:
         shutil.rmtree(folder, ignore_errors=True)

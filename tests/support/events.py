@@ -6,11 +6,6 @@ the broker comes back: what it was told to publish is published until the broker
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,15 +14,16 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aio_pika
-import psutil
 import pytest
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from support.broker import Broker, new_vhost
-from support.database import ROOT, Installation, create_installation, drop_database
+from support.database import Installation
 from support.ledger import verify
+from support.process import WalletProcess
 from support.requests import Player, fresh_id
-from support.server import WalletServer, wait_until
+from support.server import WalletServer
+from support.waiting import wait_until
 from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.messaging.broker import BROKER_ERRORS
@@ -251,12 +247,12 @@ class Bus:
 
     def waiting(self, queue_name: str) -> int:
         """Return how many messages of a queue nobody holds."""
-        return self._wait(self._count(queue_name))
 
-    async def _count(self, queue_name: str) -> int:
-        async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
+        async def count(channel: aio_pika.abc.AbstractChannel) -> int:
             queue = await channel.declare_queue(queue_name, passive=True)
-        return queue.declaration_result.message_count or 0
+            return queue.declaration_result.message_count or 0
+
+        return self.run(count)
 
     def run(self, make: Callable[[aio_pika.abc.AbstractChannel], Coroutine[Any, Any, T]]) -> T:
         """Do something with a channel of its own."""
@@ -266,6 +262,10 @@ class Bus:
                 return await make(channel)
 
         return self._wait(do())
+
+    def events_of(self, player: Player) -> list[dict[str, Any]]:
+        """Return what was received of a player until now."""
+        return [one.event for one in list(self.received) if one.event["subject"] == str(player.player_id)]
 
     def until(self, events: int) -> list[Received]:
         """Wait until this many events were received."""
@@ -303,59 +303,21 @@ def _received(message: AbstractIncomingMessage) -> Received:
     )
 
 
-class Worker:
+class Worker(WalletProcess):
     """One `wallet consume` or `wallet relay`."""
 
     def __init__(self, command: str, installation: Installation, amqp_url: str, **settings: str) -> None:
-        self._command = command
-        self._settings = installation.settings() | {"WALLET_AMQP_URL": amqp_url} | settings
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    @property
-    def log(self) -> str:
-        """What it wrote until now."""
-        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "wallet_grpc", self._command]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self._settings, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
-        )
+        super().__init__(command, environment=installation.settings() | {"WALLET_AMQP_URL": amqp_url} | settings)
 
     def revive(self) -> None:
         """Start it again if it has ended, as whoever runs it would."""
-        if self.process is None or self.process.poll() is not None:
+        if not self.runs:
             self.start()
 
-    def kill(self) -> None:
-        """Kill -9, and see it gone."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        """Ask it to stop, and return its exit status."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
-
-    def freeze(self) -> None:
-        psutil.Process(self.process.pid if self.process else 0).suspend()
-
-    def thaw(self) -> None:
-        psutil.Process(self.process.pid if self.process else 0).resume()
+    def end(self) -> None:
+        """Kill it: whoever wants it to stop well says so, and looks at its exit status."""
+        if self.runs:
+            self.kill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,46 +352,31 @@ class Platform:
         return self.inbox(event_id)
 
     def handled(self, *events: Published) -> None:
-        """Publish events, and wait until the queue is empty and nothing of it is held."""
+        """Publish events, and wait until they and a marker behind them have left the queue."""
         self.bus.publish(*events)
         marker = deposit_settled(Player().deposit("1"))
         self.settled(marker, "APPLIED")
-        wait_until(self._nothing_held, what="nothing is held", timeout_s=WITHIN_S)
-
-    def _nothing_held(self) -> bool:
-        return self.bus.run(_held) == 0
+        wait_until(lambda: self.bus.waiting(PAYMENTS_QUEUE) == 0, what="the queue is empty", timeout_s=WITHIN_S)
 
     def events_of(self, player: Player, count: int) -> list[dict[str, Any]]:
         """Wait for this many events of a player, and return them."""
-
-        def found() -> list[dict[str, Any]]:
-            return [one.event for one in list(self.bus.received) if one.event["subject"] == str(player.player_id)]
-
-        wait_until(lambda: len(found()) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
-        return found()
-
-
-async def _held(channel: aio_pika.abc.AbstractChannel) -> int:
-    queue = await channel.declare_queue(PAYMENTS_QUEUE, passive=True)
-    return queue.declaration_result.message_count or 0
+        found = self.bus.events_of
+        wait_until(lambda: len(found(player)) >= count, what=f"{count} events of {player}", timeout_s=WITHIN_S)
+        return found(player)
 
 
 @pytest.fixture(scope="module")
-def platform(template: Installation, broker: Broker) -> Iterator[Platform]:
+def platform(module_installation: Installation, broker: Broker) -> Iterator[Platform]:
     """A whole platform for a module: its own database and its own virtual host."""
-    installation = create_installation(template)
     amqp_url = new_vhost(broker)
     with (
         Bus(amqp_url) as bus,
-        WalletServer(installation) as server,
-        Worker("consume", installation, amqp_url) as consumer,
-        Worker("relay", installation, amqp_url) as relay,
+        WalletServer(module_installation) as server,
+        Worker("consume", module_installation, amqp_url) as consumer,
+        Worker("relay", module_installation, amqp_url) as relay,
     ):
         bus.subscribe()
-        wallet = server.wallet()
-        yield Platform(installation, wallet, consumer, relay, bus)
-        wallet.close()
+        yield Platform(module_installation, server.wallet(), consumer, relay, bus)
         assert consumer.stop() == 0, consumer.log
         assert relay.stop() == 0, relay.log
-    verify(installation)
-    drop_database(installation)
+    verify(module_installation)

@@ -1,21 +1,15 @@
 """The HTTP API as a process, and a client of it that sends requests as they are."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
+from devstack.ports import free_port
 from support.cookies import SECRET, token
-from support.database import ROOT, Installation
-from support.server import free_port, wait_until
+from support.database import Installation
+from support.process import WalletProcess
 
 BALANCES = "/api/wallet/balances"
 TRANSACTIONS = "/api/wallet/transactions"
@@ -25,7 +19,6 @@ OF_PLAYERS = (BALANCES, TRANSACTIONS, CURRENCIES)
 OF_NOBODY = (OPENAPI, "/healthz", "/readyz", "/metrics")
 
 _TIMEOUT_S = 30.0
-_STOPPED_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +42,10 @@ class Answer:
         return problem
 
 
-class ApiServer:
+class ApiServer(WalletProcess):
     """One `wallet api` on a free port of this machine, with the tests' secret."""
+
+    stopped_within_s = 20.0
 
     def __init__(self, installation: Installation, **settings: str) -> None:
         self.installation = installation
@@ -62,50 +57,12 @@ class ApiServer:
             "WALLET_RATE_PER_S": "100000",
             "WALLET_RATE_BURST": "100000",
         } | settings
-        self._settings = installation.settings() | {name: value for name, value in given.items() if value}
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
-        self.process: subprocess.Popen[bytes] | None = None
+        environment = installation.settings() | {name: value for name, value in given.items() if value}
+        super().__init__("api", environment=environment)
 
-    def __enter__(self) -> Self:
-        process = self.launch()
-        wait_until(lambda: process.poll() is not None or self._answers(), what="the HTTP API answers")
-        assert process.poll() is None, f"the HTTP API ended with {process.returncode}:\n{self.log}"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.process is None or self.process.poll() is not None:
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.stop()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    @property
-    def log(self) -> str:
-        """What the process wrote until now."""
-        written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
-        return written.decode(errors="replace")
-
-    def launch(self) -> subprocess.Popen[bytes]:
-        """Start the process without waiting for it."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "wallet_grpc", "api"],
-            cwd=ROOT,
-            env=self._settings,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
-        return self.process
-
-    def stop(self) -> int:
-        """Ask the process to stop, and return its exit status."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=_STOPPED_WITHIN_S)
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        self.launch_until(self._answers)
 
     def _answers(self) -> bool:
         try:

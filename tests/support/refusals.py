@@ -1,6 +1,7 @@
 """What a refusal looks like: the contract's table of reasons, and one strict check of it, unary or inside a batch."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -142,6 +143,17 @@ def refusal_of_status(status: status_pb2.Status) -> Refusal:
         fields=tuple(fields),
         has_retry_info=has_retry_info,
     )
+
+
+def opened(outcome: Any) -> Any:
+    """Return what an outcome of a batch or a stream holds: a result or a Refusal."""
+    match outcome.WhichOneof("outcome"):
+        case "error":
+            return refusal_of_status(outcome.error)
+        case None:
+            raise AssertionError("an empty outcome")
+        case name:
+            return getattr(outcome, name)
 
 
 def check_refusal(refusal: object, reason: str, **metadata: str) -> Refusal:

@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
+from support.refusals import opened
 from support.requests import GAME, Player, fresh_id, id_of
-from support.wallet import TIMEOUT_S, Caller, Wallet, at_once
+from support.wallet import TIMEOUT_S, Caller, Sender, Wallet, check_replay
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc, wallet_pb2
 
@@ -85,8 +85,8 @@ class Play:
         return pb.ListSessionTransactionsRequest(session_token=self.token, **fields)
 
 
-class SessionCaller:
-    """One key on a wallet's channel: sends requests as they are."""
+class SessionCaller(Sender):
+    """The calls of game sessions, under one key."""
 
     def __init__(self, caller: Caller, channel: grpc.Channel) -> None:
         self.stub = session_pb2_grpc.LedgerSessionServiceStub(channel)
@@ -96,12 +96,6 @@ class SessionCaller:
         kind = type(request)
         method = OPERATIONS[kind][1] if kind in OPERATIONS else _READS[kind]
         return getattr(self.stub, method)(request, metadata=self.credentials, timeout=timeout_s)
-
-    def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
-        try:
-            return self.call(request, timeout_s=timeout_s)
-        except grpc.RpcError as error:
-            return refusal_of_call(error)
 
     def batch(self, requests: Iterable[Message]) -> list[Any]:
         batch = pb.ExecuteSessionBatchRequest(operations=map(operation, requests))
@@ -128,18 +122,8 @@ class SessionCaller:
 
     def replayed(self, request: Message, first: pb.SessionResult) -> pb.SessionResult:
         again = self.call(request)
-        expected = pb.SessionResult()
-        expected.CopyFrom(first)
-        expected.replayed = True
-        expected.current_balance_minor = again.current_balance_minor
-        assert again == expected
+        check_replay(again, first)
         return again
-
-    def refused(self, request: Message, reason: str, **metadata: str) -> Refusal:
-        return check_refusal(self.attempt(request), reason, **metadata)
-
-    def at_once(self, *requests: Message) -> list[Any]:
-        return at_once(*(lambda request=request: self.attempt(request) for request in requests))
 
     def balance(self, play: Play) -> str:
         return str(self.call(play.read()).balance_minor)
@@ -151,13 +135,3 @@ class SessionCaller:
 def sessions_of(wallet: Wallet, caller: Caller | None = None) -> SessionCaller:
     """Return the sessions of a wallet's caller, the games' unless said."""
     return SessionCaller(caller or wallet.games, wallet.channel())
-
-
-def opened(outcome: pb.SessionOutcome) -> Any:
-    match outcome.WhichOneof("outcome"):
-        case "error":
-            return refusal_of_status(outcome.error)
-        case None:
-            raise AssertionError("an empty outcome")
-        case name:
-            return getattr(outcome, name)

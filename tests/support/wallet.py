@@ -1,6 +1,7 @@
 """The wallet as its callers have it: keys on a real channel, and one strict way to send, to be refused, and to read."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
+from support.refusals import Refusal, check_refusal, opened, refusal_of_call
 from support.requests import (
     BACKOFFICE_REQUESTS,
     GAME_REQUESTS,
@@ -37,16 +38,14 @@ CHANNEL_OPTIONS = (
 )
 
 
-class Caller:
-    """A channel with one key: sends requests as they are."""
+class Sender(ABC):
+    """A key on a channel: sends requests as they are."""
 
-    def __init__(self, channel: grpc.Channel, key: str | None) -> None:
-        self.stub = wallet_pb2_grpc.WalletServiceStub(channel)
-        self.credentials = () if key is None else (("authorization", f"Bearer {key}"),)
+    credentials: tuple[tuple[str, str], ...]
 
+    @abstractmethod
     def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         """Make the call that takes this request; raises grpc.RpcError."""
-        return getattr(self.stub, method_of(request))(request, metadata=self.credentials, timeout=timeout_s)
 
     def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         """Make the call; an error is a value."""
@@ -55,18 +54,37 @@ class Caller:
         except grpc.RpcError as error:
             return refusal_of_call(error)
 
+    def refused(self, request: Message, reason: str, **metadata: str) -> Refusal:
+        """Make a call that must be refused for this reason."""
+        return check_refusal(self.attempt(request), reason, **metadata)
+
+    def at_once(self, *requests: Message) -> list[Any]:
+        """Send all requests at the same moment; the answers and refusals in their order."""
+        return at_once(*(lambda request=request: self.attempt(request) for request in requests))
+
+
+class Caller(Sender):
+    """The wallet's own calls, under one key."""
+
+    def __init__(self, channel: grpc.Channel, key: str | None) -> None:
+        self.stub = wallet_pb2_grpc.WalletServiceStub(channel)
+        self.credentials = () if key is None else (("authorization", f"Bearer {key}"),)
+
+    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+        return getattr(self.stub, method_of(request))(request, metadata=self.credentials, timeout=timeout_s)
+
     def batch(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
         """Send a batch; an outcome is an OperationResult or a Refusal, the call's own error a grpc.RpcError."""
         operations = [operation(request) for request in requests]
         batch = pb.ExecuteBatchRequest(operations=operations)
         answer = self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=timeout_s)
         assert len(answer.outcomes) == len(operations)
-        return [_open(outcome) for outcome in answer.outcomes]
+        return [opened(outcome) for outcome in answer.outcomes]
 
     def stream(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
         """Send a stream to its end; the outcomes as in `batch`."""
         sent = (operation(request) for request in requests)
-        return [_open(outcome) for outcome in self.stub.Execute(sent, metadata=self.credentials, timeout=timeout_s)]
+        return [opened(outcome) for outcome in self.stub.Execute(sent, metadata=self.credentials, timeout=timeout_s)]
 
 
 class Wallet:
@@ -181,11 +199,11 @@ class Wallet:
         assert self.balance(player) == before, "what moves nothing moved something"
 
 
-def check_replay(again: Any, first: pb.OperationResult) -> None:
+def check_replay(again: Any, first: Any) -> None:
     """Assert that `again` is the stored `first`, marked as a replay; only the current balance may be another."""
-    assert isinstance(again, pb.OperationResult), again
+    assert isinstance(again, type(first)), again
     assert again.replayed, again
-    expected = pb.OperationResult()
+    expected = type(first)()
     expected.CopyFrom(first)
     expected.replayed = True
     expected.current_balance_minor = again.current_balance_minor
@@ -229,13 +247,3 @@ def expect_error(call: Callable[[], Any], reason: str, **metadata: str) -> Refus
     with pytest.raises(grpc.RpcError) as caught:
         call()
     return check_refusal(refusal_of_call(caught.value), reason, **metadata)
-
-
-def _open(outcome: pb.Outcome) -> Any:
-    match outcome.WhichOneof("outcome"):
-        case "result":
-            return outcome.result
-        case "error":
-            return refusal_of_status(outcome.error)
-        case other:
-            raise AssertionError(f"an outcome of {other}")

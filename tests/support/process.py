@@ -1,0 +1,109 @@
+"""A `wallet` command that runs until it is stopped: started, killed, frozen, asked to stop, and what it wrote."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from support.database import ROOT
+from support.waiting import wait_until
+
+_KILLED_WITHIN_S = 10.0
+
+
+class WalletProcess:
+    """One `wallet` command in an environment of its own; ends with the block, in which it may be started again."""
+
+    stopped_within_s = 40.0
+
+    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that was started last."""
+        assert self._process is not None, "it was never started"
+        return self._process
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """What it wrote until now, in all its lives."""
+        written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+        return written.decode(errors="replace")
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process without waiting for it."""
+        command = [sys.executable, "-m", "wallet_grpc", *self._arguments]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+        )
+        return self._process
+
+    def launch_until(self, ready: Callable[[], bool]) -> None:
+        """Start the process and wait until it is ready, which it must live to be."""
+        process = self.launch()
+        name = f"`wallet {' '.join(self._arguments)}`"
+        try:
+            wait_until(lambda: process.poll() is not None or ready(), what=f"{name} is ready")
+        except AssertionError as error:
+            error.add_note(self.log)
+            raise
+        assert process.poll() is None, f"{name} ended with {process.returncode}:\n{self.log}"
+
+    def start(self) -> None:
+        """Start the process; one that serves is waited for."""
+        self.launch()
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.process.terminate()
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return its exit status."""
+        return self.process.wait(self.stopped_within_s)
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit status."""
+        self.terminate()
+        return self.wait()
+
+    def kill(self) -> None:
+        """Kill -9, and see it gone."""
+        self.process.kill()
+        self.process.wait(_KILLED_WITHIN_S)
+
+    def end(self) -> None:
+        """Stop it if it runs, with force if it does not stop by itself."""
+        if self.runs:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+        if self.runs:
+            self.kill()
+
+    def freeze(self) -> None:
+        psutil.Process(self.process.pid).suspend()
+
+    def thaw(self) -> None:
+        psutil.Process(self.process.pid).resume()
