@@ -56,11 +56,6 @@ class PostgresSettings:
             "max_pred_locks_per_transaction": "1024",
             "jit": "off",
             "random_page_cost": "1.1",
-            "autovacuum_naptime": "10s",
-            "autovacuum_vacuum_scale_factor": "0.02",
-            "autovacuum_vacuum_insert_scale_factor": "0.05",
-            "autovacuum_analyze_scale_factor": "0.02",
-            "autovacuum_vacuum_cost_limit": "2000",
             "shared_preload_libraries": "pg_stat_statements" if binaries.has_pg_stat_statements else "",
             "logging_collector": "off",  # standard error is a file in the data folder already
             "log_line_prefix": "%m [%p] %q%u@%d ",

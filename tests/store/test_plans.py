@@ -1,4 +1,4 @@
-"""Plans: whatever the tables hold, a store reads no row but its own (design.md, section 6).
+"""Plans: whatever the tables hold, lanes and workers read no row but their own (design.md, section 6).
 
 In a SERIALIZABLE transaction what is read is locked against everybody's writes: a step that walks through an index
 makes lanes abort each other. The plans that are made on a young ledger are the ones that lanes keep.
@@ -14,7 +14,8 @@ import pytest
 from support.database import Installation
 
 from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
-from wallet_grpc.store.sql import positional
+from wallet_grpc.store.pool import _KEYED_LOOKUPS
+from wallet_grpc.store.sql import positional, statements
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
@@ -38,14 +39,18 @@ _LOADS = (
     "load_wallet_entries",
     "load_reservations",
     "load_journal_accounts",
+    "load_journal_legs",
+    "load_ledgers",
+    "load_all_accounts",
 )
+_WORKERS = {"post": "postings.sql", "sweep_wallets": "reservations.sql", "mark_expired": "reservations.sql"}
 _KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key|account_code) = |= ctid")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
 
 @pytest.mark.parametrize("players", _SIZES.values(), ids=_SIZES)
 @pytest.mark.parametrize("is_analyzed", [False, True], ids=["not analyzed", "analyzed"])
-@pytest.mark.parametrize("step", _READING_STEPS + _LOADS)
+@pytest.mark.parametrize("step", [*_READING_STEPS, *_LOADS, *_WORKERS])
 def test_a_store_finds_its_rows_by_their_whole_keys(
     own_ledger: Installation,
     step: str,
@@ -56,9 +61,9 @@ def test_a_store_finds_its_rows_by_their_whole_keys(
         connection.execute(_FILL % {"players": players})
         if is_analyzed:
             connection.execute("ANALYZE")
-        for setting in _LANE_SETTINGS:
-            connection.execute(setting)
-        types, statement = _prepared(_SQL[step])
+        for setting in _KEYED_LOOKUPS if step in _WORKERS else _LANE_SETTINGS:
+            connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
+        types, statement = _prepared(statements(_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
         arguments = ", ".join(_argument(type_name) for type_name in types)
         row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]
@@ -66,7 +71,7 @@ def test_a_store_finds_its_rows_by_their_whole_keys(
     scans = [node for node in _nodes(row[0][0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]]
     assert scans, row
     for scan in scans:
-        condition = scan.get("Index Cond") or scan.get("TID Cond") or ""
+        condition = scan.get("Index Cond") or scan.get("Recheck Cond") or scan.get("TID Cond") or ""
         assert _KEYS.search(condition), f"{scan['Node Type']} with {condition or 'no'} condition"
 
 
@@ -107,7 +112,8 @@ def _prepared(statement: LiteralString) -> tuple[list[str], str]:
 
 
 def _argument(type_name: str) -> str:
-    value = str(UUID(int=1)) if type_name.startswith("UUID") else "1"
+    values = {"UUID": str(UUID(int=1)), "TIMESTAMPTZ": "now"}
+    value = values.get(type_name.removesuffix("[]"), "1")
     return f"'{{{value}}}'" if type_name.endswith("[]") else f"'{value}'"
 
 

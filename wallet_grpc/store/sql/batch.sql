@@ -71,11 +71,22 @@ SELECT
     account_balances.balance_minor::TEXT,
     account_balances.version
 FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
-INNER JOIN accounts ON wanted.owner_id = accounts.player_id
-INNER JOIN account_balances
-    ON
-        accounts.account_id = account_balances.account_id
-        AND account_balances.stripe = 0;
+CROSS JOIN
+    LATERAL (
+        SELECT found.*
+        FROM accounts AS found
+        WHERE found.player_id = wanted.owner_id
+        OFFSET 0
+    ) AS accounts
+CROSS JOIN
+    LATERAL (
+        SELECT
+            derived.balance_minor,
+            derived.version
+        FROM account_balances AS derived
+        WHERE derived.account_id = accounts.account_id AND derived.stripe = 0
+        LIMIT 1
+    ) AS account_balances;
 
 -- The transactions that the commands are or name, each with what has reversed it and with its standing wins (as many as
 -- a batch could roll back: more need not be counted).

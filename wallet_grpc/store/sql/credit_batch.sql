@@ -80,8 +80,22 @@ SELECT
     ledgers.currency_network_id,
     ledgers.created_at
 FROM unnest(%(creation_keys)s::UUID[]) AS wanted (key_hash)
-INNER JOIN ledger_transactions AS made ON wanted.key_hash = made.key_hash
-INNER JOIN ledgers ON made.tx_id = ledgers.ledger_id;
+CROSS JOIN
+    LATERAL (
+        SELECT
+            ledger_transactions.tx_id,
+            ledger_transactions.key_hash
+        FROM ledger_transactions
+        WHERE ledger_transactions.key_hash = wanted.key_hash
+        LIMIT 1
+    ) AS made
+CROSS JOIN
+    LATERAL (
+        SELECT found.*
+        FROM ledgers AS found
+        WHERE found.ledger_id = made.tx_id
+        LIMIT 1
+    ) AS ledgers;
 
 -- The accounts that journal entries name; what does not exist comes into being by use.
 -- name: load_journal_accounts
@@ -126,9 +140,29 @@ SELECT
     accounts.account_code,
     posted.amount_minor::TEXT
 FROM unnest(%(journal_keys)s::UUID[]) AS wanted (key_hash)
-INNER JOIN ledger_transactions AS made ON wanted.key_hash = made.key_hash AND made.kind = 'JOURNAL_ENTRY'
-INNER JOIN ledger_entries AS posted ON made.tx_id = posted.tx_id
-INNER JOIN accounts ON posted.account_id = accounts.account_id
+CROSS JOIN
+    LATERAL (
+        SELECT
+            ledger_transactions.tx_id,
+            ledger_transactions.key_hash
+        FROM ledger_transactions
+        WHERE ledger_transactions.key_hash = wanted.key_hash AND ledger_transactions.kind = 'JOURNAL_ENTRY'
+        LIMIT 1
+    ) AS made
+CROSS JOIN
+    LATERAL (
+        SELECT ledger_entries.*
+        FROM ledger_entries
+        WHERE ledger_entries.tx_id = made.tx_id
+        OFFSET 0
+    ) AS posted
+CROSS JOIN
+    LATERAL (
+        SELECT found.account_code
+        FROM accounts AS found
+        WHERE found.account_id = posted.account_id
+        LIMIT 1
+    ) AS accounts
 ORDER BY posted.tx_id, posted.entry_id;
 
 -- The steps of the store statement ----------------------------------------------------------------------------------

@@ -48,19 +48,37 @@ RETURNING known.ledger_id;
 -- name: post
 WITH due AS MATERIALIZED (
     SELECT
-        credit_wallets.wallet_id,
-        credit_wallets.owner_id,
-        credit_wallets.entry_count,
-        credit_wallets.balance_minor,
-        credit_wallets.balance_minor - coalesce(account_balances.balance_minor, 0) AS gained_minor,
-        coalesce(account_balances.version, 0) AS posted_no,
-        accounts.account_id IS NULL AS is_new,
-        coalesce(accounts.account_id, nextval('accounts_account_id_seq')) AS account_id
+        wallet.wallet_id,
+        wallet.owner_id,
+        wallet.entry_count,
+        wallet.balance_minor,
+        wallet.balance_minor - coalesce(watermark.balance_minor, 0) AS gained_minor,
+        coalesce(watermark.version, 0) AS posted_no,
+        account.account_id IS NULL AS is_new,
+        coalesce(account.account_id, nextval('accounts_account_id_seq')) AS account_id
     FROM unnest(%(wallet_ids)s::UUID[]) AS wanted (wallet_id)
-    INNER JOIN credit_wallets ON wanted.wallet_id = credit_wallets.wallet_id
-    LEFT JOIN accounts ON wanted.wallet_id = accounts.wallet_id AND accounts.wallet_id IS NOT NULL
-    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
-    WHERE credit_wallets.entry_count > coalesce(account_balances.version, 0)
+    CROSS JOIN
+        LATERAL (
+            SELECT credit_wallets.*
+            FROM credit_wallets
+            WHERE credit_wallets.wallet_id = wanted.wallet_id
+            LIMIT 1
+        ) AS wallet
+    LEFT JOIN LATERAL (
+        SELECT accounts.account_id
+        FROM accounts
+        WHERE accounts.wallet_id = wanted.wallet_id AND accounts.wallet_id IS NOT NULL
+        LIMIT 1
+    ) AS account ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT
+            account_balances.balance_minor,
+            account_balances.version
+        FROM account_balances
+        WHERE account_balances.account_id = account.account_id AND account_balances.stripe = 0
+        LIMIT 1
+    ) AS watermark ON TRUE
+    WHERE wallet.entry_count > coalesce(watermark.version, 0)
 ),
 
 legs AS MATERIALIZED (
@@ -93,7 +111,7 @@ new_accounts AS (
     SELECT
         due.account_id,
         'WALLET',
-        %(network_id)s,
+        %(network_id)s::INTEGER,
         %(ledger_id)s::UUID,
         due.wallet_id
     FROM due
@@ -109,11 +127,11 @@ made AS (
         %(tx_id)s::UUID,
         %(owner_id)s::BIGINT,
         'wallet',
-        %(tx_id)s,
+        %(tx_id)s::UUID::TEXT,
         %(key_hash)s::UUID,
         'WALLET_POSTING',
         'APPLIED',
-        %(network_id)s,
+        %(network_id)s::INTEGER,
         0,
         FALSE,
         %(ledger_id)s::UUID,
@@ -128,7 +146,7 @@ entries AS (
         %(tx_id)s::UUID,
         %(owner_id)s::BIGINT,
         pieces.account_id,
-        %(network_id)s,
+        %(network_id)s::INTEGER,
         pieces.amount_minor
     FROM pieces
 ),
