@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         default=1_000, le=60_000, description="How often a worker looks for expired reservations to tidy up, in ms."
     )
     reservation_sweep_chunk_max: int = Field(
-        default=500, ge=1, le=10_000, description="Expired reservations that are tidied up at a time."
+        default=200, ge=1, le=10_000, description="Expired reservations that are tidied up at a time."
     )
 
     amqp_url: SecretStr | None = Field(

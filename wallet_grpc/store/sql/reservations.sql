@@ -5,7 +5,8 @@
 SELECT
     reservations.wallet_id::TEXT,
     reservations.owner_id,
-    max(reservations.expires_at) AS upto
+    max(reservations.expires_at) AS upto,
+    count(*) AS reservations
 FROM (
     SELECT
         found.wallet_id,
