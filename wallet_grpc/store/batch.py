@@ -208,9 +208,7 @@ class BatchStore:
         owner_ids = literal(needs.owner_ids)
         pairs = needs.balances
         async with locks.pipeline():
-            if self._holds_locks:
-                await locks.execute("COMMIT")
-            await locks.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            await locks.execute("COMMIT AND CHAIN" if self._holds_locks else "BEGIN ISOLATION LEVEL READ COMMITTED")
             self._holds_locks = True
             locked = await _execute(
                 locks,
