@@ -47,10 +47,10 @@ class Plan:
 
 FULL = Plan(
     name="full",
-    warm_up_s=4,
+    warm_up_s=3,
     settle_s=1.5,
-    window_s=10,
-    pgbench_s=10,
+    window_s=8,
+    pgbench_s=8,
     tpcb_windows=3,
     growth_bets=2_000_000,
     growth_s_max=330,
