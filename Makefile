@@ -9,6 +9,10 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 
+# Every command, server and client is a process of its own: where modules are compiled anew in each, it starts in three
+# times the time. Some images forbid bytecode to keep their layers small; this folder is no layer.
+unexport PYTHONDONTWRITEBYTECODE
+
 export WALLET_GRPC_PORT ?= 50051
 export WALLET_DATA_DIR ?= .wallet
 export WALLET_ENVIRONMENT ?= test
@@ -134,7 +138,7 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements/dev.txt
 	@# The compatible mode is one .pth line: packages added later are found, and type checkers can follow it.
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --config-setting editable_mode=compat --editable .
 	@touch $@
