@@ -75,6 +75,57 @@ def test_a_store_finds_its_rows_by_their_whole_keys(
         assert _KEYS.search(condition), f"{scan['Node Type']} with {condition or 'no'} condition"
 
 
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["not analyzed", "analyzed"])
+@pytest.mark.parametrize("chunk", ["sessions", "wallets"])
+def test_verify_takes_as_long_as_the_journal_is(
+    own_ledger: Installation,
+    chunk: str,
+    is_analyzed: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    entries = 3_000
+    journals = {"sessions": _LONG_SESSION, "wallets": _LONG_WALLET}
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        if is_analyzed:
+            connection.execute("ANALYZE")  # when nothing was there yet: what is planned for is long past
+        connection.execute(journals[chunk] % {"entries": entries})
+        row = connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {_VERIFY[chunk][f'{chunk}_chunk']}",  # type: ignore[arg-type]
+            {"after": str(UUID(int=0)), "upto": str(UUID(int=2**128 - 1))},
+        ).fetchone()
+    assert row is not None
+    looked_at = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)) * node["Actual Loops"]
+        for node in _nodes(row[0][0]["Plan"])
+    )
+    assert entries < looked_at < 100 * entries
+
+
+_VERIFY = {"sessions": statements("verify_sessions.sql"), "wallets": statements("verify_credit.sql")}
+_LONG_SESSION = """
+    INSERT INTO sessions
+    SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', now(), now(), 'OPEN', 0, %(entries)s, %(entries)s;
+    INSERT INTO subledger_entries (
+        subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
+        balance_after_minor, round_id, round_hash, closes_round, late, created_at
+    )
+    SELECT session_id, number, 7, 'BET', 'APPLIED', number, md5('e' || number)::UUID, 1, -1, %(entries)s - number,
+        number, md5('r' || number)::UUID, FALSE, FALSE, now()
+    FROM sessions CROSS JOIN generate_series(1, %(entries)s) AS number;
+"""
+_LONG_WALLET = """
+    INSERT INTO credit_wallets
+    SELECT md5('w')::UUID, -1, md5('l')::UUID, 'w', %(entries)s, 0, now(), %(entries)s, %(entries)s, now();
+    INSERT INTO subledger_entries (
+        subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
+        balance_after_minor, closes_round, late, created_at
+    )
+    SELECT wallet_id, number, -1, 'CREDIT', 'APPLIED', number, md5('e' || number)::UUID, 1, 1, number, FALSE, FALSE,
+        now()
+    FROM credit_wallets CROSS JOIN generate_series(1, %(entries)s) AS number;
+    INSERT INTO wallet_postings
+    SELECT wallet_id, number, number, 1, gen_random_uuid(), now()
+    FROM credit_wallets CROSS JOIN generate_series(1, %(entries)s) AS number;
+"""
 _FILL = """
     INSERT INTO owners SELECT number, 1 FROM generate_series(1, %(players)s) AS number;
     INSERT INTO accounts (player_id, account_type, currency_network_id)

@@ -198,16 +198,16 @@ problems AS (
             chunk_postings.posted_before, covered.total, chunk_postings.amount_minor
         )
     FROM chunk_postings
-    LEFT JOIN chunk_entries AS last_entry
-        ON
-            chunk_postings.wallet_id = last_entry.subledger_id
-            AND chunk_postings.last_entry_no = last_entry.entry_no
-    LEFT JOIN chunk_entries AS entry_before
-        ON
-            chunk_postings.wallet_id = entry_before.subledger_id
-            AND chunk_postings.posted_before = entry_before.entry_no
     CROSS JOIN
-        LATERAL (SELECT last_entry.running - coalesce(entry_before.running, 0) AS total) AS covered
+        LATERAL (
+            SELECT sum(entries.change_minor) AS total
+            FROM subledger_entries AS entries
+            WHERE
+                entries.subledger_id = chunk_postings.wallet_id
+                AND entries.entry_no > 0
+                AND entries.entry_no > chunk_postings.posted_before
+                AND entries.entry_no <= chunk_postings.last_entry_no
+        ) AS covered
     WHERE
         chunk_postings.first_entry_no <> chunk_postings.posted_before + 1
         OR chunk_postings.amount_minor IS DISTINCT FROM covered.total
@@ -229,7 +229,7 @@ problems AS (
         FROM chunk_entries
         WHERE chunk_entries.kind = 'RESERVE'
     ) AS reserved ON chunk_reservations.reservation_id = reserved.key_hash
-    LEFT JOIN chunk_entries AS ending
+    LEFT JOIN subledger_entries AS ending
         ON
             coalesce(chunk_reservations.reservation_id, reserved.key_hash) = ending.reference_key
             AND ending.kind IN ('COMMIT', 'RELEASE')
@@ -250,7 +250,7 @@ problems AS (
         checked.problem
     FROM chunk_entries AS entries
     INNER JOIN chunk_wallets ON entries.subledger_id = chunk_wallets.wallet_id
-    LEFT JOIN chunk_reservations AS ended ON entries.reference_key = ended.reservation_id
+    LEFT JOIN reservations AS ended ON entries.reference_key = ended.reservation_id AND ended.ttl_s > 0
     CROSS JOIN
         LATERAL (
             VALUES

@@ -9,7 +9,8 @@ ORDER BY sessions.session_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
 -- The sessions of a chunk beside their journals, openings and settlements, and journals beside their sessions. What was
--- late is left out of what a session had when it was settled.
+-- late is left out of what a session had when it was settled. What an entry refers to is looked up in the table, by its
+-- key: a chunk has no index, and joined with itself by a plan for few rows it takes the square of a session's length.
 -- name: sessions_chunk
 WITH chunk_sessions AS MATERIALIZED (
     SELECT sessions.*
@@ -45,7 +46,7 @@ played_rounds AS MATERIALIZED (
         entries.subledger_id,
         entries.round_id
     FROM chunk_entries AS entries
-    LEFT JOIN chunk_entries AS rollback
+    LEFT JOIN subledger_entries AS rollback
         ON
             entries.key_hash = rollback.reverses_key
             AND NOT rollback.late
@@ -165,10 +166,8 @@ problems AS (
         checked.problem
     FROM chunk_entries AS entries
     INNER JOIN chunk_sessions ON entries.subledger_id = chunk_sessions.session_id
-    LEFT JOIN chunk_entries AS reversed
-        ON entries.subledger_id = reversed.subledger_id AND entries.reverses_key = reversed.key_hash
-    LEFT JOIN chunk_entries AS bet
-        ON entries.subledger_id = bet.subledger_id AND entries.reference_key = bet.key_hash
+    LEFT JOIN subledger_entries AS reversed ON entries.reverses_key = reversed.key_hash
+    LEFT JOIN subledger_entries AS bet ON entries.reference_key = bet.key_hash
     LEFT JOIN ledger_transactions AS made ON entries.tx_id = made.tx_id
     LEFT JOIN LATERAL (
         SELECT coalesce(sum(ledger_entries.amount_minor), 0) AS main_minor
@@ -195,14 +194,16 @@ problems AS (
                 OR (
                     entries.reverses_key IS NOT NULL
                     AND (
-                        reversed.transaction_id IS DISTINCT FROM entries.reference_transaction_id
+                        reversed.subledger_id IS DISTINCT FROM entries.subledger_id
+                        OR reversed.transaction_id IS DISTINCT FROM entries.reference_transaction_id
                         OR reversed.change_minor <> -entries.change_minor
                     )
                 )
                 OR (
                     entries.reference_key IS NOT NULL
                     AND (
-                        bet.transaction_id IS DISTINCT FROM entries.reference_transaction_id
+                        bet.subledger_id IS DISTINCT FROM entries.subledger_id
+                        OR bet.transaction_id IS DISTINCT FROM entries.reference_transaction_id
                         OR bet.kind <> 'BET'
                         OR bet.round_id <> entries.round_id
                     )
