@@ -23,6 +23,8 @@ class Plan:
     pgbench_s: int
     tpcb_windows: int
     """How many of the programme's windows of TPC-B are measured."""
+    echo_windows: int
+    """How many of the programme's windows of the echo are measured."""
     growth_bets: int
     """How many bets the grown ledger holds."""
     growth_s_max: float
@@ -52,6 +54,7 @@ FULL = Plan(
     window_s=8,
     pgbench_s=8,
     tpcb_windows=3,
+    echo_windows=2,
     growth_bets=2_000_000,
     growth_s_max=330,
     settled_bets=100_000,
@@ -66,20 +69,21 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    warm_up_s=0.8,
-    settle_s=0.3,
-    window_s=2,
-    pgbench_s=2,
+    warm_up_s=0.3,
+    settle_s=0.2,
+    window_s=0.7,
+    pgbench_s=1,
     tpcb_windows=2,
-    growth_bets=50_000,
-    growth_s_max=20,
-    settled_bets=10_000,
+    echo_windows=1,
+    growth_bets=10_000,
+    growth_s_max=10,
+    settled_bets=3_000,
     growth_windows=1,
-    events=3_200,
-    events_warm_up_s=0.4,
-    events_window_s=1,
-    api_transactions=50_000,
-    api_warm_up_s=0.2,
-    api_window_s=0.6,
+    events=2_000,
+    events_warm_up_s=0.3,
+    events_window_s=0.7,
+    api_transactions=20_000,
+    api_warm_up_s=0.1,
+    api_window_s=0.4,
     api_windows=1,
 )

@@ -10,11 +10,9 @@ from bench.session_steps import Sessions
 from bench.testbed import Testbed
 from bench.wallet_steps import (
     BATCH_STEP,
+    CALLS_STEP,
     HOT_STEP,
-    MIXED_STEP,
     SINGLE_STEP,
-    STREAM_STEP,
-    UNARY_STEP,
     Growth,
 )
 from bench.yardsticks import EchoUnary, HotRow, Tpcb
@@ -35,11 +33,9 @@ PROGRAMME: Sequence[Step] = (
     Tpcb(),
     BATCH_STEP,
     HotRow(),
-    MIXED_STEP,
     Tpcb(),
-    STREAM_STEP,
     EchoUnary(),
-    UNARY_STEP,
+    CALLS_STEP,
     EchoUnary(),
     SINGLE_STEP,
     HOT_STEP,

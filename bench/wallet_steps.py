@@ -121,18 +121,17 @@ class WalletStep:
                 workload.record(testbed.results, bench.measure(workload.name, workload.order(testbed.plan)))
 
 
-BATCH = Workload(name="batch", order=batch_order, record=rate_of("batch_bets_per_s"))
-
-BATCH_STEP = WalletStep(name="batch", workloads=[BATCH])
-MIXED_STEP = WalletStep(
-    name="mixed", workloads=[Workload(name="mixed", order=mixed_order, record=rate_of("mixed_batch_per_s"))]
-)
-STREAM_STEP = WalletStep(
-    name="stream", workloads=[Workload(name="stream", order=stream_order, record=rate_of("stream_bets_per_s"))]
-)
-UNARY_STEP = WalletStep(
-    name="unary",
+BATCH_STEP = WalletStep(
+    name="batch",
     workloads=[
+        Workload(name="batch", order=batch_order, record=rate_of("batch_bets_per_s")),
+        Workload(name="mixed", order=mixed_order, record=rate_of("mixed_batch_per_s")),
+    ],
+)
+CALLS_STEP = WalletStep(
+    name="calls",
+    workloads=[
+        Workload(name="stream", order=stream_order, record=rate_of("stream_bets_per_s")),
         Workload(name="alone", order=alone_order, record=_latencies_alone),
         Workload(name="paced", order=paced_order, record=_latency_paced),
         Workload(name="unary", order=unary_order, record=rate_of("unary_bets_per_s")),
