@@ -1,8 +1,13 @@
 """`wallet verify`: for each invariant that it checks, a violation is planted, and verify names that row."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import grpc
 import pytest
+from google.protobuf.message import Message
 from support.credit import Purse, credit_of, wait_until_posted
 from support.database import Installation, own_installation
 from support.requests import settle
@@ -13,7 +18,10 @@ from wallet.v1.ledger_pb2 import JournalPosting, PostJournalEntryRequest
 from wallet.v1.wallet_pb2 import WIN_KIND_PROMO
 from wallet_grpc.domain.credit import wallet_address
 from wallet_grpc.domain.sessions import session_address
+from wallet_grpc.store.rebuild import rebuild_balances
 from wallet_grpc.store.verify import Check
+
+TRIES_MAX = 20
 
 # Check: how it is broken, past the triggers as nobody but a superuser can, and the subject that verify must name.
 # {bet} is a bet of 10 of player {player}; {main} the player's MAIN account, {hold} the WITHDRAW_HOLD one.
@@ -288,11 +296,81 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
     with own_installation(template) as installation:
         with installation.connect() as connection:
             connection.execute(
-                "UPDATE account_balances SET balance_minor = balance_minor + 7, version = 0 WHERE account_id = ANY(%s)",
-                [[names["main"], names["house"]]],
+                "DELETE FROM account_balances WHERE account_id = ANY(%s)", [[names["hold"], names["journal_account"]]]
             )
+            connection.execute(
+                "UPDATE account_balances SET balance_minor = balance_minor + 7"
+                " WHERE (account_id, stripe) IN (SELECT account_id, min(stripe) FROM account_balances"
+                " WHERE account_id = %s GROUP BY account_id)",
+                [names["house"]],
+            )
+            for table, change, column, row in (
+                ("account_balances", "balance_minor = balance_minor + 7, version = 0", "account_id", "main"),
+                ("account_balances", "balance_minor = 0, version = 1", "account_id", "purse_account"),
+                ("sessions", "balance_minor = 1, version = 9, open_rounds = 7", "session_id", "open_session"),
+                ("sessions", "version = version - 1", "session_id", "settled_session"),
+                ("credit_wallets", "balance_minor = 90, held_minor = 1, entry_count = 2", "wallet_id", "purse"),
+            ):
+                statement = f"UPDATE {table} SET {change} WHERE {column} = %s"
+                assert connection.execute(statement, [names[row]]).rowcount == 1  # type: ignore[arg-type]
             connection.commit()
+        assert installation.run("verify", "--json").returncode == 1
         told = json.loads(installation.run("balances", "rebuild", "--json").stdout)
-        assert {row["account_id"] for row in told} == {names["main"], names["house"]}
+        assert {(row["subject"], row["field"], row["was"], row["now"]) for row in told} == {
+            (f"account {names['main']}", "balance_minor", "77", "70"),
+            (f"account {names['main']}", "version", "0", "5"),
+            (f"account {names['hold']}", "balance_minor", None, "20"),
+            (f"account {names['hold']}", "version", None, "3"),
+            (f"session {names['open_session']}", "balance_minor", "1", "25"),
+            (f"session {names['open_session']}", "open_rounds", "7", "1"),
+            (f"session {names['open_session']}", "version", "9", "1"),
+            (f"session {names['settled_session']}", "version", "5", "6"),
+            (f"account {names['purse_account']}", "balance_minor", "0", "70"),
+            (f"account {names['purse_account']}", "version", "1", "3"),
+            (f"wallet {names['purse']}", "balance_minor", "90", "70"),
+            (f"wallet {names['purse']}", "entry_count", "2", "3"),
+            (f"wallet {names['purse']}", "held_minor", "1", "20"),
+            (f"account {names['journal_account']}", "balance_minor", None, "5"),
+            (f"account {names['journal_account']}", "version", None, "1"),
+            (f"account {names['house']}", "balance_minor", "-189", "-196"),
+        }
+        assert {row["name"] for row in told if row["subject"] == f"account {names['main']}"} == {
+            f"MAIN of player {names['player']} in network 1"
+        }
         assert json.loads(installation.run("balances", "rebuild", "--json").stdout) == []
         assert installation.run("verify", "--json").returncode == 0
+
+
+def test_a_rebuild_beside_a_live_service_finds_nothing_to_mend(new_installation: Callable[[], Installation]) -> None:
+    installation, writes = new_installation(), 300
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        player, gambler = wallet.player("1000"), wallet.player("1000")
+        games, credit = sessions_of(wallet), credit_of(wallet)
+        play, purse = games.open(gambler, "500"), credit.purse("1000")
+
+        def write(make: Callable[[], Message], send: Callable[[Message], object]) -> None:
+            for _ in range(writes):
+                request = make()
+                for _ in range(TRIES_MAX):
+                    with suppress(grpc.RpcError):  # the house accounts' lock: callers send again
+                        send(request)
+                        break
+
+        with ThreadPoolExecutor() as pool:
+            sending = [
+                pool.submit(write, lambda: player.bet("1"), wallet.send),
+                pool.submit(write, lambda: play.bet("1"), games.call),
+                pool.submit(write, lambda: purse.debit("1"), credit.call),
+            ]
+            rebuilds = 0
+            while any(not each.done() for each in sending):
+                assert list(rebuild_balances(installation.admin_dsn)) == []
+                rebuilds += 1
+            for each in sending:
+                each.result()
+        assert rebuilds > 1
+        assert games.balance(play) == str(500 - writes)
+        credit.holds(purse, str(1000 - writes), str(1000 - writes))
+        wait_until_posted(installation)
+    assert installation.run("verify", "--json").returncode == 0

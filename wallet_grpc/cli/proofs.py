@@ -111,10 +111,11 @@ def balances() -> None:
 @balances.command("rebuild")
 @json_option
 def rebuild_command(*, as_json: bool) -> None:
-    """Rebuild the derived balances from the postings, and tell each row that was wrong."""
+    """Rebuild what is derived from postings and journals, and tell each value that was wrong."""
     settings = read_settings()
     try:
-        corrections = list(rebuild_balances(settings.admin_dsn))
+        with console.progress(enabled=not as_json) as on_progress:
+            corrections = list(rebuild_balances(settings.admin_dsn, on_progress=on_progress))
     except psycopg.Error as error:
         raise click.ClickException(str(error).strip()) from error
     console.print_rows(corrections, as_json=as_json, empty="every derived balance was right")

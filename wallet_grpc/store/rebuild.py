@@ -1,4 +1,8 @@
-"""Rebuilding derived balances from postings: owner by owner under the owner's lock, then the house accounts."""
+"""Rebuilding what is derived from what was only ever appended: balances, holds, counts and versions.
+
+Players' accounts from their postings, sessions and credit wallets from their journals, the accounts of ledgers from
+their histories, chunk by chunk under the owners' locks; then the house accounts.
+"""
 
 from __future__ import annotations
 
@@ -7,64 +11,75 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.rows import class_row, namedtuple_row
 
 from .sql import statements
+from .verify import Progress
 
 _SQL = statements("rebuild.sql")
-_OWNERS_CHUNK = 200
+_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+_KINDS: dict[str, tuple[str, int]] = {
+    "players": ("0", 200),
+    "sessions": (_FIRST_UUID, 50),
+    "wallets": (_FIRST_UUID, 100),
+    "journal_accounts": ("0", 100),
+}
+"""What is rebuilt in chunks: the id before the first, and how many are locked at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """One derived row that was wrong, and what it is now."""
+    """One derived value that was wrong, and what it is now."""
 
-    account_id: int
-    account: str
-    was_minor: str
-    is_minor: str
-    was_version: str
-    is_version: str
+    subject: str
+    """As `wallet verify` names it: account 17, session ..., wallet ..."""
+    name: str
+    """What that is, in the callers' terms."""
+    field: str
+    was: str | None
+    """None: the row was missing."""
+    now: str
 
 
 def rebuild_balances(
-    admin_database_url: str, *, on_progress: Callable[[int], None] = lambda _: None
+    admin_database_url: str, *, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> Iterator[Correction]:
-    """Rebuild every derived balance, giving each row that it changed. The service may run on.
+    """Rebuild every derived balance, giving each value that it changed. The service may run on.
 
-    Player accounts are rebuilt in chunks of owners, each chunk in one transaction that holds the owners' locks. House
-    accounts follow in one statement: whatever the stripes lack is put on stripe 0, so nobody's stripe is overwritten.
+    A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: whatever the
+    stripes lack is put on stripe 0, so nobody's stripe is overwritten.
     """
     with psycopg.connect(admin_database_url, autocommit=True, application_name="wallet-rebuild") as connection:
-        after = 0
-        done = 0
-        while True:
-            owners = [
-                row[0]
-                for row in connection.execute(_SQL["owners_chunk"], {"after": after, "chunk": _OWNERS_CHUNK}).fetchall()
-            ]
-            if not owners:
-                break
-            with connection.transaction():
-                connection.execute(_SQL["lock_owners"], {"owner_ids": owners})
-                connection.execute(_SQL["lock_balances"], {"owner_ids": owners})
-                rows = connection.execute(_SQL["rebuild_owners"], {"owner_ids": owners}).fetchall()
-            yield from map(_correction, rows)
-            after = owners[-1]
-            done += len(owners)
-            on_progress(done)
+        expected = _rows(connection, "expected", {})[0]
+        for kind in _KINDS:
+            for done, corrections in _rebuild(connection, kind):
+                on_progress(Progress(phase=kind.replace("_", " "), done=done, expected=getattr(expected, kind)))
+                yield from corrections
         with connection.transaction():
             connection.execute(_SQL["lock_house"])
-            rows = connection.execute(_SQL["rebuild_house"], {}).fetchall()  # the parameters unescape %%
-        yield from map(_correction, rows)
+            corrections = _corrections(connection, "rebuild_house", {})
+        yield from corrections
 
 
-def _correction(row: Any) -> Correction:
-    account_id, account, was, now, was_version, version = row
-    return Correction(
-        account_id=account_id,
-        account=account,
-        was_minor=was or "missing",
-        is_minor=now,
-        was_version=was_version or "missing",
-        is_version=version,
-    )
+def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[int, list[Correction]]]:
+    """Rebuild one kind of row, chunk by chunk: gives how many are done, and what was wrong in the chunk."""
+    after, chunk = _KINDS[kind]
+    done = 0
+    while rows := _rows(connection, f"{kind}_chunk", {"after": after, "chunk": chunk}):
+        ids = [row.id for row in rows]
+        owner_ids = sorted({owner_id for row in rows for owner_id in row.owner_ids})
+        with connection.transaction():
+            connection.execute(_SQL["lock_owners"], {"owner_ids": owner_ids})
+            connection.execute(_SQL[f"lock_{kind}"], {"ids": ids})
+            corrections = _corrections(connection, f"rebuild_{kind}", {"ids": ids})
+        after = ids[-1]
+        done += len(ids)
+        yield done, corrections
+
+
+def _rows(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> list[Any]:
+    return connection.cursor(row_factory=namedtuple_row).execute(_SQL[name], parameters).fetchall()
+
+
+def _corrections(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> list[Correction]:
+    return connection.cursor(row_factory=class_row(Correction)).execute(_SQL[name], parameters).fetchall()
