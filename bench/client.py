@@ -31,7 +31,7 @@ from bench.tally import Tally
 from bench.workloads import Feed, feeds_of
 
 _TELL_INTERVAL_S = 0.25
-_SURPLUS = 1.7
+_SURPLUS = 2.2
 """Prebuilt requests over what the warm-up's rate asks for: without building, the client is faster."""
 _ITEMS_MIN = 8
 """A slot has at least so many."""

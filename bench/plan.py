@@ -69,7 +69,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    warm_up_s=0.3,
+    warm_up_s=0.4,
     settle_s=0.2,
     window_s=0.7,
     pgbench_s=1,
