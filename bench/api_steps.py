@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryFile
 
 import psycopg
 
+from bench.child_process import side_server
 from bench.database import TEMPLATE
 from bench.http_load import HttpFailedError, HttpOutcome, ask_in_turn, request, run_http_load
 from bench.plan import FULL, PLAYERS, Plan
 from bench.processor import Parties, cores, used_s
 from bench.testbed import Testbed
-from bench.wallet_process import BenchCommand, python_environment, repository
+from bench.wallet_process import BenchCommand, started
 from devstack.credentials import give_login
 from devstack.ports import free_port
 from devstack.stack_settings import StackError
@@ -40,9 +39,7 @@ _PAGES_TIMED = 400
 _LONGEST_PAGE_ROWS = 200
 _COOKIE_TTL_S = 3_600
 _READY_WITHIN_S = 20.0
-_STOP_WITHIN_S = 15.0
 _POLL_S = 0.05
-_LOG_BYTES_SHOWN = 4_000
 _NO_RATE_LIMIT = {"WALLET_RATE_PER_S": "1000000", "WALLET_RATE_BURST": "1000000"}
 
 
@@ -176,22 +173,9 @@ def _api(command: BenchCommand, secret: str) -> Iterator[_Server]:
         "WALLET_COOKIE_SECRET": secret,
     }
     served = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
-    with TemporaryFile() as log:
-        process = subprocess.Popen(
-            served.command_line("api"),
-            env=served.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log.fileno(),
-            stderr=log.fileno(),
-            start_new_session=True,
-        )
-        with _ended(process):
-            try:
-                _wait_until_answering(process, address, "/readyz")
-            except StackError as error:
-                log.seek(0)
-                raise StackError(f"{error}\n{log.read()[-_LOG_BYTES_SHOWN:].decode(errors='replace')}") from error
-            yield _Server(address=address, pid=process.pid)
+    with started(served, "api") as process:
+        _wait_until_answering(process, address, "/readyz")
+        yield _Server(address=address, pid=process.pid)
 
 
 @contextmanager
@@ -199,33 +183,9 @@ def _bare(command: BenchCommand) -> Iterator[_Server]:
     """Serve the bare API for a block."""
     assert command.databases.api_url is not None
     address = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.bare_api", address, command.databases.api_url],
-        cwd=repository(),
-        env=python_environment(),
-        stdin=subprocess.PIPE,  # it ends when this closes, however we end
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    with _ended(process):
+    with side_server("bench.bare_api", address, command.databases.api_url) as process:
         _wait_until_answering(process, address, f"/balances/{_MANY_TRANSACTIONS_PLAYER}")
         yield _Server(address=address, pid=process.pid)
-    assert process.stdin is not None
-    process.stdin.close()
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _wait_until_answering(process: subprocess.Popen[bytes], address: str, path: str) -> None:

@@ -5,9 +5,7 @@ comes in the path; no cookie, no check, no header, no currency's name; the rows 
 """
 
 import asyncio
-import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from bench.parent import end_with_parent
 from wallet_api.database import Database
 from wallet_api.settings import ApiSettings
 from wallet_grpc.store.sql import Positional
@@ -61,7 +60,7 @@ def create_app(database: Database) -> Router:
 
 def main() -> None:
     """Serve on the address given, until standard input closes."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     (host, _, port), dsn = sys.argv[1].rpartition(":"), sys.argv[2]
     defaults = ApiSettings.model_fields
     database = Database(
@@ -84,11 +83,6 @@ def main() -> None:
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(0)
 
 
 if __name__ == "__main__":

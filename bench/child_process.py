@@ -1,6 +1,6 @@
-"""A process of the benchmark's own, seen from the benchmark: started with an order, listened to, ended.
+"""Processes of the benchmark's own, seen from the benchmark: clients that are listened to, and yardsticks that serve.
 
-It is given lines of JSON on its standard input, which it also watches: when that closes, however we end, it ends.
+A client is given lines of JSON on its standard input. Both watch theirs: when it closes, however we end, they end.
 """
 
 import queue
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
@@ -102,3 +103,21 @@ class ChildProcess:
         self._errors.seek(0)
         said = self._errors.read()[-_SAID_BYTES_MAX:].decode(errors="replace")
         return f"{self._module} ended with status {self._process.returncode}:\n{said}"
+
+
+@contextmanager
+def side_server(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a `python -m` of a module of this package that serves, for a block. It may not serve yet."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=repository(),
+        env=python_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with process:  # which closes standard input, and waits
+        try:
+            yield process
+        finally:
+            process.kill()

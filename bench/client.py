@@ -16,7 +16,6 @@ import gc
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from itertools import islice
@@ -26,6 +25,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # read when grpc is impo
 import uvloop
 
 from bench.orders import Order, Outcome, Phase, Progress, Shape, to_line
+from bench.parent import end_with_parent
 from bench.senders import Sender, open_channels, sender_of
 from bench.tally import Tally
 from bench.workloads import Feed, feeds_of
@@ -36,7 +36,6 @@ _SURPLUS = 2.2
 _ITEMS_MIN = 8
 """A slot has at least so many."""
 _CONNECT_TIMEOUT_S = 20.0
-_PARENT_GONE = 3
 
 
 class Client:
@@ -150,16 +149,10 @@ def _say(message: Progress | Outcome) -> None:
     sys.stdout.flush()
 
 
-def _end_with_parent() -> None:
-    """End at once when standard input closes: nobody is there to be answered."""
-    sys.stdin.read()
-    os._exit(_PARENT_GONE)
-
-
 def main() -> None:
     """Read the order, carry it out, answer."""
     order = Order.from_line(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         _say(runner.run(Client(order).run()))
 

@@ -7,7 +7,6 @@ The yardstick of what gRPC in Python costs: the wallet's own messages, parsed an
 import asyncio
 import os
 import sys
-import threading
 from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # read when grpc is imported
@@ -16,6 +15,7 @@ import grpc
 import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from bench.parent import end_with_parent
 from wallet.v1 import wallet_pb2 as pb
 
 _SERVICE = "wallet.v1.WalletService"
@@ -48,14 +48,9 @@ async def serve(address: str) -> None:
     await server.wait_for_termination()
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(0)
-
-
 def main() -> None:
     """Serve on the address given, until standard input closes."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(sys.argv[1]))
 

@@ -7,7 +7,6 @@ makes its messages of them as it goes, as everybody must.
 
 import asyncio
 import gc
-import os
 import sys
 import threading
 import time
@@ -23,11 +22,11 @@ from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingM
 
 from bench.event_files import EventMessage, read_messages
 from bench.event_orders import Done, EventOrder, Job, Ready, Total, to_line
+from bench.parent import wait_for_the_end
 from bench.tally import percentile_ms
 from wallet_grpc.messaging.cloudevents import CONTENT_TYPE
 
 _ALL_RECEIVED_WITHIN_S = 30.0
-_PARENT_GONE = 3
 _GARBAGE_THRESHOLD = 50_000
 
 
@@ -173,12 +172,11 @@ async def _main(order: EventOrder) -> None:
     total = loop.create_future()
 
     def listen() -> None:
-        """Wait for the total; end at once when standard input closes: nobody is there to be answered."""
+        """Wait for the total, then for the end."""
         line = sys.stdin.readline()
         if line:
             loop.call_soon_threadsafe(total.set_result, Total.from_line(line).events)
-        sys.stdin.read()
-        os._exit(_PARENT_GONE)
+        wait_for_the_end()
 
     threading.Thread(target=listen, daemon=True).start()
     _say(await carry_out(order, total))

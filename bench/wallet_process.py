@@ -130,7 +130,7 @@ def serving(command: BenchCommand, *, workers: int = 1) -> Iterator[RunningWalle
     address = command.settings.grpc_address
     extra = {**command.extra, "WALLET_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}"}
     served = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
-    with _started(served, "serve", "--workers", str(workers)) as server:
+    with started(served, "serve", "--workers", str(workers)) as server:
         running = RunningWallet(address=address, metrics_port=metrics_port, workers=workers, pid=server.pid)
         _wait_until_serving(running, server)
         yield running
@@ -149,13 +149,17 @@ def running_part(command: BenchCommand, name: Part, *, amqp_url: str) -> Iterato
     """
     extra = {**command.extra, "WALLET_AMQP_URL": amqp_url}
     part = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
-    with _started(part, name) as running:
+    with started(part, name) as running:
         yield running.pid
 
 
 @contextmanager
-def _started(command: BenchCommand, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command that goes on, for a block; its log is told if it fails."""
+def started(command: BenchCommand, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that goes on, for a block; its log is told if it fails.
+
+    Raises:
+        StackError: It had ended before it was asked to, or the block says that it failed.
+    """
     with TemporaryFile() as log:
         server = command.start(*arguments, log=log.fileno())
         ward = ProcessId.of(server.pid)

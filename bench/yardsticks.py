@@ -1,17 +1,13 @@
 """The yardsticks: what this machine and this PostgreSQL do without a wallet, measured between the wallet's windows."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.child_process import side_server
 from bench.load import run_load
 from bench.pgbench import Pgbench
 from bench.plan import PLAYERS
 from bench.testbed import Testbed
-from bench.wallet_process import python_environment, repository
 from bench.workloads import DEPOSIT_MINOR
 from devstack.ports import free_port
 
@@ -21,7 +17,6 @@ _TPCB_CLIENTS = 32
 _HOT_ROW = "yardstick_hot_row"
 _HOT_ROW_CLIENTS = (1, 8, 32)
 _SQL = Path(__file__).with_name("sql")
-_END_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,36 +99,13 @@ class EchoUnary:
 
         if testbed.results.windows("echo_unary_rps") == testbed.plan.echo_windows:
             return
-        with _echo() as (address, pid):
+        address = f"127.0.0.1:{free_port()}"
+        with side_server("bench.echo", address) as echo:
             load = run_load(
                 unary_order(testbed.plan, address=address),
                 display=testbed.display,
-                server_pids=(pid,),
+                server_pids=(echo.pid,),
                 postmaster=testbed.postmaster,
             )
         testbed.results.add_load("echo_unary", load)
         testbed.results.add("echo_unary_rps", load.outcome.per_s)
-
-
-@contextmanager
-def _echo() -> Iterator[tuple[str, int]]:
-    address = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.echo", address],
-        cwd=repository(),
-        env=python_environment(),
-        stdin=subprocess.PIPE,  # it ends when this closes, however we end
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield address, process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(_END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdin is not None
-        process.stdin.close()
