@@ -63,7 +63,7 @@ def cluster() -> Iterator[Cluster]:
 def own_cluster() -> Iterator[tuple[Cluster, PostgresCluster, Installation]]:
     """A cluster that a module's tests may stop and kill, and a template in it."""
     with embedded_cluster() as (cluster, postgres):
-        yield cluster, postgres, create_template(cluster, ("games", "payments"))
+        yield cluster, postgres, create_template(cluster, ("games", "payments", "credit"))
 
 
 @pytest.fixture(scope="session")

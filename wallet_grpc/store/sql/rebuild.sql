@@ -132,7 +132,12 @@ WITH played AS MATERIALIZED (
         entries.closes_round AND rollback.entry_no IS NULL AS stays_closed
     FROM unnest(%(ids)s::UUID[]) AS wanted (session_id)
     INNER JOIN subledger_entries AS entries ON wanted.session_id = entries.subledger_id AND entries.entry_no > 0
-    LEFT JOIN subledger_entries AS rollback ON entries.key_hash = rollback.reverses_key AND NOT rollback.late
+    LEFT JOIN LATERAL (
+        SELECT found.entry_no
+        FROM subledger_entries AS found
+        WHERE found.reverses_key = entries.key_hash AND NOT found.late
+        OFFSET 0
+    ) AS rollback ON entries.closes_round
 ),
 
 journaled AS MATERIALIZED (

@@ -229,10 +229,16 @@ problems AS (
         FROM chunk_entries
         WHERE chunk_entries.kind = 'RESERVE'
     ) AS reserved ON chunk_reservations.reservation_id = reserved.key_hash
-    LEFT JOIN subledger_entries AS ending
-        ON
-            coalesce(chunk_reservations.reservation_id, reserved.key_hash) = ending.reference_key
-            AND ending.kind IN ('COMMIT', 'RELEASE')
+    LEFT JOIN LATERAL (
+        SELECT
+            found.kind,
+            found.amount_minor
+        FROM subledger_entries AS found
+        WHERE
+            found.reference_key = coalesce(chunk_reservations.reservation_id, reserved.key_hash)
+            AND found.kind IN ('COMMIT', 'RELEASE')
+        OFFSET 0
+    ) AS ending ON TRUE
     WHERE
         chunk_reservations.reservation_id IS NULL
         OR reserved.amount_minor IS DISTINCT FROM chunk_reservations.amount_minor
@@ -250,7 +256,12 @@ problems AS (
         checked.problem
     FROM chunk_entries AS entries
     INNER JOIN chunk_wallets ON entries.subledger_id = chunk_wallets.wallet_id
-    LEFT JOIN reservations AS ended ON entries.reference_key = ended.reservation_id AND ended.ttl_s > 0
+    LEFT JOIN LATERAL (
+        SELECT found.wallet_id
+        FROM reservations AS found
+        WHERE found.reservation_id = entries.reference_key AND found.ttl_s > 0
+        OFFSET 0
+    ) AS ended ON TRUE
     CROSS JOIN
         LATERAL (
             VALUES

@@ -9,8 +9,9 @@ ORDER BY sessions.session_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
 -- The sessions of a chunk beside their journals, openings and settlements, and journals beside their sessions. What was
--- late is left out of what a session had when it was settled. What an entry refers to is looked up in the table, by its
--- key: a chunk has no index, and joined with itself by a plan for few rows it takes the square of a session's length.
+-- late is left out of what a session had when it was settled. What an entry refers to is looked up by its key, one by
+-- one (OFFSET 0): a chunk has no index, and joined with itself by a plan for few rows it takes the square of a
+-- session's length.
 -- name: sessions_chunk
 WITH chunk_sessions AS MATERIALIZED (
     SELECT sessions.*
@@ -46,10 +47,12 @@ played_rounds AS MATERIALIZED (
         entries.subledger_id,
         entries.round_id
     FROM chunk_entries AS entries
-    LEFT JOIN subledger_entries AS rollback
-        ON
-            entries.key_hash = rollback.reverses_key
-            AND NOT rollback.late
+    LEFT JOIN LATERAL (
+        SELECT found.entry_no
+        FROM subledger_entries AS found
+        WHERE found.reverses_key = entries.key_hash AND NOT found.late
+        OFFSET 0
+    ) AS rollback ON entries.closes_round
     WHERE entries.round_id IS NOT NULL AND NOT entries.late
     GROUP BY entries.subledger_id, entries.round_id
     HAVING bool_or(entries.kind = 'BET') AND NOT bool_or(entries.closes_round AND rollback.entry_no IS NULL)
@@ -166,8 +169,25 @@ problems AS (
         checked.problem
     FROM chunk_entries AS entries
     INNER JOIN chunk_sessions ON entries.subledger_id = chunk_sessions.session_id
-    LEFT JOIN subledger_entries AS reversed ON entries.reverses_key = reversed.key_hash
-    LEFT JOIN subledger_entries AS bet ON entries.reference_key = bet.key_hash
+    LEFT JOIN LATERAL (
+        SELECT
+            found.subledger_id,
+            found.transaction_id,
+            found.change_minor
+        FROM subledger_entries AS found
+        WHERE found.key_hash = entries.reverses_key
+        OFFSET 0
+    ) AS reversed ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT
+            found.subledger_id,
+            found.transaction_id,
+            found.kind,
+            found.round_id
+        FROM subledger_entries AS found
+        WHERE found.key_hash = entries.reference_key
+        OFFSET 0
+    ) AS bet ON TRUE
     LEFT JOIN ledger_transactions AS made ON entries.tx_id = made.tx_id
     LEFT JOIN LATERAL (
         SELECT coalesce(sum(ledger_entries.amount_minor), 0) AS main_minor
