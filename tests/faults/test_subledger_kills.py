@@ -34,6 +34,7 @@ BATCH = 20
 LONGEST_CALM_S = 0.3
 DEADLINE_S = 10.0
 PATIENCE_S = 60.0
+SEND_AGAIN = {"OUTCOME_UNKNOWN", "DATABASE_UNAVAILABLE", "CONFLICT", "QUEUE_FULL"}
 JOURNAL = "SELECT transaction_id FROM subledger_entries WHERE subledger_id = %s::UUID AND kind <> 'COMMIT'"
 
 
@@ -61,10 +62,11 @@ class Caller:
             except grpc.RpcError:
                 time.sleep(0.05)
                 continue
-            refused = [one.reason for one in answer if isinstance(one, Refusal)] if isinstance(answer, list) else []
-            assert set(refused) <= {"OUTCOME_UNKNOWN", "DATABASE_UNAVAILABLE", "CONFLICT", "QUEUE_FULL"}, refused
+            refused = {one.reason for one in answer if isinstance(one, Refusal)} if isinstance(answer, list) else set()
             if not refused:
                 return answer
+            # Part of a batch may come through after an outage that the rest met: a win whose bet did not.
+            assert refused & SEND_AGAIN, refused
 
 
 class Gambler(Caller):
