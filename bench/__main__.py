@@ -46,7 +46,7 @@ class _StopRequestedError(BaseException):
 
 
 @click.group(invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="The same measurements in two minutes: short windows, a small ledger.")
+@click.option("--quick", is_flag=True, help="All but growth, in two minutes: short windows, a small ledger.")
 @click.option(
     "--only",
     type=click.Choice(STEP_NAMES),

@@ -54,7 +54,7 @@ class CreditWallets:
         """Measure on one database, with windows half as long as elsewhere: there are six of them."""
         full = testbed.plan
         plan = replace(
-            full, warm_up_s=min(full.warm_up_s, 2), settle_s=min(full.settle_s, 1), window_s=max(1, full.window_s / 2)
+            full, warm_up_s=min(full.warm_up_s, 2), settle_s=min(full.settle_s, 1), window_s=max(0.7, full.window_s / 2)
         )
         with testbed.workbench(self.name) as bench:
             ledger_ids = tuple(_create_ledgers(bench))

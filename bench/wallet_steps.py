@@ -161,8 +161,10 @@ class Growth:
     name: str = "growth"
 
     def run(self, testbed: Testbed) -> None:
-        """Grow one ledger, then measure it and an empty one in turns."""
+        """Grow one ledger, then measure it and an empty one in turns; a quick run has no time to grow one."""
         plan = testbed.plan
+        if plan.growth_bets == 0:
+            return
         rates: dict[str, list[float]] = {"grown": [], "empty": []}
         with testbed.workbench("grown") as grown, testbed.workbench("empty") as empty:
             bets = self._grow(testbed, grown)
