@@ -68,7 +68,7 @@ def print_record(record: DataclassInstance, *, as_json: bool) -> None:
 
 @contextmanager
 def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show how far a verification is, on a terminal."""
+    """Show how far a verification or a rebuild is, on a terminal."""
     if not enabled or not err.is_terminal:
         yield lambda _: None
         return

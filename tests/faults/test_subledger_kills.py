@@ -67,6 +67,7 @@ class Caller:
                 return answer
             # Part of a batch may come through after an outage that the rest met: a win whose bet did not.
             assert refused & SEND_AGAIN, refused
+            assert refused <= SEND_AGAIN | {"BET_NOT_FOUND"}, refused
 
 
 class Gambler(Caller):

@@ -13,15 +13,15 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
+from .credit_reads import FIRST_UUID
 from .sql import statements
 from .verify import Progress
 
 _SQL = statements("rebuild.sql")
-_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 _KINDS: dict[str, tuple[str, int]] = {
     "players": ("0", 200),
-    "sessions": (_FIRST_UUID, 50),
-    "wallets": (_FIRST_UUID, 100),
+    "sessions": (FIRST_UUID, 50),
+    "wallets": (FIRST_UUID, 100),
     "journal_accounts": ("0", 100),
 }
 """What is rebuilt in chunks: the id before the first, and how many are locked at once."""

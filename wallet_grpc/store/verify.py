@@ -18,11 +18,11 @@ from typing import Any
 
 import psycopg
 
+from .credit_reads import FIRST_UUID
 from .sql import statements
 
 _SQL = statements("verify.sql") | statements("verify_sessions.sql") | statements("verify_credit.sql")
 
-_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
 """The ids of credit wallets come after it: their first bit is set, which the time of a session's id never reaches."""
@@ -114,7 +114,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a verification is."""
+    """How far a verification or a rebuild is."""
 
     phase: str
     done: int
@@ -173,7 +173,7 @@ def _verify_transactions(
     connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report
 ) -> Iterator[tuple[int, int]]:
     """Check transactions and entries against each other, over the whole range of ids, orphaned entries included."""
-    after = _FIRST_UUID
+    after = FIRST_UUID
     while after != _LAST_UUID:
         end = connection.execute(
             _SQL["transactions_chunk_end"], {"after": after, "chunk": _TRANSACTIONS_CHUNK}
@@ -202,7 +202,7 @@ def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Itera
 def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check sessions and their journals against each other and the ledger, journals without a session included."""
     for _, (sessions, entries, problems) in _chunks(
-        connection, "sessions", _FIRST_UUID, last=_LAST_SESSION, first=_SESSIONS_CHUNK_FIRST
+        connection, "sessions", FIRST_UUID, last=_LAST_SESSION, first=_SESSIONS_CHUNK_FIRST
     ):
         report.sessions += sessions
         report.session_entries += entries
