@@ -82,7 +82,11 @@ class WalletProcess:
 
     def wait(self) -> int:
         """Wait until it has ended, and return its exit status."""
-        return self.process.wait(self.stopped_within_s)
+        try:
+            return self.process.wait(self.stopped_within_s)
+        except subprocess.TimeoutExpired as error:
+            error.add_note(self.log)
+            raise
 
     def stop(self) -> int:
         """Ask it to stop, and return its exit status."""

@@ -20,6 +20,7 @@ from wallet_grpc.store.inbox import InboxSettings, InboxStore
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.tasks import end
 
 from .process import (
     engine_settings,
@@ -81,9 +82,8 @@ async def consume(settings: Settings) -> None:
         await first_done([consuming, *beside], stop)
     finally:
         stop.set()
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(consuming, *beside, return_exceptions=True)
+        await end(beside)
+        await asyncio.gather(consuming, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.stop_timeout_ms / 1000):
                 await engine.stop()

@@ -12,6 +12,7 @@ from wallet_grpc.messaging.relay import Relay, RelaySettings
 from wallet_grpc.messaging.watch import watch_outbox
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxReader
+from wallet_grpc.tasks import end
 
 from .process import first_done, pool_of, show_metrics, spare_the_garbage_collector, stop_on_signals
 
@@ -50,7 +51,7 @@ async def relay(settings: Settings) -> None:
         await first_done([publishing, watching], stop)
     finally:
         stop.set()
-        watching.cancel()
-        await asyncio.gather(publishing, watching, return_exceptions=True)
+        await end([watching])
+        await asyncio.gather(publishing, return_exceptions=True)
         await pool.close()
         _log.info("stopped")

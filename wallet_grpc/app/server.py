@@ -31,6 +31,7 @@ from wallet_grpc.store.reads import LedgerReader
 from wallet_grpc.store.reservations import ReservationStore
 from wallet_grpc.store.session_reads import SessionReader
 from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.tasks import end
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
 from wallet_grpc.workers.poster import Poster, PosterSettings
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
@@ -87,14 +88,13 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         await _until_stopped(stop, engine, chores, supervised=worker is not None)
     finally:
         _log.info("stopping", worker=worker)
-        for chore in chores:
-            chore.cancel()
+        ending = asyncio.create_task(end(chores))
         timeout_s = settings.stop_timeout_ms / 1000
         await server.stop(timeout_s)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await engine.stop()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await ending
         await background.close()
         await pool.close()
         _log.info("stopped", worker=worker)

@@ -14,6 +14,7 @@ from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.tasks import end
 
 from .backlog import Backlog
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
@@ -73,9 +74,7 @@ class Engine:
         """Finish what was admitted, then stop the lanes. The caller admits no more and bounds the wait."""
         while self._admitted:
             await self._room()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     @property
     def failed(self) -> bool:

@@ -20,6 +20,7 @@ from aio_pika.exceptions import DeliveryError
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.tasks import end
 
 from .acknowledgements import Acknowledgements
 from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
@@ -116,10 +117,7 @@ class PaymentsConsumer:
     async def _drop_held(self) -> None:
         """Give up what is held: the broker delivers it again, and what had its effect is known by then."""
         self._letters = None
-        held = list(self._held)
-        for task in held:
-            task.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
+        await end(self._held)
 
     async def _on_delivery(self, message: AbstractIncomingMessage) -> None:
         task = asyncio.current_task()

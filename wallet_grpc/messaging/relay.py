@@ -25,6 +25,7 @@ from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxRow
+from wallet_grpc.tasks import end
 
 from .broker import BrokerGoneError, connected, keep_up
 from .cloudevents import CONTENT_TYPE, render
@@ -122,9 +123,7 @@ class Relay:
             async with asyncio.timeout(_ROUND_TIMEOUT_S):
                 await asyncio.gather(*publishers)
         finally:
-            for publisher in publishers:
-                publisher.cancel()
-            await asyncio.gather(*publishers, return_exceptions=True)
+            await end(publishers)
             await self._settle(done)
         return _REFUSED_PAUSE_S if done.refused else 0.0
 
