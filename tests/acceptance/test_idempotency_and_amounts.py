@@ -6,12 +6,12 @@ from support.ledger import posted, transactions_stored
 from support.refusals import check_refusal
 from support.requests import (
     ETH_ETHEREUM,
+    STRANGER_ID,
     UNKNOWN_NETWORK,
     USDT_ETHEREUM,
     Player,
     changed,
     fresh_id,
-    fresh_player_id,
     settle,
 )
 from support.wallet import Wallet, check_replay
@@ -44,7 +44,7 @@ def test_case_02_same_bet_again_is_a_replay(wallet: Wallet, player: Player) -> N
         ("round_id", "another-round"),
         ("game_code", "another-game"),
         ("currency_network_id", USDT_ETHEREUM),
-        ("player_id", fresh_player_id()),
+        ("player_id", STRANGER_ID),
     ],
 )
 def test_case_03_same_id_with_another_field(wallet: Wallet, player: Player, field: str, other: object) -> None:

@@ -1,7 +1,6 @@
 """Keys, roles and environments: who may send what; health and reflection need no key."""
 
 import itertools
-import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -78,8 +77,8 @@ def test_batches_and_streams_themselves_need_no_role(wallet: Wallet, role: str) 
         "",
         "Bearer",
         "Bearer ",
-        f"Bearer sk_test_{secrets.token_hex(16)}",
-        f"Bearer {secrets.token_hex(16)}",
+        "Bearer sk_test_0123456789abcdef0123456789abcdef",
+        "Bearer 0123456789abcdef0123456789abcdef",
         "Basic {key}",
         "{key}",
         "Bearer {key}x",

@@ -6,13 +6,13 @@ import pytest
 from support.database import Installation
 from support.ledger import transactions_stored
 from support.refusals import check_refusal
-from support.requests import USDT_ETHEREUM, Player, changed, fresh_id, fresh_player_id, id_of
+from support.requests import STRANGER_ID, USDT_ETHEREUM, Player, changed, fresh_id, id_of
 from support.samples import CALLS, prepared, sample
 from support.wallet import Wallet, check_replay
 
 from wallet.v1 import wallet_pb2 as pb
 
-WHOSE = [("player_id", fresh_player_id()), ("currency_network_id", USDT_ETHEREUM)]
+WHOSE = [("player_id", STRANGER_ID), ("currency_network_id", USDT_ETHEREUM)]
 AMOUNT = [("amount_minor", "11")]
 GAME = [("game_code", "another-game"), ("round_id", "another-round")]
 REFERENCE = [("reference_transaction_id", "another-bet")]
@@ -27,7 +27,7 @@ COMPARED = {
     "fail_withdrawal": [],
     "apply_deposit_settlement": WHOSE + AMOUNT,
     "adjust": [*WHOSE, *AMOUNT, ("direction", pb.DIRECTION_DEBIT)],
-    "set_player_state": [("player_id", fresh_player_id()), ("state", pb.PLAYER_STATE_CLOSED)],
+    "set_player_state": [("player_id", STRANGER_ID), ("state", pb.PLAYER_STATE_CLOSED)],
 }
 METADATA = [("metadata", {"other": "notes"}), ("metadata", {})]
 CLOSED = [("round_closed", True)]

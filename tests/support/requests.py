@@ -20,6 +20,9 @@ ETH_ETHEREUM = 3
 KNOWN_NETWORKS = (USDT_TRON, USDT_ETHEREUM, ETH_ETHEREUM)
 UNKNOWN_NETWORK = 999
 
+# A player whom no test has, for requests that name somebody else.
+STRANGER_ID = 4242
+
 GAME = "slots-7"
 
 M = TypeVar("M", bound=Message)
