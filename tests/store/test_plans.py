@@ -4,6 +4,7 @@ In a SERIALIZABLE transaction what is read is locked against everybody's writes:
 makes lanes abort each other. The plans that are made on a young ledger are the ones that lanes keep.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from support.database import Installation
+from support.database import Installation, own_installation
 
 from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
 from wallet_grpc.store.pool import _KEYED_LOOKUPS
@@ -48,19 +49,26 @@ _KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key|account_code) = |= ctid")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
 
-@pytest.mark.parametrize("players", _SIZES.values(), ids=_SIZES)
-@pytest.mark.parametrize("is_analyzed", [False, True], ids=["not analyzed", "analyzed"])
+def _name_of(ledger: tuple[str, bool]) -> str:
+    size, is_analyzed = ledger
+    return f"{size}, {'analyzed' if is_analyzed else 'not analyzed'}"
+
+
+@pytest.fixture(scope="module", params=itertools.product(_SIZES, [False, True]), ids=_name_of)
+def filled(migrated: Installation, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """A ledger of so many players, of which PostgreSQL has statistics or not. Tests only look at plans in it."""
+    size, is_analyzed = request.param
+    with own_installation(migrated) as made:
+        with made.connect() as connection:
+            connection.execute(_FILL % {"players": _SIZES[size]})
+            if is_analyzed:
+                connection.execute("ANALYZE")
+        yield made
+
+
 @pytest.mark.parametrize("step", [*_READING_STEPS, *_LOADS, *_WORKERS])
-def test_a_store_finds_its_rows_by_their_whole_keys(
-    own_ledger: Installation,
-    step: str,
-    players: int,
-    is_analyzed: bool,  # noqa: FBT001 a parameter of the test
-) -> None:
-    with psycopg.connect(own_ledger.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
-        connection.execute(_FILL % {"players": players})
-        if is_analyzed:
-            connection.execute("ANALYZE")
+def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: str) -> None:
+    with psycopg.connect(filled.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
         for setting in _KEYED_LOOKUPS if step in _WORKERS else _LANE_SETTINGS:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
         types, statement = _prepared(statements(_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
