@@ -18,7 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # read when grpc is imported
 
@@ -32,7 +32,8 @@ from bench.workloads import Feed, feeds_of
 
 _TELL_INTERVAL_S = 0.25
 _SURPLUS = 2.2
-"""Prebuilt requests over what the warm-up's rate asks for: without building, the client is faster."""
+"""Prebuilt requests over what the warm-up's rate asks for: without building, the client is faster. Past them it builds
+as it goes."""
 _ITEMS_MIN = 8
 """A slot has at least so many."""
 _CONNECT_TIMEOUT_S = 20.0
@@ -72,9 +73,7 @@ class Client:
         await _sleep_or_end(order.operations_s_max, sending)
         sender.stop()
         await sending
-        return self._tally.close(
-            applied_in_window=self._tally.applied, window_s=time.perf_counter() - started, exhausted=False
-        )
+        return self._tally.close(applied_in_window=self._tally.applied, window_s=time.perf_counter() - started)
 
     async def _measure(self, sender: Sender) -> Outcome:
         order, tally = self._order, self._tally
@@ -93,11 +92,10 @@ class Client:
         tally.counting, before, started = True, tally.applied, time.perf_counter()
         await _sleep_or_end(order.window_s, sending)
         tally.counting, applied, window_s = False, tally.applied - before, time.perf_counter() - started
-        exhausted = sending.done()
         self._enter(Phase.DRAIN)
         sender.stop()
         await sending
-        return tally.close(applied_in_window=applied, window_s=window_s, exhausted=exhausted)
+        return tally.close(applied_in_window=applied, window_s=window_s)
 
     async def _warm_up(self, sender: Sender, feeds: Sequence[Feed]) -> float:
         """Send for a while; returns how many requests the busiest half of it took each second."""
@@ -123,7 +121,7 @@ class Client:
         surplus = 1.0 if self._order.shape is Shape.PACED else _SURPLUS
         seconds = self._settle_s + self._order.window_s
         each = max(_ITEMS_MIN, math.ceil(items_per_s * seconds * surplus / len(feeds)))
-        return [iter(list(islice(feed, each))) for feed in feeds]
+        return [chain(list(islice(feed, each)), feed) for feed in feeds]
 
     # ---- telling
 

@@ -108,8 +108,6 @@ class Outcome:
 
     applied_in_window: int
     window_s: float
-    exhausted: bool
-    """The prebuilt requests ran out, which ended the window early."""
     acknowledged: Mapping[str, int]
     """Operations that were answered APPLIED, by kind of ledger transaction, the warm-up's included."""
     entries: int

@@ -61,7 +61,6 @@ class Results:
             "call_p99_ms": round(outcome.p99_ms, 3),
             "call_max_ms": round(outcome.max_ms, 3),
             "refused": dict(outcome.refused),
-            "requests_ran_out": outcome.exhausted,
             "busy_cores": load.cores,
         }
         if counted is not None and counted.batches:

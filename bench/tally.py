@@ -66,13 +66,12 @@ class Tally:
         if self.counting:
             self.latencies_s.append(latency_s)
 
-    def close(self, *, applied_in_window: int, window_s: float, exhausted: bool) -> Outcome:
+    def close(self, *, applied_in_window: int, window_s: float) -> Outcome:
         """Return what the load came to."""
         ordered = sorted(self.latencies_s)
         return Outcome(
             applied_in_window=applied_in_window,
             window_s=window_s,
-            exhausted=exhausted,
             acknowledged=dict(self.acknowledged),
             entries=self.entries,
             refused=dict(self.refused),
