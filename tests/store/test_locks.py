@@ -111,9 +111,9 @@ async def test_a_holder_that_dies_frees_its_owners(new_lane: NewLane, admin: psy
     locks = holder.store._locks
     assert locks is not None
     if end == "its process dies":
-        locks.pgconn.finish()  # the socket closes without a word, as the kernel does it for a process that is gone
+        await locks.close()  # the socket closes without a word, as the kernel does it for a process that is gone
     else:
-        admin.execute("SELECT pg_terminate_backend(%s)", [locks.info.backend_pid])
+        admin.execute("SELECT pg_terminate_backend(%s)", [locks.backend_pid])
     (outcome,) = await asyncio.wait_for(waiting, _SOON_S)
     assert isinstance(outcome, Accepted)
     assert outcome.balance_after_minor == 40
@@ -127,7 +127,7 @@ async def test_what_a_holder_decided_before_it_lost_its_locks_is_not_stored(
     batch = await holder.decide(bet("x", 60))
     locks = holder.store._locks
     assert locks is not None
-    admin.execute("SELECT pg_terminate_backend(%s)", [locks.info.backend_pid])
+    admin.execute("SELECT pg_terminate_backend(%s)", [locks.backend_pid])
     await other.accepted(bet("y", 60))
     with pytest.raises(LostRaceError):
         await holder.write(batch)
@@ -169,7 +169,7 @@ async def test_a_stripe_is_free_again_when_its_lane_dies(new_lane: NewLane, admi
     await first.decide(deposit("x"))
     locks = first.store._locks
     assert locks is not None
-    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [locks.info.backend_pid])
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [locks.backend_pid])
     await second.attempt(deposit("y"))
 
 

@@ -65,7 +65,7 @@ async def test_a_backend_killed_between_batches_costs_one_try(
     await lane.accepted(deposit("d", 100))
     connection = lane.store._locks if which == "locks" else lane.store._ledger
     assert connection is not None
-    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.backend_pid])
     try:
         await lane.attempt(bet("x", 10))
     except (DatabaseUnavailableError, OutcomeUnknownError):
@@ -92,7 +92,7 @@ async def test_a_backend_killed_while_it_stores_leaves_the_outcome_unknown(
 async def test_a_store_that_takes_too_long_is_undone(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
-    lane, other = new_lane(timeout_ms=300), new_lane()
+    lane, other = new_lane(timeout_ms=1_000), new_lane()
     await other.accepted(deposit("d", 100))
     with table_held(ledger):
         storing = asyncio.create_task(lane.attempt(bet("x", 60)))
@@ -109,11 +109,11 @@ async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
     """The backend stops while it stores, is given up, and commits all the same once it goes on."""
-    lane, other = new_lane(timeout_ms=300), new_lane()
+    lane, other = new_lane(timeout_ms=1_000), new_lane()
     await lane.accepted(deposit("d", 100))
     batch = await lane.decide(bet("x", 60))
     assert lane.store._ledger is not None
-    pid = lane.store._ledger.info.backend_pid
+    pid = lane.store._ledger.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OutcomeUnknownError):
@@ -132,11 +132,11 @@ async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
 async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its_commit(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
-    lane = new_lane(timeout_ms=300)
+    lane = new_lane(timeout_ms=1_000)
     await lane.accepted(deposit("d", 100))
     batch = await lane.decide(bet("x", 60))
     assert lane.store._ledger is not None
-    pid = lane.store._ledger.info.backend_pid
+    pid = lane.store._ledger.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OutcomeUnknownError):
@@ -153,10 +153,10 @@ async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its
 
 @newest
 async def test_a_database_that_does_not_answer_a_load_is_unavailable(ledger: Installation, new_lane: NewLane) -> None:
-    lane = new_lane(timeout_ms=300)
+    lane = new_lane(timeout_ms=1_000)
     await lane.accepted(deposit("d", 100))
     assert lane.store._locks is not None
-    pid = lane.store._locks.info.backend_pid
+    pid = lane.store._locks.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(DatabaseUnavailableError):

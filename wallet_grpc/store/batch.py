@@ -22,14 +22,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
@@ -48,6 +47,7 @@ from .credit_rows import (
     read_wallets,
 )
 from .networks import NetworkDirectory
+from .pipeline import Answer, Pipeline, RoundTrip
 from .pool import DatabaseUnavailableError
 from .rows import LoadedTransaction, key_of, rollback_of, transaction_of
 from .session_rows import LoadedEntry, LoadedSession, read_entry, read_session
@@ -75,6 +75,11 @@ _LOAD_LEDGERS = positional(_SQL["load_ledgers"])
 _LOAD_JOURNAL_ACCOUNTS = positional(_SQL["load_journal_accounts"])
 _LOAD_JOURNAL_LEGS = positional(_SQL["load_journal_legs"])
 _RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
+
+_BEGIN = positional("BEGIN")
+_COMMIT_AND_BEGIN = positional("COMMIT AND CHAIN")
+_COMMIT = positional("COMMIT")
+_ROLLBACK = positional("ROLLBACK")
 
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
@@ -139,8 +144,8 @@ class BatchStore:
     def __init__(self, settings: StoreSettings, networks: NetworkDirectory) -> None:
         self._settings = settings
         self._networks = networks
-        self._locks: psycopg.AsyncConnection[Any] | None = None
-        self._ledger: psycopg.AsyncConnection[Any] | None = None
+        self._locks: Pipeline | None = None
+        self._ledger: Pipeline | None = None
         self._holds_locks = False
         self._account_ids: list[AccountId] = []
         self._stripes = self._shuffled_stripes()
@@ -175,7 +180,7 @@ class BatchStore:
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 assert self._ledger is not None
-                await _execute(self._ledger, _store_statement(steps), parameters)
+                await self._ledger.execute(_store_statement(steps), parameters)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=True) from error
 
@@ -185,7 +190,7 @@ class BatchStore:
             return
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                await self._locks.execute("COMMIT")
+                await self._locks.execute(_COMMIT)
                 self._holds_locks = False
         except (psycopg.Error, TimeoutError, OSError):
             await self.close()
@@ -207,103 +212,96 @@ class BatchStore:
         settings = self._settings
         owner_ids = literal(needs.owner_ids)
         pairs = needs.balances
-        async with locks.pipeline():
-            await locks.execute("COMMIT AND CHAIN" if self._holds_locks else "BEGIN ISOLATION LEVEL READ COMMITTED")
-            self._holds_locks = True
-            locked = await _execute(
-                locks,
-                _LOCK_OWNERS,
-                {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
+        trip = RoundTrip()
+        trip.ask(_COMMIT_AND_BEGIN if self._holds_locks else _BEGIN)
+        self._holds_locks = True
+        locked = trip.ask(
+            _LOCK_OWNERS,
+            {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
+        )
+        owners = accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
+        credit = ledgers = None
+        if needs.known_owner_ids:
+            owners = trip.ask(_LOAD_OWNERS, {"owner_ids": literal(needs.known_owner_ids)})
+        if pairs:
+            accounts = trip.ask(
+                _LOAD_ACCOUNTS,
+                {
+                    "owner_ids": literal([pair[0] for pair in pairs]),
+                    "network_ids": literal([pair[1] for pair in pairs]),
+                },
             )
-            owners = accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
-            credit = ledgers = None
-            if needs.known_owner_ids:
-                owners = await _execute(locks, _LOAD_OWNERS, {"owner_ids": literal(needs.known_owner_ids)})
-            if pairs:
-                accounts = await _execute(
-                    locks,
-                    _LOAD_ACCOUNTS,
-                    {
-                        "owner_ids": literal([pair[0] for pair in pairs]),
-                        "network_ids": literal([pair[1] for pair in pairs]),
-                    },
-                )
-            if needs.keys:
-                found = await _execute(
-                    locks,
-                    _LOAD_TRANSACTIONS,
-                    {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
-                )
-            if needs.round_keys:
-                rounds = await _execute(
-                    locks,
-                    _LOAD_ROUNDS,
-                    {"round_keys": literal(needs.round_keys), "closers_max": settings.batch_operations_max + 1},
-                )
-            if needs.whole_owner_ids:
-                whole = await _execute(locks, _LOAD_ALL_ACCOUNTS, {"owner_ids": literal(needs.whole_owner_ids)})
-            if needs.output_keys:
-                outputs = await _execute(locks, _LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
-            if needs.receipt_keys:
-                receipts = await _execute(locks, _LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
-            if needs.sessions is not None:
-                sessions = await self._ask_sessions(locks, needs.sessions)
-            if needs.credit is not None:
-                credit = await _ask_wallets(locks, needs.credit)
-            if needs.ledgers is not None:
-                ledgers = await _ask_ledgers(locks, needs.ledgers)
-            named = len(needs.ledgers.accounts) if needs.ledgers is not None else 0
-            if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
-                reserved = await _execute(
-                    locks, _RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named}
-                )
-        stripe, now = await _only_row(locked)
+        if needs.keys:
+            found = trip.ask(
+                _LOAD_TRANSACTIONS,
+                {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
+            )
+        if needs.round_keys:
+            rounds = trip.ask(
+                _LOAD_ROUNDS,
+                {"round_keys": literal(needs.round_keys), "closers_max": settings.batch_operations_max + 1},
+            )
+        if needs.whole_owner_ids:
+            whole = trip.ask(_LOAD_ALL_ACCOUNTS, {"owner_ids": literal(needs.whole_owner_ids)})
+        if needs.output_keys:
+            outputs = trip.ask(_LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
+        if needs.receipt_keys:
+            receipts = trip.ask(_LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
+        if needs.sessions is not None:
+            sessions = self._ask_sessions(trip, needs.sessions)
+        if needs.credit is not None:
+            credit = _ask_wallets(trip, needs.credit)
+        if needs.ledgers is not None:
+            ledgers = _ask_ledgers(trip, needs.ledgers)
+        named = len(needs.ledgers.accounts) if needs.ledgers is not None else 0
+        if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
+            reserved = trip.ask(_RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named})
+        await locks.make(trip)
+        ((stripe, now),) = locked.rows
         if stripe is None:
             raise psycopg.errors.LockNotAvailable("no stripe is free")
         book = Book()
         if owners is not None:
-            for owner_id, version, state in await owners.fetchall():
+            for owner_id, version, state in owners.rows:
                 book.owners[owner_id] = Owner(version=version, state=PlayerState(state or PlayerState.ACTIVE))
-        for cursor in (accounts, whole):
-            if cursor is not None:
-                _read_accounts(book, await cursor.fetchall())
+        for answer in (accounts, whole):
+            if answer is not None:
+                _read_accounts(book, answer.rows)
         if found is not None:
-            for row in await found.fetchall():
+            for row in found.rows:
                 _read_transaction(book, LoadedTransaction._make(row), needs)
         if rounds is not None:
-            for position, closers in await rounds.fetchall():
+            for position, closers in rounds.rows:
                 book.closers[needs.round_keys[position - 1]] = closers
         if outputs is not None:
-            book.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in await outputs.fetchall())
+            book.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in outputs.rows)
         if receipts is not None:
-            for position, body_hash, state in await receipts.fetchall():
+            for position, body_hash, state in receipts.rows:
                 book.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
                     body_key=key_of(body_hash), state=ReceiptState(state)
                 )
         if sessions is not None:
             assert needs.sessions is not None
-            await _read_sessions(book, sessions, needs.sessions)
+            _read_sessions(book, sessions, needs.sessions)
         if credit is not None:
             assert needs.credit is not None
-            await _read_credit(book, credit, needs.credit)
+            _read_credit(book, credit, needs.credit)
         if ledgers is not None:
-            await _read_ledgers(book, ledgers)
+            _read_ledgers(book, ledgers)
         if reserved is not None:
-            self._account_ids.extend(AccountId(row[0]) for row in await reserved.fetchall())
+            self._account_ids.extend(AccountId(row[0]) for row in reserved.rows)
         return Loaded(book=book, now=now, stripe=stripe)
 
-    async def _ask_sessions(self, locks: psycopg.AsyncConnection[Any], needs: SessionNeeds) -> _SessionRows:
+    def _ask_sessions(self, trip: RoundTrip, needs: SessionNeeds) -> _SessionRows:
         """Send what loads sessions; the answers are read when the pipeline is through."""
         bound = self._settings.batch_operations_max + 1
-        sessions = await _execute(
-            locks,
+        sessions = trip.ask(
             _LOAD_SESSIONS,
             {"session_ids": literal(needs.session_ids), "opening_keys": literal(needs.opening_keys)},
         )
         entries = rounds = rails = None
         if needs.entry_keys:
-            entries = await _execute(
-                locks,
+            entries = trip.ask(
                 _LOAD_SESSION_ENTRIES,
                 {
                     "entry_keys": literal(needs.entry_keys),
@@ -311,14 +309,12 @@ class BatchStore:
                 },
             )
         if needs.round_keys:
-            rounds = await _execute(
-                locks,
+            rounds = trip.ask(
                 _LOAD_SESSION_ROUNDS,
                 {"session_round_keys": literal(needs.round_keys), "closers_max": bound},
             )
         if needs.rails:
-            rails = await _execute(
-                locks,
+            rails = trip.ask(
                 _LOAD_RAILS,
                 {
                     "rail_sources": separated([rail[0] for rail in needs.rails]),
@@ -327,29 +323,28 @@ class BatchStore:
             )
         return _SessionRows(sessions, entries, rounds, rails)
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+    async def _connected(self) -> Pipeline:
         """Give the connection that locks, after opening both if they are not open."""
         if self._locks is None or self._ledger is None:
             await self.close()
-            self._locks = await self._connect("wallet-lane-locks")
-            self._ledger = await self._connect("wallet-lane-ledger")
-            await self._ledger.execute("SET default_transaction_isolation = 'serializable'")
+            self._locks = await self._connect("wallet-lane-locks", "read committed")
+            self._ledger = await self._connect("wallet-lane-ledger", "serializable")
         return self._locks
 
-    async def _connect(self, application_name: str) -> psycopg.AsyncConnection[Any]:
+    async def _connect(self, application_name: str, isolation: LiteralString) -> Pipeline:
         connection = await psycopg.AsyncConnection.connect(
             self._settings.database_url,
             autocommit=True,
-            cursor_factory=psycopg.AsyncRawCursor,
             connect_timeout=max(2, self._settings.timeout_ms // 1000),
             application_name=application_name,
         )
         async with connection.pipeline():
             for setting in _LANE_SETTINGS:
                 await connection.execute(setting)
+            await connection.execute(f"SET default_transaction_isolation = '{isolation}'")
             await connection.execute(f"SET lock_timeout = {int(self._settings.lock_timeout_ms)}")
             await connection.execute(f"SET statement_timeout = {int(self._settings.timeout_ms)}")
-        return connection
+        return Pipeline(connection)
 
     async def _failed(self, error: Exception, *, stored: bool) -> Exception:
         """Tell what a failure means for the batch, and leave the connections usable or closed.
@@ -362,7 +357,8 @@ class BatchStore:
             isinstance(error, psycopg.Error)
             and locks is not None
             and ledger is not None
-            and not (locks.closed or ledger.closed or locks.broken or ledger.broken)
+            and locks.is_open
+            and ledger.is_open
         )
         if not alive:
             await self.close()
@@ -383,8 +379,8 @@ class BatchStore:
         assert self._locks is not None
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                if self._locks.info.transaction_status is not TransactionStatus.IDLE:
-                    await self._locks.execute("ROLLBACK")
+                if not self._locks.is_idle:
+                    await self._locks.execute(_ROLLBACK)
                 self._holds_locks = False
         except (psycopg.Error, TimeoutError, OSError):
             await self.close()
@@ -400,72 +396,71 @@ class BatchStore:
 
 
 class _SessionRows(NamedTuple):
-    """The cursors of what was asked of sessions."""
+    """The answers to what was asked of sessions."""
 
-    sessions: psycopg.AsyncCursor[Any]
-    entries: psycopg.AsyncCursor[Any] | None
-    rounds: psycopg.AsyncCursor[Any] | None
-    rails: psycopg.AsyncCursor[Any] | None
+    sessions: Answer
+    entries: Answer | None
+    rounds: Answer | None
+    rails: Answer | None
 
 
-async def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
-    for row in await rows.sessions.fetchall():
+def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
+    for row in rows.sessions.rows:
         read_session(book, LoadedSession._make(row))
     if rows.rounds is not None:
-        for position, session_id, bets, closers in await rows.rounds.fetchall():
+        for position, session_id, bets, closers in rows.rounds.rows:
             session = book.sessions[SessionId(session_id)]
             session.rounds[needs.round_keys[position - 1]] = SessionRound(played=bets > 0, closers=closers)
     if rows.entries is not None:
-        for row in await rows.entries.fetchall():
+        for row in rows.entries.rows:
             read_entry(book, LoadedEntry._make(row))
     if rows.rails is not None:
-        for source, network_id, rail in await rows.rails.fetchall():
+        for source, network_id, rail in rows.rails.rows:
             if rail is not None:
                 book.rails[Source(source), CurrencyNetworkId(network_id)] = Rail(rail)
 
 
 class _CreditRows(NamedTuple):
-    """The cursors of what was asked of credit wallets."""
+    """The answers to what was asked of credit wallets."""
 
-    wallets: psycopg.AsyncCursor[Any]
-    entries: psycopg.AsyncCursor[Any] | None
-    reservations: psycopg.AsyncCursor[Any] | None
+    wallets: Answer
+    entries: Answer | None
+    reservations: Answer | None
 
 
-async def _ask_wallets(locks: psycopg.AsyncConnection[Any], needs: CreditNeeds) -> _CreditRows:
+def _ask_wallets(trip: RoundTrip, needs: CreditNeeds) -> _CreditRows:
     """Send what loads wallets. Their clock is read first, so nothing that is loaded later is older than it."""
-    wallets = await _execute(locks, _LOAD_WALLETS, {"wallet_ids": literal(needs.wallets)})
+    wallets = trip.ask(_LOAD_WALLETS, {"wallet_ids": literal(needs.wallets)})
     entries = reservations = None
     if needs.entry_keys:
-        entries = await _execute(locks, _LOAD_WALLET_ENTRIES, {"wallet_entry_keys": literal(needs.entry_keys)})
+        entries = trip.ask(_LOAD_WALLET_ENTRIES, {"wallet_entry_keys": literal(needs.entry_keys)})
     if needs.reservation_keys:
-        reservations = await _execute(locks, _LOAD_RESERVATIONS, {"reservation_keys": literal(needs.reservation_keys)})
+        reservations = trip.ask(_LOAD_RESERVATIONS, {"reservation_keys": literal(needs.reservation_keys)})
     return _CreditRows(wallets, entries, reservations)
 
 
-async def _read_credit(book: Book, rows: _CreditRows, needs: CreditNeeds) -> None:
-    read_wallets(book, await rows.wallets.fetchall(), needs.wallets)
+def _read_credit(book: Book, rows: _CreditRows, needs: CreditNeeds) -> None:
+    read_wallets(book, rows.wallets.rows, needs.wallets)
     if rows.entries is not None:
-        read_wallet_entries(book, await rows.entries.fetchall())
+        read_wallet_entries(book, rows.entries.rows)
     if rows.reservations is not None:
-        read_reservations(book, await rows.reservations.fetchall())
+        read_reservations(book, rows.reservations.rows)
 
 
 class _LedgerRows(NamedTuple):
-    """The cursors of what was asked of ledgers."""
+    """The answers to what was asked of ledgers."""
 
-    created: psycopg.AsyncCursor[Any] | None
-    accounts: psycopg.AsyncCursor[Any] | None
-    legs: psycopg.AsyncCursor[Any] | None
+    created: Answer | None
+    accounts: Answer | None
+    legs: Answer | None
 
 
-async def _ask_ledgers(locks: psycopg.AsyncConnection[Any], needs: LedgerNeeds) -> _LedgerRows:
+def _ask_ledgers(trip: RoundTrip, needs: LedgerNeeds) -> _LedgerRows:
     created = accounts = legs = None
     if needs.creation_keys:
-        created = await _execute(locks, _LOAD_LEDGERS, {"creation_keys": literal(needs.creation_keys)})
+        created = trip.ask(_LOAD_LEDGERS, {"creation_keys": literal(needs.creation_keys)})
     if needs.entry_keys:
-        accounts = await _execute(
-            locks,
+        accounts = trip.ask(
             _LOAD_JOURNAL_ACCOUNTS,
             {
                 "journal_ledger_ids": literal([ledger_id for (ledger_id, _), _ in needs.accounts]),
@@ -473,17 +468,17 @@ async def _ask_ledgers(locks: psycopg.AsyncConnection[Any], needs: LedgerNeeds) 
                 "journal_network_ids": literal([network_id for _, network_id in needs.accounts]),
             },
         )
-        legs = await _execute(locks, _LOAD_JOURNAL_LEGS, {"journal_keys": literal(needs.entry_keys)})
+        legs = trip.ask(_LOAD_JOURNAL_LEGS, {"journal_keys": literal(needs.entry_keys)})
     return _LedgerRows(created, accounts, legs)
 
 
-async def _read_ledgers(book: Book, rows: _LedgerRows) -> None:
+def _read_ledgers(book: Book, rows: _LedgerRows) -> None:
     if rows.created is not None:
-        read_ledgers(book, await rows.created.fetchall())
+        read_ledgers(book, rows.created.rows)
     if rows.accounts is not None:
-        read_journal_accounts(book, await rows.accounts.fetchall())
+        read_journal_accounts(book, rows.accounts.rows)
     if rows.legs is not None:
-        read_journal_legs(book, await rows.legs.fetchall())
+        read_journal_legs(book, rows.legs.rows)
 
 
 @cache
@@ -500,18 +495,6 @@ def _store_statement(steps: tuple[str, ...]) -> Positional:
         ]
     )
     return positional("WITH " + ctes + "\nSELECT CASE\n" + counts + "\nELSE TRUE END")
-
-
-async def _execute(
-    connection: psycopg.AsyncConnection[Any], statement: Positional, parameters: Mapping[str, Any]
-) -> psycopg.AsyncCursor[Any]:
-    return await connection.execute(statement.text, statement.values(parameters), prepare=True)
-
-
-async def _only_row(cursor: psycopg.AsyncCursor[Any]) -> Any:
-    row = await cursor.fetchone()
-    assert row is not None
-    return row
 
 
 def _read_accounts(book: Book, rows: Sequence[Any]) -> None:

@@ -1,0 +1,139 @@
+"""A lane's connection: answers in order, the first error told, nothing of a failed or lost trip left for the next."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+import pytest_asyncio
+from support.database import Installation
+
+from wallet_grpc.store import pipeline as module
+from wallet_grpc.store.pipeline import Pipeline, RoundTrip
+from wallet_grpc.store.sql import positional
+
+_SOON_S = 10.0
+
+BEGIN, COMMIT, ROLLBACK = positional("BEGIN"), positional("COMMIT"), positional("ROLLBACK")
+TWICE = positional("SELECT 2 * %(number)s::INTEGER, %(word)s::TEXT")
+KEEP = positional("INSERT INTO kept VALUES (%(number)s::INTEGER)")
+KEPT = positional("SELECT number FROM kept ORDER BY number")
+DIVIDE = positional("SELECT 1 / %(number)s::INTEGER")
+SLEEP = positional("SELECT pg_sleep(60)")
+
+
+@pytest_asyncio.fixture
+async def pipeline(ledger: Installation) -> AsyncIterator[Pipeline]:
+    """A connection with a table of its own, in which a number may stand once: looked at when a transaction ends."""
+    connection = await psycopg.AsyncConnection.connect(ledger.admin_dsn, autocommit=True)
+    await connection.execute("CREATE TEMPORARY TABLE kept (number INTEGER UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    made = Pipeline(connection)
+    yield made
+    await made.close()
+
+
+async def kept(pipeline: Pipeline) -> list[int]:
+    return [number for (number,) in (await pipeline.execute(KEPT)).rows]
+
+
+async def test_each_question_has_its_answer(pipeline: Pipeline) -> None:
+    for _ in range(3):  # prepared by the first trip, known to the next
+        trip = RoundTrip()
+        trip.ask(BEGIN)
+        first = trip.ask(TWICE, {"number": 4, "word": "four"})
+        nothing = trip.ask(KEPT)
+        second = trip.ask(TWICE, {"number": 5, "word": None})
+        await pipeline.make(trip)
+        assert (first.rows, nothing.rows, second.rows) == ([(8, "four")], (), [(10, None)])
+        assert not pipeline.is_idle
+        await pipeline.execute(COMMIT)
+        assert pipeline.is_idle
+
+
+async def test_a_nul_is_refused_and_never_cuts_a_text_off(pipeline: Pipeline) -> None:
+    with pytest.raises(psycopg.DataError, match="NUL"):
+        await pipeline.execute(TWICE, {"number": 1, "word": "before\0after"})
+    assert (await pipeline.execute(TWICE, {"number": 1, "word": "whole"})).rows == [(2, "whole")]
+
+
+async def test_after_the_first_error_nothing_is_executed(pipeline: Pipeline) -> None:
+    trip = RoundTrip()
+    trip.ask(BEGIN)
+    trip.ask(KEEP, {"number": 1})
+    trip.ask(DIVIDE, {"number": 0})
+    trip.ask(KEEP, {"number": 2})
+    trip.ask(SLEEP)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await asyncio.wait_for(pipeline.make(trip), _SOON_S)
+    assert pipeline.is_open
+    await pipeline.execute(ROLLBACK)
+    assert pipeline.is_idle
+    assert await kept(pipeline) == []
+    await pipeline.execute(KEEP, {"number": 3})
+    assert await kept(pipeline) == [3]
+
+
+async def test_a_statement_that_cannot_be_prepared_keeps_all_of_its_trip_from_being_executed(
+    pipeline: Pipeline,
+) -> None:
+    trip = RoundTrip()
+    trip.ask(KEEP, {"number": 1})
+    trip.ask(positional("SELECT nonsense"))
+    trip.ask(TWICE, {"number": 1, "word": "one"})
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        await pipeline.make(trip)
+    assert pipeline.is_open
+    assert await kept(pipeline) == []
+    assert (await pipeline.execute(TWICE, {"number": 1, "word": "one"})).rows == [(2, "one")]
+
+
+async def test_an_error_at_the_end_of_the_transaction_is_told(pipeline: Pipeline) -> None:
+    """It comes after the answers."""
+    await pipeline.execute(KEEP, {"number": 1})
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await pipeline.execute(KEEP, {"number": 1})
+        trip = RoundTrip()
+        trip.ask(KEEP, {"number": 2})
+        trip.ask(KEEP, {"number": 2})
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await pipeline.make(trip)
+        assert pipeline.is_open
+        assert pipeline.is_idle
+        assert await kept(pipeline) == [1]
+
+
+async def test_a_trip_that_is_interrupted_costs_the_connection(pipeline: Pipeline) -> None:
+    sleeping = asyncio.create_task(pipeline.execute(SLEEP))
+    await asyncio.sleep(0.2)
+    sleeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(sleeping, _SOON_S)
+    assert not pipeline.is_open
+
+
+async def test_a_connection_that_is_lost_is_told(pipeline: Pipeline, admin: psycopg.Connection) -> None:
+    sleeping = asyncio.create_task(pipeline.execute(SLEEP))
+    await asyncio.sleep(0.2)
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pipeline.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(sleeping, _SOON_S)
+    assert not pipeline.is_open
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(pipeline.execute(KEPT), _SOON_S)
+
+
+async def test_a_trip_may_be_larger_than_every_buffer(pipeline: Pipeline) -> None:
+    word = "x" * 2_000_000
+    trip = RoundTrip()
+    answers = [trip.ask(TWICE, {"number": number, "word": word}) for number in range(16)]
+    await asyncio.wait_for(pipeline.make(trip), _SOON_S)
+    assert [answer.rows for answer in answers] == [[(2 * number, word)] for number in range(16)]
+
+
+async def test_prepared_statements_are_bounded(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PREPARED_MAX", 10)
+    for number in range(40):
+        assert (await pipeline.execute(positional(f"SELECT {number}"))).rows == [(number,)]
+    known = await pipeline.execute(positional("SELECT count(*) FROM pg_prepared_statements"))
+    assert 0 < known.rows[0][0] <= 12
