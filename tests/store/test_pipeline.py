@@ -19,6 +19,7 @@ TWICE = positional("SELECT 2 * %(number)s::INTEGER, %(word)s::TEXT")
 KEEP = positional("INSERT INTO kept VALUES (%(number)s::INTEGER)")
 KEPT = positional("SELECT number FROM kept ORDER BY number")
 DIVIDE = positional("SELECT 1 / %(number)s::INTEGER")
+PREPARED = positional("SELECT count(*) FROM pg_prepared_statements")
 SLEEP = positional("SELECT pg_sleep(60)")
 
 
@@ -85,6 +86,9 @@ async def test_a_statement_that_cannot_be_prepared_keeps_all_of_its_trip_from_be
     assert pipeline.is_open
     assert await kept(pipeline) == []
     assert (await pipeline.execute(TWICE, {"number": 1, "word": "one"})).rows == [(2, "one")]
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        await pipeline.make(trip)
+    assert (await pipeline.execute(PREPARED)).rows == [(4,)], "the insert, the select, the other one and this, each once"
 
 
 async def test_an_error_at_the_end_of_the_transaction_is_told(pipeline: Pipeline) -> None:
@@ -135,5 +139,5 @@ async def test_prepared_statements_are_bounded(pipeline: Pipeline, monkeypatch: 
     monkeypatch.setattr(module, "_PREPARED_MAX", 10)
     for number in range(40):
         assert (await pipeline.execute(positional(f"SELECT {number}"))).rows == [(number,)]
-    known = await pipeline.execute(positional("SELECT count(*) FROM pg_prepared_statements"))
-    assert 0 < known.rows[0][0] <= 12
+    ((count,),) = (await pipeline.execute(PREPARED)).rows
+    assert 0 < count <= 12

@@ -124,11 +124,12 @@ class Pipeline:
     def _conversation(self, questions: Sequence[_Question]) -> PQGen[list[PGresult]]:
         """Send all, then take the results: those of the questions, unless something was told before or after them."""
         pgconn = self._connection.pgconn
-        new = {statement.text for statement, _, _ in questions} - self._names.keys()
-        names = self._names | {text: b"lane_%d" % next(self._numbers) for text in new} if new else self._names
+        texts = dict.fromkeys(statement.text for statement, _, _ in questions)
+        new = {text: b"lane_%d" % next(self._numbers) for text in texts if text not in self._names}
+        names = self._names | new if new else self._names
         pgconn.enter_pipeline_mode()
-        for text in new:
-            pgconn.send_prepare(names[text], text)
+        for text, name in new.items():
+            pgconn.send_prepare(name, text)
         for statement, values, _ in questions:
             pgconn.send_query_prepared(names[statement.text], values)
         pgconn.pipeline_sync()
@@ -142,11 +143,9 @@ class Pipeline:
             raise psycopg.OperationalError("the connection was lost")
         pgconn.exit_pipeline_mode()
         results.pop()
-        prepared, answered = results[: len(new)], results[len(new) :]
-        if any(result.status != ExecStatus.COMMAND_OK for result in prepared):
-            return results
-        self._names = names
-        return answered
+        prepared = [text for text, result in zip(new, results, strict=False) if result.status == ExecStatus.COMMAND_OK]
+        self._names.update({text: new[text] for text in prepared})
+        return results[len(prepared) :]
 
 
 def _text(value: object) -> bytes | None:
