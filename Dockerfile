@@ -19,6 +19,7 @@ COPY migrations migrations
 COPY wallet wallet
 COPY wallet_grpc wallet_grpc
 COPY wallet_api wallet_api
+RUN python -m compileall -q wallet wallet_grpc wallet_api
 
 # `wallet` as it is in a checkout: the migrations are read from beside the packages.
 COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet

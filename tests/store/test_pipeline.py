@@ -88,7 +88,7 @@ async def test_a_statement_that_cannot_be_prepared_keeps_all_of_its_trip_from_be
     assert (await pipeline.execute(TWICE, {"number": 1, "word": "one"})).rows == [(2, "one")]
     with pytest.raises(psycopg.errors.UndefinedColumn):
         await pipeline.make(trip)
-    assert (await pipeline.execute(PREPARED)).rows == [(4,)], "the insert, the select, the other one and this, each once"
+    assert (await pipeline.execute(PREPARED)).rows == [(4,)], "insert, select, the other one, this: each once"
 
 
 async def test_an_error_at_the_end_of_the_transaction_is_told(pipeline: Pipeline) -> None:
