@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _CANCEL_AGAIN_S = 1.0
-"""Longer than psycopg needs to cancel a statement: to be cancelled there costs it the connection."""
+"""Time for psycopg to cancel a statement: to be cancelled once more while it does costs it the connection."""
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -293,7 +293,7 @@ class BatchStore:
         return Loaded(book=book, now=now, stripe=stripe)
 
     def _ask_sessions(self, trip: RoundTrip, needs: SessionNeeds) -> _SessionRows:
-        """Send what loads sessions; the answers are read when the pipeline is through."""
+        """Ask for what loads sessions; the answers are there when the trip is made."""
         bound = self._settings.batch_operations_max + 1
         sessions = trip.ask(
             _LOAD_SESSIONS,
