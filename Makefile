@@ -26,6 +26,7 @@ SQL_DIRS = $(wildcard migrations wallet_grpc/store wallet_api)
 BUF := tools/buf/node_modules/.bin/buf
 ARGS ?=
 SOAK_MINUTES ?= 10
+TEST_PROCESSES ?= 2
 
 # ----------------------------------------------------------------------------------------------------------------- use
 
@@ -47,7 +48,7 @@ demo: $(STAMP) ## a tour of the calls against a running `make run`
 
 .PHONY: test
 test: $(STAMP) ## all tests, on real servers (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff and sqlfluff

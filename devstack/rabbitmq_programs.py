@@ -4,6 +4,7 @@ One place is known: /usr/lib/rabbitmq, where Debian's package and RabbitMQ's own
 under any account; the wrappers in /usr/sbin insist on the account of the system's service, so they are not used.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import click
 _ROOT = Path("/usr/lib/rabbitmq/lib")
 _SEARCHED = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PACKAGE = "rabbitmq-server"
+_DPKG = Path("/var/lib/dpkg")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_TEXT = (
     "#!/bin/sh\n# Written by the wallet's devstack while it installs a package: start no service.\nexit 101\n"
@@ -82,20 +84,35 @@ def find_or_install(*, say: Callable[[str], None] = click.echo) -> RabbitProgram
     Raises:
         BrokerUnavailableError: It is not here, and we may not or could not install it.
     """
-    found = find_programs()
-    if found is not None:
-        return found
     apt_get = shutil.which("apt-get", path=_SEARCHED)
     if apt_get is None or os.geteuid() != 0:
-        raise BrokerUnavailableError(
-            f"RabbitMQ is not installed. As root: apt-get install -y --no-install-recommends {_PACKAGE}"
-        )
-    say(f"Installing {_PACKAGE} by apt-get, once (its system service is not started)")
-    _install(apt_get)
-    found = find_programs()
+        found = find_programs()
+        if found is None:
+            raise BrokerUnavailableError(
+                f"RabbitMQ is not installed. As root: apt-get install -y --no-install-recommends {_PACKAGE}"
+            )
+        return found
+    with _one_at_a_time():
+        found = find_programs()
+        if found is not None:
+            return found
+        say(f"Installing {_PACKAGE} by apt-get, once (its system service is not started)")
+        _install(apt_get)
+        found = find_programs()
     if found is None:
         raise BrokerUnavailableError(f"apt-get installed {_PACKAGE}, but {_ROOT} holds no program or `erl` is missing")
     return found
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one process look and install: another would find half of a package, or apt's own locks taken."""
+    descriptor = os.open(_DPKG, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _install(apt_get: str) -> None:

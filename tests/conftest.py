@@ -27,11 +27,18 @@ from support.database import (
 from support.ledger import check_invariants, verify
 from support.requests import Player
 from support.server import ENGINE_MODES, WalletServer
+from support.side_by_side import SideBySide
 from support.wallet import Wallet
+from xdist.remote import Producer
 
 from devstack.postgres import PostgresCluster
 
 pytest_plugins = ("support.broker", "support.events")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SideBySide:
+    """Spread the tests over processes, where `-n` asks for some."""
+    return SideBySide(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

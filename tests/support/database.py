@@ -30,6 +30,7 @@ from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_ROLE = "wallet_service"
 API_ROLE = "wallet_api"
+_RUN_ID = "PYTEST_XDIST_TESTRUNUID"
 _DOCKER_ANSWERS_WITHIN_S = 2
 _CLI_TIMEOUT_S = 60
 _COMMANDS_AT_ONCE = 3
@@ -57,7 +58,10 @@ class Cluster:
     """A running PostgreSQL, known by its superuser's DSN."""
 
     admin_dsn: str
-    service_password: str = field(default_factory=lambda: secrets.token_hex(16))
+    service_password: str = field(
+        default_factory=lambda: os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(16))
+    )
+    """The same in all processes of a run, since a cluster that was given to it is theirs together."""
 
     @property
     def admin_password(self) -> str:
