@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from wallet_grpc.store.connections import ConnectionKind
 from wallet_grpc.store.sql import Positional
 
 from .sql import PROBES, statement
@@ -24,9 +25,7 @@ _log = structlog.get_logger(__name__)
 
 Connection = psycopg.AsyncConnection[Any]
 
-_OPTIONS = {
-    "default_transaction_read_only": "on",
-    "timezone": "UTC",
+_PLANS = {
     # A statement is planned once, for any player: one with 20 transactions must not make a plan that sorts, which would
     # read all the transactions of one with a million.
     "plan_cache_mode": "force_generic_plan",
@@ -38,6 +37,7 @@ _OPTIONS = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
+_CONNECT_TIMEOUT_MS_MIN = 2_000
 _RECONNECT_TIMEOUT_S = 0.2
 _WAITING_PER_CONNECTION = 50
 _AS_OF = statement(PROBES, "as_of")
@@ -66,7 +66,13 @@ class Database:
         self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
-        options = {**_OPTIONS, "statement_timeout": str(timeout_ms)}
+        kind = ConnectionKind(
+            application_name="wallet-api",
+            timeout_ms=max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
+            reads_only=True,
+            statement_timeout_ms=timeout_ms,
+            plans=_PLANS,
+        )
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
             min_size=min(2, connections_max),
@@ -75,12 +81,11 @@ class Database:
             reconnect_timeout=_RECONNECT_TIMEOUT_S,
             kwargs={
                 "autocommit": True,
-                "connect_timeout": max(2, timeout_ms // 1000),
-                "application_name": "wallet-api",
-                "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
                 "cursor_factory": psycopg.AsyncRawCursor,
                 "prepare_threshold": 0,
+                **kind.parameters(dsn),
             },
+            configure=kind.set_up,
             open=False,
         )
 

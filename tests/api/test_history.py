@@ -251,7 +251,7 @@ def test_another_players_cursor_shows_ones_own_history_alone(
 def test_a_page_walks_the_owners_index_and_no_further_than_it_must(
     installation: Installation, long_history: Player
 ) -> None:
-    from wallet_api.database import _OPTIONS
+    from wallet_api.database import _PLANS
     from wallet_api.sql import HISTORY, statement
 
     page = statement(HISTORY, "page")
@@ -268,7 +268,7 @@ def test_a_page_walks_the_owners_index_and_no_further_than_it_must(
     }
 
     def looked_at(**changes: Any) -> int:
-        options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
+        options = " ".join(f"-c {name}={value}" for name, value in _PLANS.items())
         with psycopg.connect(installation.api_dsn, cursor_factory=psycopg.RawCursor, options=options) as connection:
             explain = b"EXPLAIN (ANALYZE, FORMAT JSON) " + page.text
             row = connection.execute(explain, page.values(values | changes)).fetchone()

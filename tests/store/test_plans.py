@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from support.database import Installation, own_installation
 
-from wallet_grpc.store.batch import _LANE_SETTINGS, _SQL
+from wallet_grpc.store.batch import _SQL
+from wallet_grpc.store.connections import LOOKUPS_BY_KEY
 from wallet_grpc.store.pool import _KEYED_LOOKUPS
 from wallet_grpc.store.sql import positional, statements
 
@@ -69,7 +70,8 @@ def filled(migrated: Installation, request: pytest.FixtureRequest) -> Iterator[I
 @pytest.mark.parametrize("step", [*_READING_STEPS, *_LOADS, *_WORKERS])
 def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: str) -> None:
     with psycopg.connect(filled.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
-        for setting in _KEYED_LOOKUPS if step in _WORKERS else _LANE_SETTINGS:
+        lanes = [f"SET {name} = {value}" for name, value in LOOKUPS_BY_KEY.items()]
+        for setting in _KEYED_LOOKUPS if step in _WORKERS else lanes:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
         types, statement = _prepared(statements(_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]

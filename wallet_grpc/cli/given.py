@@ -12,11 +12,10 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from wallet_grpc.settings import Settings
+from wallet_grpc.store.connections import command, connect
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
-
-_CONNECT_TIMEOUT_S = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -60,7 +59,7 @@ def check_fitness(settings: Settings) -> None:
 def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     """Connect as the schema's owner."""
     try:
-        with psycopg.connect(settings.admin_dsn, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+        with connect(settings.admin_dsn, command()) as connection:
             yield connection
     except psycopg.Error as error:
         raise click.ClickException(str(error).strip()) from error

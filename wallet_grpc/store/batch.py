@@ -37,7 +37,9 @@ from wallet_grpc.domain.needs import CreditNeeds, LedgerNeeds, Needs, SessionNee
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
 from wallet_grpc.domain.sessions import Rail, SessionId, SessionRound
 
+from . import connections
 from .arrays import literal, separated
+from .connections import ConnectionKind, connect_async
 from .credit_rows import (
     read_journal_accounts,
     read_journal_legs,
@@ -88,16 +90,6 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _RACES_LOST = frozenset({"40001", "40P01", _LOCK_NOT_AVAILABLE, "23505", "WL001"})
 """Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
 same: nothing was stored, load again."""
-
-_LANE_SETTINGS: tuple[LiteralString, ...] = (
-    # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
-    "SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off",
-    "SET enable_hashjoin = off",
-    "SET enable_mergejoin = off",
-    "SET enable_material = off",
-    "SET jit = off",
-)
 
 
 class LostRaceError(Exception):
@@ -327,24 +319,13 @@ class BatchStore:
         """Give the connection that locks, after opening both if they are not open."""
         if self._locks is None or self._ledger is None:
             await self.close()
-            self._locks = await self._connect("wallet-lane-locks", "read committed")
-            self._ledger = await self._connect("wallet-lane-ledger", "serializable")
+            bounds = {"timeout_ms": self._settings.timeout_ms, "lock_timeout_ms": self._settings.lock_timeout_ms}
+            self._locks = await self._connect(connections.lane_locks(**bounds))
+            self._ledger = await self._connect(connections.lane_ledger(**bounds))
         return self._locks
 
-    async def _connect(self, application_name: str, isolation: LiteralString) -> Pipeline:
-        connection = await psycopg.AsyncConnection.connect(
-            self._settings.database_url,
-            autocommit=True,
-            connect_timeout=max(2, self._settings.timeout_ms // 1000),
-            application_name=application_name,
-        )
-        async with connection.pipeline():
-            for setting in _LANE_SETTINGS:
-                await connection.execute(setting)
-            await connection.execute(f"SET default_transaction_isolation = '{isolation}'")
-            await connection.execute(f"SET lock_timeout = {int(self._settings.lock_timeout_ms)}")
-            await connection.execute(f"SET statement_timeout = {int(self._settings.timeout_ms)}")
-        return Pipeline(connection)
+    async def _connect(self, kind: ConnectionKind) -> Pipeline:
+        return Pipeline(await connect_async(self._settings.database_url, kind))
 
     async def _failed(self, error: Exception, *, stored: bool) -> Exception:
         """Tell what a failure means for the batch, and leave the connections usable or closed.

@@ -16,6 +16,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from .connections import command, connect, encoding_fault
+
 _FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK = 0x57414C4D
 _CREATE: LiteralString = """
@@ -71,7 +73,10 @@ def migrate(
         MigrationError: A released file was edited, or the installation is of another environment.
     """
     applied: list[str] = []
-    with psycopg.connect(admin_database_url, application_name="wallet-migrate", autocommit=True) as connection:
+    with connect(admin_database_url, command("wallet-migrate"), autocommit=True) as connection:
+        fault = encoding_fault(connection)
+        if fault is not None:
+            raise MigrationError(fault)
         _refuse_another_environment(connection, environment)
         for migration in migrations(folder):
             with connection.transaction():

@@ -18,11 +18,13 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
+from . import connections
+from .connections import connect_async
 from .pool import DatabaseUnavailableError, Pool, only_row
 from .sql import statements
 
@@ -34,15 +36,6 @@ _PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
 _SETTLED_AFTER_S = 60.0
 _SAMPLE_EVERY_S = 1.0
-_SESSION_SETTINGS: tuple[LiteralString, ...] = (
-    # By the primary key whatever the statistics say: the table is empty one moment and long the next.
-    "SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off",
-    "SET enable_bitmapscan = off",
-    "SET jit = off",
-    # A relay that is frozen must not keep its partitions.
-    "SET idle_session_timeout = '60s'",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,7 @@ class OutboxQueue:
 
     def __init__(self, database_url: str, *, timeout_ms: int) -> None:
         self._database_url = database_url
-        self._timeout_s = timeout_ms / 1000
+        self._timeout_ms = timeout_ms
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._partitions: set[int] = set()
         self._floor = 0
@@ -146,7 +139,7 @@ class OutboxQueue:
 
     async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_ms / 1000):
                 connection = self._connection or await self._connect()
                 cursor = await connection.execute(_SQL[name], parameters, prepare=True)
                 return await cursor.fetchall() if cursor.description else []
@@ -155,16 +148,8 @@ class OutboxQueue:
             raise DatabaseUnavailableError(str(error)) from error
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(
-            self._database_url,
-            autocommit=True,
-            connect_timeout=max(2, int(self._timeout_s)),
-            application_name="wallet-relay",
-        )
+        connection = await connect_async(self._database_url, connections.relay(timeout_ms=self._timeout_ms))
         self._connection = connection
-        for setting in _SESSION_SETTINGS:
-            await connection.execute(setting)
-        await connection.execute(f"SET statement_timeout = {int(self._timeout_s * 1000)}")
         await connection.execute(_SQL["be_present"], {"lock_class": _PRESENCE_LOCK})
         return connection
 

@@ -14,6 +14,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from . import connections
+
 Connection = psycopg.AsyncConnection[Any]
 
 _KEYED_LOOKUPS: tuple[LiteralString, ...] = (
@@ -38,19 +40,15 @@ class Pool:
         self, database_url: str, *, connections_max: int, wait_ms: int, timeout_ms: int, writes: bool = False
     ) -> None:
         self._wait_s = wait_ms / 1000
+        kind = connections.pooled(writes=writes, timeout_ms=timeout_ms)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             min_size=1,
             max_size=connections_max,
             reconnect_timeout=_RECONNECT_TIMEOUT_S,
             max_waiting=connections_max * 50,
-            kwargs={
-                "autocommit": True,
-                "connect_timeout": max(2, timeout_ms // 1000),
-                "application_name": "wallet-write" if writes else "wallet-read",
-                "options": f"-c statement_timeout={timeout_ms}"
-                f" -c default_transaction_read_only={'off' if writes else 'on'}",
-            },
+            kwargs={"autocommit": True, **kind.parameters(database_url)},
+            configure=kind.set_up,
             open=False,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from .connections import command, connect, encoding_fault
 from .migrations import pending_migrations
 from .sql import statements
 
@@ -36,7 +37,12 @@ def check_database(database_url: str, environment: str, *, timeout_s: int) -> Wa
         UnfitDatabaseError: It is not to be served on, or it cannot be reached.
     """
     try:
-        with psycopg.connect(database_url, connect_timeout=timeout_s, autocommit=True) as connection:
+        with connect(
+            database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000), autocommit=True
+        ) as connection:
+            fault = encoding_fault(connection)
+            if fault is not None:
+                raise UnfitDatabaseError(fault)
             pending = pending_migrations(connection)
             if pending:
                 raise UnfitDatabaseError(f"migrations are behind: {', '.join(pending)}; run `wallet migrate` first")
@@ -54,6 +60,11 @@ def check_database(database_url: str, environment: str, *, timeout_s: int) -> Wa
     for name in ("fsync", "full_page_writes", "synchronous_commit"):
         if settings[name] == "off":
             raise UnfitDatabaseError(f"{name} is off: what the wallet acknowledges would not be durable; turn it on")
+    if settings["session_replication_role"] != "origin":
+        raise UnfitDatabaseError(
+            f"session_replication_role is {settings['session_replication_role']}: the ledger's triggers would not "
+            "fire; take it from the login's or the database's settings"
+        )
     return Warnings(
         [
             f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
+from .connections import command, connect
 from .credit_reads import FIRST_UUID
 from .sql import statements
 from .verify import Progress
@@ -49,7 +50,7 @@ def rebuild_balances(
     A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: whatever the
     stripes lack is put on stripe 0, so nobody's stripe is overwritten.
     """
-    with psycopg.connect(admin_database_url, autocommit=True, application_name="wallet-rebuild") as connection:
+    with connect(admin_database_url, command("wallet-rebuild"), autocommit=True) as connection:
         expected = _rows(connection, "expected", {})[0]
         for kind in _KINDS:
             for done, corrections in _rebuild(connection, kind):

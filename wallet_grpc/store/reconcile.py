@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import psycopg
 from psycopg.rows import dict_row
 
+from .connections import command, connect
 from .sql import statements
 
 _SQL = statements("reconcile.sql")
@@ -96,7 +97,7 @@ def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[d
 
 @contextmanager
 def _connected(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(database_url, application_name="wallet-reconcile") as connection:
+    with connect(database_url, command("wallet-reconcile")) as connection:
         yield connection
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from . import connections
 from .credit_reads import FIRST_UUID
 from .sql import statements
 
@@ -129,12 +130,8 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
         psycopg.Error: The database does not answer, or a chunk took longer than a minute.
     """
     report = Report()
-    with psycopg.connect(
-        database_url,
-        autocommit=True,
-        application_name="wallet-verify",
-        options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on",
-    ) as connection:
+    kind = connections.verifier(statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
+    with connections.connect(database_url, kind, autocommit=True) as connection:
         transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
         cut = _first_uuid_at(now_ms - _CUT_MS)
         sums = _Sums()

@@ -8,6 +8,6 @@ SELECT
 FROM pg_settings
 WHERE
     pg_settings.name IN (
-        'fsync', 'full_page_writes', 'synchronous_commit',
+        'fsync', 'full_page_writes', 'synchronous_commit', 'session_replication_role',
         'max_pred_locks_per_page', 'max_pred_locks_per_relation', 'max_pred_locks_per_transaction'
     );

@@ -1,0 +1,101 @@
+"""What a connection sets before it is used, whatever the database's and the login's defaults are."""
+
+from collections.abc import Iterator
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+from support.database import SERVICE_ROLE, Cluster, Installation, drop_database
+
+from wallet_grpc.store import connections
+from wallet_grpc.store.connections import ConnectionKind, connect, connect_async
+from wallet_grpc.store.migrations import MigrationError, migrate
+from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+
+KINDS = [
+    connections.lane_locks(timeout_ms=5_000, lock_timeout_ms=1_000),
+    connections.lane_ledger(timeout_ms=5_000, lock_timeout_ms=1_000),
+    connections.pooled(writes=False, timeout_ms=5_000),
+    connections.pooled(writes=True, timeout_ms=5_000),
+    connections.relay(timeout_ms=5_000),
+    connections.command(),
+    connections.verifier(statement_timeout_ms=60_000),
+]
+
+
+_OTHERWISE = {
+    "client_encoding": "LATIN1",
+    "timezone": "Asia/Kathmandu",
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "sql_standard",
+    "extra_float_digits": "-1",
+    "bytea_output": "escape",
+    "search_path": "pg_catalog",
+    "plan_cache_mode": "force_custom_plan",
+    "default_transaction_isolation": "repeatable read",
+    "on": "off",
+    "off": "on",
+}
+_SET = "SELECT name, current_setting(name) FROM unnest(%s::TEXT[]) AS asked (name)"
+
+
+@pytest.fixture
+def latin_1(any_cluster: Cluster) -> Iterator[Installation]:
+    made = Installation(cluster=any_cluster, database="in_latin_1")
+    any_cluster.execute(
+        sql.SQL("CREATE DATABASE {} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0").format(
+            sql.Identifier(made.database)
+        )
+    )
+    yield made
+    drop_database(made)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.application_name)
+async def test_no_default_of_the_login_gets_through(own_ledger: Installation, kind: ConnectionKind) -> None:
+    with connect(own_ledger.service_dsn, kind) as connection:
+        names = list(kind.session_settings(connection.info.server_version))
+        quiet = dict(connection.execute(_SET, [names]).fetchall())
+    for name, value in quiet.items():
+        otherwise = _OTHERWISE.get(name) or _OTHERWISE.get(value) or ("1min" if value == "0" else "50s")
+        own_ledger.cluster.execute(_alter("SET {} = {}", own_ledger, sql.Identifier(name), sql.Literal(otherwise)))
+    with psycopg.connect(own_ledger.service_dsn) as connection:
+        spoiled = dict(connection.execute(_SET, [names]).fetchall())
+        assert [name for name in names if spoiled[name] == quiet[name]] == []
+    with connect(own_ledger.service_dsn, kind) as connection:
+        assert dict(connection.execute(_SET, [names]).fetchall()) == quiet
+    async with await connect_async(own_ledger.service_dsn, kind) as opened:
+        assert dict(await (await opened.execute(_SET, [names])).fetchall()) == quiet
+
+
+def _alter(change: LiteralString, installation: Installation, *parts: sql.Composable) -> sql.Composable:
+    role, database = sql.Identifier(SERVICE_ROLE), sql.Identifier(installation.database)
+    return sql.SQL("ALTER ROLE {} IN DATABASE {} ").format(role, database) + sql.SQL(change).format(*parts)
+
+
+def test_the_options_of_a_dsn_stay(ledger: Installation) -> None:
+    dsn = psycopg.conninfo.make_conninfo(ledger.service_dsn, options="-c work_mem=7MB -c timezone=Asia/Kathmandu")
+    with connect(dsn, connections.pooled(writes=False, timeout_ms=5_000)) as connection:
+        assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+        assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+
+
+@pytest.mark.parametrize(("hosts", "timeout_s"), [("a", 6), ("a,b", 3), ("a,b,c", 2), ("a,b,c,d,e", 2)])
+def test_the_hosts_of_a_dsn_share_the_time_to_connect(hosts: str, timeout_s: int) -> None:
+    parameters = connections.pooled(writes=False, timeout_ms=6_000).parameters(f"host={hosts} dbname=wallet")
+    assert parameters["connect_timeout"] == timeout_s
+
+
+def test_another_encoding_is_refused_before_anything_is_made(latin_1: Installation) -> None:
+    with pytest.raises(MigrationError, match="encoding is LATIN1; the wallet needs UTF8"):
+        migrate(latin_1.admin_dsn, "TEST")
+    assert latin_1.rows("SELECT to_regclass('schema_migrations')") == [(None,)]
+    with pytest.raises(UnfitDatabaseError, match="encoding is LATIN1; the wallet needs UTF8"):
+        check_database(latin_1.admin_dsn, "TEST", timeout_s=5)
+
+
+def test_a_login_that_skips_triggers_is_refused(own_ledger: Installation) -> None:
+    own_ledger.cluster.execute(_alter("SET session_replication_role = replica", own_ledger))
+    with pytest.raises(UnfitDatabaseError, match="session_replication_role is replica"):
+        check_database(own_ledger.service_dsn, "TEST", timeout_s=5)

@@ -1,0 +1,214 @@
+"""What every connection of every process says of itself, and sets in its session before it is used.
+
+Servers, databases and logins have defaults of their own (`ALTER DATABASE ... SET`): a time zone, a date style, another
+isolation, read-only, a time limit. None of them may change what the wallet computes or tells, so a connection sets all
+that it relies on, as its first statement: one round trip. Nothing of it goes into the startup packet: what poolers
+refuse is not sent, libpq sees the server as it is when it looks for `target_session_attrs`, and the `options` of a DSN
+stay the operator's, apart from the settings named here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+_RELIED_ON = {
+    # Texts and times as they are read and told: events carry times in UTC, bodies are UTF-8.
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    # How statements and the arrays that are sent with them are read.
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "search_path": "public",
+}
+_ROADS = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_nestloop", "enable_tidscan")
+"""Ways to a row that a lookup by its key needs; a kind may close one again in its `plans`."""
+_TRANSACTION_TIMEOUT_SINCE = 170_000
+_CONNECT_TIMEOUT_S_MIN = 2
+"""libpq's and psycopg's own."""
+
+_COMMAND_TIMEOUT_MS = 10_000
+
+LOOKUPS_BY_KEY = {
+    # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+    "jit": "off",
+}
+OUTBOX_BY_ID = {
+    # By the primary key whatever the statistics say: the table is empty one moment and long the next.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionKind:
+    """What a connection is for. A time limit of 0 is none, whatever the login's own default is."""
+
+    application_name: str
+    """As `pg_stat_activity` shows it."""
+    timeout_ms: int
+    """For connecting, over all hosts of the DSN."""
+    reads_only: bool = False
+    """Whether its transactions are READ ONLY."""
+    isolation: Literal["read committed", "serializable"] = "read committed"
+    statement_timeout_ms: int = 0
+    lock_timeout_ms: int = 0
+    idle_session_timeout_ms: int = 0
+    plans: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the planner."""
+
+    def parameters(self, database_url: str) -> dict[str, Any]:
+        """Give what connecting is told beside the DSN. A list of hosts shares the time, so that the last has some."""
+        given = conninfo_to_dict(database_url)
+        hosts = str(given.get("host") or given.get("hostaddr") or "").count(",") + 1
+        return {
+            "application_name": self.application_name,
+            "connect_timeout": max(_CONNECT_TIMEOUT_S_MIN, self.timeout_ms // 1000 // hosts),
+        }
+
+    def session_settings(self, server_version: int) -> dict[str, str]:
+        """Give what a session sets, by name; `server_version` as libpq numbers it."""
+        limits = {
+            "default_transaction_isolation": self.isolation,
+            "default_transaction_read_only": "on" if self.reads_only else "off",
+            "statement_timeout": str(self.statement_timeout_ms),
+            "lock_timeout": str(self.lock_timeout_ms),
+            "idle_session_timeout": str(self.idle_session_timeout_ms),
+            "idle_in_transaction_session_timeout": "0",
+        }
+        if server_version >= _TRANSACTION_TIMEOUT_SINCE:
+            limits["transaction_timeout"] = "0"
+        return {**_RELIED_ON, **dict.fromkeys(_ROADS, "on"), **limits, **self.plans}
+
+    async def set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Set a new connection's session; close it where that fails.
+
+        Raises:
+            psycopg.Error: It failed.
+            TimeoutError: It was not answered in time.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_ms / 1000):
+                await connection.execute(self._statement(connection), prepare=False)
+        except BaseException:
+            await connection.close()
+            raise
+
+    def _statement(self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bytes:
+        settings = self.session_settings(connection.info.server_version)
+        return "; ".join(f"SET {name} = '{value}'" for name, value in settings.items()).encode()
+
+
+def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
+    """Give a lane's first connection, which locks and loads."""
+    return ConnectionKind(
+        application_name="wallet-lane-locks",
+        timeout_ms=timeout_ms,
+        statement_timeout_ms=timeout_ms,
+        lock_timeout_ms=lock_timeout_ms,
+        plans=LOOKUPS_BY_KEY,
+    )
+
+
+def lane_ledger(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
+    """Give a lane's second connection, which stores."""
+    return ConnectionKind(
+        application_name="wallet-lane-ledger",
+        timeout_ms=timeout_ms,
+        isolation="serializable",
+        statement_timeout_ms=timeout_ms,
+        lock_timeout_ms=lock_timeout_ms,
+        plans=LOOKUPS_BY_KEY,
+    )
+
+
+def pooled(*, writes: bool, timeout_ms: int) -> ConnectionKind:
+    """Give the connections of a pool."""
+    return ConnectionKind(
+        application_name="wallet-write" if writes else "wallet-read",
+        timeout_ms=timeout_ms,
+        reads_only=not writes,
+        statement_timeout_ms=timeout_ms,
+    )
+
+
+def relay(*, timeout_ms: int) -> ConnectionKind:
+    """Give the connection that holds a relay's partitions: one that is frozen must not keep them."""
+    return ConnectionKind(
+        application_name="wallet-relay",
+        timeout_ms=timeout_ms,
+        statement_timeout_ms=timeout_ms,
+        idle_session_timeout_ms=60_000,
+        plans=OUTBOX_BY_ID,
+    )
+
+
+def command(application_name: str = "wallet-command", *, timeout_ms: int = _COMMAND_TIMEOUT_MS) -> ConnectionKind:
+    """Give the connection of an operator's command."""
+    return ConnectionKind(application_name=application_name, timeout_ms=timeout_ms)
+
+
+def verifier(*, statement_timeout_ms: int) -> ConnectionKind:
+    """Give the connection of `wallet verify`."""
+    return ConnectionKind(
+        application_name="wallet-verify",
+        timeout_ms=_COMMAND_TIMEOUT_MS,
+        reads_only=True,
+        statement_timeout_ms=statement_timeout_ms,
+    )
+
+
+def connect(database_url: str, kind: ConnectionKind, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """Open a connection of a kind.
+
+    Raises:
+        psycopg.Error: It cannot be opened.
+    """
+    connection = psycopg.connect(database_url, autocommit=True, **kind.parameters(database_url))
+    try:
+        connection.execute(kind._statement(connection), prepare=False)  # noqa: SLF001 - the synchronous half of the class
+        connection.autocommit = autocommit
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def connect_async(database_url: str, kind: ConnectionKind) -> psycopg.AsyncConnection[Any]:
+    """Open a connection of a kind, in autocommit.
+
+    Raises:
+        psycopg.Error: It cannot be opened.
+        TimeoutError: Its session could not be set in time.
+    """
+    connection = await psycopg.AsyncConnection.connect(database_url, autocommit=True, **kind.parameters(database_url))
+    await kind.set_up(connection)
+    return connection
+
+
+def encoding_fault(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> str | None:
+    """Tell what is wrong with the database's encoding, if anything is. The server told it when it was connected to."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "UTF8":
+        return None
+    return (
+        f"the database's encoding is {encoding}; the wallet needs UTF8, in which it can keep what it is sent: "
+        "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+    )
