@@ -76,10 +76,32 @@ class Settings(BaseSettings):
         default=16 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024, description="The largest gRPC message, in bytes."
     )
     concurrent_calls_max: int = Field(
-        default=2_000, ge=1, description="Calls that a worker holds at once; more get RESOURCE_EXHAUSTED."
+        default=2_000,
+        ge=1,
+        description="Calls with a key that a worker holds at once, half of them streams; more get QUEUE_FULL.",
+    )
+    connection_calls_max: int = Field(
+        default=250, ge=1, le=10_000, description="Calls that one connection may have under way; its client waits then."
+    )
+    connection_age_max_ms: Milliseconds = Field(
+        default=300_000,
+        ge=1_000,
+        description="How old a connection becomes, in ms, give or take a tenth; then its client opens another one.",
+    )
+    connection_age_grace_ms: Milliseconds = Field(
+        default=300_000,
+        ge=1_000,
+        description="How long calls go on on a connection that is too old, in ms; a stream lasts 0.9 of that.",
     )
     request_timeout_ms: Milliseconds = Field(
         default=30_000, description="The longest that a unary call waits, in ms; its caller's deadline may be shorter."
+    )
+    lame_duck_ms: int = Field(
+        default=1_000,
+        ge=0,
+        le=3_600_000,
+        description="How long a worker serves on after SIGTERM while its health says NOT_SERVING, in ms: as long as "
+        "balancers take to notice.",
     )
     stop_timeout_ms: Milliseconds = Field(
         default=30_000, description="How long a stopping worker may take to finish what it accepted, in ms."

@@ -27,7 +27,8 @@ class WalletServer(WalletProcess):
         self.target = f"127.0.0.1:{free_port()}"
         self._credentials = credentials
         self._wallets: list[Wallet] = []
-        environment = installation.settings() | {"WALLET_GRPC_ADDRESS": self.target} | settings
+        own = {"WALLET_GRPC_ADDRESS": self.target, "WALLET_LAME_DUCK_MS": "0"}  # no balancer has to notice
+        environment = installation.settings() | own | settings
         super().__init__("serve", *arguments, environment=environment)
 
     def check_log_holds_no_secrets(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
+import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -33,6 +36,42 @@ def stop_on_signals() -> asyncio.Event:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     return stop
+
+
+class StopSignals:
+    """The signals that stop a server: SIGTERM asks for it; SIGINT, or another SIGTERM, does not want to wait."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    async def lame_duck(self, time_s: float) -> None:
+        """Wait for that time, or until somebody does not want to wait."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(time_s):
+                await self._at_once.wait()
+
+    def _terminate(self) -> None:
+        if self.asked.is_set():
+            self._at_once.set()
+        self.asked.set()
+
+    def _interrupt(self) -> None:
+        self.asked.set()
+        self._at_once.set()
+
+
+def end_with_connections() -> NoReturn:
+    """End the process well, at once, with whatever connections it has.
+
+    An orderly end of the loop and of gRPC would first cancel the calls that are just coming in.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def first_done(tasks: Sequence[asyncio.Task[Any]], stop: asyncio.Event) -> None:

@@ -16,6 +16,7 @@ from wallet_grpc.rpc.auth import Authenticator
 from wallet_grpc.rpc.calls import CallGate
 from wallet_grpc.rpc.credit_service import CreditWalletServicer
 from wallet_grpc.rpc.ledger_service import LedgerServicer
+from wallet_grpc.rpc.metrics import CallMetrics
 from wallet_grpc.rpc.operations import Execution
 from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
 from wallet_grpc.rpc.session_requests import SessionTimes
@@ -38,11 +39,12 @@ from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
 
 from .process import (
     ProcessFailedError,
+    StopSignals,
+    end_with_connections,
     engine_settings,
     pool_of,
     show_metrics,
     spare_the_garbage_collector,
-    stop_on_signals,
 )
 
 _log = structlog.get_logger(__name__)
@@ -50,22 +52,27 @@ _log = structlog.get_logger(__name__)
 _WATCH_INTERVAL_S = 1.0
 _BACKGROUND_CONNECTIONS = 2
 """One for the poster, one for the sweeper."""
+_STREAM_SHARE_OF_GRACE = 0.9
+"""A stream ends by itself, answered, before an old connection's grace is over and it would be cut."""
 _POSTING_ROUNDS_MAX = 20
 _DUE_LEDGERS_MAX = 100
 
 
 async def serve(settings: Settings, *, worker: int | None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was accepted and return.
+    """Serve until SIGTERM or SIGINT, then finish what was accepted and end the process.
+
+    After SIGTERM calls are served for the lame-duck time, while health says NOT_SERVING and balancers turn away; not so
+    after SIGINT or a second SIGTERM, which come from somebody who does not want to wait.
 
     `worker` is the number of a supervised process, which shares its address with others and ends with its supervisor.
     """
-    stop = stop_on_signals()
+    stop = StopSignals()
     registry = CollectorRegistry()
     pool = pool_of(settings)
     background = pool_of(settings, writes=True, connections_max=_BACKGROUND_CONNECTIONS)
     networks = NetworkDirectory(pool)
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), EngineMetrics(registry))
-    server = _server(settings, pool, networks, engine, shares_address=worker is not None)
+    server = _server(settings, pool, networks, engine, registry, shares_address=worker is not None)
     expiry = _expiry(settings, pool, networks, engine, registry)
     poster = _poster(settings, background, networks, registry)
     sweeper = _sweeper(settings, background, registry)
@@ -85,7 +92,10 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         asyncio.create_task(sweeper.run(), name="sweeper"),
     ]
     try:
-        await _until_stopped(stop, engine, chores, supervised=worker is not None)
+        await _until_stopped(stop.asked, engine, chores, supervised=worker is not None)
+        server.leave_rotation()
+        _log.info("leaving_rotation", worker=worker, lame_duck_ms=settings.lame_duck_ms)
+        await stop.lame_duck(settings.lame_duck_ms / 1000)
     finally:
         _log.info("stopping", worker=worker)
         ending = asyncio.create_task(end(chores))
@@ -98,6 +108,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         await background.close()
         await pool.close()
         _log.info("stopped", worker=worker)
+    end_with_connections()
 
 
 async def _until_stopped(
@@ -117,10 +128,20 @@ async def _until_stopped(
 
 
 def _server(
-    settings: Settings, pool: Pool, networks: NetworkDirectory, engine: Engine, *, shares_address: bool
+    settings: Settings,
+    pool: Pool,
+    networks: NetworkDirectory,
+    engine: Engine,
+    registry: CollectorRegistry,
+    *,
+    shares_address: bool,
 ) -> WalletServer:
     """Make the server, with every service that it serves."""
-    gate = CallGate(Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms))
+    gate = CallGate(
+        Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms),
+        CallMetrics(registry),
+        calls_max=settings.concurrent_calls_max,
+    )
     credit_reader = CreditReader(pool)
     execution = Execution(
         engine=engine,
@@ -128,6 +149,7 @@ def _server(
         ledgers=LedgerDirectory(credit_reader),
         request_timeout_s=settings.request_timeout_ms / 1000,
         window_operations=settings.stream_window_operations,
+        stream_lasts_s=settings.connection_age_grace_ms / 1000 * _STREAM_SHARE_OF_GRACE,
     )
     times = SessionTimes(ttl_default_s=settings.session_ttl_default_s, ttl_max_s=settings.session_ttl_max_s)
     return WalletServer(
@@ -135,7 +157,9 @@ def _server(
             address=settings.grpc_address,
             shares_address=shares_address,
             message_bytes_max=settings.message_bytes_max,
-            concurrent_calls_max=settings.concurrent_calls_max,
+            connection_calls_max=settings.connection_calls_max,
+            connection_age_max_ms=settings.connection_age_max_ms,
+            connection_age_grace_ms=settings.connection_age_grace_ms,
             tls_cert_file=settings.tls_cert_file,
             tls_key_file=settings.tls_key_file,
             tls_client_ca_file=settings.tls_client_ca_file,

@@ -34,7 +34,9 @@ def serve(workers: int | None) -> None:
             try:
                 sys.exit(
                     supervisor.supervise(
-                        workers, settings.grpc_address, stop_timeout_s=settings.stop_timeout_ms / 1000 * 2 + 1
+                        workers,
+                        settings.grpc_address,
+                        stop_timeout_s=(settings.lame_duck_ms + settings.stop_timeout_ms * 2) / 1000 + 1,
                     )
                 )
             except supervisor.AddressInUseError as error:

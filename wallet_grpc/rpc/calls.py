@@ -1,13 +1,16 @@
-"""What every call goes through: its id, its caller, its right, and the end of one that is refused or fails."""
+"""What every call goes through: its id, its caller, its right, its place, and the end of one that is refused or fails.
+
+Nothing of a call is read before it is let in (handlers.py), so what a stranger sends costs a refusal and no more.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import grpc
 import structlog
@@ -20,20 +23,21 @@ from wallet_grpc.store.keys import Caller, Role
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .auth import Authenticator
+from .metrics import CallMetrics
 from .status import abort
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Servicer = TypeVar("Servicer", bound="Gated")
-Message = TypeVar("Message")
-Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
 
 _ID_LENGTH_MAX = 128
+_REFUSALS_WITHIN_S = 0.5
+"""How long a stop waits for refusals to be sent and for watchers to be told, whether they read it or not."""
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing can be said of the outcome")
 STOPPING = Refusal(
     reason=Reason.DATABASE_UNAVAILABLE, message="this server is stopping; nothing was changed, send it again"
 )
+_CALLS_FULL = Refusal(reason=Reason.QUEUE_FULL, message="this server holds as many calls as it may; send it again")
 
 
 class RefusedError(Exception):
@@ -84,16 +88,36 @@ def not_allowed(role: Role) -> Refusal:
 class CallGate:
     """Lets calls in, and ends those that are refused or fail: the only place that gives a call its status."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, metrics: CallMetrics, *, calls_max: int) -> None:
+        self.metrics = metrics
         self._authenticator = authenticator
+        self._calls_max = calls_max
+        self._streams_max = max(1, calls_max // 2)
+        """Streams last: they never take all the places, or a call that is over in a moment would find none."""
         self._stopping = False
         self._on_close: set[Callable[[], object]] = set()
+        self._present: set[asyncio.Task[Any]] = set()
+        """The calls that are not over: a call's task ends once its status is sent."""
+        self._admitted: set[asyncio.Task[Any]] = set()
+        """Those among them that have shown a key."""
+        self._streams: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
         """Refuse every new call from now on, and tell those that last; what was let in is finished."""
         self._stopping = True
         for tell in tuple(self._on_close):
             tell()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is closed."""
+        return self._stopping
+
+    async def emptied(self, timeout_s: float) -> None:
+        """Wait until every call that was let in has its status, and a moment for those that are being refused."""
+        for calls, wait_s in ((self._admitted, timeout_s), (self._present, min(timeout_s, _REFUSALS_WITHIN_S))):
+            if calls:
+                await asyncio.wait(tuple(calls), timeout=wait_s)
 
     @contextmanager
     def telling(self, tell: Callable[[], object]) -> Iterator[None]:
@@ -104,17 +128,30 @@ class CallGate:
         finally:
             self._on_close.discard(tell)
 
-    async def enter(self, context: Context, role: Role | None, names: CallNames) -> CallContext:
-        """Let a call in that has a good key and the right.
+    def arrive(self) -> None:
+        """Know of the call that the running task answers.
 
         Raises:
-            RefusedError: It has not, or the server is stopping.
+            RefusedError: The server is stopping.
         """
+        task = asyncio.current_task()
+        assert task is not None, "calls are answered in tasks"
+        self._present.add(task)
+        task.add_done_callback(self._left)
         if self._stopping:
             raise RefusedError(STOPPING)
+
+    async def enter(self, context: Context, role: Role | None, names: CallNames, *, lasts: bool) -> CallContext:
+        """Let a call in that has a good key and the right, if there is a place for it.
+
+        Raises:
+            RefusedError: It has not, there is none, or the server is stopping.
+        """
+        self.arrive()
         caller = await self.authenticate(context)
         if role is not None and role not in caller.roles:
             raise RefusedError(not_allowed(role))
+        self._take_place(lasts=lasts)
         return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
 
     async def authenticate(self, context: Context) -> Caller:
@@ -127,6 +164,23 @@ class CallGate:
         if isinstance(caller, Refusal):
             raise RefusedError(caller)
         return caller
+
+    def _take_place(self, *, lasts: bool) -> None:
+        if self._stopping:  # while the key was looked up
+            raise RefusedError(STOPPING)
+        if len(self._admitted) >= self._calls_max or (lasts and len(self._streams) >= self._streams_max):
+            self.metrics.refused_full.inc()
+            raise RefusedError(_CALLS_FULL)
+        task = asyncio.current_task()
+        assert task is not None, "calls are answered in tasks"
+        self._admitted.add(task)
+        if lasts:
+            self._streams.add(task)
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        self._present.discard(task)
+        self._admitted.discard(task)
+        self._streams.discard(task)
 
     async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
         """End a call with the status of what was raised in it."""
@@ -146,53 +200,41 @@ class CallGate:
 
 
 class Gated(Protocol):
-    """A servicer that has a gate."""
+    """A servicer whose methods are reached through a gate."""
 
     gate: CallGate
 
 
-def gated(
-    role: Role | None = None,
-) -> Callable[
-    [Callable[[Servicer, Message, CallContext], Awaitable[Answer]]],
-    Callable[[Servicer, Message, Context], Awaitable[Answer]],
-]:
-    """Make a unary method go through its servicer's gate: it is called with the caller instead of gRPC's context."""
+@dataclass(frozen=True, slots=True)
+class GatedUnary:
+    """A servicer's unary method, `async def Method(self, request, call) -> response`, and the right that it needs."""
 
-    def decorate(
-        method: Callable[[Servicer, Message, CallContext], Awaitable[Answer]],
-    ) -> Callable[[Servicer, Message, Context], Awaitable[Answer]]:
-        @wraps(method)
-        async def through_gate(self: Servicer, request: Message, context: Context) -> Answer:
-            names = _names(context)
-            try:
-                return await method(self, request, await self.gate.enter(context, role, names))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-                await self.gate.end(context, error, names)
+    method: Callable[..., Awaitable[Any]]
+    role: Role | None
 
-        return through_gate
+
+@dataclass(frozen=True, slots=True)
+class GatedStream:
+    """A servicer's streaming method: `async def Method(self, requests, call) -> AsyncIterator[response]`."""
+
+    method: Callable[..., AsyncIterator[Any]]
+
+
+def gated(role: Role | None = None) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
+    """Have a unary method reached through its servicer's gate, with the caller instead of gRPC's context."""
+
+    def decorate(method: Callable[..., Awaitable[Any]]) -> GatedUnary:
+        return GatedUnary(method, role)
 
     return decorate
 
 
-def gated_stream(
-    method: Callable[[Servicer, Message, CallContext], AsyncIterator[Answer]],
-) -> Callable[[Servicer, Message, Context], AsyncIterator[Answer]]:
-    """Make a streaming method go through its servicer's gate."""
-
-    @wraps(method)
-    async def through_gate(self: Servicer, request: Message, context: Context) -> AsyncIterator[Answer]:
-        names = _names(context)
-        try:
-            async for answer in method(self, request, await self.gate.enter(context, None, names)):
-                yield answer
-        except Exception as error:  # noqa: BLE001 - as above
-            await self.gate.end(context, error, names)
-
-    return through_gate
+def gated_stream(method: Callable[..., AsyncIterator[Any]]) -> GatedStream:
+    """Have a streaming method reached through its servicer's gate; each operation's right is its own."""
+    return GatedStream(method)
 
 
-def _names(context: Context) -> CallNames:
+def names_of(context: Context) -> CallNames:
     """Give the call's request id (the caller's `x-request-id`, or a new one) and its `traceparent`."""
     request_id = ""
     traceparent = None

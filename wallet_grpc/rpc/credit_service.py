@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wallet.v1 import credit_wallet_pb2 as pb
-from wallet.v1 import credit_wallet_pb2_grpc
 from wallet_grpc.domain.credit import WalletAddress
 from wallet_grpc.domain.outcomes import Reserved, Written
 from wallet_grpc.domain.rules.credit import WALLET_NOT_FOUND
@@ -17,7 +16,7 @@ from .operations import Dialect, Execution, Operations
 from .pages import after_number, one_page, page_size
 
 
-class CreditWalletServicer(credit_wallet_pb2_grpc.CreditWalletServiceServicer):
+class CreditWalletServicer:
     """Credit wallets over gRPC. The protos tell what each call means."""
 
     def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:

@@ -10,14 +10,18 @@ from typing import Any
 
 from wallet_grpc.domain.commands import Request, UnlocatedEnding
 from wallet_grpc.domain.outcomes import Outcome
-from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
 
-from .calls import STOPPING, CallContext, RefusedError
+from .calls import STOPPING, CallContext, CallGate, RefusedError
 
 _CHECK_AGAIN_S = 0.4
 """How often a stream's key is looked at again: with the authenticator's own memory, well within 5 seconds."""
+_LASTED = Refusal(
+    reason=Reason.DATABASE_UNAVAILABLE,
+    message="a stream lasts no longer than this; open another one, and send again what has no answer",
+)
 
 Converter = Callable[[Any, CallContext], Awaitable[Request | Refusal]]
 
@@ -63,20 +67,22 @@ async def execute_stream(
     engine: Engine,
     convert: Converter,
     window_operations: int,
+    lasts_s: float,
 ) -> AsyncIterator[Outcome]:
     """Execute a stream's operations; their outcomes come in the order of the operations.
 
     A stream that outruns the wallet is read more slowly: it waits for its window of unanswered operations, then for
-    room in the engine.
+    room in the engine. One that has lasted `lasts_s` is read no further, answered as far as it was read, and ended.
     """
     window = _Window(window_operations)
     reader = asyncio.create_task(_read(operations, call, window, engine, convert))
+    over = asyncio.get_running_loop().call_later(lasts_s, reader.cancel)
     try:
         with call.gate.telling(reader.cancel):  # a server that stops reads no further, and answers what it has read
             while True:
                 while not window.tickets:
                     if window.ended:
-                        await _raise_the_end(reader)
+                        await _raise_the_end(reader, call.gate)
                         return
                     await window.changed()
                 ticket = window.tickets[0]
@@ -86,16 +92,17 @@ async def execute_stream(
                 window.remove_first()
                 yield decided
     finally:
+        over.cancel()
         reader.cancel()
         for ticket in window.tickets:
             ticket.abandoned = True
 
 
-async def _raise_the_end(reader: asyncio.Task[None]) -> None:
+async def _raise_the_end(reader: asyncio.Task[None], gate: CallGate) -> None:
     """Raise what ended the reading, if that was not the end of the stream."""
     await asyncio.wait([reader])
     if reader.cancelled():
-        raise RefusedError(STOPPING)
+        raise RefusedError(STOPPING if gate.stopping else _LASTED)
     reader.result()
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import ledger_pb2 as pb
-from wallet.v1 import ledger_pb2_grpc
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key
@@ -27,7 +26,7 @@ _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the led
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
+class LedgerServicer:
     """Ledgers over gRPC. The protos tell what each call means."""
 
     def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:

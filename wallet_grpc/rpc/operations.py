@@ -57,6 +57,8 @@ class Execution:
     request_timeout_s: float
     window_operations: int
     """How many operations of a stream may be unanswered; then it is read no further until one is."""
+    stream_lasts_s: float
+    """How long a stream may last: less than a connection that is too old, which would be cut under it."""
 
 
 class Operations:
@@ -69,6 +71,7 @@ class Operations:
         self._ledgers = execution.ledgers
         self._request_timeout_s = execution.request_timeout_s
         self._window_operations = execution.window_operations
+        self._stream_lasts_s = execution.stream_lasts_s
 
     async def one(self, name: str, request: Any, call: CallContext) -> Done:
         """Take the road of every unary mutation.
@@ -127,6 +130,7 @@ class Operations:
             engine=self._engine,
             convert=self._converted,
             window_operations=self._window_operations,
+            lasts_s=self._stream_lasts_s,
         ):
             yield dialect.fill_outcome(decided, dialect.new_outcome(), call.request_id)
 

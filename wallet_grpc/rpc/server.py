@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
-from wallet.v1 import (
-    credit_wallet_pb2,
-    credit_wallet_pb2_grpc,
-    ledger_pb2,
-    ledger_pb2_grpc,
-    session_pb2,
-    session_pb2_grpc,
-    wallet_pb2,
-    wallet_pb2_grpc,
-)
+from wallet.v1 import credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
 
-from .calls import CallGate
+from .calls import CallGate, Gated
 from .credit_service import CreditWalletServicer
+from .handlers import handlers_of
 from .ledger_service import LedgerServicer
+from .open_calls import Health, OpenCalls, Reflection
 from .session_service import LedgerSessionServicer
 from .wallet_service import WalletServicer
 
-_SERVICES = (
-    wallet_pb2.DESCRIPTOR.services_by_name["WalletService"].full_name,
-    session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"].full_name,
-    credit_wallet_pb2.DESCRIPTOR.services_by_name["CreditWalletService"].full_name,
-    ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
-)
+_WALLET = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
+_SESSIONS = session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"]
+_CREDIT = credit_wallet_pb2.DESCRIPTOR.services_by_name["CreditWalletService"]
+_LEDGERS = ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"]
+_HEALTH: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
+_REFLECTION: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+
 _KEEPALIVE_MS = 30_000
-_PENDING_CALLS_MAX = 50_000
-"""Calls that gRPC's core may hold before Python sees them. Past that it cancels them without a word; well before that,
-the limit of concurrent calls answers RESOURCE_EXHAUSTED."""
+_PENDING_CALLS_MAX = 10_000
+"""Calls that gRPC's core may hold before Python sees them; past that it cancels them without a word."""
+_STREAM_WINDOW_BYTES = 65_535
+"""What a stream may send before somebody reads it. Together with the number of streams it bounds what gRPC holds for
+calls that are not let in; to a message that is being read gRPC opens the window as far as the message needs."""
+_METADATA_BYTES = 8 * 1024
+_METADATA_BYTES_MAX = 16 * 1024
+"""Above the first, calls are refused ever more often, above the second always."""
+_HANDSHAKE_MS = 10_000
+"""How long a connection may take until it speaks TLS and HTTP/2."""
+_NO_COMPRESSION = 1
+"""The set of algorithms that are understood, as bits: the identity alone. The limit of a message counts the bytes that
+come in, and a small compressed message can become a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,10 @@ class ServerSettings:
     shares_address: bool
     """Whether other worker processes serve on the same address."""
     message_bytes_max: int
-    concurrent_calls_max: int
+    connection_calls_max: int
+    connection_age_max_ms: int
+    connection_age_grace_ms: int
+    """How long calls on a connection that is too old may go on; then it is cut."""
     tls_cert_file: Path | None
     tls_key_file: Path | None
     tls_client_ca_file: Path | None
@@ -71,26 +80,20 @@ class WalletServer:
 
     def __init__(self, settings: ServerSettings, gate: CallGate, servicers: Servicers) -> None:
         self._gate = gate
-        self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=settings.concurrent_calls_max,
-            options=[
-                ("grpc.so_reuseport", int(settings.shares_address)),
-                ("grpc.max_receive_message_length", settings.message_bytes_max),
-                ("grpc.max_send_message_length", settings.message_bytes_max),
-                ("grpc.server.max_pending_requests", _PENDING_CALLS_MAX),
-                ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS_MAX),
-                ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
-            ],
-        )
-        wallet_pb2_grpc.add_WalletServiceServicer_to_server(servicers.wallet, self._server)
-        session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(servicers.sessions, self._server)
-        credit_wallet_pb2_grpc.add_CreditWalletServiceServicer_to_server(servicers.credit, self._server)
-        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(servicers.ledgers, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._server = grpc.aio.server(options=_options(settings))
+        gated: dict[ServiceDescriptor, Gated] = {
+            _WALLET: servicers.wallet,
+            _SESSIONS: servicers.sessions,
+            _CREDIT: servicers.credit,
+            _LEDGERS: servicers.ledgers,
+        }
+        for service, servicer in gated.items():
+            self._serve(service, handlers_of(servicer, service))
+        share = OpenCalls(gate)
+        self._health = Health(share, [service.full_name for service in gated])
+        self._serve(_HEALTH, self._health.handlers())
+        described = [service.full_name for service in (*gated, _HEALTH, _REFLECTION)]
+        self._serve(_REFLECTION, Reflection(share, described).handlers())
         try:
             self._bind(settings)
         except RuntimeError as error:
@@ -99,19 +102,26 @@ class WalletServer:
     async def start(self) -> None:
         """Serve, and say so to health checks."""
         await self._server.start()
-        await self._tell_health(serving=True)
+        self._health.tell(serving=True)
+
+    def leave_rotation(self) -> None:
+        """Tell health checks that no more calls are wanted, and serve on."""
+        self._health.tell(serving=False)
 
     async def stop(self, timeout_s: float) -> None:
-        """Take no more calls, finish those that were let in, then close; what is left after the time is cut off."""
-        self._gate.close()
-        await self._tell_health(serving=False)
-        await self._server.stop(timeout_s)
+        """Refuse new calls, end streams and watches, and give those that were let in their time to be answered.
 
-    async def _tell_health(self, *, serving: bool) -> None:
-        responses = health_pb2.HealthCheckResponse
-        status = responses.SERVING if serving else responses.NOT_SERVING
-        for service in ("", *_SERVICES):
-            await self._health.set(service, status)
+        Connections stay open, so that a call which comes late is refused with a reason, until the process ends with
+        them: a call on its way then is UNAVAILABLE to its client. gRPC's own stop would cancel what comes in after it,
+        and CANCELLED is what no retry policy sends again.
+        """
+        self._gate.close()
+        self._health.tell(serving=False)
+        await self._gate.emptied(timeout_s)
+
+    def _serve(self, service: ServiceDescriptor, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
+        # Not as "registered methods": for each of them gRPC's loop waits anew at every call that comes in.
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
     def _bind(self, settings: ServerSettings) -> None:
         if settings.tls_cert_file is None or settings.tls_key_file is None:
@@ -124,3 +134,25 @@ class WalletServer:
             require_client_auth=client_ca is not None,
         )
         self._server.add_secure_port(settings.address, credentials)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", int(settings.shares_address)),
+        ("grpc.max_receive_message_length", settings.message_bytes_max),
+        ("grpc.max_send_message_length", settings.message_bytes_max),
+        ("grpc.max_concurrent_streams", settings.connection_calls_max),
+        ("grpc.max_connection_age_ms", settings.connection_age_max_ms),
+        ("grpc.max_connection_age_grace_ms", settings.connection_age_grace_ms),
+        ("grpc.server.max_pending_requests", _PENDING_CALLS_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS_MAX),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES_MAX),
+        ("grpc.http2.bdp_probe", 0),  # or the window grows with what a connection sends
+        ("grpc.http2.lookahead_bytes", _STREAM_WINDOW_BYTES),
+        ("grpc.compression_enabled_algorithms_bitset", _NO_COMPRESSION),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from wallet.v1 import session_pb2 as pb
-from wallet.v1 import session_pb2_grpc, wallet_pb2
+from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -21,7 +21,7 @@ from .pages import after_number, one_page, page_size
 from .session_requests import SessionTimes, addressed, session_calls
 
 
-class LedgerSessionServicer(session_pb2_grpc.LedgerSessionServiceServicer):
+class LedgerSessionServicer:
     """Game sessions over gRPC. The protos tell what each call means."""
 
     def __init__(self, gate: CallGate, execution: Execution, reader: SessionReader, times: SessionTimes) -> None:

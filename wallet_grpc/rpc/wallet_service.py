@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from wallet.v1 import wallet_pb2 as pb
-from wallet.v1 import wallet_pb2_grpc
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
@@ -24,7 +23,7 @@ from .requests import CALLS
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
 
 
-class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
+class WalletServicer:
     """The general ledger over gRPC. The protos tell what each call means."""
 
     def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:

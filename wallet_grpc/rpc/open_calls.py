@@ -1,0 +1,181 @@
+"""What needs no key: health and reflection. They have a small share of their own, which nobody's calls depend on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from wallet_grpc.domain.refusals import Reason, Refusal
+
+from .calls import STOPPING, CallGate, Context, RefusedError, names_of
+from .handlers import decoded
+
+Request = TypeVar("Request", bound=Message)
+
+_READING_MAX = 200
+"""Calls that may wait for their message at once. One more takes the place of that which has waited longest: a good call
+brings its message along with its headers, so only those that send none give way."""
+_READING_MAX_S = 5.0
+_LASTING_MAX = 100
+"""Streams (watched health, reflection) that may last at once."""
+_CONNECTION_LASTING_MAX = 10
+_REFLECTION_MAX_S = 60.0
+"""How long a reflection stream may last; a tool asks what it wants to know in one or two seconds."""
+_FULL = Refusal(reason=Reason.QUEUE_FULL, message="calls without a key have few places, and they are taken")
+_SILENT = Refusal(reason=Reason.QUEUE_FULL, message="the call's message did not come in time")
+_LASTED = Refusal(reason=Reason.QUEUE_FULL, message="a stream of reflection lasts no longer than this")
+_NO_SERVICE = "there is no such service"
+
+
+class OpenCalls:
+    """The share of the calls that need no key."""
+
+    def __init__(self, gate: CallGate) -> None:
+        self.gate = gate
+        self._reading: dict[asyncio.Timeout, None] = {}
+        self._lasting: Counter[str] = Counter()
+
+    async def read(self, context: Context, parse: Callable[[bytes], Request]) -> Request | None:
+        """Read a call's next message; None at the end of what it sends.
+
+        Raises:
+            RefusedError: It did not come in time, or had to give way.
+        """
+        if len(self._reading) >= _READING_MAX:
+            longest = next(iter(self._reading))
+            del self._reading[longest]
+            if not longest.expired():
+                longest.reschedule(0)
+        try:
+            async with asyncio.timeout(_READING_MAX_S) as limit:
+                self._reading[limit] = None
+                try:
+                    raw = await context.read()
+                finally:
+                    self._reading.pop(limit, None)
+        except TimeoutError:
+            self.gate.metrics.refused_open.inc()
+            raise RefusedError(_SILENT) from None
+        return None if raw is grpc.aio.EOF else decoded(raw, parse, self.gate.metrics)
+
+    def answered(self, method: Callable[[Context], Awaitable[Any]]) -> Callable[[object, Context], Awaitable[Any]]:
+        """Make a method one that gRPC can call: it ends with a status, whatever is raised in it."""
+
+        async def answer(_messages: object, context: Context) -> Any:
+            try:
+                self.gate.arrive()
+                return await method(context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
+                await self.gate.end(context, error, names_of(context))
+
+        return answer
+
+    @contextmanager
+    def lasting(self, context: Context) -> Iterator[None]:
+        """Have a place for a stream.
+
+        Raises:
+            RefusedError: There is none left, or its connection has enough of them.
+        """
+        peer = context.peer()
+        if self._lasting.total() >= _LASTING_MAX or self._lasting[peer] >= _CONNECTION_LASTING_MAX:
+            self.gate.metrics.refused_open.inc()
+            raise RefusedError(_FULL)
+        self._lasting[peer] += 1
+        try:
+            yield
+        finally:
+            self._lasting[peer] -= 1
+            if not self._lasting[peer]:
+                del self._lasting[peer]
+
+
+class Health:
+    """grpc.health.v1.Health: in what state each service is."""
+
+    def __init__(self, share: OpenCalls, services: Sequence[str]) -> None:
+        self._share = share
+        self._states = dict.fromkeys(("", *services), _state(serving=False))
+        self._news = asyncio.Event()
+
+    def tell(self, *, serving: bool) -> None:
+        """Set the state of every service; those that watch are told, and leave once the gate is closed."""
+        self._states = dict.fromkeys(self._states, _state(serving=serving))
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """Give gRPC's handler of each method."""
+        answered, one = self._share.answered, health_pb2.HealthCheckResponse.SerializeToString
+        return {
+            "Check": grpc.stream_unary_rpc_method_handler(answered(self._check), None, one),
+            "Watch": grpc.stream_stream_rpc_method_handler(answered(self._watch), None, one),
+        }
+
+    async def _check(self, context: Context) -> health_pb2.HealthCheckResponse:
+        state = self._states.get(await self._service(context))
+        if state is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, _NO_SERVICE)
+        return health_pb2.HealthCheckResponse(status=state)
+
+    async def _watch(self, context: Context) -> None:
+        service, told = await self._service(context), None
+        with self._share.lasting(context):
+            while not self._share.gate.stopping:
+                news = self._news
+                state = self._states.get(service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+                if state != told:
+                    told = state
+                    await context.write(health_pb2.HealthCheckResponse(status=state))
+                await news.wait()
+        raise RefusedError(STOPPING)
+
+    async def _service(self, context: Context) -> str:
+        request = await self._share.read(context, health_pb2.HealthCheckRequest.FromString)
+        return request.service if request else ""
+
+
+def _state(*, serving: bool) -> Any:
+    return health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Reflection:
+    """grpc.reflection.v1alpha.ServerReflection: what the services look like, for tools."""
+
+    def __init__(self, share: OpenCalls, services: Sequence[str]) -> None:
+        self._share = share
+        self._described = reflection.aio.ReflectionServicer(services)
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """Give gRPC's handler of its method."""
+        return {
+            "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
+                self._share.answered(self._info), None, reflection_pb2.ServerReflectionResponse.SerializeToString
+            )
+        }
+
+    async def _info(self, context: Context) -> None:
+        with self._share.lasting(context):
+            try:
+                async with asyncio.timeout(_REFLECTION_MAX_S) as limit:
+                    with self._share.gate.telling(lambda: limit.reschedule(0)):
+                        answers: Any = self._described.ServerReflectionInfo(self._requests(context), context)
+                        async for answer in answers:
+                            await context.write(answer)
+            except TimeoutError:
+                raise RefusedError(STOPPING if self._share.gate.stopping else _LASTED) from None
+
+    async def _requests(self, context: Context) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+        parse = reflection_pb2.ServerReflectionRequest.FromString
+        while (request := await self._share.read(context, parse)) is not None:
+            yield request
