@@ -102,6 +102,7 @@ class WalletCommand:
         """Return the environment variables that every command gets."""
         broker = {} if self.amqp_url is None else {"WALLET_AMQP_URL": self.amqp_url}
         return {
+            "WALLET_LAME_DUCK_MS": "0",  # nobody balances over this one
             **os.environ,
             **broker,
             **self._http_environment(),
