@@ -28,7 +28,7 @@ CREATE TABLE players (
     player_id BIGINT PRIMARY KEY,
     state TEXT NOT NULL,
     CONSTRAINT players_id_check CHECK (player_id > 0),
-    CONSTRAINT players_state_check CHECK (state IN ('ACTIVE', 'BLOCKED', 'CLOSED'))
+    CONSTRAINT players_state_check CHECK (state IN ('ACTIVE', 'BLOCKED', 'CLOSED', 'EXCLUDED'))
 );
 
 -- version grows by one with every mutation of the owner. A batch is stored only if the version is still the one that it

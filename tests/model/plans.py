@@ -196,8 +196,9 @@ class Scribe:
 
     def _state(self, source: str, plan: Plan) -> Message:
         states = [
-            *[pb.PLAYER_STATE_ACTIVE] * 7,
+            *[pb.PLAYER_STATE_ACTIVE] * 6,
             pb.PLAYER_STATE_BLOCKED,
+            pb.PLAYER_STATE_EXCLUDED,
             pb.PLAYER_STATE_CLOSED,
             pb.PLAYER_STATE_CLOSED,
         ]

@@ -247,7 +247,7 @@ class Wallet:
         known = self.withdrawals.get(request.withdrawal_id)
         if known is not None:
             return self._again(request, known.reservation, _whose(request))
-        self._refuse_blocked(request)
+        self._refuse_blocked(request, pb.PLAYER_STATE_EXCLUDED)
         self._move(request, -int(request.amount_minor))
         self.hold[_whose(request)] += int(request.amount_minor)
         stored = self._make(source, request, _whose(request))
@@ -346,8 +346,8 @@ class Wallet:
         if self._is_closed(round_of(source, request)):
             raise _RefusedError("ROUND_CLOSED")
 
-    def _refuse_blocked(self, request: Any) -> None:
-        if self.state(request.player_id) != pb.PLAYER_STATE_ACTIVE:
+    def _refuse_blocked(self, request: Any, *also: int) -> None:
+        if self.state(request.player_id) not in {pb.PLAYER_STATE_ACTIVE, *also}:
             raise _RefusedError("PLAYER_BLOCKED")
 
     def _is_closed(self, key: Round) -> bool:

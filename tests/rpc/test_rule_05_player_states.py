@@ -1,4 +1,4 @@
-"""Rule 5: what a player who is blocked or closed may still do, and who may be given a state."""
+"""Rule 5: what a player who is blocked, closed or excluded may still do, and who may be given a state."""
 
 import pytest
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, Player, changed, fail, settle
@@ -8,7 +8,8 @@ from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 
 NOT_ACTIVE = [pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_CLOSED]
-EVERY_STATE = [pb.PLAYER_STATE_ACTIVE, *NOT_ACTIVE]
+NOT_PLAYING = [*NOT_ACTIVE, pb.PLAYER_STATE_EXCLUDED]
+EVERY_STATE = [pb.PLAYER_STATE_ACTIVE, *NOT_PLAYING]
 
 
 def emptied(wallet: Wallet) -> Player:
@@ -35,17 +36,20 @@ def test_any_player_may_be_given_any_state(wallet: Wallet, state: pb.PlayerState
     wallet.applied(player.state(state))  # again under another id: nothing to change, and no refusal
 
 
-@pytest.mark.parametrize("state", NOT_ACTIVE)
+PLAY = {
+    "bet": lambda player: player.bet("1"),
+    "free spin": lambda player: player.bet("0"),
+    "bet_and_win": lambda player: player.bet_and_win("0", "5"),
+    "other network": lambda player: player.on(USDT_ETHEREUM).bet("1"),
+}
+
+
 @pytest.mark.parametrize(
-    "request_of",
+    ("state", "request_of"),
     [
-        lambda player: player.bet("1"),
-        lambda player: player.bet("0"),
-        lambda player: player.bet_and_win("0", "5"),
-        lambda player: player.reserve("1"),
-        lambda player: player.on(USDT_ETHEREUM).bet("1"),
+        *(pytest.param(state, play, id=f"{state}-{name}") for state in NOT_PLAYING for name, play in PLAY.items()),
+        *(pytest.param(state, lambda player: player.reserve("1"), id=f"{state}-reserve") for state in NOT_ACTIVE),
     ],
-    ids=["bet", "free spin", "bet_and_win", "reservation", "other network"],
 )
 def test_what_is_refused(wallet: Wallet, state: pb.PlayerState, request_of: object) -> None:
     player = emptied(wallet)
@@ -58,7 +62,7 @@ def test_what_is_refused(wallet: Wallet, state: pb.PlayerState, request_of: obje
     wallet.applied(request)
 
 
-@pytest.mark.parametrize("state", NOT_ACTIVE)
+@pytest.mark.parametrize("state", NOT_PLAYING)
 @pytest.mark.parametrize("seen", [True, False])
 def test_what_goes_on(wallet: Wallet, state: pb.PlayerState, *, seen: bool) -> None:
     player = emptied(wallet) if seen else Player()
@@ -95,7 +99,7 @@ def test_closed_needs_every_balance_at_zero(wallet: Wallet) -> None:
 
 def test_a_blocked_player_may_be_closed_and_opened_again(wallet: Wallet) -> None:
     player = emptied(wallet)
-    for state in (*NOT_ACTIVE, pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_ACTIVE, *reversed(NOT_ACTIVE)):
+    for state in (*NOT_PLAYING, pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_ACTIVE, *reversed(NOT_PLAYING)):
         wallet.applied(player.state(state))
         assert wallet.balance(player).state == state
 

@@ -152,7 +152,7 @@ class Oracle:
     def _reserve_withdrawal(self, request: pb.ReserveWithdrawalRequest) -> Expected:
         if known := self._withdrawals.get(request.withdrawal_id):
             return self._again(request, known.reservation)
-        self._refuse_if_blocked(request)
+        self._refuse_if_blocked(request, pb.PLAYER_STATE_EXCLUDED)
         self._move(request, -int(request.amount_minor))
         self.hold[_whose(request)] += int(request.amount_minor)
         stored = self._make(request)
@@ -262,8 +262,8 @@ class Oracle:
         if self.rounds[_round_of(request)]["closers"]:
             raise _RefusedError("ROUND_CLOSED")
 
-    def _refuse_if_blocked(self, request: Any) -> None:
-        if self.states[request.player_id] != pb.PLAYER_STATE_ACTIVE:
+    def _refuse_if_blocked(self, request: Any, *also: int) -> None:
+        if self.states[request.player_id] not in {pb.PLAYER_STATE_ACTIVE, *also}:
             raise _RefusedError("PLAYER_BLOCKED")
 
     # ----------------------------------------------------------------------------------------------------- effects

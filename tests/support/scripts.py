@@ -89,7 +89,8 @@ class Script:
         return player.adjust(self._positive(), direction, transaction_id=self._id("t"))
 
     def _state(self, player: Player) -> Message:
-        states = [pb.PLAYER_STATE_ACTIVE] * 3 + [pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_CLOSED]
+        not_active = [pb.PLAYER_STATE_BLOCKED, pb.PLAYER_STATE_CLOSED, pb.PLAYER_STATE_EXCLUDED]
+        states = [pb.PLAYER_STATE_ACTIVE] * 3 + not_active
         return player.state(self._random.choice(states), transaction_id=self._id("t"))
 
     def _player(self) -> Player:

@@ -74,7 +74,7 @@ adjustments = st.builds(adjust, ids, positive, st.sampled_from(Direction), **who
 states = st.builds(
     state,
     ids,
-    st.sampled_from([PlayerState.ACTIVE, PlayerState.ACTIVE, PlayerState.BLOCKED, PlayerState.CLOSED]),
+    st.sampled_from([PlayerState.ACTIVE] * 2 + [PlayerState.BLOCKED, PlayerState.CLOSED, PlayerState.EXCLUDED]),
     player=whose["player"],
     source=whose["source"],
 )

@@ -1,7 +1,7 @@
 """Player states (contract.md, rule 5): who may be given which state, and when a player can be closed."""
 
 import pytest
-from unit.desk import BOB, ETHEREUM, Desk, bet, deposit, reserve, rollback, settle, state
+from unit.desk import BOB, ETHEREUM, Desk, bet, bet_and_win, deposit, reserve, rollback, settle, state, win
 from unit.tables import Row, applied, check, refused, replayed, table
 
 from wallet_grpc.domain.accounts import PlayerState
@@ -9,7 +9,7 @@ from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.refusals import Reason
 from wallet_grpc.domain.transactions import Details
 
-ACTIVE, BLOCKED, CLOSED = PlayerState
+ACTIVE, BLOCKED, CLOSED, EXCLUDED = PlayerState
 FUNDS = deposit("d", 100)
 
 
@@ -52,6 +52,26 @@ def test_a_state_concerns_one_player_in_all_networks() -> None:
     assert desk.refused(bet("b1")).reason is Reason.PLAYER_BLOCKED
     assert desk.refused(bet("b2", network=ETHEREUM)).reason is Reason.PLAYER_BLOCKED
     desk.accepted(bet("b3", player=BOB))
+
+
+@table(
+    refused("a bet", Reason.PLAYER_BLOCKED, [FUNDS, state("s", EXCLUDED)], bet("b")),
+    refused("a free spin", Reason.PLAYER_BLOCKED, [FUNDS, state("s", EXCLUDED)], bet("b", 0)),
+    refused("a bet and win", Reason.PLAYER_BLOCKED, [FUNDS, state("s", EXCLUDED)], bet_and_win("b")),
+    applied("a reservation", [FUNDS, state("s", EXCLUDED)], reserve("p", 100)),
+    applied("the win of a bet of before", [FUNDS, bet("b"), state("s", EXCLUDED)], win("w", of="b")),
+    applied("a rollback", [FUNDS, bet("b"), state("s", EXCLUDED)], rollback("r", of="b")),
+    applied("a deposit", [state("s", EXCLUDED)], FUNDS),
+    refused(
+        "the same id for another state",
+        Reason.IDEMPOTENCY_KEY_REUSED,
+        [state("s", EXCLUDED)],
+        state("s", BLOCKED),
+        field="state",
+    ),
+)
+def test_an_excluded_player_does_not_play_and_may_withdraw(row: Row) -> None:
+    check(row)
 
 
 def test_answers_neither_transaction_nor_balances() -> None:

@@ -31,6 +31,7 @@ class PlayerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PLAYER_STATE_ACTIVE: _ClassVar[PlayerState]
     PLAYER_STATE_BLOCKED: _ClassVar[PlayerState]
     PLAYER_STATE_CLOSED: _ClassVar[PlayerState]
+    PLAYER_STATE_EXCLUDED: _ClassVar[PlayerState]
 
 class OperationStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +71,7 @@ PLAYER_STATE_UNSPECIFIED: PlayerState
 PLAYER_STATE_ACTIVE: PlayerState
 PLAYER_STATE_BLOCKED: PlayerState
 PLAYER_STATE_CLOSED: PlayerState
+PLAYER_STATE_EXCLUDED: PlayerState
 OPERATION_STATUS_UNSPECIFIED: OperationStatus
 OPERATION_STATUS_APPLIED: OperationStatus
 OPERATION_STATUS_VOIDED: OperationStatus

@@ -31,4 +31,18 @@ class PlayerState(Name):
 
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
+    """Neither plays nor takes money out."""
     CLOSED = "CLOSED"
+    """As BLOCKED, and owns nothing at the moment at which it is set."""
+    EXCLUDED = "EXCLUDED"
+    """Does not play, as one who has excluded himself from it, and may take his money out."""
+
+    @property
+    def may_play(self) -> bool:
+        """Whether bets are taken and sessions opened."""
+        return self is PlayerState.ACTIVE
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Whether withdrawals are reserved; one that was reserved ends in any state."""
+        return self is PlayerState.ACTIVE or self is PlayerState.EXCLUDED

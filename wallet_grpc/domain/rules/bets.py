@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.commands import Bet, BetAndWin, owner_of
@@ -55,7 +55,7 @@ def _refuse(book: Book, command: Bet) -> Refusal | None:
     owner_id = owner_of(command)
     if book.round_closed(command.round_key):
         return ROUND_CLOSED
-    if book.owners[owner_id].state is not PlayerState.ACTIVE:
+    if not book.owners[owner_id].state.may_play:
         return PLAYER_BLOCKED
     balance = book.balance(owner_id, command.currency_network_id, AccountType.MAIN)
     if balance < command.amount_minor:

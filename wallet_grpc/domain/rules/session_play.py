@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.events import Event, EventType
@@ -60,7 +60,7 @@ def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Momen
         return Decision(_SESSION_CLOSED)
     if session.round_closed(command.round_key):
         return Decision(ROUND_CLOSED)
-    if book.owners[session.owner_id].state is not PlayerState.ACTIVE:
+    if not book.owners[session.owner_id].state.may_play:
         return Decision(PLAYER_BLOCKED)
     amount = command.amount_minor
     balance = session.balance_minor

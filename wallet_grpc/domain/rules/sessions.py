@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.commands import owner_of
@@ -57,7 +57,7 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
     rail = book.rails.get((command.source, network))
     if rail is None:
         return Decision(_NO_RAIL)
-    if book.owners[owner_id].state is not PlayerState.ACTIVE:
+    if not book.owners[owner_id].state.may_play:
         return Decision(PLAYER_BLOCKED)
     balance = book.balance(owner_id, network, AccountType.MAIN)
     lock = command.lock_amount_minor

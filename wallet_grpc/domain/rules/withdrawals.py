@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, WithdrawalChange, WithdrawalState
 from wallet_grpc.domain.commands import FailWithdrawal, ReserveWithdrawal, SettleWithdrawal, WithdrawalEnding, owner_of
@@ -22,7 +22,7 @@ def decide_reservation(book: Book, command: ReserveWithdrawal, moment: Moment) -
     """Decide a reservation whose withdrawal_id is new."""
     owner_id = owner_of(command)
     network = command.currency_network_id
-    if book.owners[owner_id].state is not PlayerState.ACTIVE:
+    if not book.owners[owner_id].state.may_withdraw:
         return Decision(PLAYER_BLOCKED)
     balance = book.balance(owner_id, network, AccountType.MAIN)
     if balance < command.amount_minor:
