@@ -198,7 +198,7 @@ CREATE TABLE api_keys (
     revoked_at TIMESTAMPTZ,
     CONSTRAINT api_keys_hash_key UNIQUE (key_hash),
     CONSTRAINT api_keys_roles_check CHECK (
-        cardinality(roles) > 0 AND roles <@ ARRAY['game', 'payments', 'credit', 'backoffice']
+        cardinality(roles) > 0 AND roles <@ ARRAY['game', 'payments', 'credit', 'backoffice', 'auditor']
     )
 );
 

@@ -6,11 +6,17 @@
 CREATE TABLE ledgers (
     ledger_id UUID PRIMARY KEY,
     owner_id BIGINT NOT NULL,
+    source TEXT NOT NULL,
     name TEXT NOT NULL,
     currency_network_id INTEGER NOT NULL REFERENCES currency_networks (currency_network_id),
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT ledgers_owner_check CHECK (owner_id < 0)
 );
+
+COMMENT ON COLUMN ledgers.source IS 'whose it is: who created it; another source finds no such ledger';
+
+-- What a source has, in pages.
+CREATE INDEX ledgers_source_idx ON ledgers (source, ledger_id);
 
 -- When a ledger was last posted to: one round an interval, whoever does it. Derived, and never needed to be right.
 CREATE TABLE posting_rounds (

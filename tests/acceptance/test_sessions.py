@@ -100,7 +100,7 @@ def test_case_30_settled_to_the_unit(  # noqa: PLR0917
     assert (again.payout_minor, again.net_minor, again.tx_id, again.replayed) == (payout, net, settled.tx_id, True)
     assert balances(wallet, player) == (str(100 + int(net)), "0")
     assert games.call(play.read()).status == pb.SESSION_STATUS_SETTLED
-    stored = wallet.send(wallet_pb2.GetTransactionRequest(tx_id=settled.tx_id))
+    stored = wallet.games.call(wallet_pb2.GetTransactionRequest(tx_id=settled.tx_id))
     assert stored.kind == wallet_pb2.TRANSACTION_KIND_SESSION_SETTLEMENT
     assert (stored.amount_minor, stored.win_amount_minor, stored.session_token) == ("50", payout, play.token)
     moved = {posting.account: posting.amount_minor for posting in stored.postings}

@@ -115,11 +115,12 @@ def test_shapes_of_reservations(credit: CreditCaller) -> None:
     credit.refused(Purse(purse.ledger_id).commit(reserved), "WALLET_NOT_FOUND")
 
 
-def test_ids_are_known_per_wallet_whoever_calls(wallet: Wallet, credit: CreditCaller) -> None:
-    purse, operator = credit.purse("100"), credit_of(wallet, "operator")
+def test_ids_are_known_per_wallet(credit: CreditCaller) -> None:
+    purse, other = credit.purse("100"), credit.purse("100")
     debit = purse.debit("10")
     credit.accepted(debit, "90", "90")
-    operator.duplicate(debit, "90", "90")
+    credit.duplicate(debit, "90", "90")
+    credit.accepted(other.debit("10", transaction_id=debit.transaction_id), "90", "90")
     assert [entry.source for entry in credit.call(purse.entries()).entries] == ["credit", "credit"]
 
 
@@ -243,7 +244,7 @@ def test_a_journal_entry_and_its_accounts(wallet: Wallet, credit: CreditCaller) 
         assert (found.tx_id, found.source, list(found.postings)) == (posted.tx_id, "credit", list(request.postings))
     other = credit_of(wallet, "operator")
     by_other = ledger_pb2.GetJournalEntryRequest(ledger_id=ledger_id, transaction_id=request.transaction_id)
-    other.refused(by_other, "TRANSACTION_NOT_FOUND")
+    other.refused(by_other, "TRANSACTION_NOT_FOUND")  # it reads all ledgers; an id is its own source's
     credit.refused(entry_of(ledger_id, ("a", "1"), ("b", "-2")), "UNBALANCED_POSTINGS")
     credit.refused(entry_of(NO_LEDGER, ("a", "1"), ("b", "-1")), "LEDGER_NOT_FOUND")
     credit.refused(entry_of(ledger_id, ("a", "0"), ("b", "0")), "INVALID_AMOUNT", field="amount_minor")
@@ -280,9 +281,10 @@ def test_ledgers_are_created_once_and_listed(credit: CreditCaller, installation:
     assert (again.ledger_id, again.replayed) == (made.ledger_id, True)
     request.name = "Points"
     credit.refused(request, "IDEMPOTENCY_KEY_REUSED", field="name")
-    by_operator = installation.command("ledgers", "create", "by hand", "--currency-network", "2").strip()
+    ours = ("--source", "credit")
+    by_operator = installation.command("ledgers", "create", "by hand", *ours, "--currency-network", "2").strip()
     assert by_operator in installation.command("ledgers", "list", "--json")
-    assert installation.run("ledgers", "create", "nowhere", "--currency-network", "99").returncode != 0
+    assert installation.run("ledgers", "create", "nowhere", *ours, "--currency-network", "99").returncode != 0
     purse = Purse(by_operator)
     credit.accepted(purse.credit("1"), "1", "1")
     assert credit.call(purse.read()).currency_network_id == 2

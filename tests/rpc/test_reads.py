@@ -30,7 +30,7 @@ def check_read(wallet: Wallet, applied: pb.OperationResult, *, source: str, **ex
     caller = wallet.callers[source]
     stored = caller.call(pb.GetTransactionRequest(tx_id=applied.tx_id))
     assert caller.call(pb.GetTransactionRequest(transaction_id=applied.transaction_id)) == stored
-    assert wallet.callers["credit"].call(pb.GetTransactionRequest(tx_id=applied.tx_id)) == stored
+    assert wallet.callers["auditor"].call(pb.GetTransactionRequest(tx_id=applied.tx_id)) == stored
     whole = pb.Transaction(
         tx_id=applied.tx_id,
         source=source,
@@ -248,7 +248,9 @@ def test_whose_transactions_are_found_by_their_callers_id(wallet: Wallet, player
         read = pb.GetTransactionRequest(transaction_id=name)
         expect_error(lambda read=read: wallet.other_games.call(read), "TRANSACTION_NOT_FOUND")
     for name in (deposit.deposit_id, reservation.withdrawal_id):
-        found = wallet.other_games.call(pb.GetTransactionRequest(transaction_id=name))
+        read = pb.GetTransactionRequest(transaction_id=name)
+        expect_error(lambda read=read: wallet.games.call(read), "TRANSACTION_NOT_FOUND")
+        found = wallet.other_payments.call(read)
         assert (found.source, found.transaction_id) == ("payments", name)
 
 

@@ -108,5 +108,5 @@ def test_a_deposits_id_and_a_bets_id_do_not_meet(wallet: Wallet, player: Player)
     wallet.applied(player.deposit("5", deposit_id=bet.transaction_id), by=wallet.operator)
     # The caller's own source first, then deposits of any.
     ours = wallet.operator.call(pb.GetTransactionRequest(transaction_id=bet.transaction_id))
-    theirs = wallet.games.call(pb.GetTransactionRequest(transaction_id=bet.transaction_id))
+    theirs = wallet.payments.call(pb.GetTransactionRequest(transaction_id=bet.transaction_id))
     assert (ours.kind, theirs.kind) == (pb.TRANSACTION_KIND_BET, pb.TRANSACTION_KIND_DEPOSIT)

@@ -48,6 +48,8 @@ CALLERS = {
     "other-payments": ("other-payments", ("payments",)),
     "backoffice": ("backoffice", ("backoffice",)),
     "credit": ("credit", ("credit",)),
+    "other-credit": ("other-credit", ("credit",)),
+    "auditor": ("auditor", ("auditor",)),
     "operator": ("operator", ("game", "payments", "backoffice", "credit")),
     "games-second-key": ("games", ("game",)),
 }

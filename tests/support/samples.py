@@ -11,12 +11,13 @@ from wallet.v1 import wallet_pb2 as pb
 
 # Each mutation by its name in `Operation`.
 CALLS = tuple(name for name, _ in OPERATIONS.values())
-# Which calls a role may make; every role may read.
+# Which calls a role may make.
 CALLS_OF_ROLE = {
     "game": ("bet", "win", "rollback", "bet_and_win"),
     "payments": ("reserve_withdrawal", "settle_withdrawal", "fail_withdrawal", "apply_deposit_settlement"),
     "backoffice": ("adjust", "set_player_state"),
     "credit": (),
+    "auditor": (),
 }
 
 

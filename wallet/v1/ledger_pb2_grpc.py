@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class LedgerServiceStub:
-    """Ledgers and their entries. Mutations need role `credit`; any key may read.
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
     """
 
     def __init__(self, channel):
@@ -63,7 +64,8 @@ class LedgerServiceStub:
 
 
 class LedgerServiceServicer:
-    """Ledgers and their entries. Mutations need role `credit`; any key may read.
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
     """
 
     def CreateLedger(self, request, context):
@@ -74,7 +76,7 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLedgers(self, request, context):
-        """All ledgers, oldest first, in pages.
+        """The ledgers that the key may read, oldest first, in pages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +140,8 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
-    """Ledgers and their entries. Mutations need role `credit`; any key may read.
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
     """
 
     @staticmethod

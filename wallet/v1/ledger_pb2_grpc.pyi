@@ -29,7 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerServiceStub:
-    """Ledgers and their entries. Mutations need role `credit`; any key may read."""
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,7 +40,7 @@ class LedgerServiceStub:
     CreateLedger: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CreateLedgerRequest, _ledger_pb2.Ledger]
     """Creates a ledger in a currency network. Idempotent by transaction_id. Role `credit`."""
     ListLedgers: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ListLedgersRequest, _ledger_pb2.ListLedgersResponse]
-    """All ledgers, oldest first, in pages."""
+    """The ledgers that the key may read, oldest first, in pages."""
     PostJournalEntry: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.PostJournalEntryRequest, _ledger_pb2.PostJournalEntryResponse]
     """Posts a balanced entry to accounts of a ledger. Idempotent by transaction_id. Role `credit`."""
     GetJournalEntry: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetJournalEntryRequest, _ledger_pb2.JournalEntry]
@@ -48,13 +50,15 @@ class LedgerServiceStub:
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
-    """Ledgers and their entries. Mutations need role `credit`; any key may read."""
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateLedger: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CreateLedgerRequest, _ledger_pb2.Ledger]  # type: ignore[assignment]
     """Creates a ledger in a currency network. Idempotent by transaction_id. Role `credit`."""
     ListLedgers: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ListLedgersRequest, _ledger_pb2.ListLedgersResponse]  # type: ignore[assignment]
-    """All ledgers, oldest first, in pages."""
+    """The ledgers that the key may read, oldest first, in pages."""
     PostJournalEntry: _aio.UnaryUnaryMultiCallable[_ledger_pb2.PostJournalEntryRequest, _ledger_pb2.PostJournalEntryResponse]  # type: ignore[assignment]
     """Posts a balanced entry to accounts of a ledger. Idempotent by transaction_id. Role `credit`."""
     GetJournalEntry: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetJournalEntryRequest, _ledger_pb2.JournalEntry]  # type: ignore[assignment]
@@ -63,7 +67,9 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """The balance of an account, now or at a time in the past. One that was never used has 0."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Ledgers and their entries. Mutations need role `credit`; any key may read."""
+    """Ledgers and their entries. Calls need role `credit`. A ledger belongs to the source that created it, and is
+    LEDGER_NOT_FOUND for all others; keys with role `backoffice` or `auditor` read the ledgers of all sources.
+    """
 
     @_abc_1.abstractmethod
     def CreateLedger(
@@ -79,7 +85,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.ListLedgersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ListLedgersResponse, _abc.Awaitable[_ledger_pb2.ListLedgersResponse]]:
-        """All ledgers, oldest first, in pages."""
+        """The ledgers that the key may read, oldest first, in pages."""
 
     @_abc_1.abstractmethod
     def PostJournalEntry(

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 
 class LedgerSessionServiceStub:
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     def __init__(self, channel):
@@ -90,8 +90,8 @@ class LedgerSessionServiceStub:
 
 
 class LedgerSessionServiceServicer:
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     def OpenSession(self, request, context):
@@ -227,8 +227,8 @@ def add_LedgerSessionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerSessionService:
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     @staticmethod

@@ -30,8 +30,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerSessionServiceStub:
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     @_typing.overload
@@ -63,8 +63,8 @@ class LedgerSessionServiceStub:
 
 @_typing.type_check_only
 class LedgerSessionServiceAsyncStub(LedgerSessionServiceStub):
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -92,8 +92,8 @@ class LedgerSessionServiceAsyncStub(LedgerSessionServiceStub):
     """The same as a stream: one outcome for each operation, in the order of the operations."""
 
 class LedgerSessionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Game sessions. All mutations and reads of sessions need role `game`, but for the reads, which any key may do; a token
-    belongs to the source that opened it, and is SESSION_NOT_FOUND for all others.
+    """Game sessions. All mutations need role `game`. A token belongs to the source that opened it, and is SESSION_NOT_FOUND
+    for all others; keys with role `backoffice` or `auditor` read the sessions of all sources.
     """
 
     @_abc_1.abstractmethod

@@ -59,6 +59,14 @@ class TransactionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRANSACTION_KIND_LEDGER_CREATION: _ClassVar[TransactionKind]
     TRANSACTION_KIND_JOURNAL_ENTRY: _ClassVar[TransactionKind]
     TRANSACTION_KIND_WALLET_POSTING: _ClassVar[TransactionKind]
+
+class Namespace(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NAMESPACE_UNSPECIFIED: _ClassVar[Namespace]
+    NAMESPACE_OWN: _ClassVar[Namespace]
+    NAMESPACE_DEPOSIT: _ClassVar[Namespace]
+    NAMESPACE_WITHDRAWAL: _ClassVar[Namespace]
+    NAMESPACE_WITHDRAWAL_ENDING: _ClassVar[Namespace]
 WIN_KIND_UNSPECIFIED: WinKind
 WIN_KIND_REGULAR: WinKind
 WIN_KIND_FREE_ROUND: WinKind
@@ -93,6 +101,11 @@ TRANSACTION_KIND_SESSION_SETTLEMENT: TransactionKind
 TRANSACTION_KIND_LEDGER_CREATION: TransactionKind
 TRANSACTION_KIND_JOURNAL_ENTRY: TransactionKind
 TRANSACTION_KIND_WALLET_POSTING: TransactionKind
+NAMESPACE_UNSPECIFIED: Namespace
+NAMESPACE_OWN: Namespace
+NAMESPACE_DEPOSIT: Namespace
+NAMESPACE_WITHDRAWAL: Namespace
+NAMESPACE_WITHDRAWAL_ENDING: Namespace
 
 class BetRequest(_message.Message):
     __slots__ = ("transaction_id", "player_id", "currency_network_id", "amount_minor", "game_code", "round_id", "round_closed", "metadata")
@@ -379,12 +392,14 @@ class GetBalanceResponse(_message.Message):
     def __init__(self, available_minor: _Optional[str] = ..., withdraw_hold_minor: _Optional[str] = ..., session_hold_minor: _Optional[str] = ..., bonus_minor: _Optional[str] = ..., total_minor: _Optional[str] = ..., state: _Optional[_Union[PlayerState, str]] = ...) -> None: ...
 
 class GetTransactionRequest(_message.Message):
-    __slots__ = ("tx_id", "transaction_id")
+    __slots__ = ("tx_id", "transaction_id", "namespace")
     TX_ID_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     tx_id: str
     transaction_id: str
-    def __init__(self, tx_id: _Optional[str] = ..., transaction_id: _Optional[str] = ...) -> None: ...
+    namespace: Namespace
+    def __init__(self, tx_id: _Optional[str] = ..., transaction_id: _Optional[str] = ..., namespace: _Optional[_Union[Namespace, str]] = ...) -> None: ...
 
 class Posting(_message.Message):
     __slots__ = ("account", "amount_minor", "balance_after_minor")
@@ -464,16 +479,18 @@ class Transaction(_message.Message):
     def __init__(self, tx_id: _Optional[str] = ..., source: _Optional[str] = ..., transaction_id: _Optional[str] = ..., kind: _Optional[_Union[TransactionKind, str]] = ..., status: _Optional[_Union[OperationStatus, str]] = ..., player_id: _Optional[int] = ..., currency_network_id: _Optional[int] = ..., amount_minor: _Optional[str] = ..., win_amount_minor: _Optional[str] = ..., game_code: _Optional[str] = ..., round_id: _Optional[str] = ..., reference_tx_id: _Optional[str] = ..., reverses_tx_id: _Optional[str] = ..., reversed_by_tx_id: _Optional[str] = ..., postings: _Optional[_Iterable[_Union[Posting, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reference_transaction_id: _Optional[str] = ..., win_kind: _Optional[_Union[WinKind, str]] = ..., direction: _Optional[_Union[Direction, str]] = ..., state: _Optional[_Union[PlayerState, str]] = ..., fee_minor: _Optional[str] = ..., tx_hash: _Optional[str] = ..., output_index: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., round_closed: _Optional[bool] = ..., session_token: _Optional[str] = ...) -> None: ...
 
 class GetRoundRequest(_message.Message):
-    __slots__ = ("player_id", "currency_network_id", "game_code", "round_id")
+    __slots__ = ("player_id", "currency_network_id", "game_code", "round_id", "source")
     PLAYER_ID_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
     GAME_CODE_FIELD_NUMBER: _ClassVar[int]
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     player_id: int
     currency_network_id: int
     game_code: str
     round_id: str
-    def __init__(self, player_id: _Optional[int] = ..., currency_network_id: _Optional[int] = ..., game_code: _Optional[str] = ..., round_id: _Optional[str] = ...) -> None: ...
+    source: str
+    def __init__(self, player_id: _Optional[int] = ..., currency_network_id: _Optional[int] = ..., game_code: _Optional[str] = ..., round_id: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class GetRoundResponse(_message.Message):
     __slots__ = ("closed", "bets_minor", "wins_minor", "rolled_back_bets_minor", "rolled_back_wins_minor", "transactions")

@@ -192,21 +192,23 @@ class WalletServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetBalance(self, request, context):
-        """The balances of a player in one currency network. A player never seen has zeroes.
+        """The balances of a player in one currency network. A player never seen has zeroes. Any role but `credit`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTransaction(self, request, context):
-        """One transaction with its postings.
+        """One transaction with its postings. Role `game` reads what its own source played, `payments` deposits and withdrawals,
+        `credit` what its own source's ledgers hold, `backoffice` and `auditor` everything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRound(self, request, context):
-        """A game round of the caller's source: open or closed, and its gross totals.
+        """A game round: open or closed, and its gross totals. Role `game` reads those of its own source, `backoffice` and
+        `auditor` all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,11 +66,15 @@ class WalletServiceStub:
     SetPlayerState: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.SetPlayerStateRequest, _wallet_pb2.OperationResult]
     """Blocks, closes or opens a player. Posts nothing. Role `backoffice`."""
     GetBalance: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.GetBalanceRequest, _wallet_pb2.GetBalanceResponse]
-    """The balances of a player in one currency network. A player never seen has zeroes."""
+    """The balances of a player in one currency network. A player never seen has zeroes. Any role but `credit`."""
     GetTransaction: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.GetTransactionRequest, _wallet_pb2.Transaction]
-    """One transaction with its postings."""
+    """One transaction with its postings. Role `game` reads what its own source played, `payments` deposits and withdrawals,
+    `credit` what its own source's ledgers hold, `backoffice` and `auditor` everything.
+    """
     GetRound: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.GetRoundRequest, _wallet_pb2.GetRoundResponse]
-    """A game round of the caller's source: open or closed, and its gross totals."""
+    """A game round: open or closed, and its gross totals. Role `game` reads those of its own source, `backoffice` and
+    `auditor` all.
+    """
     ListCurrencyNetworks: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.ListCurrencyNetworksRequest, _wallet_pb2.ListCurrencyNetworksResponse]
     """The currency networks of this installation."""
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]
@@ -106,11 +110,15 @@ class WalletServiceAsyncStub(WalletServiceStub):
     SetPlayerState: _aio.UnaryUnaryMultiCallable[_wallet_pb2.SetPlayerStateRequest, _wallet_pb2.OperationResult]  # type: ignore[assignment]
     """Blocks, closes or opens a player. Posts nothing. Role `backoffice`."""
     GetBalance: _aio.UnaryUnaryMultiCallable[_wallet_pb2.GetBalanceRequest, _wallet_pb2.GetBalanceResponse]  # type: ignore[assignment]
-    """The balances of a player in one currency network. A player never seen has zeroes."""
+    """The balances of a player in one currency network. A player never seen has zeroes. Any role but `credit`."""
     GetTransaction: _aio.UnaryUnaryMultiCallable[_wallet_pb2.GetTransactionRequest, _wallet_pb2.Transaction]  # type: ignore[assignment]
-    """One transaction with its postings."""
+    """One transaction with its postings. Role `game` reads what its own source played, `payments` deposits and withdrawals,
+    `credit` what its own source's ledgers hold, `backoffice` and `auditor` everything.
+    """
     GetRound: _aio.UnaryUnaryMultiCallable[_wallet_pb2.GetRoundRequest, _wallet_pb2.GetRoundResponse]  # type: ignore[assignment]
-    """A game round of the caller's source: open or closed, and its gross totals."""
+    """A game round: open or closed, and its gross totals. Role `game` reads those of its own source, `backoffice` and
+    `auditor` all.
+    """
     ListCurrencyNetworks: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ListCurrencyNetworksRequest, _wallet_pb2.ListCurrencyNetworksResponse]  # type: ignore[assignment]
     """The currency networks of this installation."""
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]  # type: ignore[assignment]
@@ -209,7 +217,7 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _wallet_pb2.GetBalanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wallet_pb2.GetBalanceResponse, _abc.Awaitable[_wallet_pb2.GetBalanceResponse]]:
-        """The balances of a player in one currency network. A player never seen has zeroes."""
+        """The balances of a player in one currency network. A player never seen has zeroes. Any role but `credit`."""
 
     @_abc_1.abstractmethod
     def GetTransaction(
@@ -217,7 +225,9 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _wallet_pb2.GetTransactionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wallet_pb2.Transaction, _abc.Awaitable[_wallet_pb2.Transaction]]:
-        """One transaction with its postings."""
+        """One transaction with its postings. Role `game` reads what its own source played, `payments` deposits and withdrawals,
+        `credit` what its own source's ledgers hold, `backoffice` and `auditor` everything.
+        """
 
     @_abc_1.abstractmethod
     def GetRound(
@@ -225,7 +235,9 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _wallet_pb2.GetRoundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wallet_pb2.GetRoundResponse, _abc.Awaitable[_wallet_pb2.GetRoundResponse]]:
-        """A game round of the caller's source: open or closed, and its gross totals."""
+        """A game round: open or closed, and its gross totals. Role `game` reads those of its own source, `backoffice` and
+        `auditor` all.
+        """
 
     @_abc_1.abstractmethod
     def ListCurrencyNetworks(

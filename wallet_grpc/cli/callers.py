@@ -11,9 +11,7 @@ from wallet_grpc.store import keys as key_store
 from wallet_grpc.store import rails as rail_store
 from wallet_grpc.store.keys import Role
 
-from .given import admin_connection, json_option, read_settings
-
-_SOURCE_LENGTH_MAX = 64
+from .given import admin_connection, json_option, read_settings, source_of
 
 
 @click.group("keys")
@@ -29,13 +27,12 @@ def keys() -> None:
     required=True,
     multiple=True,
     type=click.Choice([role.value for role in Role]),
-    help="What it may do; give it several times for several.",
+    help="What it may do, and read; `auditor` reads everything and changes nothing. Several times for several.",
 )
 @json_option
 def create_key(source: str, roles: tuple[str, ...], *, as_json: bool) -> None:
     """Make a key and print it, for the only time."""
-    if not (source.isascii() and source.isprintable() and " " not in source and 0 < len(source) <= _SOURCE_LENGTH_MAX):
-        raise click.BadParameter(f"must be 1 to {_SOURCE_LENGTH_MAX} printable ASCII characters", param_hint="--source")
+    source_of(source)
     settings = read_settings()
     prefix = "sk_live_" if settings.environment is Environment.LIVE else "sk_test_"
     with admin_connection(settings) as connection:

@@ -11,13 +11,23 @@ import psycopg
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.connections import command, connect
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
+_SOURCE_LENGTH_MAX = 64
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def source_of(name: str) -> Source:
+    """Check the name of a caller."""
+    if not (name.isascii() and name.isprintable() and " " not in name and 0 < len(name) <= _SOURCE_LENGTH_MAX):
+        raise click.BadParameter(f"must be 1 to {_SOURCE_LENGTH_MAX} printable ASCII characters", param_hint="--source")
+    return Source(name)
 
 
 def read_settings() -> Settings:

@@ -10,7 +10,7 @@ from wallet_grpc.store import credit_reads as credit_store
 from wallet_grpc.store import networks as network_store
 from wallet_grpc.store.migrations import MigrationError, migrate
 
-from .given import admin_connection, json_option, read_settings
+from .given import admin_connection, json_option, read_settings, source_of
 
 _LEDGER_NAME_LENGTH_MAX = 256
 
@@ -76,18 +76,22 @@ def ledgers() -> None:
 
 @ledgers.command("create")
 @click.argument("name")
+@click.option("--source", required=True, help="Whose it is: the caller's name, as in `keys list`. No other uses it.")
 @click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
 @json_option
-def create_ledger(name: str, network_id: int, *, as_json: bool) -> None:
-    """Create a ledger and print its id. Each call creates another one."""
+def create_ledger(name: str, source: str, network_id: int, *, as_json: bool) -> None:
+    """Create a ledger for a source and print its id. Each call creates another one."""
     if not (name.isprintable() and 0 < len(name) <= _LEDGER_NAME_LENGTH_MAX):
         raise click.BadParameter(f"must be 1 to {_LEDGER_NAME_LENGTH_MAX} printable characters", param_hint="NAME")
     with admin_connection(read_settings()) as connection:
-        ledger_id = credit_store.create_ledger(connection, name=name, currency_network_id=network_id)
+        ledger_id = credit_store.create_ledger(
+            connection, source=source_of(source), name=name, currency_network_id=network_id
+        )
     if ledger_id is None:
         raise click.ClickException(f"there is no currency network {network_id}; `wallet currencies list` shows them")
     if as_json:
-        console.print_json({"ledger_id": ledger_id, "name": name, "currency_network_id": network_id})
+        made = {"ledger_id": ledger_id, "source": source, "name": name, "currency_network_id": network_id}
+        console.print_json(made)
     else:
         console.out.print(ledger_id)
 

@@ -146,6 +146,11 @@ def choice(value: Number, members: Mapping[Number, Member], name: str) -> Member
     return member
 
 
+def optional_choice(value: Number, members: Mapping[Number, Member], name: str) -> Member | None:
+    """Give the member that a protobuf enum's number stands for, None where it was not set."""
+    return choice(value, members, name) if value else None
+
+
 def metadata(value: Mapping[str, str]) -> Mapping[str, str]:
     """Check the caller's notes."""
     if not value:

@@ -40,6 +40,8 @@ class Ledger:
 
     ledger_id: LedgerId
     owner_id: OwnerId
+    source: Source
+    """Whose it is: who created it. To another source it is not there."""
     name: str
     currency_network_id: CurrencyNetworkId
     created_at: datetime

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -76,12 +76,12 @@ class CallContext:
         await self.gate.authenticate(self.grpc_context)
 
 
-def not_allowed(role: Role) -> Refusal:
-    """Refuse a call that the caller's roles do not include."""
+def not_allowed(*roles: Role) -> Refusal:
+    """Refuse a call that needs one of these roles, of which the caller has none."""
     return Refusal(
         reason=Reason.CALL_NOT_ALLOWED,
-        message=f"the key lacks the role `{role}` that this call needs",
-        metadata={"role": role.value},
+        message=f"the key lacks the role {' or '.join(f'`{role}`' for role in roles)} that this call needs",
+        metadata={"role": ",".join(role.value for role in roles)},
     )
 
 
@@ -141,16 +141,16 @@ class CallGate:
         if self._stopping:
             raise RefusedError(STOPPING)
 
-    async def enter(self, context: Context, role: Role | None, names: CallNames, *, lasts: bool) -> CallContext:
-        """Let a call in that has a good key and the right, if there is a place for it.
+    async def enter(self, context: Context, roles: Sequence[Role], names: CallNames, *, lasts: bool) -> CallContext:
+        """Let a call in that has a good key and the right (one of the roles, if any), if there is a place for it.
 
         Raises:
             RefusedError: It has not, there is none, or the server is stopping.
         """
         self.arrive()
         caller = await self.authenticate(context)
-        if role is not None and role not in caller.roles:
-            raise RefusedError(not_allowed(role))
+        if roles and caller.roles.isdisjoint(roles):
+            raise RefusedError(not_allowed(*roles))
         self._take_place(lasts=lasts)
         return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
 
@@ -207,10 +207,14 @@ class Gated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatedUnary:
-    """A servicer's unary method, `async def Method(self, request, call) -> response`, and the right that it needs."""
+    """A servicer's unary method, `async def Method(self, request, call) -> response`, and the right that it needs.
+
+    Without roles the gate asks for none: what such a call may read is decided by `rights`, or operation by operation.
+    """
 
     method: Callable[..., Awaitable[Any]]
-    role: Role | None
+    roles: tuple[Role, ...]
+    """Any one of them lets a call in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +224,11 @@ class GatedStream:
     method: Callable[..., AsyncIterator[Any]]
 
 
-def gated(role: Role | None = None) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
+def gated(*roles: Role) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
     """Have a unary method reached through its servicer's gate, with the caller instead of gRPC's context."""
 
     def decorate(method: Callable[..., Awaitable[Any]]) -> GatedUnary:
-        return GatedUnary(method, role)
+        return GatedUnary(method, roles)
 
     return decorate
 

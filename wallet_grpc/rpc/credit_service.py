@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet_grpc.domain.credit import WalletAddress
+from wallet_grpc.domain.ledgers import Ledger
 from wallet_grpc.domain.outcomes import Reserved, Written
 from wallet_grpc.domain.rules.credit import WALLET_NOT_FOUND
 from wallet_grpc.store.credit_reads import CreditReader, WalletFacts
 from wallet_grpc.store.keys import Role
 
 from . import credit_answers as answers
+from . import rights
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import CREDIT_CALLS, wallet_of
 from .operations import Dialect, Execution, Operations
@@ -66,9 +68,8 @@ class CreditWalletServicer:
     @gated()
     async def GetWallet(self, request: pb.GetWalletRequest, call: CallContext) -> pb.CreditWallet:
         """Read a wallet."""
-        del call
         address = wallet_of(request.wallet_key)
-        ledger = await self._ledgers.require(address.ledger_id)
+        ledger = await self._ledger(address, call)
         return answers.wallet(request.wallet_key, ledger.currency_network_id, await self._wallet(address))
 
     @gated()
@@ -76,10 +77,9 @@ class CreditWalletServicer:
         self, request: pb.ListWalletEntriesRequest, call: CallContext
     ) -> pb.ListWalletEntriesResponse:
         """Read a page of a wallet's journal."""
-        del call
         address = wallet_of(request.wallet_key)
         size, after = page_size(request.page_size), after_number(request.page_token)
-        await self._ledgers.require(address.ledger_id)
+        await self._ledger(address, call)
         await self._wallet(address)
         rows = await self._reader.entries(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListWalletEntriesResponse()
@@ -91,10 +91,9 @@ class CreditWalletServicer:
     @gated()
     async def ListPostings(self, request: pb.ListPostingsRequest, call: CallContext) -> pb.ListPostingsResponse:
         """Read a page of a wallet's postings."""
-        del call
         address = wallet_of(request.wallet_key)
         size, after = page_size(request.page_size), after_number(request.page_token)
-        await self._ledgers.require(address.ledger_id)
+        await self._ledger(address, call)
         await self._wallet(address)
         rows = await self._reader.postings(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListPostingsResponse()
@@ -111,6 +110,11 @@ class CreditWalletServicer:
         response = pb.ExecuteWalletBatchResponse()
         await self._operations.batch(request, response, call)
         return response
+
+    async def _ledger(self, address: WalletAddress, call: CallContext) -> Ledger:
+        return await self._ledgers.require(
+            address.ledger_id, lambda ledger: rights.sees_ledgers(call.caller, ledger.source)
+        )
 
     async def _wallet(self, address: WalletAddress) -> WalletFacts:
         facts = await self._reader.wallet(address.wallet_id)

@@ -51,12 +51,12 @@ def _handler(servicer: Gated, described: Any) -> grpc.RpcMethodHandler[Any, Any]
 
 
 def _unary(servicer: Gated, declared: GatedUnary, parse: Callable[[bytes], Message]) -> Any:
-    gate, method, role = servicer.gate, declared.method, declared.role
+    gate, method, roles = servicer.gate, declared.method, declared.roles
 
     async def answer(_messages: object, context: Context) -> Any:
         names = names_of(context)
         try:
-            call = await gate.enter(context, role, names, lasts=False)
+            call = await gate.enter(context, roles, names, lasts=False)
             return await method(servicer, await _only_message(context, parse, gate.metrics), call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
             await gate.end(context, error, names)
@@ -70,7 +70,7 @@ def _stream(servicer: Gated, declared: GatedStream, parse: Callable[[bytes], Mes
     async def answers(_messages: object, context: Context) -> AsyncIterator[Any]:
         names = names_of(context)
         try:
-            call = await gate.enter(context, None, names, lasts=True)
+            call = await gate.enter(context, (), names, lasts=True)
             async for answer in method(servicer, _messages_of(context, parse, gate.metrics), call):
                 yield answer
         except Exception as error:  # noqa: BLE001 - as above

@@ -10,13 +10,14 @@ from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key
-from wallet_grpc.domain.ledgers import parse_ledger_id
+from wallet_grpc.domain.ledgers import Ledger, LedgerId, parse_ledger_id
 from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader
 from wallet_grpc.store.keys import Role
 
 from . import credit_answers as answers
+from . import rights
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_of
 from .operations import Dialect, Execution, Operations
@@ -47,13 +48,16 @@ class LedgerServicer:
 
     @gated()
     async def ListLedgers(self, request: pb.ListLedgersRequest, call: CallContext) -> pb.ListLedgersResponse:
-        """Read a page of ledgers."""
-        del call
+        """Read a page of the ledgers that the caller sees."""
         size = page_size(request.page_size)
         after = parse_ledger_id(request.page_token) if request.page_token else FIRST_UUID
         if after is None:
             raise MalformedError(FOREIGN_TOKEN)
-        ledgers = await self._reader.ledgers(after=after, limit=size + 1)
+        caller = call.caller
+        if not rights.sees_ledgers(caller, caller.source):
+            return pb.ListLedgersResponse()
+        source = None if rights.sees_everything(caller) else caller.source
+        ledgers = await self._reader.ledgers(source, after=after, limit=size + 1)
         response = pb.ListLedgersResponse()
         page, response.next_page_token = one_page(ledgers, size, lambda ledger: ledger.ledger_id)
         for ledger in page:
@@ -69,8 +73,9 @@ class LedgerServicer:
         fields.transaction_id(request.transaction_id)
         legs = legs_of(request.postings)
         fields.metadata(request.metadata)
-        ledger = await self._ledgers.require(ledger_id)
-        decided = await self._operations.decided(journal_entry_of(request, call.caller.source, ledger, legs), call)
+        source = call.caller.source
+        ledger = await self._ledgers.require(ledger_id, lambda ledger: ledger.source == source)
+        decided = await self._operations.decided(journal_entry_of(request, source, ledger, legs), call)
         assert isinstance(decided, JournalPosted)
         return answers.journal_posted(decided)
 
@@ -85,7 +90,7 @@ class LedgerServicer:
             tx_id = parse_ledger_id(fields.identifier(request.tx_id, "tx_id"))
         else:
             key = caller_key(call.caller.source, fields.any_transaction_id(request.transaction_id))
-        await self._ledgers.require(ledger_id)
+        await self._ledger(ledger_id, call)
         if tx_id is None and key is None:  # what is no UUID names no transaction
             raise RefusedError(_ENTRY_NOT_FOUND)
         row = await self._reader.journal_entry(ledger_id, tx_id=tx_id, key=key)
@@ -96,13 +101,15 @@ class LedgerServicer:
     @gated()
     async def GetLedgerAccount(self, request: pb.GetLedgerAccountRequest, call: CallContext) -> pb.LedgerAccount:
         """Read an account's balance, now or at a time."""
-        del call
         ledger_id = ledger_id_of(request.ledger_id)
         code = fields.identifier(request.account_code, "account_code")
         at = _moment(request.at) if request.HasField("at") else None
-        await self._ledgers.require(ledger_id)
+        await self._ledger(ledger_id, call)
         balance = await self._reader.account_balance(ledger_id, code, at)
         return pb.LedgerAccount(account_code=code, balance_minor=str(balance))
+
+    async def _ledger(self, ledger_id: LedgerId, call: CallContext) -> Ledger:
+        return await self._ledgers.require(ledger_id, lambda ledger: rights.sees_ledgers(call.caller, ledger.source))
 
 
 def _moment(at: Timestamp) -> datetime:

@@ -76,7 +76,7 @@ async def command_of(
         if await networks.find(command.currency_network_id) is None:
             raise fields.MalformedError(SESSION_NOT_FOUND)  # no session can be in a network that is not there
     elif isinstance(command, CreditCommand):
-        await ledgers.require(command.wallet.ledger_id)
+        await ledgers.require(command.wallet.ledger_id, lambda ledger: ledger.source == source)
     elif not isinstance(command, _NetworkKnown):
         await networks.require(command.currency_network_id)
     return command

@@ -14,7 +14,7 @@ from wallet_grpc.domain.sessions import SessionAddress, session_round_key
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.session_reads import SessionReader
 
-from . import answers, session_answers
+from . import answers, rights, session_answers
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
 from .operations import Dialect, Execution, Operations
 from .pages import after_number, one_page, page_size
@@ -69,7 +69,7 @@ class LedgerSessionServicer:
 
     @gated()
     async def GetSession(self, request: pb.GetSessionRequest, call: CallContext) -> pb.Session:
-        """Read a session of the caller's source."""
+        """Read a session."""
         address = addressed(fields.identifier(request.session_token, "session_token"))
         facts = await self._session(address, call)
         return session_answers.session(facts, pb.Session())
@@ -121,7 +121,7 @@ class LedgerSessionServicer:
             yield outcome
 
     async def _session(self, address: SessionAddress, call: CallContext) -> SessionFacts:
-        facts = await self._reader.session(call.caller.source, address)
-        if facts is None:
+        found = await self._reader.session(address)
+        if found is None or not rights.sees_play(call.caller, found.source):
             raise RefusedError(SESSION_NOT_FOUND)
-        return facts
+        return found.facts

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import caller_key, deposit_key, round_key, withdrawal_key
+from wallet_grpc.domain.identifiers import (
+    Key,
+    Source,
+    caller_key,
+    deposit_key,
+    round_key,
+    withdrawal_ending_key,
+    withdrawal_key,
+)
 from wallet_grpc.domain.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.reads import LedgerReader
 
-from . import answers
+from . import answers, rights
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
 from .operations import Dialect, Execution, Operations
 from .requests import CALLS
+
+_KeyOf = Callable[[Source, str], Key]
+
+NAMESPACES: Mapping[pb.Namespace, _KeyOf] = {
+    pb.NAMESPACE_OWN: caller_key,
+    pb.NAMESPACE_DEPOSIT: lambda _, named: deposit_key(named),
+    pb.NAMESPACE_WITHDRAWAL: lambda _, named: withdrawal_key(named),
+    pb.NAMESPACE_WITHDRAWAL_ENDING: lambda _, named: withdrawal_ending_key(named),
+}
+UNNAMED_NAMESPACES = tuple(
+    NAMESPACES[name] for name in (pb.NAMESPACE_OWN, pb.NAMESPACE_DEPOSIT, pb.NAMESPACE_WITHDRAWAL)
+)
+"""Where a transaction_id is looked for, in this order, if the request does not say in which of them."""
 
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
 
@@ -87,7 +109,7 @@ class WalletServicer:
         """Block, close or open a player."""
         return await self._mutate("set_player_state", request, call)
 
-    @gated()
+    @gated(*rights.BALANCE_READERS)
     async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
         """Read a player's balances."""
         player = fields.player_id(request.player_id)
@@ -98,18 +120,22 @@ class WalletServicer:
     @gated()
     async def GetTransaction(self, request: pb.GetTransactionRequest, call: CallContext) -> pb.Transaction:
         """Read one transaction."""
+        namespace = fields.optional_choice(request.namespace, NAMESPACES, "namespace")
+        sees = partial(rights.sees_transaction, call.caller)
         match request.WhichOneof("id"):
             case "tx_id":
                 if not request.tx_id:
                     raise MalformedError(invalid(Reason.MISSING_FIELD, "tx_id", "is required"))
                 if not _is_uuid(request.tx_id):
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
-                record = await self._reader.transaction_by_tx_id(request.tx_id)
+                if namespace is not None:
+                    raise MalformedError(invalid(Reason.INVALID_FIELD, "namespace", "goes with transaction_id only"))
+                record = await self._reader.transaction_by_tx_id(request.tx_id, sees)
             case "transaction_id":
                 named = fields.any_transaction_id(request.transaction_id)
-                record = await self._reader.transaction_by_keys(
-                    [caller_key(call.caller.source, named), deposit_key(named), withdrawal_key(named)]
-                )
+                namespaces = UNNAMED_NAMESPACES if namespace is None else (namespace,)
+                keys = [key_of(call.caller.source, named) for key_of in namespaces]
+                record = await self._reader.transaction_by_keys(keys, sees)
             case _:
                 raise MalformedError(invalid(Reason.MISSING_FIELD, "transaction_id", "or tx_id is required"))
         if record is None:
@@ -118,14 +144,15 @@ class WalletServicer:
 
     @gated()
     async def GetRound(self, request: pb.GetRoundRequest, call: CallContext) -> pb.GetRoundResponse:
-        """Read a round of the caller's source."""
+        """Read a round, of the caller's own source unless the request names another that the caller sees."""
         player = fields.player_id(request.player_id)
         network = fields.currency_network_id(request.currency_network_id)
         game_code = fields.identifier(request.game_code, "game_code")
         round_id = fields.identifier(request.round_id, "round_id")
+        source = Source(fields.optional_identifier(request.source, "source")) or call.caller.source
         await self._networks.require(network)
-        totals = await self._reader.round_totals(round_key(call.caller.source, player, network, game_code, round_id))
-        if totals is None:
+        totals = await self._reader.round_totals(round_key(source, player, network, game_code, round_id))
+        if totals is None or not rights.sees_play(call.caller, source):
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return answers.game_round(totals)
 

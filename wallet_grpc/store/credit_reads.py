@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,6 @@ from .sql import statements
 _SQL = statements("credit_reads.sql")
 
 FIRST_UUID = "00000000-0000-0000-0000-000000000000"
-_OPERATOR = Source("wallet")
 _LEDGERS_KEPT = 10_000
 
 
@@ -142,9 +141,10 @@ class CreditReader:
         row = await self._row("ledger", {"ledger_id": ledger_id})
         return None if row is None else _ledger(row)
 
-    async def ledgers(self, *, after: str, limit: int) -> list[Ledger]:
-        """Give the ledgers after one, in the order in which they were created."""
-        return [_ledger(row) for row in await self._rows("list_ledgers", {"after": after, "rows_max": limit})]
+    async def ledgers(self, source: Source | None, *, after: str, limit: int) -> list[Ledger]:
+        """Give the ledgers of a source, or everybody's, after one, in the order in which they were created."""
+        rows = await self._rows("list_ledgers", {"source": source, "after": after, "rows_max": limit})
+        return [_ledger(row) for row in rows]
 
     async def journal_entry(self, ledger_id: LedgerId, *, tx_id: str | None, key: Key | None) -> JournalEntryRow | None:
         """Give a direct entry of a ledger, by the wallet's id of it or by its caller's."""
@@ -185,11 +185,11 @@ class LedgerDirectory:
         self._reader = reader
         self._ledgers: dict[LedgerId, Ledger] = {}
 
-    async def require(self, ledger_id: LedgerId) -> Ledger:
-        """Give a ledger.
+    async def require(self, ledger_id: LedgerId, may_use: Callable[[Ledger], bool]) -> Ledger:
+        """Give a ledger that the caller may use: read, or write to.
 
         Raises:
-            MalformedError: There is none.
+            MalformedError: There is none for this caller.
             DatabaseUnavailableError: Nobody can tell now.
         """
         ledger = self._ledgers.get(ledger_id)
@@ -200,6 +200,8 @@ class LedgerDirectory:
             if len(self._ledgers) >= _LEDGERS_KEPT:
                 self._ledgers.clear()
             self._ledgers[ledger_id] = ledger
+        if not may_use(ledger):
+            raise MalformedError(LEDGER_NOT_FOUND)
         return ledger
 
 
@@ -209,6 +211,7 @@ class ListedLedger:
 
     ledger_id: str
     owner_id: int
+    source: str
     name: str
     currency_network_id: int
     created_at: datetime
@@ -217,11 +220,13 @@ class ListedLedger:
 def list_ledgers(connection: psycopg.Connection[Any]) -> list[ListedLedger]:
     """Give all ledgers, oldest first."""
     with connection.cursor(row_factory=class_row(ListedLedger)) as cursor:
-        return cursor.execute(_SQL["list_ledgers"], {"after": FIRST_UUID, "rows_max": None}).fetchall()
+        return cursor.execute(_SQL["list_ledgers"], {"source": None, "after": FIRST_UUID, "rows_max": None}).fetchall()
 
 
-def create_ledger(connection: psycopg.Connection[Any], *, name: str, currency_network_id: int) -> str | None:
-    """Create a ledger; gives its id, or None if there is no such currency network."""
+def create_ledger(
+    connection: psycopg.Connection[Any], *, source: Source, name: str, currency_network_id: int
+) -> str | None:
+    """Create a ledger for a source; gives its id, or None if there is no such currency network."""
     row = connection.execute(_SQL["clock"]).fetchone()
     assert row is not None
     ledger_id = TxIdSequence().next(row[0])
@@ -230,9 +235,10 @@ def create_ledger(connection: psycopg.Connection[Any], *, name: str, currency_ne
         _SQL["create_ledger"],
         {
             "ledger_id": ledger_id,
-            "owner_id": new_ledger_owner(_OPERATOR, reference),
+            "owner_id": new_ledger_owner(source, reference),
+            "source": source,
             "reference": reference,
-            "key": caller_key(_OPERATOR, reference),
+            "key": caller_key(source, reference),
             "name": name,
             "currency_network_id": currency_network_id,
         },
@@ -241,10 +247,11 @@ def create_ledger(connection: psycopg.Connection[Any], *, name: str, currency_ne
 
 
 def _ledger(row: Any) -> Ledger:
-    ledger_id, owner_id, name, network_id, created_at = row
+    ledger_id, owner_id, source, name, network_id, created_at = row
     return Ledger(
         ledger_id=LedgerId(ledger_id),
         owner_id=OwnerId(owner_id),
+        source=Source(source),
         name=name,
         currency_network_id=CurrencyNetworkId(network_id),
         created_at=created_at,

@@ -15,7 +15,7 @@ from wallet_grpc.domain.credit import (
     WalletEntryKind,
     WalletId,
 )
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
 from wallet_grpc.domain.ledgers import JournalAccount, Ledger, LedgerId, Leg
 
 from .rows import key_of
@@ -66,10 +66,11 @@ def read_reservations(book: Book, rows: Sequence[Any]) -> None:
 
 def read_ledgers(book: Book, rows: Sequence[Any]) -> None:
     """Put ledgers into the book, by the key of their creation."""
-    for key, ledger_id, owner_id, name, network_id, created_at in rows:
+    for key, ledger_id, owner_id, source, name, network_id, created_at in rows:
         book.ledgers[key_of(key)] = Ledger(
             ledger_id=LedgerId(ledger_id),
             owner_id=OwnerId(owner_id),
+            source=Source(source),
             name=name,
             currency_network_id=CurrencyNetworkId(network_id),
             created_at=created_at,

@@ -45,6 +45,7 @@ def ledger_steps(book: Book, parameters: Parameters, take_account_id: Callable[[
     if ledgers:
         parameters["new_ledger_ids"] = literal([ledger.ledger_id for ledger in ledgers])
         parameters["new_ledger_owner_ids"] = literal([ledger.owner_id for ledger in ledgers])
+        parameters["new_ledger_sources"] = separated([ledger.source for ledger in ledgers])
         parameters["new_ledger_names"] = separated([ledger.name for ledger in ledgers])
         parameters["new_ledger_networks"] = literal([ledger.currency_network_id for ledger in ledgers])
         counts["new_ledgers"] = len(ledgers)

@@ -21,12 +21,14 @@ _KEY_BYTES = 32
 
 
 class Role(StrEnum):
-    """What a caller may do; all may read."""
+    """What a caller may change; each also reads what belongs to it (rpc/rights.py)."""
 
     GAME = "game"
     PAYMENTS = "payments"
     CREDIT = "credit"
     BACKOFFICE = "backoffice"
+    AUDITOR = "auditor"
+    """Reads everything, and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

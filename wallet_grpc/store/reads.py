@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import class_row
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId
-from wallet_grpc.domain.transactions import Details, Posting, Transaction
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source
+from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
 
-from .pool import Connection, Pool
+from .pool import Pool
 from .rows import LoadedTransaction, key_of, transaction_of
 from .sql import statements
 
@@ -33,6 +33,19 @@ class Balances:
     def total_minor(self) -> int:
         """Everything that is the player's."""
         return self.available_minor + self.withdraw_hold_minor + self.session_hold_minor + self.bonus_minor
+
+
+class TransactionHead(NamedTuple):
+    """What decides who may read a transaction."""
+
+    kind: Kind
+    source: Source
+    ledger_source: Source | None
+    """Whose ledger it is the creation or an entry of; None for all others."""
+
+
+Sees = Callable[[TransactionHead], bool]
+"""Tells whether a caller may read a transaction; what it may not read is as if it were not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +91,13 @@ class LedgerReader:
             state=state,
         )
 
-    async def transaction_by_tx_id(self, tx_id: str) -> TransactionRecord | None:
+    async def transaction_by_tx_id(self, tx_id: str, sees: Sees) -> TransactionRecord | None:
         """Give a transaction by the wallet's own id, of any source."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["transaction_by_tx_id"], {"tx_id": tx_id})
-            return await self._record(connection, await cursor.fetchone())
+        return await self._record("transaction_by_tx_id", {"tx_id": tx_id}, sees)
 
-    async def transaction_by_keys(self, keys: list[Key]) -> TransactionRecord | None:
-        """Give the transaction of the first of the keys that has one."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["transaction_by_keys"], {"keys": keys})
-            return await self._record(connection, await cursor.fetchone())
+    async def transaction_by_keys(self, keys: list[Key], sees: Sees) -> TransactionRecord | None:
+        """Give the transaction of the first of the keys that has one for this caller."""
+        return await self._record("transaction_by_keys", {"keys": keys}, sees)
 
     async def round_totals(self, round_key: Key) -> RoundTotals | None:
         """Give a round's totals, or None if nothing ever happened in it."""
@@ -106,19 +115,23 @@ class LedgerReader:
             transactions=row.transactions,
         )
 
-    async def _record(self, connection: Connection, row: Any) -> TransactionRecord | None:
-        if row is None:
-            return None
-        *columns, key_hash, metadata, details, reversed_by_tx_id = row
-        loaded = LoadedTransaction._make((0, *columns, None, None, None, None))
-        cursor = await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})
+    async def _record(self, name: str, parameters: dict[str, object], sees: Sees) -> TransactionRecord | None:
+        async with self._pool.connection() as connection:
+            for row in await (await connection.execute(_SQL[name], parameters)).fetchall():
+                *columns, key_hash, metadata, details, reversed_by_tx_id, ledger_source = row
+                loaded = LoadedTransaction._make((0, *columns, None, None, None, None))
+                if sees(TransactionHead(Kind(loaded.kind), Source(loaded.source), ledger_source)):
+                    break
+            else:
+                return None
+            rows = await (await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})).fetchall()
         postings = tuple(
             Posting(
                 account_type=AccountType(account_type),
                 amount_minor=int(amount_minor),
                 balance_after_minor=None if balance_after is None else int(balance_after),
             )
-            for account_type, amount_minor, balance_after in await cursor.fetchall()
+            for account_type, amount_minor, balance_after in rows
         )
         return TransactionRecord(
             transaction=replace(

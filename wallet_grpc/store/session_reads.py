@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source
 from wallet_grpc.domain.outcomes import SessionFacts
@@ -27,14 +27,21 @@ class JournalRow:
     reversed_by_transaction_id: str | None
 
 
+class SourcedSession(NamedTuple):
+    """A session, and whose it is."""
+
+    source: Source
+    facts: SessionFacts
+
+
 class SessionReader:
     """Reads sessions. Every method raises DatabaseUnavailableError where the database does not answer."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def session(self, source: Source, address: SessionAddress) -> SessionFacts | None:
-        """Give a session of a source; None if it has no such session."""
+    async def session(self, address: SessionAddress) -> SourcedSession | None:
+        """Give a session; None if there is none."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 _SQL["session"],
@@ -42,11 +49,10 @@ class SessionReader:
                     "session_id": address.session_id,
                     "owner_id": address.player_id,
                     "currency_network_id": address.currency_network_id,
-                    "source": source,
                 },
             )
             row = await cursor.fetchone()
-        return None if row is None else _facts(address, row)
+        return None if row is None else SourcedSession(Source(row[0]), _facts(address, row[1:]))
 
     async def journal(self, session_id: SessionId, *, after: int, limit: int) -> list[JournalRow]:
         """Give the entries after a number, oldest first."""

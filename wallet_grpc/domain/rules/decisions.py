@@ -83,7 +83,8 @@ def insufficient_funds(balance_minor: int) -> Refusal:
 
 
 PLAYER_BLOCKED = Refusal(
-    reason=Reason.PLAYER_BLOCKED, message="the player's state does not allow it; a backoffice can make the player ACTIVE again"
+    reason=Reason.PLAYER_BLOCKED,
+    message="the player's state does not allow it; a backoffice can make the player ACTIVE again",
 )
 ROUND_CLOSED = Refusal(
     reason=Reason.ROUND_CLOSED, message="the round is closed; roll back what closed it, or play another round"

@@ -36,6 +36,7 @@ def decide_ledger(book: Book, command: CreateLedger, moment: Moment) -> Decision
     ledger = Ledger(
         ledger_id=LedgerId(tx_id),
         owner_id=command.owner_id,
+        source=command.source,
         name=command.name,
         currency_network_id=command.currency_network_id,
         created_at=moment.now,

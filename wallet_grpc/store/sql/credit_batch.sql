@@ -76,6 +76,7 @@ SELECT
     made.key_hash::TEXT,
     ledgers.ledger_id::TEXT,
     ledgers.owner_id,
+    ledgers.source,
     ledgers.name,
     ledgers.currency_network_id,
     ledgers.created_at
@@ -327,10 +328,11 @@ GROUP BY written.ledger_id
 RETURNING posting_queue.queue_id;
 
 -- name: step_new_ledgers
-INSERT INTO ledgers (ledger_id, owner_id, name, currency_network_id, created_at)
+INSERT INTO ledgers (ledger_id, owner_id, source, name, currency_network_id, created_at)
 SELECT
     made.ledger_id,
     made.owner_id,
+    made.source,
     made.name,
     made.currency_network_id,
     %(now)s::TIMESTAMPTZ
@@ -338,9 +340,10 @@ FROM
     unnest(
         %(new_ledger_ids)s::UUID[],
         %(new_ledger_owner_ids)s::BIGINT[],
+        string_to_array(%(new_ledger_sources)s, E'\x1f'),
         string_to_array(%(new_ledger_names)s, E'\x1f'),
         %(new_ledger_networks)s::INTEGER[]
-    ) AS made (ledger_id, owner_id, name, currency_network_id)
+    ) AS made (ledger_id, owner_id, source, name, currency_network_id)
 RETURNING ledgers.ledger_id;
 
 -- name: step_new_journal_accounts

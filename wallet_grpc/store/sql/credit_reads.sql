@@ -58,21 +58,24 @@ LIMIT %(rows_max)s;
 SELECT
     ledgers.ledger_id::TEXT,
     ledgers.owner_id,
+    ledgers.source,
     ledgers.name,
     ledgers.currency_network_id,
     ledgers.created_at
 FROM ledgers
 WHERE ledgers.ledger_id = %(ledger_id)s::UUID;
 
+-- Without a source: everybody's.
 -- name: list_ledgers
 SELECT
     ledgers.ledger_id::TEXT,
     ledgers.owner_id,
+    ledgers.source,
     ledgers.name,
     ledgers.currency_network_id,
     ledgers.created_at
 FROM ledgers
-WHERE ledgers.ledger_id > %(after)s::UUID
+WHERE ledgers.ledger_id > %(after)s::UUID AND (%(source)s::TEXT IS NULL OR ledgers.source = %(source)s::TEXT)
 ORDER BY ledgers.ledger_id
 LIMIT %(rows_max)s;
 
@@ -114,7 +117,7 @@ WHERE
     AND accounts.account_code = %(account_code)s
     AND accounts.account_type = 'JOURNAL';
 
--- A ledger, made by an operator: with its transaction, as LedgerService makes one.
+-- A ledger, made by an operator for a source: with its transaction, as LedgerService makes one.
 -- name: create_ledger
 WITH made AS (
     INSERT INTO ledger_transactions (
@@ -124,7 +127,7 @@ WITH made AS (
     SELECT
         %(ledger_id)s::UUID,
         %(owner_id)s::BIGINT,
-        'wallet',
+        %(source)s,
         %(reference)s,
         %(key)s::UUID,
         'LEDGER_CREATION',
@@ -147,10 +150,11 @@ owned AS (
     FROM made
 )
 
-INSERT INTO ledgers (ledger_id, owner_id, name, currency_network_id, created_at)
+INSERT INTO ledgers (ledger_id, owner_id, source, name, currency_network_id, created_at)
 SELECT
     %(ledger_id)s::UUID,
     %(owner_id)s::BIGINT,
+    %(source)s,
     %(name)s,
     made.currency_network_id,
     made.created_at

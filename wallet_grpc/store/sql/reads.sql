@@ -20,6 +20,7 @@ LEFT JOIN LATERAL (
         AND accounts.currency_network_id = %(currency_network_id)s
 ) AS held ON TRUE;
 
+-- What a transaction is the creation or an entry of, and so whose it is to read, comes with it: ledger_source.
 -- name: transaction_by_tx_id
 SELECT
     found.tx_id::TEXT,
@@ -45,9 +46,12 @@ SELECT
     found.key_hash::TEXT,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT
+    rollback.tx_id::TEXT,
+    ledgers.source AS ledger_source
 FROM ledger_transactions AS found
 LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
+LEFT JOIN ledgers
+    ON ledgers.ledger_id = CASE found.kind WHEN 'LEDGER_CREATION' THEN found.tx_id ELSE found.reference_tx_id END
 WHERE found.tx_id = %(tx_id)s::UUID AND found.status = 'APPLIED' AND found.kind <> 'PLAYER_STATE';
 
 -- name: transaction_by_keys
@@ -75,12 +79,14 @@ SELECT
     found.key_hash::TEXT,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT
+    rollback.tx_id::TEXT,
+    ledgers.source AS ledger_source
 FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
 INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
 LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
-ORDER BY wanted.position
-LIMIT 1;
+LEFT JOIN ledgers
+    ON ledgers.ledger_id = CASE found.kind WHEN 'LEDGER_CREATION' THEN found.tx_id ELSE found.reference_tx_id END
+ORDER BY wanted.position;
 
 -- name: postings
 SELECT

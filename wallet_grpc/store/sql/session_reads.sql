@@ -1,5 +1,6 @@
 -- name: session
 SELECT
+    sessions.source,
     sessions.game_code,
     sessions.lock_amount_minor::TEXT,
     sessions.balance_minor::TEXT,
@@ -11,8 +12,7 @@ FROM sessions
 WHERE
     sessions.session_id = %(session_id)s::UUID
     AND sessions.owner_id = %(owner_id)s
-    AND sessions.currency_network_id = %(currency_network_id)s
-    AND sessions.source = %(source)s;
+    AND sessions.currency_network_id = %(currency_network_id)s;
 
 -- name: journal
 SELECT

@@ -318,6 +318,7 @@ LEFT JOIN ledger_transactions AS creation
     ON
         ledgers.ledger_id = creation.tx_id
         AND ledgers.owner_id = creation.owner_id
+        AND ledgers.source = creation.source
         AND ledgers.currency_network_id = creation.currency_network_id
         AND creation.kind = 'LEDGER_CREATION'
 WHERE creation.tx_id IS NULL;
