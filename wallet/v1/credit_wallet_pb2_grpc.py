@@ -27,10 +27,9 @@ if _version_not_supported:
 
 class CreditWalletServiceStub:
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     def __init__(self, channel):
@@ -88,10 +87,9 @@ class CreditWalletServiceStub:
 
 class CreditWalletServiceServicer:
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     def Credit(self, request, context):
@@ -216,10 +214,9 @@ def add_CreditWalletServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CreditWalletService:
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     @staticmethod

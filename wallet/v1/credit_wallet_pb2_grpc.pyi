@@ -31,10 +31,9 @@ GRPC_VERSION: str
 
 class CreditWalletServiceStub:
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     @_typing.overload
@@ -65,10 +64,9 @@ class CreditWalletServiceStub:
 @_typing.type_check_only
 class CreditWalletServiceAsyncStub(CreditWalletServiceStub):
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -95,10 +93,9 @@ class CreditWalletServiceAsyncStub(CreditWalletServiceStub):
 
 class CreditWalletServiceServicer(metaclass=_abc_1.ABCMeta):
     """Credit wallets of ledgers, which LedgerService creates. A wallet is known by `{ledger_id}:{caller_key}` and comes into
-    being with its first accepted write. Calls need role `credit`, and a ledger of the
-    caller's own source: another's is LEDGER_NOT_FOUND; `backoffice` and `auditor` read all. A transaction_id is unique per
-    wallet, for ever: sent again with the same fields it is a DUPLICATE and moves nothing, with others it is
-    IDEMPOTENCY_KEY_REUSED.
+    being with its first accepted write. Calls need role `credit`, and a ledger of the caller's own source: another's is
+    LEDGER_NOT_FOUND; keys with role `backoffice` or `auditor` read all. A transaction_id is unique per wallet, for ever:
+    sent again with the same fields it is a DUPLICATE and moves nothing, with others it is IDEMPOTENCY_KEY_REUSED.
     """
 
     @_abc_1.abstractmethod
