@@ -142,6 +142,7 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.message_bytes_max),
         ("grpc.max_send_message_length", settings.message_bytes_max),
         ("grpc.max_concurrent_streams", settings.connection_calls_max),
+        ("grpc.http.overload_protection", 0),  # it counts ended calls until Python frees them, and refuses good ones
         ("grpc.max_connection_age_ms", settings.connection_age_max_ms),
         ("grpc.max_connection_age_grace_ms", settings.connection_age_grace_ms),
         ("grpc.server.max_pending_requests", _PENDING_CALLS_MAX),
