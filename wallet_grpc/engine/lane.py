@@ -21,7 +21,7 @@ from wallet_grpc.domain.outcomes import Accepted, Outcome
 from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules import Moment, decide
-from wallet_grpc.store.batch import BatchStore, LostRaceError, OutcomeUnknownError
+from wallet_grpc.store.batch import BatchStore, CommitUnderWayError, LostRaceError, OutcomeUnknownError
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .backlog import Backlog
@@ -171,7 +171,9 @@ class Lane:
                     _log.warning("database_unavailable", operations=len(batch), cause=str(failure))
                 waited_ms = (time.monotonic() - started) * 1000
                 if waited_ms >= self._settings.outage_wait_ms or not (first or unknown):
-                    return [OUTCOME_UNKNOWN if unknown else DATABASE_UNAVAILABLE] * len(batch)
+                    # what is told may be in an earlier commit that has not ended: then nobody knows either
+                    uncertain = unknown or isinstance(failure, CommitUnderWayError)
+                    return [OUTCOME_UNKNOWN if uncertain else DATABASE_UNAVAILABLE] * len(batch)
                 await self._back_off(attempts + 3)
             else:
                 if self._down:
@@ -204,6 +206,8 @@ class Lane:
                 traceparents.append(job.ticket.traceparent)
         if book.changes or book.received:
             await self._store.store(loaded, traceparents)
+        else:
+            await self._store.confirm(loaded)
         return outcomes
 
     async def _back_off(self, attempt: int) -> None:

@@ -54,6 +54,8 @@ from .pool import DatabaseUnavailableError
 from .rows import LoadedTransaction, key_of, rollback_of, transaction_of
 from .session_rows import LoadedEntry, LoadedSession, read_entry, read_session
 from .sql import Positional, positional, statements
+from .sqlstates import LOCK_NOT_AVAILABLE, RACES_LOST, is_outage, is_wrong_server
+from .standby import Commits, UnconfirmedError
 from .steps import steps_of
 
 _SQL = statements("batch.sql") | statements("session_batch.sql") | statements("credit_batch.sql")
@@ -86,10 +88,6 @@ _ROLLBACK = positional("ROLLBACK")
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
 
-_LOCK_NOT_AVAILABLE = "55P03"
-_RACES_LOST = frozenset({"40001", "40P01", _LOCK_NOT_AVAILABLE, "23505", "WL001"})
-"""Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
-same: nothing was stored, load again."""
 
 
 class LostRaceError(Exception):
@@ -103,6 +101,10 @@ class LostRaceError(Exception):
 
 class OutcomeUnknownError(Exception):
     """The database went away while it stored: the batch is stored whole, or not at all."""
+
+
+class CommitUnderWayError(DatabaseUnavailableError):
+    """An earlier commit, of this lane or another, has not ended, so nothing was tried. What was asked may be in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,8 @@ class Loaded:
     """The database's time, taken after the locks."""
     stripe: int
     """The stripe of the house accounts that is this lane's until the batch ends."""
+    has_standby: bool
+    """Whether commits wait for a synchronous standby."""
 
 
 class BatchStore:
@@ -137,7 +141,7 @@ class BatchStore:
         self._settings = settings
         self._networks = networks
         self._locks: Pipeline | None = None
-        self._ledger: Pipeline | None = None
+        self._ledger: Commits | None = None
         self._holds_locks = False
         self._account_ids: list[AccountId] = []
         self._stripes = self._shuffled_stripes()
@@ -152,10 +156,12 @@ class BatchStore:
 
         Raises:
             LostRaceError: The locks could not be had in time, or no stripe was free.
+            CommitUnderWayError: The lane's last store still waits for a synchronous standby.
             DatabaseUnavailableError: The database does not answer.
         """
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                await self._look_after_the_last_commit()
                 return await self._load(needs)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
@@ -165,16 +171,36 @@ class BatchStore:
 
         Raises:
             LostRaceError: Others were first; nothing was stored.
-            OutcomeUnknownError: The database went away in the middle.
+            CommitUnderWayError: Rows are held by another commit that does not end; nothing was stored.
+            OutcomeUnknownError: The database went away in the middle, or a synchronous standby does not confirm it.
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
         """
         steps, parameters = steps_of(loaded, traceparents, self._networks, self._take_account_id)
+        assert self._ledger is not None
         try:
-            async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                assert self._ledger is not None
-                await self._ledger.execute(_store_statement(steps), parameters)
-        except (psycopg.Error, TimeoutError, OSError) as error:
-            raise await self._failed(error, stored=True) from error
+            await self._ledger.commit(_store_statement(steps), parameters)
+        except (psycopg.Error, TimeoutError, OSError, UnconfirmedError) as error:
+            failure = await self._failed(error, stored=True)
+            if loaded.has_standby and isinstance(failure, LostRaceError) and failure.timed_out:
+                raise CommitUnderWayError(str(failure)) from error
+            raise failure from error
+
+    async def confirm(self, loaded: Loaded) -> None:
+        """Wait until all that was loaded is on the synchronous standby, if there is one.
+
+        What a store writes is there later than what it was decided over; answers that store nothing have to wait here.
+
+        Raises:
+            OutcomeUnknownError: The standby does not confirm it, or the database went away.
+        """
+        if not loaded.has_standby:
+            return
+        assert self._ledger is not None
+        try:
+            await self._ledger.confirm()
+        except (psycopg.Error, TimeoutError, OSError, UnconfirmedError) as error:
+            await self._failed(error, stored=True)
+            raise OutcomeUnknownError(str(error)) from error
 
     async def release(self) -> None:
         """Free the owners. A failure here costs the connection, no more: the batch is stored already."""
@@ -193,11 +219,12 @@ class BatchStore:
         Reserved account ids go as well: a crash of the database may forget that it gave them, and give them again.
         """
         self._account_ids.clear()
-        connections, self._locks, self._ledger = (self._locks, self._ledger), None, None
+        locks, ledger, self._locks, self._ledger = self._locks, self._ledger, None, None
         self._holds_locks = False
-        for connection in connections:
-            if connection is not None:
-                await connection.close()
+        if locks is not None:
+            await locks.close()
+        if ledger is not None:
+            await ledger.close()
 
     async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912, PLR0915 - one step for each thing that is needed
         locks = await self._connected()
@@ -249,7 +276,7 @@ class BatchStore:
         if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
             reserved = trip.ask(_RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named})
         await locks.make(trip)
-        ((stripe, now),) = locked.rows
+        ((stripe, now, has_standby),) = locked.rows
         if stripe is None:
             raise psycopg.errors.LockNotAvailable("no stripe is free")
         book = Book()
@@ -282,7 +309,7 @@ class BatchStore:
             _read_ledgers(book, ledgers)
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in reserved.rows)
-        return Loaded(book=book, now=now, stripe=stripe)
+        return Loaded(book=book, now=now, stripe=stripe, has_standby=has_standby)
 
     def _ask_sessions(self, trip: RoundTrip, needs: SessionNeeds) -> _SessionRows:
         """Ask for what loads sessions; the answers are there when the trip is made."""
@@ -315,13 +342,26 @@ class BatchStore:
             )
         return _SessionRows(sessions, entries, rounds, rails)
 
+    async def _look_after_the_last_commit(self) -> None:
+        """See whether a store that was not answered in time has ended; one that waits for a standby is left in peace.
+
+        Raises:
+            CommitUnderWayError: It waits for a synchronous standby.
+        """
+        if self._ledger is None or not self._ledger.is_under_way:
+            return
+        if self._locks is not None and await self._ledger.waits_for_standby(self._locks):
+            raise CommitUnderWayError("the synchronous standby does not confirm what was stored")
+        await self.close()
+
     async def _connected(self) -> Pipeline:
         """Give the connection that locks, after opening both if they are not open."""
-        if self._locks is None or self._ledger is None:
+        if self._locks is None or self._ledger is None or not (self._locks.is_open and self._ledger.is_open):
             await self.close()
             bounds = {"timeout_ms": self._settings.timeout_ms, "lock_timeout_ms": self._settings.lock_timeout_ms}
             self._locks = await self._connect(connections.lane_locks(**bounds))
-            self._ledger = await self._connect(connections.lane_ledger(**bounds))
+            ledger = await self._connect(connections.lane_ledger(**bounds))
+            self._ledger = Commits(ledger, timeout_s=self._settings.timeout_ms / 1000)
         return self._locks
 
     async def _connect(self, kind: ConnectionKind) -> Pipeline:
@@ -331,8 +371,11 @@ class BatchStore:
         """Tell what a failure means for the batch, and leave the connections usable or closed.
 
         An error that the server reported on a connection that lives on has undone the statement. Without a connection
-        nobody can know, unless the store had not been sent.
+        nobody can know, unless the store had not been sent. A store that has not ended in time goes on by itself.
         """
+        if stored and (isinstance(error, UnconfirmedError) or (self._ledger and self._ledger.is_under_way)):
+            await self._roll_back()
+            return OutcomeUnknownError(str(error))
         locks, ledger = self._locks, self._ledger
         alive = (
             isinstance(error, psycopg.Error)
@@ -347,17 +390,21 @@ class BatchStore:
                 return OutcomeUnknownError(str(error))
             return DatabaseUnavailableError(str(error))
         assert isinstance(error, psycopg.Error)
-        await self._roll_back()
-        if error.sqlstate in _RACES_LOST:
+        if is_wrong_server(error):
+            await self.close()
+        else:
+            await self._roll_back()
+        if error.sqlstate in RACES_LOST:
             self._stripes = self._shuffled_stripes()
-            return LostRaceError(f"{error.sqlstate}: {error}", timed_out=error.sqlstate == _LOCK_NOT_AVAILABLE)
-        if isinstance(error, psycopg.OperationalError):  # out of disk, memory or time, or the server is going down
+            return LostRaceError(f"{error.sqlstate}: {error}", timed_out=error.sqlstate == LOCK_NOT_AVAILABLE)
+        if is_outage(error):
             return DatabaseUnavailableError(str(error))
         return error
 
     async def _roll_back(self) -> None:
         """Undo what the locking connection has open, so that the owners are free; if it cannot, hang up."""
-        assert self._locks is not None
+        if self._locks is None:
+            return
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 if not self._locks.is_idle:

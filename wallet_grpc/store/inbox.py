@@ -54,7 +54,8 @@ class EarlyEvents:
 class InboxStore:
     """Records what could not be applied, and finds what can be by now.
 
-    Every method raises DatabaseUnavailableError where the database does not answer.
+    Every method raises DatabaseUnavailableError where the database does not answer. What the first three give may be
+    acknowledged: a synchronous standby has what it tells of.
     """
 
     def __init__(self, pool: Pool, settings: InboxSettings) -> None:
@@ -83,26 +84,31 @@ class InboxStore:
                 },
             )
             row = await cursor.fetchone()
-            if row is not None:
-                return ReceiptState(row[0])
-            known = await _known(connection, receipt.key)
-            assert known is not None, "rows of the inbox are never removed"
-            return known
+            known = await _known(connection, receipt.key) if row is None else None
+            await self._pool.confirm(connection)
+        if row is not None:
+            return ReceiptState(row[0])
+        assert known is not None, "rows of the inbox are never removed"
+        return known
 
     async def known(self, key: Key) -> KnownReceipt | None:
         """Give what the inbox knows of an event."""
         async with self._pool.connection() as connection:
-            return await _known(connection, key)
+            known = await _known(connection, key)
+            await self._pool.confirm(connection)
+        return known
 
     async def broadcast_withdrawal(self, receipt: Receipt, withdrawal_id: str) -> bool:
         """Record that a withdrawal is on its way, with its receipt; False if no withdrawal has that id."""
         named = {"withdrawal_id": withdrawal_id}
-        async with self._pool.connection() as connection, connection.transaction():
-            if not (await only_row(connection, _SQL["withdrawal_exists"], named))[0]:
-                return False
-            recorded = await connection.execute(_SQL["record_applied"], _columns(receipt))
-            if await recorded.fetchone() is not None:
-                await connection.execute(_SQL["broadcast_withdrawal"], named)
+        async with self._pool.connection() as connection:
+            async with connection.transaction():
+                if not (await only_row(connection, _SQL["withdrawal_exists"], named))[0]:
+                    return False
+                recorded = await connection.execute(_SQL["record_applied"], _columns(receipt))
+                if await recorded.fetchone() is not None:
+                    await connection.execute(_SQL["broadcast_withdrawal"], named)
+            await self._pool.confirm(connection)
         return True
 
     async def due(self, limit: int) -> Sequence[int]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,8 @@ from . import connections
 from .connections import connect_async
 from .pool import DatabaseUnavailableError, Pool, only_row
 from .sql import statements
+from .sqlstates import is_outage
+from .standby import UnconfirmedError, confirm
 
 _SQL = statements("outbox.sql")
 
@@ -100,7 +103,10 @@ class OutboxQueue:
                 self._samples.clear()
 
     async def next(self, limit: int) -> list[OutboxRow]:
-        """Give the next events of this relay's partitions, in order, without removing them."""
+        """Give the next events of this relay's partitions, in order, without removing them.
+
+        They are safe to publish: a synchronous standby has them, and the server takes it that they are removed.
+        """
         now = time.monotonic()
         if not self._samples or now - self._samples[-1][0] >= _SAMPLE_EVERY_S:
             (last_id,) = await self._row("last_id", {})
@@ -112,6 +118,8 @@ class OutboxQueue:
             "rows_max": limit,
         }
         events = [OutboxRow(*row) for row in await self._rows("next", named)]
+        if events:
+            await self._confirm()
         while self._samples and now - self._samples[0][0] >= _SETTLED_AFTER_S:
             _, settled = self._samples.popleft()
             self._floor = max(self._floor, min(settled, events[0].outbox_id - 1) if events else settled)
@@ -138,13 +146,24 @@ class OutboxQueue:
         return (await self._rows(name, parameters))[0]
 
     async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
+        async with self._session() as connection:
+            cursor = await connection.execute(_SQL[name], parameters, prepare=True)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _confirm(self) -> None:
+        async with self._session() as connection:
+            await confirm(connection, before_writing=True)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend the connection for one statement, and close the session if that fails."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
-                connection = self._connection or await self._connect()
-                cursor = await connection.execute(_SQL[name], parameters, prepare=True)
-                return await cursor.fetchall() if cursor.description else []
-        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
+                yield self._connection or await self._connect()
+        except (psycopg.Error, UnconfirmedError, TimeoutError, OSError) as error:
             await self.close()
+            if isinstance(error, psycopg.Error) and not is_outage(error):
+                raise
             raise DatabaseUnavailableError(str(error)) from error
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:

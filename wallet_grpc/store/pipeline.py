@@ -2,7 +2,11 @@
 
 psycopg has a pipeline of its own, through a cursor for each statement; for a batch of one that took more than half of
 the processor time of locking and loading (decision 0011). This stands one floor below it, on psycopg's wrapper of
-libpq: connecting, waiting, cancelling, errors and the reading of rows are psycopg's.
+libpq: connecting, waiting, errors and the reading of rows are psycopg's.
+
+Nothing is ever cancelled on it. PostgreSQL answers a cancel during a commit's wait for a synchronous standby by giving
+up the wait: the rows become visible, and a failover to that standby loses them. Who does not want to wait hangs up; what
+the server is asked then ends by the session's own time limits, which do not reach into a commit.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import generators
+from psycopg import generators, waiting
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
@@ -22,6 +26,8 @@ from .sql import Positional
 
 _PREPARED_MAX = 500
 """Statements that the server keeps for a connection. A lane uses some dozens; past the bound it begins anew."""
+_LOOK_AGAIN_S = 1.0
+"""How often a wait looks at the connection though nothing was told of it."""
 
 
 class Answer:
@@ -67,6 +73,13 @@ class Pipeline:
         self._rows = Transformer(connection)
         self._names: dict[bytes, bytes] = {}
         self._numbers = itertools.count()
+        self._warned = False
+        connection.add_notice_handler(self._note)
+
+    @property
+    def was_warned(self) -> bool:
+        """Whether the server warned during the last round trip. Our statements give it no reason to."""
+        return self._warned
 
     @property
     def is_open(self) -> bool:
@@ -101,11 +114,14 @@ class Pipeline:
             psycopg.Error: What the first statement that failed told, or the end of the transaction. If the connection
                 was lost or the wait was interrupted, it is closed: what is under way must not answer another trip.
         """
+        self._warned = False
         if len(self._names) > _PREPARED_MAX:
             await self._connection.execute("DEALLOCATE ALL")
             self._names.clear()
         try:
-            results = await self._connection.wait(self._conversation(trip.questions))
+            results = await waiting.wait_async(
+                self._conversation(trip.questions), self._connection.pgconn.socket, interval=_LOOK_AGAIN_S
+            )
         except BaseException:
             await self.close()
             raise
@@ -120,6 +136,9 @@ class Pipeline:
     async def close(self) -> None:
         """Hang up."""
         await self._connection.close()
+
+    def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or diagnostic.severity_nonlocalized == "WARNING"
 
     def _conversation(self, questions: Sequence[_Question]) -> PQGen[list[PGresult]]:
         """Send all, then take the results: those of the questions, unless something was told before or after them."""

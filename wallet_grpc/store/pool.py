@@ -6,6 +6,7 @@ before it is lent, and waits for no longer than the settings allow.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from . import connections
+from .sqlstates import is_outage, is_wrong_server
+from .standby import UnconfirmedError, confirm
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -41,6 +44,8 @@ class Pool:
     ) -> None:
         self._wait_s = wait_ms / 1000
         kind = connections.pooled(writes=writes, timeout_ms=timeout_ms)
+        self._timeout_s = timeout_ms / 1000
+        self._writes = writes
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             min_size=1,
@@ -71,9 +76,29 @@ class Pool:
             connection = await self._sound_connection()
             try:
                 yield connection
+            except psycopg.Error as error:
+                if self._writes and is_wrong_server(error):
+                    await connection.close()  # the next one may lead to a server that can
+                raise
             finally:
                 await self._pool.putconn(connection)
-        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except PoolTimeout as error:
+            raise DatabaseUnavailableError(str(error)) from error
+        except psycopg.Error as error:
+            if is_outage(error) and (self._writes or not is_wrong_server(error)):
+                raise DatabaseUnavailableError(str(error)) from error
+            raise
+
+    async def confirm(self, connection: Connection) -> None:
+        """Wait until what this pool's connection has shown is on the synchronous standby, if there is one.
+
+        Raises:
+            DatabaseUnavailableError: It cannot be told now.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await confirm(connection)
+        except (UnconfirmedError, TimeoutError) as error:
             raise DatabaseUnavailableError(str(error)) from error
 
     async def _sound_connection(self) -> Connection:

@@ -20,7 +20,8 @@ held AS MATERIALIZED (
 
 SELECT
     (SELECT held.stripe FROM held) AS stripe,
-    clock_timestamp() AS now
+    clock_timestamp() AS now,
+    current_setting('synchronous_standby_names') <> '' AS has_standby
 FROM locked;
 
 -- name: load_owners

@@ -1,0 +1,46 @@
+"""What an error of the database means, by its SQLSTATE: one place for lanes, pools, the relay and commands."""
+
+from __future__ import annotations
+
+import psycopg
+
+LOCK_NOT_AVAILABLE = "55P03"
+RACES_LOST = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "23505", "WL001"})
+"""Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
+same: nothing was stored, load again."""
+
+_READ_ONLY = "25006"
+"""A primary that was made read-only, as managed services do when a disk fills, or a server that is no primary any more,
+to which a proxy or a name still leads."""
+_OUTAGES = frozenset(
+    {
+        _READ_ONLY,
+        "25P03",  # the session was ended: its transaction was idle for too long
+        "25P04",  # the same: its transaction took too long
+    }
+)
+_OUTAGE_CLASSES = frozenset(
+    {
+        "08",  # connection exception
+        "28",  # a password that is being changed, an address that is let in no more
+        "3D",  # the database is not there: it is being restored
+        "40",  # a transaction that the server rolled back, for reasons of its own
+        "53",  # out of disk, memory or connections
+        "55",  # not in a state for it: a lock, a database that does not take connections
+        "57",  # cancelled, or the server shuts down, crashed or starts
+        "58",  # its disk fails
+    }
+)
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether the database could not do it now, and may later: nothing is wrong with what it was asked."""
+    sqlstate = getattr(error, "sqlstate", None)
+    if sqlstate is None:  # the driver's own: the connection is gone, or could not be made
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return sqlstate in _OUTAGES or sqlstate[:2] in _OUTAGE_CLASSES
+
+
+def is_wrong_server(error: Exception) -> bool:
+    """Tell whether another connection may lead to a server that can: this one is read-only."""
+    return getattr(error, "sqlstate", None) == _READ_ONLY
