@@ -71,6 +71,7 @@ class Database:
             timeout_ms=max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
             reads_only=True,
             statement_timeout_ms=timeout_ms,
+            idle_in_transaction_timeout_ms=2 * max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
             plans=_PLANS,
         )
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(

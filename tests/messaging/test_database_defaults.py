@@ -24,7 +24,6 @@ _OF_THE_DATABASE = {
     "array_nulls": "off",
     "transform_null_equals": "on",
     "default_transaction_isolation": "serializable",
-    "default_transaction_read_only": "on",
     "enable_indexscan": "off",
 }
 _OF_THE_LOGINS = {

@@ -32,6 +32,11 @@ _OTHERWISE = {
     "extra_float_digits": "-1",
     "bytea_output": "escape",
     "search_path": "pg_catalog",
+    "client_min_messages": "error",
+    "tcp_keepalives_idle": "70",
+    "tcp_keepalives_interval": "70",
+    "tcp_keepalives_count": "9",
+    "tcp_user_timeout": "70s",
     "plan_cache_mode": "force_custom_plan",
     "default_transaction_isolation": "repeatable read",
     "on": "off",
@@ -79,6 +84,39 @@ def test_the_options_of_a_dsn_stay(ledger: Installation) -> None:
     with connect(dsn, connections.pooled(writes=False, timeout_ms=5_000)) as connection:
         assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("off", "on"), ("local", "on"), ("remote_write", "remote_write"), ("on", "on")]
+)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.is_durable], ids=lambda kind: kind.application_name)
+def test_who_commits_waits_for_the_disk_and_a_standby_whatever_the_login_does(
+    own_ledger: Installation, kind: ConnectionKind, given: str, kept: str
+) -> None:
+    own_ledger.cluster.execute(_alter("SET synchronous_commit = {}", own_ledger, sql.Literal(given)))
+    with connect(own_ledger.service_dsn, kind) as connection:
+        assert connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.application_name)
+def test_every_connection_notices_that_its_other_end_is_gone_and_keeps_no_transaction_open_for_ever(
+    own_ledger: Installation, kind: ConnectionKind
+) -> None:
+    with connect(own_ledger.service_dsn, kind) as connection:
+        told = connection.info.get_parameters()
+        assert {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"} <= told.keys()
+        settings = kind.session_settings(connection.info.server_version)
+        assert int(settings["idle_in_transaction_session_timeout"]) > 0
+    given = psycopg.conninfo.make_conninfo(own_ledger.service_dsn, keepalives_idle=7)
+    with connect(given, kind) as connection:
+        assert connection.info.get_parameters()["keepalives_idle"] == "7", "what the DSN says stays"
+
+
+def test_a_database_that_was_made_read_only_stays_so(own_ledger: Installation) -> None:
+    own_ledger.cluster.execute(_alter("SET default_transaction_read_only = on", own_ledger))
+    for kind in KINDS:
+        with connect(own_ledger.service_dsn, kind) as connection:
+            assert connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
 
 
 @pytest.mark.parametrize(("hosts", "timeout_s"), [("a", 6), ("a,b", 3), ("a,b,c", 2), ("a,b,c,d,e", 2)])

@@ -8,18 +8,19 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 from store.lanes import SteppedLane, until
 from support.database import Installation
 from support.ledger import check_invariants
 from unit.desk import bet, bet_and_win, deposit
 
 from wallet_grpc.store.batch import OutcomeUnknownError
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
 
 NewLane = Callable[..., SteppedLane]
 
 _SOON_S = 20.0
-_CANCEL_WAIT_S = 7.0  # psycopg waits for 5 s that a cancelled statement ends, then hangs up
+_GIVEN_UP_S = 8.0
 newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
 """Of what takes seconds and does not depend on the version."""
 
@@ -52,9 +53,10 @@ async def until_storing(admin: psycopg.Connection) -> int:
     return found[0][0]
 
 
-async def until_gone(admin: psycopg.Connection, pid: int) -> None:
-    """Wait until a backend has ended."""
-    await until(lambda: admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is None)
+async def until_done(admin: psycopg.Connection, pid: int) -> None:
+    """Wait until a backend has ended what it was at."""
+    at_work = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state <> 'idle'"
+    await until(lambda: admin.execute(at_work, [pid]).fetchone() is None)
 
 
 @pytest.mark.parametrize("which", ["locks", "ledger"])
@@ -117,10 +119,10 @@ async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OutcomeUnknownError):
-            await asyncio.wait_for(lane.write(batch), _CANCEL_WAIT_S + 1)
+            await asyncio.wait_for(lane.write(batch), _GIVEN_UP_S)
     finally:
         os.kill(pid, signal.SIGCONT)
-    await until_gone(admin, pid)
+    await until_done(admin, pid)
     first = await other.accepted(bet("x", 60))
     assert first.balance_after_minor == 40
     again = await lane.accepted(bet("x", 60))
@@ -140,12 +142,12 @@ async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OutcomeUnknownError):
-            await asyncio.wait_for(lane.write(batch), _CANCEL_WAIT_S + 1)
+            await asyncio.wait_for(lane.write(batch), _GIVEN_UP_S)
         retried = await lane.accepted(bet("x", 60))
         assert retried.replayed is False
     finally:
         os.kill(pid, signal.SIGCONT)
-    await until_gone(admin, pid)
+    await until_done(admin, pid)
     assert ledger.rows("SELECT tx_id::TEXT FROM ledger_transactions WHERE reference = 'x'") == [(retried.tx_id,)]
     assert ledger.rows("SELECT balance_minor FROM account_balances WHERE owner_id = 1") == [(40,)]
     check_invariants(ledger)
@@ -160,8 +162,58 @@ async def test_a_database_that_does_not_answer_a_load_is_unavailable(ledger: Ins
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(DatabaseUnavailableError):
-            await asyncio.wait_for(lane.decide(bet("x", 60)), _CANCEL_WAIT_S + 1)
+            await asyncio.wait_for(lane.decide(bet("x", 60)), _GIVEN_UP_S)
         await asyncio.wait_for(lane.accepted(bet("x", 60)), _SOON_S)
     finally:
         os.kill(pid, signal.SIGCONT)
     check_invariants(ledger)
+
+
+# ------------------------------------------------------------------------------------------------------------ read-only
+
+
+@contextmanager
+def read_only(ledger: Installation, admin: psycopg.Connection) -> Iterator[None]:
+    """Make the database read-only, as a managed service does when its disk is full; for all who connect from now on."""
+    name = sql.Identifier(ledger.database)
+    admin.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    yield
+    admin.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+
+
+async def test_a_read_only_primary_is_unavailable_and_the_lane_looks_for_a_better_one(
+    ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
+) -> None:
+    lane = new_lane()
+    await lane.accepted(deposit("d", 100))
+    with read_only(ledger, admin):
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailableError):
+                await lane.send(bet("x", 60))
+    assert (await lane.accepted(bet("x", 60))).balance_after_minor == 40
+    check_invariants(ledger)
+
+
+async def test_a_pool_that_writes_looks_for_a_better_server_than_a_read_only_one(
+    ledger: Installation, admin: psycopg.Connection
+) -> None:
+    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000, writes=True)
+    await pool.open()
+
+    async def write() -> None:
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE withdrawals SET state = state")
+
+    try:
+        await write()
+        with read_only(ledger, admin):
+            for _ in range(3):
+                with pytest.raises(DatabaseUnavailableError):
+                    await write()
+        await write()
+    finally:
+        await pool.close()

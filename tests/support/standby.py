@@ -27,7 +27,9 @@ class Standby:
         """Have every commit of the primary wait for this standby from now on."""
         wait_until(self._streams, what="the standby streams")
         self._set_on_primary("ALTER SYSTEM SET synchronous_standby_names = '*'")
-        wait_until(lambda: self._asked("SELECT sync_state FROM pg_stat_replication") == "sync", what="it is synchronous")
+        wait_until(
+            lambda: self._asked("SELECT sync_state FROM pg_stat_replication") == "sync", what="it is synchronous"
+        )
 
     def become_asynchronous(self) -> None:
         """Have nobody wait for it any more."""

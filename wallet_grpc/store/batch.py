@@ -89,7 +89,6 @@ _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
 
 
-
 class LostRaceError(Exception):
     """Nothing was stored, because others changed or held the same rows; load and decide again."""
 

@@ -1,10 +1,10 @@
 """What every connection of every process says of itself, and sets in its session before it is used.
 
 Servers, databases and logins have defaults of their own (`ALTER DATABASE ... SET`): a time zone, a date style, another
-isolation, read-only, a time limit. None of them may change what the wallet computes or tells, so a connection sets all
-that it relies on, as its first statement: one round trip. Nothing of it goes into the startup packet: what poolers
-refuse is not sent, libpq sees the server as it is when it looks for `target_session_attrs`, and the `options` of a DSN
-stay the operator's, apart from the settings named here.
+isolation, a time limit. None of them may change what the wallet computes or tells, or how durable it is, so a
+connection sets all that it relies on, as its first statement: one round trip. Nothing of it goes into the startup
+packet: what poolers refuse is not sent, libpq sees the server as it is when it looks for `target_session_attrs`, and
+the `options` of a DSN stay the operator's, apart from the settings named here.
 """
 
 from __future__ import annotations
@@ -30,14 +30,40 @@ _RELIED_ON = {
     "array_nulls": "on",
     "transform_null_equals": "off",
     "search_path": "public",
+    # A warning tells that the server gave up waiting for a synchronous standby.
+    "client_min_messages": "warning",
 }
 _ROADS = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_nestloop", "enable_tidscan")
 """Ways to a row that a lookup by its key needs; a kind may close one again in its `plans`."""
+_KEEPALIVES = {
+    # A host that went away without a word is noticed in half a minute, at either end. It holds locks until then.
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+_LIBPQ_KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""The client's half of the same; what a DSN says of them stays."""
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+    " WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE current_setting('synchronous_commit') END, FALSE)"
+)
+"""`remote_write`, `on` and `remote_apply` are the operator's choice; what would not wait for a standby is not."""
 _TRANSACTION_TIMEOUT_SINCE = 170_000
 _CONNECT_TIMEOUT_S_MIN = 2
 """libpq's and psycopg's own."""
 
 _COMMAND_TIMEOUT_MS = 10_000
+_COMMAND_IDLE_IN_TRANSACTION_MS = 600_000
+"""A command may wait for its reader in the middle of what it prints."""
+_IDLE_IN_TRANSACTION_TIMEOUTS = 2
+"""In times of a round trip's limit: how long a process that is frozen keeps its locks."""
 
 LOOKUPS_BY_KEY = {
     # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
@@ -67,10 +93,13 @@ class ConnectionKind:
     """For connecting, over all hosts of the DSN."""
     reads_only: bool = False
     """Whether its transactions are READ ONLY."""
+    is_durable: bool = False
+    """Whether its commits wait for the disk, and for a synchronous standby, whatever the login's default is."""
     isolation: Literal["read committed", "serializable"] = "read committed"
     statement_timeout_ms: int = 0
     lock_timeout_ms: int = 0
     idle_session_timeout_ms: int = 0
+    idle_in_transaction_timeout_ms: int = 0
     plans: Mapping[str, str] = field(default_factory=dict)
     """Settings of the planner."""
 
@@ -79,6 +108,7 @@ class ConnectionKind:
         given = conninfo_to_dict(database_url)
         hosts = str(given.get("host") or given.get("hostaddr") or "").count(",") + 1
         return {
+            **{name: value for name, value in _LIBPQ_KEEPALIVES.items() if name not in given},
             "application_name": self.application_name,
             "connect_timeout": max(_CONNECT_TIMEOUT_S_MIN, self.timeout_ms // 1000 // hosts),
         }
@@ -87,15 +117,17 @@ class ConnectionKind:
         """Give what a session sets, by name; `server_version` as libpq numbers it."""
         limits = {
             "default_transaction_isolation": self.isolation,
-            "default_transaction_read_only": "on" if self.reads_only else "off",
             "statement_timeout": str(self.statement_timeout_ms),
             "lock_timeout": str(self.lock_timeout_ms),
             "idle_session_timeout": str(self.idle_session_timeout_ms),
-            "idle_in_transaction_session_timeout": "0",
+            "idle_in_transaction_session_timeout": str(self.idle_in_transaction_timeout_ms),
         }
+        # A writer does not say that it is one: who makes a server, a database or a login read-only means it.
+        if self.reads_only:
+            limits["default_transaction_read_only"] = "on"
         if server_version >= _TRANSACTION_TIMEOUT_SINCE:
             limits["transaction_timeout"] = "0"
-        return {**_RELIED_ON, **dict.fromkeys(_ROADS, "on"), **limits, **self.plans}
+        return {**_RELIED_ON, **_KEEPALIVES, **dict.fromkeys(_ROADS, "on"), **limits, **self.plans}
 
     async def set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Set a new connection's session; close it where that fails.
@@ -113,7 +145,10 @@ class ConnectionKind:
 
     def _statement(self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bytes:
         settings = self.session_settings(connection.info.server_version)
-        return "; ".join(f"SET {name} = '{value}'" for name, value in settings.items()).encode()
+        statements = [f"SET {name} = '{value}'" for name, value in settings.items()]
+        if self.is_durable:
+            statements.append(_DURABLE)
+        return "; ".join(statements).encode()
 
 
 def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
@@ -123,6 +158,7 @@ def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
         timeout_ms=timeout_ms,
         statement_timeout_ms=timeout_ms,
         lock_timeout_ms=lock_timeout_ms,
+        idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
         plans=LOOKUPS_BY_KEY,
     )
 
@@ -133,8 +169,10 @@ def lane_ledger(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
         application_name="wallet-lane-ledger",
         timeout_ms=timeout_ms,
         isolation="serializable",
+        is_durable=True,
         statement_timeout_ms=timeout_ms,
         lock_timeout_ms=lock_timeout_ms,
+        idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
         plans=LOOKUPS_BY_KEY,
     )
 
@@ -145,7 +183,9 @@ def pooled(*, writes: bool, timeout_ms: int) -> ConnectionKind:
         application_name="wallet-write" if writes else "wallet-read",
         timeout_ms=timeout_ms,
         reads_only=not writes,
+        is_durable=writes,
         statement_timeout_ms=timeout_ms,
+        idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
     )
 
 
@@ -154,15 +194,21 @@ def relay(*, timeout_ms: int) -> ConnectionKind:
     return ConnectionKind(
         application_name="wallet-relay",
         timeout_ms=timeout_ms,
+        is_durable=True,
         statement_timeout_ms=timeout_ms,
         idle_session_timeout_ms=60_000,
+        idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
         plans=OUTBOX_BY_ID,
     )
 
 
 def command(application_name: str = "wallet-command", *, timeout_ms: int = _COMMAND_TIMEOUT_MS) -> ConnectionKind:
     """Give the connection of an operator's command."""
-    return ConnectionKind(application_name=application_name, timeout_ms=timeout_ms)
+    return ConnectionKind(
+        application_name=application_name,
+        timeout_ms=timeout_ms,
+        idle_in_transaction_timeout_ms=_COMMAND_IDLE_IN_TRANSACTION_MS,
+    )
 
 
 def verifier(*, statement_timeout_ms: int) -> ConnectionKind:
@@ -172,6 +218,7 @@ def verifier(*, statement_timeout_ms: int) -> ConnectionKind:
         timeout_ms=_COMMAND_TIMEOUT_MS,
         reads_only=True,
         statement_timeout_ms=statement_timeout_ms,
+        idle_in_transaction_timeout_ms=_COMMAND_IDLE_IN_TRANSACTION_MS,
     )
 
 

@@ -5,8 +5,8 @@ the processor time of locking and loading (decision 0011). This stands one floor
 libpq: connecting, waiting, errors and the reading of rows are psycopg's.
 
 Nothing is ever cancelled on it. PostgreSQL answers a cancel during a commit's wait for a synchronous standby by giving
-up the wait: the rows become visible, and a failover to that standby loses them. Who does not want to wait hangs up; what
-the server is asked then ends by the session's own time limits, which do not reach into a commit.
+up the wait: the rows become visible, and a failover to that standby loses them. Who does not want to wait hangs up;
+what the server is asked then ends by the session's own time limits, which do not reach into a commit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A synchronous standby: what is acknowledged or published is on it first.
 
 A commit waits for the standby before its rows can be seen, so what a lane stores itself is safe when the commit is
-answered. But rows can be seen that are not on the standby: the primary was restarted, or somebody cancelled or ended the
-session that waited. Whoever tells others of what it has *read* therefore confirms it first: a commit of its own that
-comes later in the log, and waits. Without a synchronous standby there is nothing to wait for, and no commit.
+answered. But rows can be seen that are not on the standby: the primary was restarted, or somebody cancelled or ended
+the session that waited. Whoever tells others of what it has *read* therefore confirms it first: a commit of its own
+that comes later in the log, and waits. Without a synchronous standby there is nothing to wait for, and no commit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SYNC_REP_WAIT = positional(
 
 
 class UnconfirmedError(Exception):
-    """Somebody had the server give up its wait for the standby, or the server is read-only: nobody knows what is safe."""
+    """Nobody knows what is safe: the server was told to give up its wait for the standby, or it takes no writes."""
 
 
 async def confirm(connection: psycopg.AsyncConnection[Any], *, before_writing: bool = False) -> None:
@@ -104,7 +104,7 @@ class Commits:
             raise UnconfirmedError("the server was told not to wait for the standby")
 
     async def waits_for_standby(self, beside: Pipeline) -> bool:
-        """Tell whether what is under way is committed and waits for a standby; asks the server on another connection."""
+        """Tell whether what is under way is committed and waits for a standby; asks on another connection."""
         answer = await beside.execute(_SYNC_REP_WAIT, {"pid": self.backend_pid})
         return answer.rows != () and answer.rows[0][0] is True
 
