@@ -1,5 +1,6 @@
 -- The general ledger: installation, currency networks, accounts, transactions, entries, derived balances, withdrawals,
--- the outbox and the callers' keys. Amounts are NUMERIC(38,0), balances NUMERIC(60,0): BIGINT would end at 9.22 ETH.
+-- the outbox and the callers' keys. A request's amounts are NUMERIC(38,0), balances and postings NUMERIC(60,0), sums
+-- over all players NUMERIC(80,0), which they cannot fill: BIGINT would end at 9.22 ETH.
 --
 -- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to
 -- the stripe of a house account that its lane holds.
@@ -59,13 +60,16 @@ CREATE TABLE account_balances (
     account_id BIGINT NOT NULL REFERENCES accounts (account_id),
     stripe SMALLINT NOT NULL DEFAULT 0,
     owner_id BIGINT,
-    balance_minor NUMERIC(60, 0) NOT NULL,
+    balance_minor NUMERIC(80, 0) NOT NULL,
     version BIGINT NOT NULL,
     CONSTRAINT account_balances_pkey PRIMARY KEY (account_id, stripe),
-    CONSTRAINT account_balances_funds_check CHECK (owner_id IS NULL OR (balance_minor >= 0 AND stripe = 0))
+    CONSTRAINT account_balances_funds_check CHECK (owner_id IS NULL OR (balance_minor >= 0 AND stripe = 0)),
+    CONSTRAINT account_balances_range_check CHECK (owner_id IS NULL OR balance_minor < 1e60)
 ) WITH (fillfactor = 50);
 
 COMMENT ON COLUMN account_balances.owner_id IS 'NULL for house accounts, whose balances may be negative';
+COMMENT ON COLUMN account_balances.balance_minor IS
+'up to 60 digits but for house accounts: what all players won together must never keep one of them from being paid';
 COMMENT ON COLUMN account_balances.version IS 'player accounts: how many entries the account has; house accounts: 0';
 
 -- One row for each recorded mutation, and the idempotency keys with it: key_hash is unique, so an id is used once.
@@ -80,7 +84,7 @@ CREATE TABLE ledger_transactions (
     status TEXT NOT NULL,
     currency_network_id INTEGER,
     amount_minor NUMERIC(38, 0) NOT NULL,
-    win_amount_minor NUMERIC(38, 0),
+    win_amount_minor NUMERIC(60, 0),
     fee_minor NUMERIC(38, 0),
     game_code TEXT,
     round_id TEXT,
@@ -118,6 +122,8 @@ COMMENT ON COLUMN ledger_transactions.variant IS
 'which of its kind: a win''s kind, an adjustment''s direction, the player''s new state';
 COMMENT ON COLUMN ledger_transactions.entry_count IS
 'how many entries it was made with; wallet verify holds it to that';
+COMMENT ON COLUMN ledger_transactions.win_amount_minor IS
+'of a bet-and-win its win; of a session''s settlement the payout, which has the range of balances';
 COMMENT ON COLUMN ledger_transactions.metadata IS 'the caller''s notes; no rule reads them';
 COMMENT ON COLUMN ledger_transactions.details IS 'tx_hash, output_index, reason, actor; no rule reads them';
 
@@ -141,7 +147,7 @@ CREATE TABLE ledger_entries (
     owner_id BIGINT NOT NULL,
     account_id BIGINT NOT NULL,
     currency_network_id INTEGER NOT NULL,
-    amount_minor NUMERIC(38, 0) NOT NULL,
+    amount_minor NUMERIC(60, 0) NOT NULL,
     balance_after NUMERIC(60, 0),
     metadata JSONB,
     CONSTRAINT ledger_entries_pkey PRIMARY KEY (tx_id, entry_id),

@@ -47,8 +47,10 @@ COMMENT ON COLUMN sessions.balance_minor IS
 COMMENT ON COLUMN sessions.open_rounds IS 'rounds with a bet that nothing closes; once settled, as it was then';
 
 -- What a player has locked, and what the expiry worker looks for. Neither changes with a bet, so bets stay HOT updates.
+-- The second has a condition that only its own look-up states, so that no plan takes it for the first.
 CREATE INDEX sessions_open_owner_idx ON sessions (owner_id) WHERE state = 'OPEN';
-CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at) WHERE state = 'OPEN';
+CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at, session_id)
+WHERE state = 'OPEN' AND lock_amount_minor > 0;
 
 -- The journal: one row for each recorded transaction of a session. transaction_id is unique within the session, so the
 -- row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.

@@ -15,13 +15,13 @@ Json = dict[str, Any]
 
 _AMOUNT = {
     "type": "string",
-    "pattern": "^(0|[1-9][0-9]*)$",
-    "description": "Whole minor units. Read it with a big integer: it may have 38 digits and more.",
+    "pattern": "^(0|[1-9][0-9]{0,59})$",
+    "description": "Whole minor units. Read it with a big integer: it may have 60 digits.",
     "examples": ["1500000"],
 }
 _SIGNED_AMOUNT = {
     "type": "string",
-    "pattern": "^(0|-?[1-9][0-9]*)$",
+    "pattern": "^(0|-?[1-9][0-9]{0,59})$",
     "description": "What the transaction did to the available balance, in minor units; 0 where it left it alone.",
     "examples": ["-1000000"],
 }

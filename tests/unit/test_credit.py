@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.desk import GAMES, TRON, Desk
 
+from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.credit import CreditWallet, WalletAddress, reservation_key, wallet_address, wallet_entry_key
 from wallet_grpc.domain.credit_commands import Commit, CreateLedger, Credit, Debit, PostJournalEntry, Release, Reserve
@@ -94,6 +95,8 @@ HELD = (*FUNDED, reserve("r"))
 # What is sent before, what is sent then, what is told.
 CASES: dict[str, tuple[tuple[Command, ...], Command, tuple[Any, ...]]] = {
     "a first credit": ((), credit("c"), (OK, 100, 100)),
+    "a credit to the end of the range": (FUNDED, credit("d", BALANCE_MAX - 100), (OK, BALANCE_MAX, BALANCE_MAX)),
+    "a credit past the range": (FUNDED, credit("d", BALANCE_MAX - 99), (Reason.INVALID_AMOUNT, "amount_minor")),
     "a first debit": ((), debit("d"), (Reason.INSUFFICIENT_FUNDS,)),
     "a first reservation": ((), reserve("r"), (Reason.INSUFFICIENT_FUNDS,)),
     "a commit in no wallet": ((), commit("r"), (Reason.WALLET_NOT_FOUND,)),
@@ -223,6 +226,18 @@ def test_a_journal_entry_balances_and_is_posted_once() -> None:
     twice = desk.send(entry("g", ("cash", 5), ("cash", -2), ("sales", -3)))
     assert isinstance(twice, JournalPosted)
     assert twice.balances == (("cash", 13), ("sales", -10))
+
+
+def test_an_account_of_a_ledger_stays_within_the_range() -> None:
+    desk = Desk()
+    desk.send(entry("e1", ("cash", BALANCE_MAX), ("equity", -BALANCE_MAX)))
+    for refused in (
+        entry("e2", ("cash", 1), ("other", -1)),
+        entry("e2", ("equity", -1), ("other", 1)),
+        entry("e2", ("cash", 1), ("cash", -1)),
+    ):
+        assert told(desk.send(refused)) == (Reason.INVALID_AMOUNT, "amount_minor")
+    assert isinstance(desk.send(entry("e2", ("cash", -1), ("cash", 1))), JournalPosted)
 
 
 def test_a_ledger_is_created_once() -> None:

@@ -5,7 +5,8 @@ The general ledger's service: every movement of a player's money, and the reads 
 
 Conventions that hold for every message of this package:
 - Amounts are strings of decimal digits, `0|[1-9][0-9]{0,37}`: whole minor units of the currency network, without sign
-  or decimal point. Figures that can be negative (house postings) may begin with `-`.
+  or decimal point. Balances, payouts and postings are what amounts sum to: up to 60 digits. Those that can be negative
+  (house postings) begin with `-` then. What would take a balance past 60 digits is refused: INVALID_AMOUNT.
 - Ids and keys are 1 to 128 characters of ASCII 0x21 to 0x7E. Ids that begin with `wallet:` or `rollback:` are the
   wallet's own: refused as a caller's `transaction_id`, fine as a reference.
 - Texts (`tx_hash`, `reason`, `actor`) hold up to 256 printable characters and are optional unless said.

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 AMOUNT_DIGITS_MAX = 38
-"""The most digits of an amount (NUMERIC(38,0) in the ledger); balances may have up to 60."""
+"""The most digits of an amount that a request may name (NUMERIC(38,0) in the ledger)."""
+
+BALANCE_DIGITS_MAX = 60
+"""The most digits of a balance, a payout or a posting (NUMERIC(60,0)): what many amounts sum to."""
+
+BALANCE_MAX: int = 10**BALANCE_DIGITS_MAX - 1
 
 _AMOUNT = re.compile(rf"0|[1-9][0-9]{{0,{AMOUNT_DIGITS_MAX - 1}}}", re.ASCII)
 

@@ -65,6 +65,8 @@ class Book:
     received: list[Receipt] = field(default_factory=list)
     """The events whose effect this batch stores, or had been stored before under another id."""
     sessions: dict[SessionId, Session] = field(default_factory=dict)
+    at_play: dict[tuple[OwnerId, CurrencyNetworkId], int] = field(default_factory=dict)
+    """What a player's open sessions hold, in minor units; known of those to whom the batch may give money."""
     credit_wallets: dict[WalletId, CreditWallet] = field(default_factory=dict)
     ledgers: dict[Key, Ledger] = field(default_factory=dict)
     """By the key of their creation."""
@@ -132,12 +134,16 @@ class Book:
     def _journal(self, journaled: Journaled) -> None:
         session = journaled.session
         self.sessions.setdefault(session.session_id, session)
+        purse = (session.owner_id, session.currency_network_id)
+        before = 0 if journaled.is_opening else session.balance_minor
         reversed_entry = journaled.reversed
         for entry in journaled.entries:
             session.record(entry, reversed_entry)
             reversed_entry = None
         if journaled.settlement is not None:
             session.settle(journaled.settlement.tx_id, journaled.settlement.created_at)
+        after = 0 if journaled.settlement is not None else session.balance_minor
+        self.at_play[purse] = self.at_play.get(purse, 0) + after - before
 
     def _credit(self, credited: Credited) -> None:
         wallet = credited.wallet

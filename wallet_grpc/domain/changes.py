@@ -50,6 +50,11 @@ class Journaled:
     """What the first of the entries rolls back."""
     settlement: Transaction | None = None
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether the session comes into being."""
+        return not self.entries and self.settlement is None
+
 
 @value
 class Credited:

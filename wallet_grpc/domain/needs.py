@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from .accounts import PlayerState
 from .commands import (
+    Adjust,
     ApplyDeposit,
     Bet,
+    BetAndWin,
     Command,
     FailWithdrawal,
     Keyed,
@@ -25,6 +27,9 @@ from .ledgers import JournalAccountName
 from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
 from .sessions import SessionId
 from .values import value
+
+_GAINS = (BetAndWin, Win, Rollback, ApplyDeposit, Adjust)
+"""Commands after which a player may have more than before."""
 
 
 @value
@@ -70,6 +75,8 @@ class Needs:
     known_owner_ids: list[OwnerId]
     """Those of whom a rule reads more than credit wallets, which have no version but their own."""
     balances: list[tuple[OwnerId, CurrencyNetworkId]]
+    gaining: set[tuple[OwnerId, CurrencyNetworkId]]
+    """Those of the balances that a command may add to: what is at play in their sessions counts as well."""
     whole_owner_ids: list[OwnerId]
     """Owners of whom every account is needed: a player to be closed must have nothing anywhere."""
     keys: list[Key]
@@ -89,6 +96,7 @@ class Needs:
 class _Collected:
     owner_ids: set[OwnerId] = field(default_factory=set)
     balances: set[tuple[OwnerId, CurrencyNetworkId]] = field(default_factory=set)
+    gaining: set[tuple[OwnerId, CurrencyNetworkId]] = field(default_factory=set)
     whole_owner_ids: set[OwnerId] = field(default_factory=set)
     keys: set[Key] = field(default_factory=set)
     round_keys: set[Key] = field(default_factory=set)
@@ -145,6 +153,7 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
         owner_ids=sorted(found.owner_ids | found.wallet_owner_ids),
         known_owner_ids=sorted(found.owner_ids),
         balances=list(found.balances),
+        gaining=found.gaining,
         whole_owner_ids=list(found.whole_owner_ids),
         keys=list(found.keys),
         round_keys=list(found.round_keys),
@@ -194,7 +203,10 @@ def _add_keyed(found: _Collected, command: Keyed, owner_id: OwnerId) -> None:
         if command.state is PlayerState.CLOSED:
             found.whole_owner_ids.add(owner_id)
         return
-    found.balances.add((owner_id, command.currency_network_id))
+    purse = (owner_id, command.currency_network_id)
+    found.balances.add(purse)
+    if isinstance(command, _GAINS):
+        found.gaining.add(purse)
     match command:
         case Bet():
             found.round_keys.add(command.round_key)
@@ -222,5 +234,9 @@ def _add_play(found: _Collected, command: SessionPlay) -> None:
     found.entry_keys.add(command.key)
     if isinstance(command, SessionBet):
         found.session_round_keys.add(command.round_key)
-    elif command.reference_key is not None:
+        return
+    purse = (owner_of(command), command.currency_network_id)
+    found.balances.add(purse)
+    found.gaining.add(purse)
+    if command.reference_key is not None:
         found.entry_keys.add(command.reference_key)

@@ -247,6 +247,7 @@ class BatchStore:
                 {
                     "owner_ids": literal([pair[0] for pair in pairs]),
                     "network_ids": literal([pair[1] for pair in pairs]),
+                    "gains": literal([pair in needs.gaining for pair in pairs]),
                 },
             )
         if needs.keys:
@@ -525,11 +526,13 @@ def _store_statement(steps: tuple[str, ...]) -> Positional:
 
 
 def _read_accounts(book: Book, rows: Sequence[Any]) -> None:
-    for owner_id, network_id, account_type, account_id, balance_minor, version in rows:
+    for owner_id, network_id, account_type, account_id, balance_minor, version, at_play_minor in rows:
         key = (OwnerId(owner_id), CurrencyNetworkId(network_id), AccountType(account_type))
         book.accounts[key] = Account(
             balance_minor=int(balance_minor), version=version, account_id=AccountId(account_id)
         )
+        if at_play_minor is not None:
+            book.at_play[key[:2]] = int(at_play_minor)
 
 
 def _read_transaction(book: Book, row: LoadedTransaction, needs: Needs) -> None:

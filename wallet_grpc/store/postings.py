@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wallet_grpc.domain.accounts import AccountType
+from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key
 from wallet_grpc.domain.ledgers import WALLET_POSTING_NAMESPACE, LedgerId
 
@@ -31,9 +32,6 @@ from .pool import Connection, Pool, look_up_by_key, only_row
 from .sql import statements
 
 _SQL = statements("postings.sql")
-
-_PIECE_MAX = 10**38 - 1
-"""The largest amount of one ledger entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +151,7 @@ class PostingStore:
                     "wallet_ids": literal(wallet_ids),
                     "house_account_id": network.house_account_ids[AccountType.HOUSE_WALLETS],
                     "stripe": -ledger.owner_id % self._settings.stripes,
-                    "piece_max": _PIECE_MAX,
+                    "entry_max": BALANCE_MAX,
                     "network_id": ledger.currency_network_id,
                     "ledger_id": ledger.ledger_id,
                     "owner_id": ledger.owner_id,

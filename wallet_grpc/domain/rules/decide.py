@@ -29,6 +29,7 @@ from .deposits import decide_adjustment, decide_deposit
 from .idempotency import replay
 from .ledgers import decide_entry, decide_ledger
 from .players import decide_state
+from .ranges import refuse_overflow
 from .rollbacks import decide_rollback
 from .session_play import decide_play
 from .sessions import decide_opening
@@ -43,6 +44,15 @@ def decide(book: Book, command: Command, moment: Moment) -> Decision:
     What comes before (key, right, shape, currency network) has been checked by whoever made the command. The caller
     records the decision's change in the book before it decides the next command.
     """
+    decision = _decide(book, command, moment)
+    if decision.change is not None:
+        refusal = refuse_overflow(book, command, decision.change)
+        if refusal is not None:
+            return Decision(refusal)
+    return decision
+
+
+def _decide(book: Book, command: Command, moment: Moment) -> Decision:
     if isinstance(command, SessionPlay):
         return decide_play(book, command, moment)
     if isinstance(command, SettleSession):

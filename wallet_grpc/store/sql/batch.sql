@@ -33,6 +33,7 @@ FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 LEFT JOIN owners ON wanted.owner_id = owners.owner_id
 LEFT JOIN players ON wanted.owner_id = players.player_id;
 
+-- The accounts of the owners; of those who may gain something also what is at play in their open sessions.
 -- name: load_accounts
 SELECT
     wanted.owner_id,
@@ -40,8 +41,21 @@ SELECT
     found.account_type,
     found.account_id,
     derived.balance_minor::TEXT,
-    derived.version
-FROM unnest(%(owner_ids)s::BIGINT[], %(network_ids)s::INTEGER[]) AS wanted (owner_id, currency_network_id)
+    derived.version,
+    CASE
+        WHEN wanted.gains AND found.account_type = 'SESSION_HOLD' AND derived.balance_minor > 0
+            THEN (
+                SELECT sum(sessions.balance_minor)
+                FROM sessions
+                WHERE
+                    sessions.owner_id = wanted.owner_id
+                    AND sessions.currency_network_id = wanted.currency_network_id
+                    AND sessions.state = 'OPEN'
+            )
+    END::TEXT AS at_play_minor
+FROM
+    unnest(%(owner_ids)s::BIGINT[], %(network_ids)s::INTEGER[], %(gains)s::BOOLEAN[])
+        AS wanted (owner_id, currency_network_id, gains)
 CROSS JOIN
     LATERAL (
         SELECT
@@ -70,7 +84,8 @@ SELECT
     accounts.account_type,
     accounts.account_id,
     account_balances.balance_minor::TEXT,
-    account_balances.version
+    account_balances.version,
+    NULL::TEXT AS at_play_minor
 FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 CROSS JOIN
     LATERAL (

@@ -44,7 +44,8 @@ RETURNING known.ledger_id;
 
 -- Posts what the wallets gained since their watermarks: the version of a WALLET account is the last entry that is
 -- posted. A wallet's balance and entry_count are written with its entries, so their difference to the watermark is the
--- sum and the range of what is not posted. Balances may have more digits than an entry: such a sum takes several.
+-- sum and the range of what is not posted. Many of them together may have more digits than an entry: their counterpart
+-- takes several then, cut by whole division, since a quotient of NUMERICs is rounded.
 -- name: post
 WITH due AS MATERIALIZED (
     SELECT
@@ -81,6 +82,11 @@ WITH due AS MATERIALIZED (
     WHERE wallet.entry_count > coalesce(watermark.version, 0)
 ),
 
+total AS MATERIALIZED (
+    SELECT sum(due.gained_minor) AS gained_minor
+    FROM due
+),
+
 legs AS MATERIALIZED (
     SELECT
         due.account_id,
@@ -90,20 +96,13 @@ legs AS MATERIALIZED (
     UNION ALL
     SELECT
         %(house_account_id)s::BIGINT,
-        -sum(due.gained_minor)
-    FROM due
-    HAVING sum(due.gained_minor) <> 0
-),
-
-pieces AS MATERIALIZED (
-    SELECT
-        legs.account_id,
-        sign(legs.amount_minor) * least(
-            abs(legs.amount_minor) - (piece.number - 1) * %(piece_max)s::NUMERIC, %(piece_max)s::NUMERIC
-        ) AS amount_minor
-    FROM legs
+        -sign(total.gained_minor) * least(
+            abs(total.gained_minor) - piece.number * %(entry_max)s::NUMERIC, %(entry_max)s::NUMERIC
+        )
+    FROM total
     CROSS JOIN
-        LATERAL generate_series(1, ceil(abs(legs.amount_minor) / %(piece_max)s::NUMERIC)::BIGINT) AS piece (number)
+        LATERAL generate_series(0, div(abs(total.gained_minor), %(entry_max)s::NUMERIC)::INTEGER) AS piece (number)
+    WHERE abs(total.gained_minor) > piece.number * %(entry_max)s::NUMERIC
 ),
 
 new_accounts AS (
@@ -135,7 +134,7 @@ made AS (
         0,
         FALSE,
         %(ledger_id)s::UUID,
-        (SELECT count(*) FROM pieces),
+        (SELECT count(*) FROM legs),
         %(now)s::TIMESTAMPTZ
     WHERE EXISTS (SELECT FROM due)
 ),
@@ -145,10 +144,10 @@ entries AS (
     SELECT
         %(tx_id)s::UUID,
         %(owner_id)s::BIGINT,
-        pieces.account_id,
+        legs.account_id,
         %(network_id)s::INTEGER,
-        pieces.amount_minor
-    FROM pieces
+        legs.amount_minor
+    FROM legs
 ),
 
 watermarks AS (
@@ -170,10 +169,10 @@ house AS (
         %(house_account_id)s::BIGINT,
         %(stripe)s::SMALLINT,
         NULL,
-        -sum(due.gained_minor),
+        -total.gained_minor,
         0
-    FROM due
-    HAVING sum(due.gained_minor) <> 0
+    FROM total
+    WHERE total.gained_minor <> 0
     ON CONFLICT (account_id, stripe) DO UPDATE SET
         balance_minor = account_balances.balance_minor + excluded.balance_minor
 ),

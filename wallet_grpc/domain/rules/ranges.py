@@ -1,0 +1,86 @@
+"""The range of balances: up to 60 digits, and what would pass it is refused by the operation that would.
+
+It is not MAIN alone that has to stay within the range, but everything that can become MAIN without anybody asking for
+it: a session ends when its time is over, and a withdrawal fails when the network says so. So what a player has in a
+currency network is bounded as a whole: MAIN, what is held for withdrawals, and what is at play in open sessions. Bets,
+reservations, openings and settlements only move money within that, and are never refused for it.
+
+House accounts are what all players have done together. They are stored with more digits than players could fill.
+"""
+
+from __future__ import annotations
+
+from wallet_grpc.domain.accounts import AccountType
+from wallet_grpc.domain.amounts import BALANCE_DIGITS_MAX, BALANCE_MAX
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.changes import Change, Journaled
+from wallet_grpc.domain.commands import BetAndWin, Command, Rollback
+from wallet_grpc.domain.ledgers import JournalAccountName, LedgerId
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.domain.session_commands import SessionRollback
+from wallet_grpc.domain.transactions import Kind, Transaction
+
+_PLAYERS_OWN = (AccountType.MAIN, AccountType.WITHDRAW_HOLD)
+"""What a player has, beside what is at play; SESSION_HOLD shows what was locked for that."""
+
+
+def refuse_overflow(book: Book, command: Command, change: Change) -> Refusal | None:
+    """Refuse a command whose change would take a balance out of its range."""
+    if not _overflows(book, change):
+        return None
+    match command:
+        case BetAndWin():
+            name = "win_amount_minor"
+        case Rollback() | SessionRollback():
+            name = "reference_transaction_id"
+        case _:
+            name = "amount_minor"
+    return invalid(Reason.INVALID_AMOUNT, name, f"the balance would have more than {BALANCE_DIGITS_MAX} digits")
+
+
+def _overflows(book: Book, change: Change) -> bool:
+    if change.credited is not None:
+        return change.credited.entry.balance_after_minor > BALANCE_MAX
+    gained = 0 if change.journaled is None else _gained_in_play(change.journaled)
+    for transaction in change.transactions:
+        if transaction.kind is Kind.JOURNAL_ENTRY:
+            return _overflows_journal(book, transaction)
+        for posting in transaction.postings:
+            if posting.balance_after_minor is not None and posting.balance_after_minor > BALANCE_MAX:
+                return True  # in between: a rollback gives the stake back before it takes the win
+            if change.journaled is None and posting.account_type in _PLAYERS_OWN:
+                gained += posting.amount_minor
+    if gained <= 0:
+        return False
+    network = (
+        change.transactions[0].currency_network_id
+        if change.journaled is None
+        else change.journaled.session.currency_network_id
+    )
+    assert network is not None
+    owner_id = change.owner_id
+    has = gained + sum(book.balance(owner_id, network, account_type) for account_type in _PLAYERS_OWN)
+    pledged = book.at_play.get((owner_id, network), 0)
+    if change.transactions:  # the sum of the player's accounts is told as well: there a session is what was locked
+        pledged = max(pledged, book.balance(owner_id, network, AccountType.SESSION_HOLD))
+    return has + pledged > BALANCE_MAX
+
+
+def _gained_in_play(journaled: Journaled) -> int:
+    """Give what a player gains by what a session records; its beginning and its end only move money."""
+    return 0 if journaled.settlement is not None else sum(entry.change_minor for entry in journaled.entries)
+
+
+def _overflows_journal(book: Book, transaction: Transaction) -> bool:
+    """Tell whether an entry takes an account of its ledger out of the range, above or below, if only in between."""
+    ledger_id = LedgerId(transaction.reference_tx_id or "")
+    balances: dict[JournalAccountName, int] = {}
+    for posting in transaction.postings:
+        name = (ledger_id, posting.account_code)
+        if name not in balances:
+            account = book.journal_accounts.get(name)
+            balances[name] = account.balance_minor if account else 0
+        balances[name] += posting.amount_minor
+        if abs(balances[name]) > BALANCE_MAX:
+            return True
+    return False
