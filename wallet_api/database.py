@@ -44,6 +44,18 @@ _AS_OF = statement(PROBES, "as_of")
 _WRITABLE_TABLES = statement(PROBES, "writable_tables")
 
 
+def kind_of_connections(timeout_ms: int) -> ConnectionKind:
+    """Give the kind of all the API's connections; `timeout_ms` is a query's limit."""
+    return ConnectionKind(
+        application_name="wallet-api",
+        timeout_ms=max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
+        reads_only=True,
+        statement_timeout_ms=timeout_ms,
+        idle_in_transaction_timeout_ms=2 * max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
+        plans=_PLANS,
+    )
+
+
 class DatabaseUnavailableError(Exception):
     """The database did not answer in time."""
 
@@ -66,14 +78,7 @@ class Database:
         self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
-        kind = ConnectionKind(
-            application_name="wallet-api",
-            timeout_ms=max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
-            reads_only=True,
-            statement_timeout_ms=timeout_ms,
-            idle_in_transaction_timeout_ms=2 * max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
-            plans=_PLANS,
-        )
+        kind = kind_of_connections(timeout_ms)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
             min_size=min(2, connections_max),

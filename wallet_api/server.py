@@ -17,8 +17,14 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from wallet_grpc.store.connection_check import (
+    ConnectionsUnavailableError,
+    UnfitConnectionsError,
+    check_connections,
+)
+
 from .app import create_app, database_of
-from .database import Database, DatabaseUnavailableError
+from .database import Database, DatabaseUnavailableError, kind_of_connections
 from .problems import MEDIA_TYPE, ProblemError, Reason, body_of
 from .settings import ApiSettings
 
@@ -44,8 +50,8 @@ class AddressInUseError(Exception):
     """Another server holds the address."""
 
 
-class UnfitLoginError(Exception):
-    """The database's login can do more than read."""
+class UnfitDatabaseError(Exception):
+    """The API must not read this database, or not by this login; the message says why."""
 
 
 async def serve(settings: ApiSettings) -> None:
@@ -53,12 +59,12 @@ async def serve(settings: ApiSettings) -> None:
 
     Raises:
         AddressInUseError: The address is taken.
-        UnfitLoginError: The login could change something.
+        UnfitDatabaseError: The login could change something, or its connections would not do.
         UnusableKeysError: The cookie keys' file cannot be used.
     """
     database = database_of(settings)
     app = create_app(settings, database)
-    await _check_login(settings)
+    await _check_database(settings)
     host, port = settings.host_and_port
     try:
         listener = socket.create_server(
@@ -87,8 +93,19 @@ async def serve(settings: ApiSettings) -> None:
     _log.info("stopped")
 
 
-async def _check_login(settings: ApiSettings) -> None:
-    """Refuse a login that can change anything. A database that is away is asked by each request instead."""
+async def _check_database(settings: ApiSettings) -> None:
+    """Refuse connections that would not do, and a login that can change anything.
+
+    A database that is away, or that some connections cannot reach, is told of, and asked by each request instead.
+    """
+    kind = kind_of_connections(settings.api_query_timeout_ms)
+    try:
+        await check_connections(settings.dsn, [kind] * 2, on_primary=not settings.is_on_replica)
+    except UnfitConnectionsError as error:
+        raise UnfitDatabaseError(str(error)) from error
+    except ConnectionsUnavailableError as error:
+        _log.warning("database_unavailable", problem=str(error))
+        return
     database: Database = database_of(settings)
     await database.open()
     try:
@@ -98,7 +115,7 @@ async def _check_login(settings: ApiSettings) -> None:
     finally:
         await database.close()
     if tables:
-        raise UnfitLoginError(
+        raise UnfitDatabaseError(
             f"the API's login may change {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}; "  # noqa: PLR2004 a few names tell it
             "use one with the rights of role wallet_api alone"
         )

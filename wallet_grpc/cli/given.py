@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings
 
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.connections import command, connect
+from wallet_grpc.store.connections import ConnectionKind, command, connect
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
@@ -49,8 +49,8 @@ def read_as(settings: type[AnySettings]) -> AnySettings:
         raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
 
 
-def check_fitness(settings: Settings) -> None:
-    """Refuse to serve on an unfit database, saying why."""
+def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> None:
+    """Refuse to serve on an unfit database, or by connections that would not do, saying why."""
     import structlog
 
     try:
@@ -58,6 +58,7 @@ def check_fitness(settings: Settings) -> None:
             settings.service_dsn,
             settings.environment.value,
             timeout_s=max(2, settings.database_timeout_ms // 1000),
+            kinds=kinds,
         )
     except UnfitDatabaseError as error:
         raise click.ClickException(f"refusing to start: {error}") from error

@@ -14,6 +14,7 @@ import click
 
 from wallet_grpc.logs import configure_logs
 from wallet_grpc.settings import Settings
+from wallet_grpc.store import connections
 
 from .given import check_fitness, read_as, read_settings
 
@@ -29,7 +30,7 @@ def serve(workers: int | None) -> None:
 
     number = os.environ.get(supervisor.WORKER_NUMBER)
     if number is None:
-        check_fitness(settings)
+        check_fitness(settings, _of_server(settings))
         if workers > 1:
             try:
                 sys.exit(
@@ -51,6 +52,7 @@ def serve(workers: int | None) -> None:
 def consume_command() -> None:
     """Take payment events from RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
+    check_fitness(settings, _of_server(settings))
     from wallet_grpc.app.consumer import consume
     from wallet_grpc.messaging.topology import TopologyConflictError
 
@@ -61,6 +63,7 @@ def consume_command() -> None:
 def relay_command() -> None:
     """Publish the outbox to RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
+    check_fitness(settings, connections.of_relay(timeout_ms=settings.database_timeout_ms))
     from wallet_grpc.app.relay import relay
     from wallet_grpc.messaging.topology import TopologyConflictError
 
@@ -78,7 +81,7 @@ def api_command() -> None:
     configure_logs(settings.log_level, settings.log_format)
     try:
         server.run(settings)
-    except (server.AddressInUseError, server.UnfitLoginError, UnusableKeysError) as error:
+    except (server.AddressInUseError, server.UnfitDatabaseError, UnusableKeysError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -118,10 +121,13 @@ def _run(process: Coroutine[Any, Any, None], unfit: type[Exception]) -> None:
 
 
 def _messaging_settings() -> Settings:
-    """Read the settings of a process that speaks to RabbitMQ, and check its database."""
+    """Read the settings of a process that speaks to RabbitMQ."""
     settings = read_settings()
     configure_logs(settings.log_level, settings.log_format)
     if settings.amqp_url is None:
         raise click.ClickException("WALLET_AMQP_URL is not set: where is RabbitMQ? (docs/settings.md)")
-    check_fitness(settings)
     return settings
+
+
+def _of_server(settings: Settings) -> list[connections.ConnectionKind]:
+    return connections.of_server(timeout_ms=settings.database_timeout_ms, lock_timeout_ms=settings.lock_timeout_ms)

@@ -202,6 +202,21 @@ def relay(*, timeout_ms: int) -> ConnectionKind:
     )
 
 
+def of_server(*, timeout_ms: int, lock_timeout_ms: int) -> list[ConnectionKind]:
+    """Give every kind that a process with an engine opens: `wallet serve` and `wallet consume`."""
+    return [
+        lane_locks(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms),
+        lane_ledger(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms),
+        pooled(writes=False, timeout_ms=timeout_ms),
+        pooled(writes=True, timeout_ms=timeout_ms),
+    ]
+
+
+def of_relay(*, timeout_ms: int) -> list[ConnectionKind]:
+    """Give every kind that `wallet relay` opens."""
+    return [relay(timeout_ms=timeout_ms), pooled(writes=False, timeout_ms=timeout_ms)]
+
+
 def command(application_name: str = "wallet-command", *, timeout_ms: int = _COMMAND_TIMEOUT_MS) -> ConnectionKind:
     """Give the connection of an operator's command."""
     return ConnectionKind(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 
-from .connections import command, connect, encoding_fault
+from .connection_check import (
+    ConnectionsUnavailableError,
+    UnfitConnectionsError,
+    check_connections,
+    with_advice,
+)
+from .connections import ConnectionKind, command, connect, encoding_fault
 from .migrations import pending_migrations
 from .sql import statements
 
@@ -30,8 +37,10 @@ class Warnings:
     messages: Sequence[str]
 
 
-def check_database(database_url: str, environment: str, *, timeout_s: int) -> Warnings:
-    """Check the database that the service is to serve on.
+def check_database(
+    database_url: str, environment: str, *, timeout_s: int, kinds: Sequence[ConnectionKind] = ()
+) -> Warnings:
+    """Check the database that the service is to serve on, and the connections of these kinds to it.
 
     Raises:
         UnfitDatabaseError: It is not to be served on, or it cannot be reached.
@@ -56,7 +65,28 @@ def check_database(database_url: str, environment: str, *, timeout_s: int) -> Wa
                 )
             settings: dict[str, str] = dict(connection.execute(_SQL["settings"]).fetchall())
     except psycopg.OperationalError as error:
-        raise UnfitDatabaseError(f"the database cannot be reached: {str(error).strip()}") from error
+        raise UnfitDatabaseError(f"the database cannot be reached: {with_advice(error, database_url)}") from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        raise UnfitDatabaseError("the DSN cannot be read: it must be as libpq takes it") from None
+    _refuse_undurable(settings)
+    if kinds:
+        try:
+            asyncio.run(check_connections(database_url, kinds, on_primary=True))
+        except (ConnectionsUnavailableError, UnfitConnectionsError) as error:
+            raise UnfitDatabaseError(str(error)) from error
+    return Warnings(
+        [
+            f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
+            for name, wanted in _WANTED_PRED_LOCKS.items()
+            if 0 <= int(settings[name]) < wanted
+        ]
+    )
+
+
+def _refuse_undurable(settings: Mapping[str, str]) -> None:
+    """Refuse sessions that would lose what they acknowledge, or skip the ledger's triggers."""
     for name in ("fsync", "full_page_writes", "synchronous_commit"):
         if settings[name] == "off":
             raise UnfitDatabaseError(f"{name} is off: what the wallet acknowledges would not be durable; turn it on")
@@ -65,10 +95,3 @@ def check_database(database_url: str, environment: str, *, timeout_s: int) -> Wa
             f"session_replication_role is {settings['session_replication_role']}: the ledger's triggers would not "
             "fire; take it from the login's or the database's settings"
         )
-    return Warnings(
-        [
-            f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
-            for name, wanted in _WANTED_PRED_LOCKS.items()
-            if 0 <= int(settings[name]) < wanted
-        ]
-    )
