@@ -92,8 +92,8 @@ def with_advice(error: psycopg.Error, database_url: str) -> str:
     attributes = given.get("target_session_attrs")
     if attributes not in {None, "any"}:
         told.append(
-            f"the DSN says target_session_attrs={attributes}: the service needs `read-write`, or `primary` where the "
-            "login's default_transaction_read_only is on; the HTTP API takes `any`"
+            f"the DSN says target_session_attrs={attributes}: the service needs `read-write` or `primary`; a server, "
+            "database or login with default_transaction_read_only counts as read-only; the HTTP API takes `any`"
         )
     if given.get("options"):
         told.append("the DSN has `options`, which a pooler may refuse: take them out, or let it ignore them")
@@ -116,7 +116,10 @@ async def _check_server(kind: ConnectionKind, connection: Connection, *, on_prim
             "are behind: let the DSN lead to the primary, or say target_session_attrs=primary"
         )
     if is_read_only and not kind.reads_only:
-        raise UnfitConnectionsError(f"a connection `{kind.application_name}` leads to a server that is read-only")
+        raise UnfitConnectionsError(
+            f"a connection `{kind.application_name}` is read-only: default_transaction_read_only is on for the server, "
+            "the database or the login"
+        )
 
 
 async def _check_sessions(connections: Sequence[Connection]) -> None:
