@@ -1,0 +1,1 @@
+"""What the repository is checked with. Nothing here is shipped."""
