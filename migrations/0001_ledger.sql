@@ -200,14 +200,17 @@ CREATE TABLE api_keys (
     key_hash BYTEA NOT NULL,
     source TEXT NOT NULL,
     roles TEXT[] NOT NULL,
+    rate_per_s INTEGER,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     revoked_at TIMESTAMPTZ,
     CONSTRAINT api_keys_hash_key UNIQUE (key_hash),
+    CONSTRAINT api_keys_rate_check CHECK (rate_per_s > 0),
     CONSTRAINT api_keys_roles_check CHECK (
         cardinality(roles) > 0 AND roles <@ ARRAY['game', 'payments', 'credit', 'backoffice', 'auditor']
     )
 );
 
+COMMENT ON COLUMN api_keys.rate_per_s IS 'calls and operations a second, to each server process; null: no bound';
 COMMENT ON COLUMN api_keys.key_hash IS 'SHA-256 of the key: 256 random bits need no slower hash';
 
 -- Kept by the database itself ---------------------------------------------------------------------------------------

@@ -309,9 +309,9 @@ class WalletClient:
                 return await method(request, metadata=self._metadata, timeout=max(0.001, deadline - time.monotonic()))
             except grpc.aio.AioRpcError as failed:
                 error = error_of_call(failed)
-                if not error.retryable or time.monotonic() + wait_s > deadline:
+                if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
-            wait_s = await _pause(wait_s)
+            wait_s = await _pause(wait_s, at_least_s=error.retry_after_s)
 
 
 class GameSession:
@@ -465,7 +465,7 @@ async def _write(
     await call.done_writing()
 
 
-async def _pause(wait_s: float) -> float:
-    """Wait, with jitter; gives the next wait."""
-    await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter is no secret
+async def _pause(wait_s: float, *, at_least_s: float = 0.0) -> float:
+    """Wait, with jitter, and not less than the wallet asked for; gives the next wait."""
+    await asyncio.sleep(at_least_s + random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter is no secret
     return min(wait_s * 2, _LONGEST_WAIT_S)

@@ -24,7 +24,9 @@ nobody knows what was applied, and with the same id, sending again is always saf
 class WalletError(Exception):
     """The wallet refused, or could not be reached in time. Programs look at `reason`, people at the message."""
 
-    def __init__(self, *, reason: str, message: str, metadata: Mapping[str, str], retryable: bool) -> None:
+    def __init__(
+        self, *, reason: str, message: str, metadata: Mapping[str, str], retryable: bool, retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         """A name of errors.proto, such as INSUFFICIENT_FUNDS; gRPC's own status where the wallet did not answer."""
@@ -32,6 +34,8 @@ class WalletError(Exception):
         """What the reason adds: `balance_minor`, `field` and the like."""
         self.retryable = retryable
         """Whether the same request with the same id may be sent again as it is (`metadata.retry` SAME_REQUEST)."""
+        self.retry_after_s = retry_after_s
+        """How long to wait at least before that, as the wallet says (RATE_LIMITED, QUEUE_FULL)."""
 
 
 def error_of_call(error: grpc.aio.AioRpcError) -> WalletError:
@@ -47,14 +51,13 @@ def error_of_call(error: grpc.aio.AioRpcError) -> WalletError:
 
 def error_of_status(status: status_pb2.Status) -> WalletError:
     """Read the error of one operation of a batch or a stream."""
-    info = error_details_pb2.ErrorInfo()
+    info, again = error_details_pb2.ErrorInfo(reason="UNKNOWN"), error_details_pb2.RetryInfo()
     for detail in status.details:
-        if detail.Unpack(info):
-            metadata = dict(info.metadata)
-            return WalletError(
-                reason=info.reason,
-                message=status.message,
-                metadata=metadata,
-                retryable=metadata.get("retry") == "SAME_REQUEST",
-            )
-    return WalletError(reason="UNKNOWN", message=status.message, metadata={}, retryable=False)
+        _ = detail.Unpack(info) or detail.Unpack(again)
+    return WalletError(
+        reason=info.reason,
+        message=status.message,
+        metadata=dict(info.metadata),
+        retryable=dict(info.metadata).get("retry") == "SAME_REQUEST",
+        retry_after_s=again.retry_delay.ToMilliseconds() / 1000,
+    )

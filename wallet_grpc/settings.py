@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     queue_operations_max: int = Field(
         default=10_000, ge=1_000, description="Operations that a worker admits before it answers QUEUE_FULL."
     )
+    source_queue_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="The part of the queue and of the lanes that one source has at most while others wait; above it "
+        "RATE_LIMITED. 1: no bound.",
+    )
     stream_window_operations: int = Field(
         default=500, ge=1, description="Operations of one stream that may be unanswered; then it is read no further."
     )

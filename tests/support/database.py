@@ -134,9 +134,9 @@ class Installation:
         assert done.returncode == 0, f"wallet {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def create_key(self, source: str, roles: Sequence[str]) -> tuple[str, str]:
+    def create_key(self, source: str, roles: Sequence[str], *flags: str) -> tuple[str, str]:
         """Return the id and the secret of a new key."""
-        flags = [flag for role in roles for flag in ("--role", role)]
+        flags = (*flags, *(flag for role in roles for flag in ("--role", role)))
         made = json.loads(self.command("keys", "create", "--source", source, *flags, "--json"))
         return str(made["key_id"]), made["key"]
 

@@ -46,7 +46,7 @@ _REASONS_BY_STATUS = {
     grpc.StatusCode.ABORTED: ("CONFLICT",),
     grpc.StatusCode.UNAVAILABLE: ("DATABASE_UNAVAILABLE",),
     grpc.StatusCode.DEADLINE_EXCEEDED: ("OUTCOME_UNKNOWN",),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ("QUEUE_FULL",),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ("QUEUE_FULL", "RATE_LIMITED"),
     grpc.StatusCode.INTERNAL: ("INTERNAL",),
 }
 STATUS = {reason: status for status, reasons in _REASONS_BY_STATUS.items() for reason in reasons}
@@ -91,6 +91,7 @@ _RETRY = {
     "DATABASE_UNAVAILABLE": {"SAME_REQUEST"},
     "OUTCOME_UNKNOWN": {"SAME_REQUEST"},
     "QUEUE_FULL": {"SAME_REQUEST"},
+    "RATE_LIMITED": {"SAME_REQUEST"},
     "INTERNAL": {"NEVER", "SAME_REQUEST", "AFTER_CHANGE"},
 }
 _SHAPE_REASONS = {"INVALID_AMOUNT", "MISSING_FIELD", "INVALID_FIELD"}
@@ -107,6 +108,7 @@ class Refusal:
     metadata: dict[str, str] = field(default_factory=dict)
     fields: tuple[str, ...] = ()
     has_retry_info: bool = False
+    retry_after_ms: int = 0
 
 
 def refusal_of_call(error: grpc.RpcError) -> Refusal:
@@ -115,7 +117,10 @@ def refusal_of_call(error: grpc.RpcError) -> Refusal:
     if status is None:
         return Refusal(status=error.code(), message=str(error.details()))
     assert status.code == error.code().value[0], "the details tell another status than the call"
-    return refusal_of_status(status)
+    refusal = refusal_of_status(status)
+    pushback = dict(error.trailing_metadata() or ()).get("grpc-retry-pushback-ms")
+    assert pushback == (str(refusal.retry_after_ms) if refusal.has_retry_info else None), "gRPC's retries are told else"
+    return refusal
 
 
 def refusal_of_status(status: status_pb2.Status) -> Refusal:
@@ -124,7 +129,7 @@ def refusal_of_status(status: status_pb2.Status) -> Refusal:
     reason = domain = ""
     metadata: dict[str, str] = {}
     fields: list[str] = []
-    has_retry_info = False
+    has_retry_info, retry_after_ms = False, 0
     for detail in status.details:
         info, bad, again = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
@@ -133,7 +138,7 @@ def refusal_of_status(status: status_pb2.Status) -> Refusal:
         elif detail.Unpack(bad):
             fields += [violation.field for violation in bad.field_violations]
         elif detail.Unpack(again):
-            has_retry_info = again.HasField("retry_delay")
+            has_retry_info, retry_after_ms = again.HasField("retry_delay"), again.retry_delay.ToMilliseconds()
     return Refusal(
         status=by_code[status.code],
         message=status.message,
@@ -142,6 +147,7 @@ def refusal_of_status(status: status_pb2.Status) -> Refusal:
         metadata=metadata,
         fields=tuple(fields),
         has_retry_info=has_retry_info,
+        retry_after_ms=retry_after_ms,
     )
 
 
@@ -174,7 +180,7 @@ def check_refusal(refusal: object, reason: str, **metadata: str) -> Refusal:
         assert refusal.metadata.get("field"), refusal
     if reason == "INSUFFICIENT_FUNDS":
         assert refusal.metadata.get("balance_minor", "").isdigit(), refusal
-    if reason == "QUEUE_FULL":
+    if reason in {"QUEUE_FULL", "RATE_LIMITED"}:
         assert refusal.has_retry_info, refusal
     for name, value in metadata.items():
         assert refusal.metadata.get(name) == value, f"expected {name} = {value}, got {refusal}"

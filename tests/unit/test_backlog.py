@@ -1,4 +1,5 @@
-"""The backlog: owners keep their order, no two lanes share one, and a second lane joins only when there is enough."""
+"""The backlog: owners keep their order, no two lanes share one, a second lane joins only when there is enough, and
+sources take turns."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.engine.backlog import Backlog
 from wallet_grpc.engine.tickets import Job, Ticket
 
@@ -16,8 +18,11 @@ LIMIT = 100
 ENOUGH = 64
 
 
-def job(owner_id: int, index: int = 0) -> Job:
-    return Job(None, owner_id, Ticket([None]), index)  # type: ignore[arg-type] - the backlog looks at owners only
+FLOOD, QUIET, THIRD = Source("flood"), Source("quiet"), Source("third")
+
+
+def job(owner_id: int, index: int = 0, source: Source | None = None) -> Job:
+    return Job(None, owner_id, Ticket([None], source=source), index)  # type: ignore[arg-type] - the backlog looks at owners only
 
 
 def backlog_of(owner_ids: Sequence[int], *, limit: int = LIMIT) -> Backlog:
@@ -91,18 +96,103 @@ async def test_a_batch_that_leaves_enough_behind_wakes_another_lane() -> None:
     await asyncio.wait_for(idle, 1)
 
 
+def test_sources_take_turns_and_a_batch_ends_when_only_the_flood_has_more() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT)
+    for index in range(500):
+        backlog.put(job(index, index, FLOOD))
+    for index in range(3):
+        backlog.put(job(1_000 + index, index, QUIET))
+    batch = backlog.take()
+    assert [taken.index for taken in batch if taken.ticket.source == QUIET] == [0, 1, 2]
+    assert len(batch) <= 7
+    assert len(backlog) == 503 - len(batch)
+    backlog.done(batch)
+    assert len(backlog.take()) == LIMIT, "and alone the flood has whole batches again"
+
+
+def test_what_fits_into_one_batch_is_taken_whole_whoever_it_is_of() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT)
+    for index in range(90):
+        backlog.put(job(index, index, FLOOD))
+    backlog.put(job(1_000, 0, QUIET))
+    assert len(backlog.take()) == 91
+
+
+def test_turns_go_on_from_batch_to_batch() -> None:
+    backlog = Backlog(batch_operations_max=1)
+    for index in range(10):
+        backlog.put(job(index, index, FLOOD))
+        backlog.put(job(100 + index, index, QUIET))
+    taken = [backlog.take()[0].ticket.source for _ in range(10)]
+    assert set(taken[:2]) == set(taken[2:4]) == {FLOOD, QUIET}
+
+
+def test_an_owner_of_two_sources_keeps_the_order_and_its_earlier_commands_jump_the_queue_with_it() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT)
+    for index in range(400):
+        backlog.put(job(index, index, FLOOD))
+    backlog.put(job(7_777, 400, FLOOD))
+    backlog.put(job(7_777, 401, QUIET))
+    batch = backlog.take()
+    assert [taken.index for taken in batch if taken.owner_id == 7_777] == [400, 401]
+    left = len(backlog)
+    backlog.done(batch)
+    rest = []
+    while backlog:
+        batch = backlog.take()
+        rest += batch
+        backlog.done(batch)
+    assert len(rest) == left
+    assert all(taken.owner_id != 7_777 for taken in rest), "nothing is taken twice"
+
+
+def test_a_flood_leaves_a_lane_free_while_another_source_calls_now_and_then() -> None:
+    rivals = True
+    backlog = Backlog(batch_operations_max=LIMIT, lanes_of_a_source=1, has_rivals=lambda _: rivals)
+    for index in range(500):
+        backlog.put(job(index, index, FLOOD))
+    first = backlog.take()
+    assert len(first) == LIMIT
+    assert backlog.take() == [], "it has its share of the lanes"
+    backlog.put(job(1_000, 0, QUIET))
+    second = backlog.take()
+    assert QUIET in {taken.ticket.source for taken in second}
+    assert len(second) <= 2
+    backlog.done(second)
+    rivals = False
+    assert len(backlog.take()) == LIMIT, "alone it has all lanes"
+
+
+async def test_a_lane_is_woken_for_one_command_of_a_source_that_no_lane_works_for() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT, has_rivals=lambda _: True)
+    for index in range(LIMIT):
+        backlog.put(job(index, index, FLOOD))
+    first = backlog.take()
+    idle = asyncio.create_task(backlog.changed())
+    backlog.put(job(1_000, 0, FLOOD))
+    await asyncio.sleep(0)
+    assert not idle.done()
+    backlog.put(job(1_001, 0, QUIET))
+    await asyncio.wait_for(idle, 1)
+    backlog.done(first)
+
+
 @given(
-    owner_ids=st.lists(st.integers(1, 5), min_size=1, max_size=60),
+    commands=st.lists(st.tuples(st.integers(1, 5), st.sampled_from([FLOOD, QUIET, THIRD])), min_size=1, max_size=60),
+    early=st.integers(0, 60),
     limit=st.integers(1, 10),
     steps=st.lists(st.sampled_from(["take", "done"]), max_size=80),
 )
 def test_any_interleaving_keeps_each_owner_in_order_and_with_one_lane(
-    owner_ids: list[int], limit: int, steps: list[str]
+    commands: list[tuple[int, Source]], early: int, limit: int, steps: list[str]
 ) -> None:
-    backlog = backlog_of(owner_ids, limit=limit)
+    backlog = Backlog(batch_operations_max=limit)
+    waiting = [job(owner_id, index, source) for index, (owner_id, source) in enumerate(commands)]
     working: list[list[Job]] = []
     order: list[Job] = []
-    for step in [*steps, *["done", "take"] * (2 * len(owner_ids))]:
+    for number, step in enumerate([*steps, *["done", "take"] * (2 * len(commands))]):
+        while waiting and (number > 0 or waiting[0].index < early):  # some come early, the others after the first step
+            backlog.put(waiting.pop(0))
         if step == "take":
             batch = backlog.take()
             owners = {taken.owner_id for taken in batch}
@@ -112,7 +202,8 @@ def test_any_interleaving_keeps_each_owner_in_order_and_with_one_lane(
                 order += batch
         elif working:
             backlog.done(working.pop(0))
-    assert len(order) == len(owner_ids)
-    for owner_id in set(owner_ids):
+    assert len(order) == len(commands)
+    assert not backlog
+    for owner_id in {owner_id for owner_id, _ in commands}:
         indexes = [taken.index for taken in order if taken.owner_id == owner_id]
         assert indexes == sorted(indexes)

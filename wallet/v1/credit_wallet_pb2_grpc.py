@@ -150,7 +150,7 @@ class CreditWalletServiceServicer:
 
     def ExecuteBatch(self, request, context):
         """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one wallet take
-        effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+        effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

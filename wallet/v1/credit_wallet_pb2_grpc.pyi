@@ -58,7 +58,7 @@ class CreditWalletServiceStub:
     """What was posted of the wallet to the general ledger, oldest first, in pages."""
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_credit_wallet_pb2.ExecuteWalletBatchRequest, _credit_wallet_pb2.ExecuteWalletBatchResponse]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one wallet take
-    effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
 
 @_typing.type_check_only
@@ -88,7 +88,7 @@ class CreditWalletServiceAsyncStub(CreditWalletServiceStub):
     """What was posted of the wallet to the general ledger, oldest first, in pages."""
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_credit_wallet_pb2.ExecuteWalletBatchRequest, _credit_wallet_pb2.ExecuteWalletBatchResponse]  # type: ignore[assignment]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one wallet take
-    effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
 
 class CreditWalletServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,7 +169,7 @@ class CreditWalletServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_credit_wallet_pb2.ExecuteWalletBatchResponse, _abc.Awaitable[_credit_wallet_pb2.ExecuteWalletBatchResponse]]:
         """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one wallet take
-        effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+        effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
         """
 
 def add_CreditWalletServiceServicer_to_server(servicer: CreditWalletServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

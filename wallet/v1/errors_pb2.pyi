@@ -46,6 +46,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
     QUEUE_FULL: _ClassVar[ErrorReason]
     INTERNAL: _ClassVar[ErrorReason]
+    RATE_LIMITED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INVALID_AMOUNT: ErrorReason
 MISSING_FIELD: ErrorReason
@@ -86,3 +87,4 @@ DATABASE_UNAVAILABLE: ErrorReason
 OUTCOME_UNKNOWN: ErrorReason
 QUEUE_FULL: ErrorReason
 INTERNAL: ErrorReason
+RATE_LIMITED: ErrorReason

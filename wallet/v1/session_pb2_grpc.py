@@ -152,7 +152,7 @@ class LedgerSessionServiceServicer:
 
     def ExecuteBatch(self, request, context):
         """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-        take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+        take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

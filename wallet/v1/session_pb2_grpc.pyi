@@ -56,7 +56,7 @@ class LedgerSessionServiceStub:
     """Ends the session: SESSION_HOLD -> MAIN for the payout, the net against HOUSE:WAGER. Idempotent. Role `game`."""
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_session_pb2.ExecuteSessionBatchRequest, _session_pb2.ExecuteSessionBatchResponse]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-    take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
     Execute: _grpc.StreamStreamMultiCallable[_session_pb2.SessionOperation, _session_pb2.SessionOutcome]
     """The same as a stream: one outcome for each operation, in the order of the operations."""
@@ -86,7 +86,7 @@ class LedgerSessionServiceAsyncStub(LedgerSessionServiceStub):
     """Ends the session: SESSION_HOLD -> MAIN for the payout, the net against HOUSE:WAGER. Idempotent. Role `game`."""
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_session_pb2.ExecuteSessionBatchRequest, _session_pb2.ExecuteSessionBatchResponse]  # type: ignore[assignment]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-    take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
     Execute: _aio.StreamStreamMultiCallable[_session_pb2.SessionOperation, _session_pb2.SessionOutcome]  # type: ignore[assignment]
     """The same as a stream: one outcome for each operation, in the order of the operations."""
@@ -167,7 +167,7 @@ class LedgerSessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.ExecuteSessionBatchResponse, _abc.Awaitable[_session_pb2.ExecuteSessionBatchResponse]]:
         """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-        take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+        take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
         """
 
     @_abc_1.abstractmethod

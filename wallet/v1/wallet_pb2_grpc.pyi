@@ -80,7 +80,7 @@ class WalletServiceStub:
     """The currency networks of this installation."""
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-    take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
     Execute: _grpc.StreamStreamMultiCallable[_wallet_pb2.Operation, _wallet_pb2.Outcome]
     """The same as a stream: one outcome for each operation, in the order of the operations."""
@@ -124,7 +124,7 @@ class WalletServiceAsyncStub(WalletServiceStub):
     """The currency networks of this installation."""
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]  # type: ignore[assignment]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-    take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+    take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
     """
     Execute: _aio.StreamStreamMultiCallable[_wallet_pb2.Operation, _wallet_pb2.Outcome]  # type: ignore[assignment]
     """The same as a stream: one outcome for each operation, in the order of the operations."""
@@ -255,7 +255,7 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_wallet_pb2.ExecuteBatchResponse, _abc.Awaitable[_wallet_pb2.ExecuteBatchResponse]]:
         """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
-        take effect in the order of the batch. Admitted whole, or refused whole with QUEUE_FULL.
+        take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
         """
 
     @_abc_1.abstractmethod

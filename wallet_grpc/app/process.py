@@ -118,6 +118,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
     return EngineSettings(
         lanes=settings.lanes,
         queue_operations_max=settings.queue_operations_max,
+        source_share=settings.source_queue_share,
         lane=LaneSettings(
             batch_operations_max=settings.batch_operations_max,
             attempts_max=settings.attempts_max,

@@ -18,6 +18,7 @@ from wallet_grpc.rpc.credit_service import CreditWalletServicer
 from wallet_grpc.rpc.ledger_service import LedgerServicer
 from wallet_grpc.rpc.metrics import CallMetrics
 from wallet_grpc.rpc.operations import Execution
+from wallet_grpc.rpc.rates import Rates
 from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
 from wallet_grpc.rpc.session_requests import SessionTimes
 from wallet_grpc.rpc.session_service import LedgerSessionServicer
@@ -71,8 +72,9 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     pool = pool_of(settings)
     background = pool_of(settings, writes=True, connections_max=_BACKGROUND_CONNECTIONS)
     networks = NetworkDirectory(pool)
-    engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), EngineMetrics(registry))
-    server = _server(settings, pool, networks, engine, registry, shares_address=worker is not None)
+    metrics = EngineMetrics(registry)
+    engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), metrics)
+    server = _server(settings, pool, networks, engine, registry, metrics, shares_address=worker is not None)
     expiry = _expiry(settings, pool, networks, engine, registry)
     poster = _poster(settings, background, networks, registry)
     sweeper = _sweeper(settings, background, registry)
@@ -133,6 +135,7 @@ def _server(
     networks: NetworkDirectory,
     engine: Engine,
     registry: CollectorRegistry,
+    metrics: EngineMetrics,
     *,
     shares_address: bool,
 ) -> WalletServer:
@@ -140,6 +143,7 @@ def _server(
     gate = CallGate(
         Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms),
         CallMetrics(registry),
+        Rates(on_refused=metrics.refused_rate.inc),
         calls_max=settings.concurrent_calls_max,
     )
     credit_reader = CreditReader(pool)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 from wallet_grpc import console
@@ -12,6 +14,8 @@ from wallet_grpc.store import rails as rail_store
 from wallet_grpc.store.keys import Role
 
 from .given import admin_connection, json_option, read_settings, source_of
+
+_RATE = click.IntRange(1, 1_000_000)
 
 
 @click.group("keys")
@@ -29,18 +33,27 @@ def keys() -> None:
     type=click.Choice([role.value for role in Role]),
     help="What it may do, and read; `auditor` reads everything and changes nothing. Several times for several.",
 )
+@click.option(
+    "--rate-per-s",
+    type=_RATE,
+    help="Calls and operations a second that it may send to each server process. Default: as many as it will.",
+)
 @json_option
-def create_key(source: str, roles: tuple[str, ...], *, as_json: bool) -> None:
+def create_key(source: str, roles: tuple[str, ...], rate_per_s: int | None, *, as_json: bool) -> None:
     """Make a key and print it, for the only time."""
     source_of(source)
     settings = read_settings()
     prefix = "sk_live_" if settings.environment is Environment.LIVE else "sk_test_"
     with admin_connection(settings) as connection:
         made = key_store.create_key(
-            connection, prefix=prefix, source=source, roles=[Role(role) for role in dict.fromkeys(roles)]
+            connection,
+            prefix=prefix,
+            source=source,
+            roles=[Role(role) for role in dict.fromkeys(roles)],
+            rate_per_s=rate_per_s,
         )
     if as_json:
-        console.print_json({"key_id": made.key_id, "key": made.key, "source": made.source, "roles": made.roles})
+        console.print_json(dataclasses.asdict(made))
         return
     console.out.print(f"{made.key}\n")
     console.err.print(f"This is {made.key_id}, for {source} ({', '.join(made.roles)}). It is not shown again.")
@@ -53,6 +66,22 @@ def list_keys(*, as_json: bool) -> None:
     with admin_connection(read_settings()) as connection:
         rows = key_store.list_keys(connection)
     console.print_rows(rows, as_json=as_json, empty="there are no keys; make one with `wallet keys create`")
+
+
+@keys.command("limit")
+@click.argument("key_id")
+@click.option("--rate-per-s", type=_RATE, help="As in `keys create`. Without it, the key has no bound any more.")
+@json_option
+def limit_key(key_id: str, rate_per_s: int | None, *, as_json: bool) -> None:
+    """Set a key's rate, or take it away; it is in force within 5 seconds."""
+    with admin_connection(read_settings()) as connection:
+        known = key_store.limit_key(connection, key_id, rate_per_s=rate_per_s)
+    if not known:
+        raise click.ClickException(f"there is no key {key_id}; `wallet keys list` shows them")
+    if as_json:
+        console.print_json({"key_id": key_id, "rate_per_s": rate_per_s})
+    else:
+        console.out.print(f"{key_id} may send {'any number' if rate_per_s is None else rate_per_s} a second")
 
 
 @keys.command("revoke")

@@ -60,6 +60,7 @@ class Reason(Name):
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     QUEUE_FULL = "QUEUE_FULL"
+    RATE_LIMITED = "RATE_LIMITED"
     INTERNAL = "INTERNAL"
 
 
@@ -69,6 +70,7 @@ _SAME_REQUEST = frozenset(
         Reason.DATABASE_UNAVAILABLE,
         Reason.OUTCOME_UNKNOWN,
         Reason.QUEUE_FULL,
+        Reason.RATE_LIMITED,
         Reason.INTERNAL,
     }
 )
@@ -110,6 +112,8 @@ class Refusal:
     """For people: one sentence that says what to do."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """For programs: `field`, `balance_minor` and the like."""
+    retry_after_ms: int | None = None
+    """When to send it again, where the wallet knows; from now, in milliseconds."""
 
 
 def invalid(reason: Reason, field_name: str, message: str) -> Refusal:

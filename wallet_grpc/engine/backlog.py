@@ -1,19 +1,21 @@
 """The backlog: what is admitted and no lane has taken yet. All lanes of a process take from it.
 
-Two rules decide who takes what. Commands of one owner stay in the order in which they came, so those of an owner whom a
-lane is working on wait for that lane. And small batches are taken by one lane at a time: two with half of the commands
-each commit twice as often, which costs more processor time than working side by side saves.
+Three rules decide who takes what. Commands of one owner stay in the order in which they came, so those of an owner whom
+a lane is working on wait for that lane. Small batches are taken by one lane at a time: two with half of the commands
+each commit twice as often, which costs more processor time than working side by side saves. And where several sources
+call, they take turns, and none has more than its share of the lanes: a lane is free for who comes with little.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.identifiers import OwnerId, Source
 
 from .tickets import Job
+from .turns import Turns
 
 _WORTH_COMPANY = 64
 """From how many waiting commands on another lane joins those that work."""
@@ -21,28 +23,78 @@ _SCANNED_PER_TAKEN = 4
 """How far to look past commands that must wait, for each that may be taken: a bound for one turn of the event loop."""
 
 
+def _no_rivals(_source: Source | None) -> bool:
+    return False
+
+
 class Backlog:
     """The queue of a process. Belongs to one event loop."""
 
-    def __init__(self, *, batch_operations_max: int) -> None:
+    def __init__(
+        self,
+        *,
+        batch_operations_max: int,
+        lanes_of_a_source: int = 1,
+        has_rivals: Callable[[Source | None], bool] = _no_rivals,
+    ) -> None:
+        """Make an empty backlog.
+
+        Args:
+            batch_operations_max: The largest batch that a lane takes.
+            lanes_of_a_source: How many lanes work for one source alone while it has rivals.
+            has_rivals: Tells whether other sources than this one have called lately.
+        """
         self._batch_operations_max = batch_operations_max
         self._worth_company = min(_WORTH_COMPANY, batch_operations_max)
+        self._lanes_of_a_source = lanes_of_a_source
+        self._has_rivals = has_rivals
         self._jobs: deque[Job] = deque()
+        self._source: Source | None = None  # whose jobs these are
+        self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
         self._busy: set[OwnerId] = set()  # whom lanes work on; empty if none works
+        self._at_work: dict[int, tuple[frozenset[Source | None], int]] = {}  # batches by identity: whose, how large
         self._idle: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._jobs) if self._turns is None else len(self._turns)
 
     def put(self, job: Job) -> None:
         """Queue a job; whether there is room is the engine's to say."""
-        self._jobs.append(job)
+        if self._turns is not None:
+            self._turns.put(job)
+        elif job.ticket.source == self._source:
+            self._jobs.append(job)
+        elif not self._jobs:
+            self._source = job.ticket.source
+            self._jobs.append(job)
+        else:
+            self._turns = Turns([*self._jobs, job])
+            self._jobs.clear()
         self._wake()
 
     def take(self) -> list[Job]:
         """Take what waits, up to a batch, for a lane that calls `done` in the end; empty if there is nothing for it."""
         if not self._worth_taking():
             return []
+        if self._turns is None:
+            batch = self._next_of_one_source()
+            sources = frozenset((self._source,))
+        else:
+            batch = self._turns.take(
+                operations_max=self._batch_operations_max,
+                scanned_max=self._batch_operations_max * (1 + _SCANNED_PER_TAKEN),
+                busy=self._busy,
+            )
+            sources = frozenset(job.ticket.source for job in batch)
+            if not self._turns:
+                self._turns = None
+        if batch:
+            self._busy.update([job.owner_id for job in batch])
+            self._at_work[id(batch)] = (sources, len(batch))
+            self._wake()
+        return batch
+
+    def _next_of_one_source(self) -> list[Job]:
         batch: list[Job] = []
         waiting: list[Job] = []
         jobs, limit = self._jobs, self._batch_operations_max
@@ -50,14 +102,12 @@ class Backlog:
             job = jobs.popleft()
             (waiting if job.owner_id in self._busy else batch).append(job)
         jobs.extendleft(reversed(waiting))
-        if batch:
-            self._busy.update([job.owner_id for job in batch])
-            self._wake()
         return batch
 
     def done(self, batch: Sequence[Job]) -> None:
         """Note that a batch that was taken is answered. Its lane looks again itself, so it wakes nobody."""
         self._busy.difference_update([job.owner_id for job in batch])
+        del self._at_work[id(batch)]
 
     async def changed(self) -> None:
         """Wait until there may be something to take."""
@@ -66,7 +116,32 @@ class Backlog:
         await future
 
     def _worth_taking(self) -> bool:
-        return bool(self._jobs) and (not self._busy or len(self._jobs) >= self._worth_company)
+        waiting = len(self)
+        if not waiting:
+            return False
+        if not self._at_work:
+            return True
+        if waiting >= self._worth_company:
+            return not self._has_its_share_of_lanes()
+        return self._one_waits_for_another_source()
+
+    def _has_its_share_of_lanes(self) -> bool:
+        """Whether all that waits is of one source, and as many lanes as it may have already work for it alone."""
+        sources = self._sources()
+        if len(sources) > 1 or not self._has_rivals(sources[0]):
+            return False
+        alone = frozenset(sources)
+        return sum(served == alone for served, _ in self._at_work.values()) >= self._lanes_of_a_source
+
+    def _one_waits_for_another_source(self) -> bool:
+        """Whether no lane works for a source that waits, while those that work have much to do for others."""
+        if sum(operations for _, operations in self._at_work.values()) < self._worth_company:
+            return False
+        return not all(any(source in served for served, _ in self._at_work.values()) for source in self._sources())
+
+    def _sources(self) -> Sequence[Source | None]:
+        """Give those of whom something waits."""
+        return (self._source,) if self._turns is None else self._turns.sources()
 
     def _wake(self) -> None:
         """Wake one idle lane, if it would find something."""

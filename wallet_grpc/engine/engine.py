@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wallet_grpc.domain.commands import Command, Request, UnlocatedEnding, owner_of
-from wallet_grpc.domain.identifiers import TxIdSequence
+from wallet_grpc.domain.identifiers import Source, TxIdSequence
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.store.batch import BatchStore, StoreSettings
@@ -19,11 +19,8 @@ from wallet_grpc.tasks import end
 from .backlog import Backlog
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
+from .shares import Shares
 from .tickets import Job, Ticket
-
-QUEUE_FULL = Refusal(
-    reason=Reason.QUEUE_FULL, message="too much waits; nothing was changed, send it again a little later"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +30,19 @@ class EngineSettings:
     lanes: int
     queue_operations_max: int
     """How many operations may be admitted and not answered, over all lanes."""
+    source_share: float
+    """The part of the queue, and of the lanes, that one source has at most while others wait."""
     lane: LaneSettings
     store: StoreSettings
 
 
 class QueueFullError(Exception):
     """There is no room for all of a request's operations, so none was admitted."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+        """QUEUE_FULL, or RATE_LIMITED where others have room."""
 
 
 class Engine:
@@ -54,12 +58,23 @@ class Engine:
         self._settings = settings
         self._withdrawals = withdrawals
         self._metrics = metrics
-        self._admitted = 0
+        self._shares = Shares(operations_max=settings.queue_operations_max, source_share=settings.source_share)
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
-        self._backlog = Backlog(batch_operations_max=settings.lane.batch_operations_max)
+        self._backlog = Backlog(
+            batch_operations_max=settings.lane.batch_operations_max,
+            lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
+            has_rivals=self._shares.has_rivals,
+        )
         self._lanes = [
-            Lane(self._backlog, BatchStore(settings.store, networks), settings.lane, tx_ids, metrics, self._answered)
+            Lane(
+                self._backlog,
+                BatchStore(settings.store, networks),
+                settings.lane,
+                tx_ids,
+                metrics,
+                self._batch_answered,
+            )
             for _ in range(settings.lanes)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +87,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Finish what was admitted, then stop the lanes. The caller admits no more and bounds the wait."""
-        while self._admitted:
+        while self._shares.admitted:
             await self._room()
         await end(self._tasks)
 
@@ -81,17 +96,18 @@ class Engine:
         """Whether a lane's task has ended, which it never should: the process is no longer sound."""
         return any(task.done() for task in self._tasks)
 
-    def admit(self, operations: int) -> None:
+    def admit(self, source: Source | None, operations: int) -> None:
         """Take room for a request's operations: for all of them or none.
 
         Raises:
-            QueueFullError: There is not enough.
+            QueueFullError: There is not enough, or not for this source.
         """
-        if self._admitted + operations > self._settings.queue_operations_max:
-            self._metrics.refused_full.inc(operations)
-            raise QueueFullError
-        self._admitted += operations
-        self._metrics.queued.set(self._admitted)
+        refusal = self._shares.admit(source, operations)
+        if refusal is not None:
+            counter = self._metrics.refused_full if refusal.reason is Reason.QUEUE_FULL else self._metrics.refused_share
+            counter.inc(operations)
+            raise QueueFullError(refusal)
+        self._metrics.queued.set(self._shares.admitted)
 
     async def submit(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
         """Give a ticket's admitted requests to their lanes, in order; each with its place in the ticket.
@@ -111,12 +127,14 @@ class Engine:
                 submitted += 1
                 self._dispatch(ticket, index, command)
         finally:
-            self._answered(len(requests) - submitted)  # the caller gave up: what no lane has will not be executed
+            self._answered(
+                ticket, len(requests) - submitted
+            )  # the caller gave up: what no lane has will not be executed
 
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
         if isinstance(command, Refusal):
             ticket.answer(index, command)
-            self._answered(1)
+            self._answered(ticket, 1)
         else:
             self._backlog.put(Job(command, owner_of(command), ticket, index))
 
@@ -126,7 +144,7 @@ class Engine:
         Raises:
             QueueFullError: Nothing was admitted.
         """
-        self.admit(len(requests))
+        self.admit(ticket.source, len(requests))
         try:
             await self.submit(ticket, requests)
             await ticket.settled()
@@ -137,14 +155,13 @@ class Engine:
         """Give a stream's ticket, which expects one answer already, to its lane, waiting for room in the engine."""
         admitted = 0
         try:
-            while self._admitted >= self._settings.queue_operations_max:
+            while self._shares.admit(ticket.source, 1) is not None:
                 await self._room()
             admitted = 1
-            self._admitted += 1
             command = await self._located(request) if isinstance(request, UnlocatedEnding) else request
         except BaseException:  # the stream was cut off before a lane had it
             ticket.answer(0, DATABASE_UNAVAILABLE)
-            self._answered(admitted)
+            self._answered(ticket, admitted)
             raise
         self._dispatch(ticket, 0, command)
 
@@ -157,11 +174,17 @@ class Engine:
             return WITHDRAWAL_NOT_FOUND
         return ending.located(found.player_id, found.currency_network_id)
 
-    def _answered(self, operations: int) -> None:
-        if operations == 0:
-            return
-        self._admitted -= operations
-        self._metrics.queued.set(self._admitted)
+    def _answered(self, ticket: Ticket, operations: int) -> None:
+        if operations:
+            self._shares.answered(ticket.source, operations)
+            self._make_room()
+
+    def _batch_answered(self, batch: Sequence[Job]) -> None:
+        self._shares.batch_answered(batch)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self._metrics.queued.set(self._shares.admitted)
         waiting, self._room_wanted = self._room_wanted, []
         for future in waiting:
             if not future.done():

@@ -71,7 +71,7 @@ class Lane:
         settings: LaneSettings,
         tx_ids: TxIdSequence,
         metrics: EngineMetrics,
-        on_answered: Callable[[int], None],
+        on_answered: Callable[[Sequence[Job]], None],
     ) -> None:
         self._backlog = backlog
         self._store = store
@@ -219,4 +219,4 @@ class Lane:
     def _answer(self, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         for job, outcome in zip(batch, outcomes, strict=True):
             job.ticket.answer(job.index, outcome)
-        self._on_answered(len(batch))
+        self._on_answered(batch)

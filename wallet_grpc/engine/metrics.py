@@ -23,4 +23,12 @@ class EngineMetrics:
         )
         self.retries = Counter("wallet_batch_retries", "Batches tried again after a lost race", registry=registry)
         self.refused_full = Counter("wallet_queue_full", "Operations refused with QUEUE_FULL", registry=registry)
+        limited = Counter(
+            "wallet_rate_limited",
+            "Refused with RATE_LIMITED: operations whose source held its share, calls above their key's rate",
+            ["limit"],
+            registry=registry,
+        )
+        self.refused_share = limited.labels(limit="share")
+        self.refused_rate = limited.labels(limit="rate")
         self.queued = Gauge("wallet_queued_operations", "Operations admitted and not answered", registry=registry)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.identifiers import OwnerId, Source
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.receipts import Receipt
 
@@ -16,6 +16,8 @@ class Ticket:
     """The outcomes of one request's operations, in their order. Belongs to one event loop."""
 
     outcomes: list[Outcome | None]
+    source: Source | None = None
+    """Who asks; None for the wallet's own work."""
     request_id: str = ""
     traceparent: str | None = None
     receipt: Receipt | None = None

@@ -17,13 +17,14 @@ import structlog
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.engine.engine import QUEUE_FULL, QueueFullError
+from wallet_grpc.engine.engine import QueueFullError
 from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
 from wallet_grpc.store.keys import Caller, Role
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .auth import Authenticator
 from .metrics import CallMetrics
+from .rates import Rates
 from .status import abort
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -67,13 +68,17 @@ class CallContext:
     gate: CallGate
     grpc_context: Context
 
-    async def check_again(self) -> None:
+    async def check_again(self) -> Caller:
         """Check the key again, for a call that lasts: a revoked key stops working within 5 seconds.
 
         Raises:
             RefusedError: The key is good no more.
         """
-        await self.gate.authenticate(self.grpc_context)
+        return await self.gate.authenticate(self.grpc_context)
+
+    def owe(self, operations: int) -> None:
+        """Charge the key's rate for operations that one call brought, without asking whether it has them."""
+        self.gate.rates.owe(self.caller, operations)
 
 
 def not_allowed(*roles: Role) -> Refusal:
@@ -88,8 +93,9 @@ def not_allowed(*roles: Role) -> Refusal:
 class CallGate:
     """Lets calls in, and ends those that are refused or fail: the only place that gives a call its status."""
 
-    def __init__(self, authenticator: Authenticator, metrics: CallMetrics, *, calls_max: int) -> None:
+    def __init__(self, authenticator: Authenticator, metrics: CallMetrics, rates: Rates, *, calls_max: int) -> None:
         self.metrics = metrics
+        self.rates = rates
         self._authenticator = authenticator
         self._calls_max = calls_max
         self._streams_max = max(1, calls_max // 2)
@@ -142,7 +148,7 @@ class CallGate:
             raise RefusedError(STOPPING)
 
     async def enter(self, context: Context, roles: Sequence[Role], names: CallNames, *, lasts: bool) -> CallContext:
-        """Let a call in that has a good key and the right (one of the roles, if any), if there is a place for it.
+        """Let a call in that has a good key, the right (one of the roles, if any), its rate and a place.
 
         Raises:
             RefusedError: It has not, there is none, or the server is stopping.
@@ -151,6 +157,9 @@ class CallGate:
         caller = await self.authenticate(context)
         if roles and caller.roles.isdisjoint(roles):
             raise RefusedError(not_allowed(*roles))
+        limited = None if lasts else self.rates.take(caller)  # a stream waits for its rate, operation by operation
+        if limited is not None:
+            raise RefusedError(limited)
         self._take_place(lasts=lasts)
         return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
 
@@ -185,10 +194,8 @@ class CallGate:
     async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
         """End a call with the status of what was raised in it."""
         match error:
-            case RefusedError() | MalformedError():
+            case RefusedError() | MalformedError() | QueueFullError():
                 refusal = error.refusal
-            case QueueFullError():
-                refusal = QUEUE_FULL
             case DatabaseUnavailableError():
                 refusal = DATABASE_UNAVAILABLE
             case TimeoutError():

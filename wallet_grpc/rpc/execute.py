@@ -60,6 +60,34 @@ class _Window:
         await self._changed.wait()
 
 
+class _Key:
+    """The key of a stream: looked at again from time to time, and its rate, which paces the reading."""
+
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+        self._caller = call.caller
+        self._checked_at = time.monotonic()
+
+    async def let_through(self) -> None:
+        """Wait until the key's rate allows one more operation.
+
+        Raises:
+            RefusedError: The key is good no more.
+        """
+        await self._check()
+        wait_s = self._call.gate.rates.owe(self._caller, 1)
+        if wait_s:
+            due_at = time.monotonic() + wait_s
+            while (left_s := due_at - time.monotonic()) > 0:
+                await asyncio.sleep(min(left_s, _CHECK_AGAIN_S))
+                await self._check()
+
+    async def _check(self) -> None:
+        if time.monotonic() - self._checked_at > _CHECK_AGAIN_S:
+            self._caller = await self._call.check_again()
+            self._checked_at = time.monotonic()
+
+
 async def execute_stream(
     operations: AsyncIterator[Any],
     call: CallContext,
@@ -71,8 +99,9 @@ async def execute_stream(
 ) -> AsyncIterator[Outcome]:
     """Execute a stream's operations; their outcomes come in the order of the operations.
 
-    A stream that outruns the wallet is read more slowly: it waits for its window of unanswered operations, then for
-    room in the engine. One that has lasted `lasts_s` is read no further, answered as far as it was read, and ended.
+    A stream that outruns the wallet, or its key's rate, is read more slowly: it waits for its window of unanswered
+    operations, then for its rate, then for room in the engine. One that has lasted `lasts_s` is read no further,
+    answered as far as it was read, and ended.
     """
     window = _Window(window_operations)
     reader = asyncio.create_task(_read(operations, call, window, engine, convert))
@@ -109,14 +138,12 @@ async def _raise_the_end(reader: asyncio.Task[None], gate: CallGate) -> None:
 async def _read(
     operations: AsyncIterator[Any], call: CallContext, window: _Window, engine: Engine, convert: Converter
 ) -> None:
-    checked_at = time.monotonic()
+    key = _Key(call)
     try:
         async for operation in operations:
             await window.room()
-            if time.monotonic() - checked_at > _CHECK_AGAIN_S:
-                await call.check_again()
-                checked_at = time.monotonic()
-            ticket = Ticket([None], request_id=call.request_id, traceparent=call.traceparent)
+            await key.let_through()
+            ticket = Ticket([None], source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent)
             command = await convert(operation, call)
             if isinstance(command, Refusal):
                 ticket.outcomes[0] = command

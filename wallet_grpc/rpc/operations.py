@@ -106,6 +106,7 @@ class Operations:
             raise MalformedError(invalid(Reason.MISSING_FIELD, "operations", "is required"))
         if len(operations) > BATCH_OPERATIONS_MAX:
             raise MalformedError(invalid(Reason.INVALID_FIELD, "operations", f"must be at most {BATCH_OPERATIONS_MAX}"))
+        call.owe(len(operations) - 1)  # the call itself is counted
         ticket = _ticket(len(operations), call)
         accepted: list[tuple[int, Request]] = []
         for index, operation in enumerate(operations):
@@ -158,4 +159,6 @@ class Operations:
 
 
 def _ticket(operations: int, call: CallContext) -> Ticket:
-    return Ticket([None] * operations, request_id=call.request_id, traceparent=call.traceparent)
+    return Ticket(
+        [None] * operations, source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent
+    )

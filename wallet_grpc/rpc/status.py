@@ -14,7 +14,8 @@ from wallet_grpc.domain.refusals import Reason, Refusal, retry_of
 
 DOMAIN = "wallet"
 _DETAILS_KEY = "grpc-status-details-bin"
-_QUEUE_RETRY_DELAY_MS = 100
+_PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""What gRPC's own retries heed: when to send a call again."""
 
 _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.INVALID_AMOUNT: grpc.StatusCode.INVALID_ARGUMENT,
@@ -55,6 +56,7 @@ _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.OUTCOME_UNKNOWN: grpc.StatusCode.DEADLINE_EXCEEDED,
     Reason.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 assert set(_CODES) == set(Reason)
@@ -74,20 +76,19 @@ def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
             field=refusal.metadata["field"], description=refusal.message
         )
         _add(status, error_details_pb2.BadRequest(field_violations=[violation]))
-    if refusal.reason is Reason.QUEUE_FULL:
+    if refusal.retry_after_ms is not None:
         delay = Duration()
-        delay.FromMilliseconds(_QUEUE_RETRY_DELAY_MS)
+        delay.FromMilliseconds(refusal.retry_after_ms)
         _add(status, error_details_pb2.RetryInfo(retry_delay=delay))
     return status
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, request_id: str) -> NoReturn:
     """End a call with a refusal. In grpc.aio this raises, and may be done once a call."""
-    await context.abort(
-        _CODES[refusal.reason],
-        refusal.message,
-        trailing_metadata=((_DETAILS_KEY, status_of(refusal, request_id).SerializeToString()),),
-    )
+    trailers: list[tuple[str, str | bytes]] = [(_DETAILS_KEY, status_of(refusal, request_id).SerializeToString())]
+    if refusal.retry_after_ms is not None:
+        trailers.append((_PUSHBACK_KEY, str(refusal.retry_after_ms)))
+    await context.abort(_CODES[refusal.reason], refusal.message, trailing_metadata=tuple(trailers))
     raise AssertionError("abort returned")
 
 

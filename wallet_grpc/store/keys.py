@@ -35,8 +35,11 @@ class Role(StrEnum):
 class Caller:
     """Who calls: its name is the namespace of its transaction ids."""
 
+    key_id: str
     source: Source
     roles: frozenset[Role]
+    rate_per_s: int | None = None
+    """Calls and operations a second that the key may send to one server process; None: no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class StoredKey:
     key_id: str
     source: str
     roles: list[str]
+    rate_per_s: int | None
     created_at: datetime
     revoked_at: datetime | None
 
@@ -58,6 +62,7 @@ class NewKey:
     key: str
     source: str
     roles: list[str]
+    rate_per_s: int | None
 
 
 def hash_of(key: str) -> bytes:
@@ -82,26 +87,44 @@ class KeyReader:
             row = await cursor.fetchone()
         if row is None:
             return None
-        return Caller(source=Source(row[0]), roles=frozenset(map(Role, row[1])))
+        key_id, source, roles, rate_per_s = row
+        return Caller(key_id=key_id, source=Source(source), roles=frozenset(map(Role, roles)), rate_per_s=rate_per_s)
 
 
 def create_key(
-    connection: psycopg.Connection[tuple[object, ...]], *, prefix: str, source: str, roles: list[Role]
+    connection: psycopg.Connection[tuple[object, ...]],
+    *,
+    prefix: str,
+    source: str,
+    roles: list[Role],
+    rate_per_s: int | None = None,
 ) -> NewKey:
     """Make a key with 256 random bits and store its hash."""
     key_id = f"key_{secrets.token_hex(6)}"
     key = f"{prefix}{secrets.token_urlsafe(_KEY_BYTES)}"
     connection.execute(
         _SQL["add_key"],
-        {"key_id": key_id, "key_hash": hash_of(key), "source": source, "roles": [role.value for role in roles]},
+        {
+            "key_id": key_id,
+            "key_hash": hash_of(key),
+            "source": source,
+            "roles": [role.value for role in roles],
+            "rate_per_s": rate_per_s,
+        },
     )
-    return NewKey(key_id=key_id, key=key, source=source, roles=[role.value for role in roles])
+    return NewKey(key_id=key_id, key=key, source=source, roles=[role.value for role in roles], rate_per_s=rate_per_s)
 
 
 def list_keys(connection: psycopg.Connection[tuple[object, ...]]) -> list[StoredKey]:
     """Give all keys, oldest first."""
     with connection.cursor(row_factory=class_row(StoredKey)) as cursor:
         return cursor.execute(_SQL["list_keys"]).fetchall()
+
+
+def limit_key(connection: psycopg.Connection[tuple[object, ...]], key_id: str, *, rate_per_s: int | None) -> bool:
+    """Set a key's rate, or take it away; False if there is no key of that id."""
+    parameters = {"key_id": key_id, "rate_per_s": rate_per_s}
+    return connection.execute(_SQL["limit_key"], parameters).rowcount == 1
 
 
 def revoke_key(connection: psycopg.Connection[tuple[object, ...]], key_id: str) -> bool:
