@@ -129,7 +129,7 @@ async def _until_stopped(
                 await stop.wait()
 
 
-def _server(
+def _server(  # noqa: PLR0917 - its parts, given once
     settings: Settings,
     pool: Pool,
     networks: NetworkDirectory,

@@ -19,14 +19,12 @@ from .tickets import Job
 QUEUE_FULL = Refusal(
     reason=Reason.QUEUE_FULL,
     message="too much waits; nothing was changed, send it again a little later",
-    retry_after_ms=100,
 )
 SHARE_HELD = Refusal(
     reason=Reason.RATE_LIMITED,
     message="your source holds its share of the queue while others wait; nothing was changed, send it again a little "
     "later",
     metadata={"limit": "share"},
-    retry_after_ms=100,
 )
 
 _ACTIVE_S = 1.0

@@ -14,6 +14,9 @@ from wallet_grpc.domain.refusals import Reason, Refusal, retry_of
 
 DOMAIN = "wallet"
 _DETAILS_KEY = "grpc-status-details-bin"
+_FULL = frozenset({Reason.QUEUE_FULL, Reason.RATE_LIMITED})
+_FULL_RETRY_AFTER_MS = 100
+"""When to come again to what is full, where nobody can tell."""
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"
 """What gRPC's own retries heed: when to send a call again."""
 
@@ -76,9 +79,10 @@ def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
             field=refusal.metadata["field"], description=refusal.message
         )
         _add(status, error_details_pb2.BadRequest(field_violations=[violation]))
-    if refusal.retry_after_ms is not None:
+    retry_after_ms = _retry_after_ms(refusal)
+    if retry_after_ms is not None:
         delay = Duration()
-        delay.FromMilliseconds(refusal.retry_after_ms)
+        delay.FromMilliseconds(retry_after_ms)
         _add(status, error_details_pb2.RetryInfo(retry_delay=delay))
     return status
 
@@ -86,10 +90,15 @@ def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
 async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, request_id: str) -> NoReturn:
     """End a call with a refusal. In grpc.aio this raises, and may be done once a call."""
     trailers: list[tuple[str, str | bytes]] = [(_DETAILS_KEY, status_of(refusal, request_id).SerializeToString())]
-    if refusal.retry_after_ms is not None:
-        trailers.append((_PUSHBACK_KEY, str(refusal.retry_after_ms)))
+    retry_after_ms = _retry_after_ms(refusal)
+    if retry_after_ms is not None:
+        trailers.append((_PUSHBACK_KEY, str(retry_after_ms)))
     await context.abort(_CODES[refusal.reason], refusal.message, trailing_metadata=tuple(trailers))
     raise AssertionError("abort returned")
+
+
+def _retry_after_ms(refusal: Refusal) -> int | None:
+    return refusal.retry_after_ms or (_FULL_RETRY_AFTER_MS if refusal.reason in _FULL else None)
 
 
 def _add(status: status_pb2.Status, detail: Message) -> None:
