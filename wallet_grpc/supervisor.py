@@ -103,8 +103,9 @@ def _held(address: str) -> Iterator[None]:
     try:
         with socket.socket(family) as probe:  # sharing would let a stranger's server in unnoticed
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(target)
-            probe.listen()
+            probe.bind(
+                target
+            )  # not to listen: callers that wait for a server would come in, and keep the address taken
     except OSError as error:
         raise AddressInUseError(f"{address} cannot be bound: {error.strerror}") from error
     with socket.socket(family) as holder:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import grpc
 from support.database import Installation
 from support.ledger import check_invariants
+from support.refusals import check_refusal, refusal_of_call
 from support.server import WalletServer
 
 CALLS = 6_000
@@ -19,6 +20,9 @@ def test_a_burst_is_answered_or_refused_but_never_dropped(new_installation: Call
         caller = wallet.games
         bets = [caller.stub.Bet.future(player.bet("1"), metadata=caller.credentials, timeout=60) for _ in range(CALLS)]
         statuses = Counter(bet.code() for bet in bets)
+        for bet in bets:
+            if bet.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                check_refusal(refusal_of_call(bet.exception()), "QUEUE_FULL")
         assert statuses.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert statuses[grpc.StatusCode.OK] > 0
         assert wallet.main(player) == str(CALLS - statuses[grpc.StatusCode.OK])

@@ -1,20 +1,25 @@
 """Shape of whole messages: how many operations, how many bytes, and bytes that are no message."""
 
 import random
+import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.message import Message
+from support.database import Installation
 from support.refusals import Refusal, check_refusal, refusal_of_call, refusal_of_status
 from support.requests import Player, changed
 from support.server import WalletServer
 from support.wallet import Wallet, expect_error, expect_status
 
+from devstack.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 UNARY = ["Bet", "Win", "Rollback", "ReserveWithdrawal", "GetBalance", "GetTransaction", "ExecuteBatch"]
+BET = "/wallet.v1.WalletService/Bet"
 MODE = pytest.mark.parametrize("shared", ["group-commit"], indirect=True)
 
 
@@ -91,10 +96,49 @@ def test_bytes_that_are_no_message(wallet: Wallet, method: str, content: bytes) 
     raw = wallet.channel().unary_unary(
         f"/wallet.v1.WalletService/{method}", request_serializer=bytes, response_deserializer=bytes
     )
-    with pytest.raises(grpc.RpcError) as caught:
-        raw(content, metadata=wallet.games.credentials, timeout=10)
-    assert caught.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
-    assert wallet.main(Player()) == "0"
+    is_only_foreign = method == "GetBalance" and content.startswith(b"\x0a\x02")  # a field that it does not know
+    for caller in wallet.callers.values():  # whatever its rights: they come first
+        with pytest.raises(grpc.RpcError) as caught:
+            raw(content, metadata=caller.credentials, timeout=10)
+        refusal = refusal_of_call(caught.value)
+        if refusal.reason != "CALL_NOT_ALLOWED" and not is_only_foreign:
+            check_refusal(refusal, "INVALID_FIELD", field="request")
+    expect_error(lambda: raw(content, timeout=10), "CALLER_UNKNOWN")
+
+
+@MODE
+@pytest.mark.parametrize("path", ["WalletService/Execute", "LedgerSessionService/Execute"])
+def test_bytes_that_are_no_operation(wallet: Wallet, path: str) -> None:
+    raw = wallet.channel().stream_stream(
+        f"/wallet.v1.{path}", request_serializer=bytes, response_deserializer=pb.Outcome.FromString
+    )
+    content = [b"\x0a\x02\xc3\x28"]
+    expect_error(
+        lambda: list(raw(iter(content), metadata=wallet.games.credentials, timeout=10)),
+        "INVALID_FIELD",
+        field="request",
+    )
+    expect_error(lambda: list(raw(iter(content), timeout=10)), "CALLER_UNKNOWN")
+
+
+def test_bytes_that_are_no_message_are_counted_and_not_logged(new_installation: Callable[..., Installation]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with WalletServer(new_installation(), WALLET_METRICS_ADDRESS=address) as server:
+        wallet = server.wallet()
+        raw = wallet.channel().unary_unary(BET, request_serializer=bytes, response_deserializer=bytes)
+        written = server.log
+        for _ in range(3):
+            expect_error(lambda: raw(b"\xff", metadata=wallet.games.credentials, timeout=10), "INVALID_FIELD")
+            expect_error(lambda: raw(b"\xff", timeout=10), "CALLER_UNKNOWN")
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            assert b"wallet_undecodable_messages_total 3.0" in answer.read()
+        assert server.log == written
+
+
+@MODE
+def test_a_call_without_a_message(wallet: Wallet) -> None:
+    raw = wallet.channel().stream_unary(BET, request_serializer=bytes, response_deserializer=bytes)
+    expect_error(lambda: raw(iter(()), metadata=wallet.games.credentials, timeout=10), "MISSING_FIELD", field="request")
 
 
 @MODE
@@ -105,8 +149,8 @@ def test_bytes_that_are_no_operation_end_the_stream(wallet: Wallet, player: Play
     good = pb.Operation(bet=player.bet("1")).SerializeToString()
     with pytest.raises(grpc.RpcError) as caught:
         list(raw(iter([good, b"\xff" * 10]), metadata=wallet.games.credentials, timeout=10))
-    assert caught.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
-    assert wallet.main(player) in {"99", "100"}  # what was sent before may have been applied (rule 10)
+    check_refusal(refusal_of_call(caught.value), "INVALID_FIELD", field="request")
+    assert wallet.main(player) == "99"  # what was sent before is decided, and answered
 
 
 @MODE

@@ -86,6 +86,13 @@ class Caller(Sender):
         sent = (operation(request) for request in requests)
         return [opened(outcome) for outcome in self.stub.Execute(sent, metadata=self.credentials, timeout=timeout_s)]
 
+    def attempt_stream(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any] | Refusal:
+        """Send a stream; the end that it was refused with is a value."""
+        try:
+            return self.stream(requests, timeout_s=timeout_s)
+        except grpc.RpcError as error:
+            return refusal_of_call(error)
+
 
 class Wallet:
     """A running server with a caller for each role; without `by`, a request goes out under the key that may send it."""

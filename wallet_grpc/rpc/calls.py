@@ -106,6 +106,8 @@ class CallGate:
         """The calls that are not over: a call's task ends once its status is sent."""
         self._admitted: set[asyncio.Task[Any]] = set()
         """Those among them that have shown a key."""
+        self._begun: set[asyncio.Task[Any]] = set()
+        """Those among these whose message has come: a stop waits for them."""
         self._streams: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
@@ -120,8 +122,8 @@ class CallGate:
         return self._stopping
 
     async def emptied(self, timeout_s: float) -> None:
-        """Wait until every call that was let in has its status, and a moment for those that are being refused."""
-        for calls, wait_s in ((self._admitted, timeout_s), (self._present, min(timeout_s, _REFUSALS_WITHIN_S))):
+        """Wait until every call that has begun has its status, and a moment for those that are being refused."""
+        for calls, wait_s in ((self._begun, timeout_s), (self._present, min(timeout_s, _REFUSALS_WITHIN_S))):
             if calls:
                 await asyncio.wait(tuple(calls), timeout=wait_s)
 
@@ -140,8 +142,7 @@ class CallGate:
         Raises:
             RefusedError: The server is stopping.
         """
-        task = asyncio.current_task()
-        assert task is not None, "calls are answered in tasks"
+        task = _this_call()
         self._present.add(task)
         task.add_done_callback(self._left)
         if self._stopping:
@@ -163,6 +164,16 @@ class CallGate:
         self._take_place(lasts=lasts)
         return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
 
+    def begin(self) -> None:
+        """Begin with a call that was let in: from now on it will have its answer, though the server be stopped.
+
+        Raises:
+            RefusedError: The server is stopping.
+        """
+        if self._stopping:
+            raise RefusedError(STOPPING)
+        self._begun.add(_this_call())
+
     async def authenticate(self, context: Context) -> Caller:
         """Find the caller of a call.
 
@@ -175,13 +186,10 @@ class CallGate:
         return caller
 
     def _take_place(self, *, lasts: bool) -> None:
-        if self._stopping:  # while the key was looked up
-            raise RefusedError(STOPPING)
         if len(self._admitted) >= self._calls_max or (lasts and len(self._streams) >= self._streams_max):
             self.metrics.refused_full.inc()
             raise RefusedError(_CALLS_FULL)
-        task = asyncio.current_task()
-        assert task is not None, "calls are answered in tasks"
+        task = _this_call()
         self._admitted.add(task)
         if lasts:
             self._streams.add(task)
@@ -189,6 +197,7 @@ class CallGate:
     def _left(self, task: asyncio.Task[Any]) -> None:
         self._present.discard(task)
         self._admitted.discard(task)
+        self._begun.discard(task)
         self._streams.discard(task)
 
     async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
@@ -255,6 +264,12 @@ def names_of(context: Context) -> CallNames:
         elif key == "traceparent" and _is_plain(value):
             traceparent = str(value)
     return CallNames(request_id or secrets.token_hex(8), traceparent)
+
+
+def _this_call() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None, "gRPC answers each call in a task of its own"
+    return task
 
 
 def _is_plain(value: str | bytes) -> bool:

@@ -57,7 +57,9 @@ def _unary(servicer: Gated, declared: GatedUnary, parse: Callable[[bytes], Messa
         names = names_of(context)
         try:
             call = await gate.enter(context, roles, names, lasts=False)
-            return await method(servicer, await _only_message(context, parse, gate.metrics), call)
+            request = await _only_message(context, parse, gate.metrics)
+            gate.begin()
+            return await method(servicer, request, call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
             await gate.end(context, error, names)
 
@@ -71,6 +73,7 @@ def _stream(servicer: Gated, declared: GatedStream, parse: Callable[[bytes], Mes
         names = names_of(context)
         try:
             call = await gate.enter(context, (), names, lasts=True)
+            gate.begin()
             async for answer in method(servicer, _messages_of(context, parse, gate.metrics), call):
                 yield answer
         except Exception as error:  # noqa: BLE001 - as above

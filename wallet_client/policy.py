@@ -1,0 +1,28 @@
+"""The retry policy for clients of gRPC's own making, in whatever language: a service config (docs/calling.md)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+RETRY_POLICY: Final[dict[str, Any]] = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "wallet.v1.WalletService"},
+                {"service": "wallet.v1.LedgerSessionService"},
+                {"service": "wallet.v1.CreditWalletService"},
+                {"service": "wallet.v1.LedgerService"},
+            ],
+            "waitForReady": True,
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED"],
+            },
+        }
+    ]
+}
+"""For the channel option `grpc.service_config`, as JSON. A call that meets a server which stops is sent again, by itself,
+with the same id; one that meets no server waits for one until its deadline, which every call must have."""
