@@ -24,5 +24,5 @@ RETRY_POLICY: Final[dict[str, Any]] = {
         }
     ]
 }
-"""For the channel option `grpc.service_config`, as JSON. A call that meets a server which stops is sent again, by itself,
-with the same id; one that meets no server waits for one until its deadline, which every call must have."""
+"""For the channel option `grpc.service_config`, as JSON. A call that meets a server which stops is sent again as it is;
+one that meets no server waits for one until its deadline, which every call must have."""

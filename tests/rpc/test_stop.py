@@ -98,7 +98,7 @@ def test_a_lame_duck_serves_on_and_says_that_it_leaves(new_installation: New) ->
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_watchers_do_not_hold_the_stop(new_installation: New, workers: str) -> None:
-    """Neither those that listen, nor one that reads nothing, nor streams of reflection, nor what never sends a message."""
+    """Nor do streams of reflection, what never sends its message, and who reads nothing."""
     with (
         WalletServer(new_installation(), "--workers", workers) as server,
         RawConnection(server.target) as deaf,
