@@ -47,7 +47,6 @@ def create_app(database: Database) -> Router:
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
-        await database.open()
         yield
         await database.close()
 

@@ -60,7 +60,6 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
-        await database.open()
         watching = asyncio.create_task(keys.watch(), name="cookie-keys")
         yield
         watching.cancel()

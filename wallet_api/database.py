@@ -14,16 +14,14 @@ from typing import Any, NamedTuple
 
 import psycopg
 import structlog
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from wallet_grpc.store.connections import ConnectionKind
+from wallet_grpc.store.connections import ConnectionKind, connect_async
+from wallet_grpc.store.pool import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.sql import Positional
 
 from .sql import PROBES, statement
 
 _log = structlog.get_logger(__name__)
-
-Connection = psycopg.AsyncConnection[Any]
 
 _PLANS = {
     # A statement is planned once, for any player: one with 20 transactions must not make a plan that sorts, which would
@@ -38,7 +36,6 @@ _PLANS = {
     "jit": "off",
 }
 _CONNECT_TIMEOUT_MS_MIN = 2_000
-_RECONNECT_TIMEOUT_S = 0.2
 _WAITING_PER_CONNECTION = 50
 _AS_OF = statement(PROBES, "as_of")
 _WRITABLE_TABLES = statement(PROBES, "writable_tables")
@@ -54,10 +51,6 @@ def kind_of_connections(timeout_ms: int) -> ConnectionKind:
         idle_in_transaction_timeout_ms=2 * max(timeout_ms, _CONNECT_TIMEOUT_MS_MIN),
         plans=_PLANS,
     )
-
-
-class DatabaseUnavailableError(Exception):
-    """The database did not answer in time."""
 
 
 class Answer(NamedTuple):
@@ -79,25 +72,12 @@ class Database:
         self._is_replica = is_replica
         self._is_away = False
         kind = kind_of_connections(timeout_ms)
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            dsn,
-            min_size=min(2, connections_max),
-            max_size=connections_max,
-            max_waiting=connections_max * _WAITING_PER_CONNECTION,
-            reconnect_timeout=_RECONNECT_TIMEOUT_S,
-            kwargs={
-                "autocommit": True,
-                "cursor_factory": psycopg.AsyncRawCursor,
-                "prepare_threshold": 0,
-                **kind.parameters(dsn),
-            },
-            configure=kind.set_up,
-            open=False,
+        self._pool = ConnectionPool(
+            lambda: connect_async(dsn, kind, cursor_factory=psycopg.AsyncRawCursor, prepare_threshold=0),
+            connections_max=connections_max,
+            waiting_max=connections_max * _WAITING_PER_CONNECTION,
+            wait_ms=wait_ms,
         )
-
-    async def open(self) -> None:
-        """Start connecting, without waiting for it."""
-        await self._pool.open()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -107,11 +87,14 @@ class Database:
         """Run a query.
 
         Raises:
+            ConnectionsBusyError: Too many others read at this moment.
             DatabaseUnavailableError: It was not answered in time.
         """
         try:
             answer = await self._read_anyhow(query, values)
-        except (PoolTimeout, TooManyRequests, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except ConnectionsBusyError:
+            raise
+        except (DatabaseUnavailableError, psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._note_failure(error)
             raise DatabaseUnavailableError(str(error)) from error
         if self._is_away:
@@ -144,11 +127,12 @@ class Database:
             except psycopg.errors.QueryCanceled:
                 raise
             except (psycopg.OperationalError, psycopg.InterfaceError):
-                continue
+                if time.monotonic() >= deadline:
+                    raise
         return await self._read(query, values, deadline)
 
     async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> Answer:
-        connection = await self._pool.getconn(max(0.0, deadline - time.monotonic()))
+        connection = await self._pool.take(deadline=deadline)
         try:
             as_of = None
             if self._is_replica:
@@ -156,4 +140,4 @@ class Database:
             cursor = await connection.execute(query.text, values)
             return Answer(await cursor.fetchall(), as_of)
         finally:
-            await self._pool.putconn(connection)
+            await self._pool.give_back(connection)

@@ -107,7 +107,6 @@ async def _check_database(settings: ApiSettings) -> None:
         _log.warning("database_unavailable", problem=str(error))
         return
     database: Database = database_of(settings)
-    await database.open()
     try:
         tables = await database.writable_tables()
     except DatabaseUnavailableError:

@@ -36,7 +36,6 @@ async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_i
 ) -> None:
     postgres, installation = forgetful
     pool = Pool(installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    await pool.open()
     networks = NetworkDirectory(pool)
     await networks.refresh()
     settings = StoreSettings(

@@ -66,8 +66,6 @@ async def consume(settings: Settings) -> None:
     )
     retries = Retries(inbox, store, poll_ms=settings.inbox_poll_ms)
 
-    await reads.open()
-    await writes.open()
     with suppress(DatabaseUnavailableError):
         await networks.refresh()
     engine.start()

@@ -42,7 +42,6 @@ async def relay(settings: Settings) -> None:
         metrics,
     )
     pool = pool_of(settings)
-    await pool.open()
     spare_the_garbage_collector()
     show_metrics(settings, registry)
     publishing = asyncio.create_task(relaying.run(stop), name="relay")

@@ -79,8 +79,6 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     poster = _poster(settings, background, networks, registry)
     sweeper = _sweeper(settings, background, registry)
 
-    await pool.open()
-    await background.open()
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
         await networks.refresh()
     engine.start()

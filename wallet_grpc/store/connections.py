@@ -17,6 +17,8 @@ from typing import Any, Literal
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from .dialing import BoundedConnection, dial
+
 _RELIED_ON = {
     # Texts and times as they are read and told: events carry times in UTC, bodies are UTF-8.
     "client_encoding": "UTF8",
@@ -64,6 +66,8 @@ _COMMAND_IDLE_IN_TRANSACTION_MS = 600_000
 """A command may wait for its reader in the middle of what it prints."""
 _IDLE_IN_TRANSACTION_TIMEOUTS = 2
 """In times of a round trip's limit: how long a process that is frozen keeps its locks."""
+_ANSWER_MARGIN_MS = 1_000
+"""What a statement may take past its own time limit before its connection is given up."""
 
 LOOKUPS_BY_KEY = {
     # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
@@ -253,16 +257,24 @@ def connect(database_url: str, kind: ConnectionKind, *, autocommit: bool = False
     return connection
 
 
-async def connect_async(database_url: str, kind: ConnectionKind) -> psycopg.AsyncConnection[Any]:
-    """Open a connection of a kind, in autocommit.
+async def connect_async(database_url: str, kind: ConnectionKind, **options: Any) -> BoundedConnection:
+    """Open a connection of a kind, in autocommit; `options` are psycopg's own.
 
     Raises:
-        psycopg.Error: It cannot be opened.
-        TimeoutError: Its session could not be set in time.
+        psycopg.Error, OSError: It cannot be opened.
+        TimeoutError: It could not be opened and its session set in time.
     """
-    connection = await psycopg.AsyncConnection.connect(database_url, autocommit=True, **kind.parameters(database_url))
-    await kind.set_up(connection)
-    return connection
+
+    async def connect() -> BoundedConnection:
+        connection = await BoundedConnection.connect(
+            database_url, autocommit=True, **kind.parameters(database_url), **options
+        )
+        if kind.statement_timeout_ms:
+            connection.answer_within_s = (kind.statement_timeout_ms + _ANSWER_MARGIN_MS) / 1000
+        await kind.set_up(connection)
+        return connection
+
+    return await dial(connect, timeout_s=kind.timeout_ms / 1000)
 
 
 def encoding_fault(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> str | None:

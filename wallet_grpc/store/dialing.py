@@ -1,0 +1,90 @@
+"""Connecting to a database that may be away, and to one that takes what is sent and says nothing.
+
+Where packets are dropped, an attempt hears nothing until its time is over, also when the network has long been whole
+again. So an attempt that is not answered within a second gets another one beside it, and the first to be answered wins:
+a database that is back is found within a second, and a slow one still has its whole time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import psycopg
+from psycopg.abc import PQGen, RV
+from psycopg.pq import TransactionStatus
+
+_BESIDE_S = 1.0
+
+
+class BoundedConnection(psycopg.AsyncConnection[Any]):
+    """A connection that hangs up if a statement is not answered in time.
+
+    PostgreSQL bounds a statement itself, but only one that is there to do so: not one that is frozen, or behind a
+    network that swallows everything. No cancel is sent, since nobody would take it.
+    """
+
+    answer_within_s: float | None = None
+    """For each round trip; above the session's own `statement_timeout`, which tells more."""
+
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait as psycopg does; see there.
+
+        Raises:
+            psycopg.OperationalError: It was not answered in time, and the connection is closed.
+        """
+        try:
+            return await super().wait(gen, interval, self.answer_within_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.info.transaction_status is TransactionStatus.ACTIVE:  # the time is over, and it is under way still
+                await self.close()
+            raise
+
+    async def answers(self, *, within_s: float) -> bool:
+        """Ask whether anybody is there; a connection that does not answer is closed."""
+        bound, self.answer_within_s = self.answer_within_s, within_s
+        try:
+            await self.execute("")
+        except psycopg.Error:
+            await self.close()
+            return False
+        finally:
+            self.answer_within_s = bound
+        return True
+
+
+Connect = Callable[[], Awaitable[BoundedConnection]]
+
+
+async def dial(connect: Connect, *, timeout_s: float) -> BoundedConnection:
+    """Connect, with another attempt beside the first for each second without an answer.
+
+    Raises:
+        psycopg.Error, OSError: An attempt was refused.
+        TimeoutError: None was answered in time.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    attempts: set[asyncio.Future[BoundedConnection]] = set()
+    try:
+        while (left_s := deadline - loop.time()) > 0:
+            attempts.add(asyncio.ensure_future(connect()))
+            answered, attempts = await asyncio.wait(
+                attempts, timeout=min(_BESIDE_S, left_s), return_when=asyncio.FIRST_COMPLETED
+            )
+            if answered:
+                first, *others = answered
+                attempts.update(others)
+                return first.result()
+        raise TimeoutError(f"no connection within {timeout_s:g} s")
+    finally:
+        await _give_up(attempts)
+
+
+async def _give_up(attempts: Collection[asyncio.Future[BoundedConnection]]) -> None:
+    for attempt in attempts:
+        attempt.cancel()
+    for made in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(made, BoundedConnection):
+            await made.close()
