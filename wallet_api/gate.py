@@ -13,8 +13,9 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
+
 from .cors import Cors
-from .database import DatabaseUnavailableError
 from .metrics import ApiMetrics
 from .problems import ProblemError, Reason, answer
 
@@ -67,7 +68,7 @@ class Gate:
 
     async def _answer(self, scope: Scope, receive: Receive, respond: Send) -> None:
         if self._in_flight > self._requests_max:
-            raise ProblemError(Reason.UNAVAILABLE, "too many requests at once", retry_after_s=_RETRY_AFTER_S)
+            raise _too_many()
         method = scope["method"]
         if method not in _READING_METHODS:
             if method == "OPTIONS" and self._cors:
@@ -88,6 +89,8 @@ def _problem(error: Exception, scope: Scope) -> ASGIApp:
     match error:
         case ProblemError():
             return answer(error)
+        case ConnectionsBusyError():
+            return answer(_too_many())
         case DatabaseUnavailableError():
             away = ProblemError(Reason.UNAVAILABLE, "the wallet cannot be read now", retry_after_s=_RETRY_AFTER_S)
             return answer(away)
@@ -96,3 +99,7 @@ def _problem(error: Exception, scope: Scope) -> ASGIApp:
             _log.error("request_failed", request_id=request_id, path=scope["path"], exc_info=error)
             fault = ProblemError(Reason.INTERNAL, "a fault of the wallet; its log knows more")
             return answer(fault, request_id=request_id)
+
+
+def _too_many() -> ProblemError:
+    return ProblemError(Reason.UNAVAILABLE, "too many requests at once", retry_after_s=_RETRY_AFTER_S)

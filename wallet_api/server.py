@@ -22,9 +22,10 @@ from wallet_grpc.store.connection_check import (
     UnfitConnectionsError,
     check_connections,
 )
+from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .app import create_app, database_of
-from .database import Database, DatabaseUnavailableError, kind_of_connections
+from .database import Database, kind_of_connections
 from .problems import MEDIA_TYPE, ProblemError, Reason, body_of
 from .settings import ApiSettings
 

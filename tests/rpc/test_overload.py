@@ -1,5 +1,6 @@
 """More calls at once than a worker holds: each gets an honest status, and what was refused has not moved."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -8,8 +9,16 @@ from support.database import Installation
 from support.ledger import check_invariants
 from support.refusals import check_refusal, refusal_of_call
 from support.server import WalletServer
+from support.sessions import open_session
+from support.waiting import wait_until
+from support.wallet import TIMEOUT_S
+
+from wallet.v1 import session_pb2
+from wallet.v1 import wallet_pb2 as pb
+from wallet.v1.session_pb2_grpc import LedgerSessionServiceStub
 
 CALLS = 6_000
+UNDISTURBED_WITHIN_S = 3.0
 
 
 def test_a_burst_is_answered_or_refused_but_never_dropped(new_installation: Callable[..., Installation]) -> None:
@@ -26,4 +35,41 @@ def test_a_burst_is_answered_or_refused_but_never_dropped(new_installation: Call
         assert statuses.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert statuses[grpc.StatusCode.OK] > 0
         assert wallet.main(player) == str(CALLS - statuses[grpc.StatusCode.OK])
+    check_invariants(installation)
+
+
+def test_more_readers_than_there_is_room_for_keep_nobody_else_from_working(
+    new_installation: Callable[..., Installation],
+) -> None:
+    """250 reads that wait for a table: QUEUE_FULL for readers alone, while keys, endings and mutations go on."""
+    installation = new_installation()
+    with WalletServer(installation) as server:
+        wallet = server.wallet()
+        player = wallet.player("100")
+        reservation = player.reserve("40")
+        wallet.applied(reservation)
+        sessions = LedgerSessionServiceStub(wallet.channel())
+        opening = open_session(wallet.player("100"))
+        opened = sessions.OpenSession(opening, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
+        with installation.connect() as held:
+            held.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+            request = session_pb2.GetSessionRequest(session_token=opened.session_token)
+            reads = [
+                sessions.GetSession.future(request, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
+                for _ in range(250)
+            ]
+            wait_until(lambda: sum(read.done() for read in reads) >= 46, what="readers are refused")
+            _, key = installation.create_key("came-late", ["game"])
+            began = time.monotonic()
+            wallet.applied(player.bet("1"), by=wallet.caller(key))
+            wallet.applied(pb.SettleWithdrawalRequest(withdrawal_id=reservation.withdrawal_id, fee_minor="0"))
+            assert time.monotonic() - began < UNDISTURBED_WITHIN_S
+            held.rollback()
+        refused = [refusal_of_call(read) for read in reads if read.exception() is not None]
+        assert len(refused) >= 46
+        for refusal in refused:
+            check_refusal(refusal, "QUEUE_FULL")
+        assert len(refused) < len(reads)
+        assert wallet.main(player) == "59"
+        assert "database_unavailable" not in server.log
     check_invariants(installation)

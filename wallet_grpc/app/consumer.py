@@ -26,6 +26,7 @@ from .process import (
     engine_settings,
     first_done,
     pool_of,
+    pool_of_lookups,
     show_metrics,
     spare_the_garbage_collector,
     stop_on_signals,
@@ -45,11 +46,11 @@ async def consume(settings: Settings) -> None:
     stop = stop_on_signals()
     registry = CollectorRegistry()
     metrics = InboxMetrics(registry)
-    reads, writes = pool_of(settings), pool_of(settings, writes=True)
-    networks = NetworkDirectory(reads)
-    engine = Engine(engine_settings(settings), networks, WithdrawalReader(reads), EngineMetrics(registry))
+    lookups, inbox_pool = pool_of_lookups(settings), pool_of(settings, writes=True)
+    networks = NetworkDirectory(lookups)
+    engine = Engine(engine_settings(settings), networks, WithdrawalReader(lookups), EngineMetrics(registry))
     store = InboxStore(
-        writes,
+        inbox_pool,
         InboxSettings(attempts_max=settings.inbox_attempts_max, first_delay_ms=settings.inbox_backoff_ms),
     )
     inbox = Inbox(engine=engine, networks=networks, store=store, metrics=metrics)
@@ -85,6 +86,6 @@ async def consume(settings: Settings) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.stop_timeout_ms / 1000):
                 await engine.stop()
-        await reads.close()
-        await writes.close()
+        await lookups.close()
+        await inbox_pool.close()
         _log.info("stopped")

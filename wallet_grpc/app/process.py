@@ -20,6 +20,7 @@ from wallet_grpc.store.batch import StoreSettings
 from wallet_grpc.store.pool import Pool
 
 _POOL_WAIT_MS = 1_000
+_LOOKUP_CONNECTIONS = 2
 _GARBAGE_THRESHOLD = 5_000
 """Objects between two young collections. Every call leaves a small cycle, which is gRPC's own, so collections come with
 the calls: one of 50,000 objects stopped the loop for 31 ms, one of 3,000 for less than 1 ms."""
@@ -102,15 +103,26 @@ def show_metrics(settings: Settings, registry: CollectorRegistry, *, worker: int
         start_http_server(int(port) + (worker or 0), addr=host, registry=registry)
 
 
-def pool_of(settings: Settings, *, writes: bool = False, connections_max: int | None = None) -> Pool:
-    """Make a pool of connections."""
+def pool_of(
+    settings: Settings, *, connections_max: int | None = None, waiting_max: int | None = None, writes: bool = False
+) -> Pool:
+    """Make a pool of connections, for reads unless it says otherwise."""
     return Pool(
         settings.service_dsn,
         connections_max=connections_max or settings.read_connections_max,
+        waiting_max=waiting_max,
         wait_ms=min(_POOL_WAIT_MS, settings.database_timeout_ms),
         timeout_ms=settings.database_timeout_ms,
         writes=writes,
     )
+
+
+def pool_of_lookups(settings: Settings) -> Pool:
+    """Make the pool of what the engine cannot do without: whose a withdrawal is, which currency networks there are.
+
+    Nothing else may keep these connections from it. Whatever the engine admits may wait for them.
+    """
+    return pool_of(settings, connections_max=_LOOKUP_CONNECTIONS, waiting_max=settings.queue_operations_max)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -44,6 +45,7 @@ from .process import (
     end_with_connections,
     engine_settings,
     pool_of,
+    pool_of_lookups,
     show_metrics,
     spare_the_garbage_collector,
 )
@@ -51,12 +53,29 @@ from .process import (
 _log = structlog.get_logger(__name__)
 
 _WATCH_INTERVAL_S = 1.0
-_BACKGROUND_CONNECTIONS = 2
-"""One for the poster, one for the sweeper."""
 _STREAM_SHARE_OF_GRACE = 0.9
 """A stream ends by itself, answered, before an old connection's grace is over and it would be cut."""
+_BACKGROUND_CONNECTIONS = 3
+"""One each for the poster, the sweeper and expiry."""
+_KEY_CONNECTIONS = 1
 _POSTING_ROUNDS_MAX = 20
 _DUE_LEDGERS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pools:
+    """A worker's connections beside the lanes': apart, so that no number of readers keeps the others from working."""
+
+    reads: Pool
+    """Of callers' reads, which may be refused."""
+    lookups: Pool
+    keys: Pool
+    background: Pool
+
+    async def close(self) -> None:
+        """Close all."""
+        for pool in (self.background, self.reads, self.lookups, self.keys):
+            await pool.close()
 
 
 async def serve(settings: Settings, *, worker: int | None) -> None:
@@ -69,15 +88,19 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     """
     stop = StopSignals()
     registry = CollectorRegistry()
-    pool = pool_of(settings)
-    background = pool_of(settings, writes=True, connections_max=_BACKGROUND_CONNECTIONS)
-    networks = NetworkDirectory(pool)
+    pools = Pools(
+        reads=pool_of(settings),
+        lookups=pool_of_lookups(settings),
+        keys=pool_of(settings, connections_max=_KEY_CONNECTIONS),
+        background=pool_of(settings, connections_max=_BACKGROUND_CONNECTIONS, writes=True),
+    )
+    networks = NetworkDirectory(pools.lookups)
     metrics = EngineMetrics(registry)
-    engine = Engine(engine_settings(settings), networks, WithdrawalReader(pool), metrics)
-    server = _server(settings, pool, networks, engine, registry, metrics, shares_address=worker is not None)
-    expiry = _expiry(settings, pool, networks, engine, registry)
-    poster = _poster(settings, background, networks, registry)
-    sweeper = _sweeper(settings, background, registry)
+    engine = Engine(engine_settings(settings), networks, WithdrawalReader(pools.lookups), metrics)
+    server = _server(settings, pools, networks, engine, registry, metrics, shares_address=worker is not None)
+    expiry = _expiry(settings, pools.background, networks, engine, registry)
+    poster = _poster(settings, pools.background, networks, registry)
+    sweeper = _sweeper(settings, pools.background, registry)
 
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
         await networks.refresh()
@@ -105,8 +128,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
             async with asyncio.timeout(timeout_s):
                 await engine.stop()
         await ending
-        await background.close()
-        await pool.close()
+        await pools.close()
         _log.info("stopped", worker=worker)
     end_with_connections()
 
@@ -129,7 +151,7 @@ async def _until_stopped(
 
 def _server(  # noqa: PLR0917 - its parts, given once
     settings: Settings,
-    pool: Pool,
+    pools: Pools,
     networks: NetworkDirectory,
     engine: Engine,
     registry: CollectorRegistry,
@@ -139,16 +161,16 @@ def _server(  # noqa: PLR0917 - its parts, given once
 ) -> WalletServer:
     """Make the server, with every service that it serves."""
     gate = CallGate(
-        Authenticator(KeyReader(pool), settings.environment.value, settings.keys_refresh_ms),
+        Authenticator(KeyReader(pools.keys), settings.environment.value, settings.keys_refresh_ms),
         CallMetrics(registry),
         Rates(on_refused=metrics.refused_rate.inc),
         calls_max=settings.concurrent_calls_max,
     )
-    credit_reader = CreditReader(pool)
+    credit_reader = CreditReader(pools.reads)
     execution = Execution(
         engine=engine,
         networks=networks,
-        ledgers=LedgerDirectory(credit_reader),
+        ledgers=LedgerDirectory(CreditReader(pools.lookups)),
         request_timeout_s=settings.request_timeout_ms / 1000,
         window_operations=settings.stream_window_operations,
         stream_lasts_s=settings.connection_age_grace_ms / 1000 * _STREAM_SHARE_OF_GRACE,
@@ -168,8 +190,8 @@ def _server(  # noqa: PLR0917 - its parts, given once
         ),
         gate,
         Servicers(
-            wallet=WalletServicer(gate, execution, LedgerReader(pool)),
-            sessions=LedgerSessionServicer(gate, execution, SessionReader(pool), times),
+            wallet=WalletServicer(gate, execution, LedgerReader(pools.reads)),
+            sessions=LedgerSessionServicer(gate, execution, SessionReader(pools.reads), times),
             credit=CreditWalletServicer(gate, execution, credit_reader),
             ledgers=LedgerServicer(gate, execution, credit_reader),
         ),

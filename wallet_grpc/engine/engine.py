@@ -12,7 +12,7 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 
@@ -168,6 +168,8 @@ class Engine:
     async def _located(self, ending: UnlocatedEnding) -> Command | Refusal:
         try:
             found = await self._withdrawals.owner_of(ending.withdrawal_id)
+        except ConnectionsBusyError:
+            return QUEUE_FULL
         except DatabaseUnavailableError:
             return DATABASE_UNAVAILABLE
         if found is None:

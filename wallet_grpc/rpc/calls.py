@@ -17,10 +17,10 @@ import structlog
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.engine.engine import QueueFullError
+from wallet_grpc.engine.engine import QUEUE_FULL, QueueFullError
 from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
 from wallet_grpc.store.keys import Caller, Role
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
 
 from .auth import Authenticator
 from .metrics import CallMetrics
@@ -205,6 +205,8 @@ class CallGate:
         match error:
             case RefusedError() | MalformedError() | QueueFullError():
                 refusal = error.refusal
+            case ConnectionsBusyError():
+                refusal = QUEUE_FULL
             case DatabaseUnavailableError():
                 refusal = DATABASE_UNAVAILABLE
             case TimeoutError():

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen, RV
+from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 
 _BESIDE_S = 1.0
@@ -28,7 +28,7 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
     answer_within_s: float | None = None
     """For each round trip; above the session's own `statement_timeout`, which tells more."""
 
-    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's
         """Wait as psycopg does; see there.
 
         Raises:

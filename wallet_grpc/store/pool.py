@@ -1,8 +1,8 @@
 """Connections for everything but the lanes: reads, callers' keys, currency networks, the inbox.
 
-A pool is bounded in its connections, in how many wait for one, and in how long. Who waits is taken off the list when its
-time is over, and as long as anybody waits the pool tries to connect: so it is back as soon as its database is, however
-long that was away and however many asked meanwhile. It tells apart a database that is away from its own being busy.
+A pool is bounded in its connections, in how many wait for one, and in how long. Who waits is taken off the list when
+its time is over, and as long as anybody waits the pool tries to connect: so it is back as soon as its database is,
+however long that was away and however many asked meanwhile. It tells a database that is away from its own being busy.
 
 It is our own since psycopg's cannot do these three (decision 0012).
 """
@@ -72,7 +72,7 @@ class ConnectionPool:
 
     @property
     def silent_s(self) -> float:
-        """How long the database has not answered through this pool, though it was asked; 0 if it did when last asked."""
+        """How long the database was asked through this pool and did not answer; 0 if it did when last asked."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
     async def close(self) -> None:
@@ -200,7 +200,7 @@ class ConnectionPool:
 class Pool(ConnectionPool):
     """A small pool of READ COMMITTED connections, which cannot write unless it was made for it."""
 
-    def __init__(  # noqa: PLR0913 - its bounds
+    def __init__(
         self,
         database_url: str,
         *,
