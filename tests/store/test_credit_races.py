@@ -120,7 +120,6 @@ class MortalPool(Pool):
 async def pool(ledger: Installation) -> AsyncIterator[MortalPool]:
     made = MortalPool(ledger.service_dsn, connections_max=4, wait_ms=5_000, timeout_ms=5_000, writes=True)
     made.lives = [10**9]
-    await made.open()
     yield made
     await made.close()
 

@@ -202,7 +202,6 @@ async def test_a_pool_that_writes_looks_for_a_better_server_than_a_read_only_one
     ledger: Installation, admin: psycopg.Connection
 ) -> None:
     pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000, writes=True)
-    await pool.open()
 
     async def write() -> None:
         async with pool.connection() as connection:
