@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import psycopg
 import structlog
 
+from wallet_grpc.store.connection_pool import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.connections import ConnectionKind, connect_async
-from wallet_grpc.store.pool import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.sql import Positional
 
 from .sql import PROBES, statement

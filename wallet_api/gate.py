@@ -13,7 +13,7 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.connection_pool import ConnectionsBusyError, DatabaseUnavailableError
 
 from .cors import Cors
 from .metrics import ApiMetrics

@@ -22,7 +22,7 @@ from wallet_grpc.store.connection_check import (
     UnfitConnectionsError,
     check_connections,
 )
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection_pool import DatabaseUnavailableError
 
 from .app import create_app, database_of
 from .database import Database, kind_of_connections

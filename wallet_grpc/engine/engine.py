@@ -19,7 +19,7 @@ from wallet_grpc.tasks import end
 from .backlog import Backlog
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
-from .shares import Shares
+from .shares import QUEUE_FULL, Shares
 from .tickets import Job, Ticket
 
 

@@ -17,8 +17,9 @@ import structlog
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.engine.engine import QUEUE_FULL, QueueFullError
+from wallet_grpc.engine.engine import QueueFullError
 from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
+from wallet_grpc.engine.shares import QUEUE_FULL
 from wallet_grpc.store.keys import Caller, Role
 from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
 
