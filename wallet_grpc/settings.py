@@ -63,6 +63,11 @@ class Settings(BaseSettings):
 
     grpc_address: Address = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
     workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the address.")
+    worker_hung_after_ms: Milliseconds = Field(
+        default=10_000,
+        ge=1_000,
+        description="After how long a silence of its event loop one of several workers is killed and replaced, in ms.",
+    )
     metrics_address: Address | None = Field(
         default=None,
         description="Where Prometheus metrics are served, `host:port`; off without. Worker n takes the port + n.",

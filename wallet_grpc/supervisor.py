@@ -1,4 +1,4 @@
-"""Several worker processes on one address. A worker that dies is started again; a signal stops them all."""
+"""Several worker processes on one address. One that dies or hangs is started again; a signal stops them all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 import structlog
+
+from . import heartbeat
+from .heartbeat import Heartbeat
 
 _log = structlog.get_logger(__name__)
 
@@ -32,8 +35,15 @@ class AddressInUseError(Exception):
     """Another server holds the address."""
 
 
-def supervise(workers: int, address: str, *, stop_timeout_s: float) -> int:
-    """Run the workers until a signal; gives 0 if all of them stopped well."""
+def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
+    """Run the workers until a signal; gives 0 if all of them stopped well.
+
+    Args:
+        workers: How many.
+        address: What they share, `host:port`.
+        stop_timeout_s: How long they may take to stop.
+        hung_after_s: After how long a silence a worker is killed, to be started again.
+    """
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -46,6 +56,7 @@ def supervise(workers: int, address: str, *, stop_timeout_s: float) -> int:
         running = {number: _Worker(number) for number in range(workers)}
         while not stopping:
             for worker in running.values():
+                worker.end_if_hung(hung_after_s)
                 worker.keep_running()
             time.sleep(_POLL_S)
         return _stop(list(running.values()), stop_timeout_s)
@@ -60,6 +71,13 @@ class _Worker:
         self._start_at = 0.0
         self.process = self._started()
 
+    def end_if_hung(self, hung_after_s: float) -> None:
+        """Kill the worker if it lives and its event loop has said nothing for too long."""
+        if self.process.poll() is None and self._heartbeat.is_missing(hung_after_s):
+            _log.error("worker_hung", worker=self.number, pid=self.process.pid, silent_s=hung_after_s)
+            self.process.kill()  # it may be stopped: nothing less would reach it
+            self.process.wait()
+
     def keep_running(self) -> None:
         """Start the worker again if it has died, later each time if it keeps dying."""
         if self.process.poll() is None:
@@ -72,12 +90,25 @@ class _Worker:
             self._start_at = now + self._wait_s
         elif now >= self._start_at:
             self._start_at = 0.0
+            self._heartbeat.close()
             self.process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
-        environment = {**os.environ, "WALLET_WORKERS": "1", WORKER_NUMBER: str(self.number)}
-        return subprocess.Popen([sys.executable, "-m", "wallet_grpc", "serve"], env=environment)
+        self._heartbeat = Heartbeat()
+        descriptor = self._heartbeat.writing
+        environment = {
+            **os.environ,
+            "WALLET_WORKERS": "1",
+            WORKER_NUMBER: str(self.number),
+            heartbeat.FILE_DESCRIPTOR: str(descriptor),
+        }
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "wallet_grpc", "serve"], env=environment, pass_fds=(descriptor,)
+            )
+        finally:
+            self._heartbeat.worker_has_it()
 
 
 def _stop(workers: list[_Worker], timeout_s: float) -> int:

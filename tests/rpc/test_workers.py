@@ -83,6 +83,28 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
     verify(installation)
 
 
+def test_a_worker_that_hangs_is_replaced(new_installation: New) -> None:
+    """A stopped process holds its connections open and its player's locks: nobody but the supervisor can tell."""
+    installation = new_installation()
+    with WalletServer(installation, "--workers", "2", WALLET_WORKER_HUNG_AFTER_MS="2000") as server:
+        parent = psutil.Process(server.process.pid)
+        wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
+        victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
+        wallet = server.wallet()
+        player = wallet.player("1000000")
+        with Load(wallet, [player], again=True) as load:
+            victim.suspend()
+            wait_until(lambda: len(listening(parent) - set(before)) == 1, what="a new worker serves", timeout_s=60)
+            load.goes_on()
+        assert not is_alive(victim)
+        assert survivor in workers(parent), "who says something is left alone"
+        assert "worker_hung" in server.log
+        for bet in load.unanswered:
+            assert wallet.games.call(bet).status == pb.OPERATION_STATUS_APPLIED
+        assert server.stop() == 0
+    verify(installation)
+
+
 def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
     with WalletServer(new_installation(), "--workers", "2") as server:
         parent = psutil.Process(server.process.pid)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import CollectorRegistry
 
+from wallet_grpc import heartbeat
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.rpc.auth import Authenticator
@@ -87,6 +88,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     `worker` is the number of a supervised process, which shares its address with others and ends with its supervisor.
     """
     stop = StopSignals()
+    pulse = _pulse()
     registry = CollectorRegistry()
     pools = Pools(
         reads=pool_of(settings),
@@ -129,8 +131,16 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
                 await engine.stop()
         await ending
         await pools.close()
+        if pulse is not None:
+            await end([pulse])
         _log.info("stopped", worker=worker)
     end_with_connections()
+
+
+def _pulse() -> asyncio.Task[None] | None:
+    """Begin to tell the supervisor, if there is one, that the event loop turns."""
+    descriptor = os.environ.get(heartbeat.FILE_DESCRIPTOR)
+    return None if descriptor is None else asyncio.create_task(heartbeat.beat(int(descriptor)), name="heartbeat")
 
 
 async def _until_stopped(

@@ -38,6 +38,7 @@ def serve(workers: int | None) -> None:
                         workers,
                         settings.grpc_address,
                         stop_timeout_s=(settings.lame_duck_ms + settings.stop_timeout_ms * 2) / 1000 + 1,
+                        hung_after_s=settings.worker_hung_after_ms / 1000,
                     )
                 )
             except supervisor.AddressInUseError as error:
