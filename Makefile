@@ -32,7 +32,10 @@ TEST_PROCESSES ?= 2
 
 .PHONY: help
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' Makefile
+	@bold= plain=; if test -t 1 && test -z "$${NO_COLOR:-}" && test "$${TERM:-dumb}" != dumb; then \
+	  bold=$$'\033[1m' plain=$$'\033[0m'; fi; \
+	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
+	  '/^[a-z-]+:.*## / {printf "  %s%-12s%s %s\n", bold, $$1, plain, $$2}' Makefile
 	@echo
 	@echo '  WALLET_GRPC_PORT=$(WALLET_GRPC_PORT) WALLET_DATA_DIR=$(WALLET_DATA_DIR) WALLET_ENVIRONMENT=$(WALLET_ENVIRONMENT)'
 
@@ -136,9 +139,11 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	    echo 'Python has no venv module here. As root: apt-get install -y python3-venv' >&2; exit 1; \
 	  fi; \
 	fi
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || { echo 'Making .venv. The first time, this takes a minute or two.'; $(PYTHON) -m venv .venv; }
 	@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	  || { echo 'Fetching uv, which fetches the other packages'; \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt; }
+	@echo "Installing the $$(grep -c == requirements/dev.txt) packages of requirements/dev.txt, and compiling them"
 	@$(UV) pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements/dev.txt
 	@# The compatible mode is one .pth line: packages added later are found, and type checkers can follow it.
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --config-setting editable_mode=compat --editable .

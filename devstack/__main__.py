@@ -1,9 +1,12 @@
 """`python -m devstack`: the bodies of `make run` and `make demo`."""
 
 import sys
+from typing import NoReturn
 
 import click
+from rich.console import Console
 
+from devstack import calling
 from devstack import demo as story
 from devstack.run import Stack
 from devstack.stack_settings import StackError, StackSettings
@@ -20,8 +23,7 @@ def run() -> None:
     try:
         Stack(settings=StackSettings.from_environment()).run()
     except StackError as error:
-        click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        _fail(error)
 
 
 @main.command()
@@ -30,8 +32,24 @@ def demo() -> None:
     try:
         story.tell(StackSettings.from_environment())
     except StackError as error:
-        click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        _fail(error)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("request_json", default="{}")
+@click.option("--as", "caller", default="game", show_default=True, help="Whose key of dev.json.")
+def call(name: str, request_json: str, caller: str) -> None:
+    """Make a unary call of WalletService to the running wallet, such as GetBalance '{"player_id": 42}'."""
+    try:
+        click.echo(calling.call(StackSettings.from_environment(), name=name, request_json=request_json, caller=caller))
+    except StackError as error:
+        _fail(error)
+
+
+def _fail(error: StackError) -> NoReturn:
+    Console(stderr=True, highlight=False).print(str(error), style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from devstack.files import write_private
+from devstack.stack_settings import StackError
 from devstack.wallet_command import SERVICE_ROLE, WalletCommand
 
 DEMO_CALLERS = ("game", "payments", "credit", "backoffice")
@@ -42,6 +43,8 @@ class Credentials:
         """Read what an earlier run kept, or begin with a new password and no keys."""
         try:
             known = json.loads(_path(folder).read_text())
+        except ValueError as error:
+            raise StackError(f"{_path(folder)} is damaged: {error}. Move it away; new keys are made.") from error
         except FileNotFoundError:
             return cls(service_password=secrets.token_urlsafe(24))
         known["keys"] = {caller: DemoKey(**entry) for caller, entry in known["keys"].items()}

@@ -41,11 +41,11 @@ class RunningStack:
     command: WalletCommand
 
     @classmethod
-    def find(cls, settings: StackSettings) -> Self:
+    def find(cls, settings: StackSettings, *, live_too: bool = False) -> Self:
         """Read dev.json of the data folder.
 
         Raises:
-            StackError: Nothing runs there, or it is a live wallet.
+            StackError: Nothing runs there, or it is a live wallet, unless that is wanted too.
         """
         path = settings.data_dir / "dev.json"
         try:
@@ -57,7 +57,9 @@ class RunningStack:
             ) from None
         except OSError as error:
             raise StackError(f"{path} cannot be read: {error.strerror}. The user of `make run` can.") from error
-        if known["environment"] != "test":
+        except ValueError as error:
+            raise StackError(f"{path} is damaged: {error}. Start `make run` again.") from error
+        if known["environment"] != "test" and not live_too:
             raise StackError(
                 f"The wallet of {settings.data_dir} is a {known['environment']} one; the demo's money is invented.\n"
                 "Start a test wallet: `WALLET_DATA_DIR=/tmp/wallet-demo make run`."

@@ -18,11 +18,12 @@ def write_private(path: Path, text: str) -> None:
     half.replace(path)
 
 
-def tail(path: Path, *, lines: int = 20) -> str:
-    """Return the last lines of a file; empty if there is none."""
+def tail(path: Path, *, lines: int = 20, after: int = 0) -> str:
+    """Return the last lines of a file, of what stands `after` so many bytes; empty if there is none."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            size = path.stat().st_size
+            file.seek(max(0 if after > size else after, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""

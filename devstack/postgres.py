@@ -19,7 +19,7 @@ from psycopg import sql
 
 from devstack import process
 from devstack.account import Placement, place
-from devstack.binaries import PostgresBinaries, find_binaries
+from devstack.binaries import BinariesNotFoundError, PostgresBinaries, find_binaries
 from devstack.files import tail
 from devstack.folder_lock import FolderLock
 from devstack.ports import free_port, is_free
@@ -89,12 +89,12 @@ class PostgresCluster:
         folder = Path(data_dir).resolve()
         ensure_made(folder, port=port, bin_dir=bin_dir)
         record = ClusterRecord.load(folder)
-        binaries = find_binaries(bin_dir=bin_dir, major=record.major)
         pgdata = Path(record.pgdata)
         if not (pgdata / "PG_VERSION").exists():
             raise PostgresError(
                 f"{folder} names {pgdata} as its data, but there is none: remove {folder} to begin anew"
             )
+        binaries = _binaries_for(pgdata, bin_dir)
         if port is not None:
             record = replace(record, port=port)
         return cls(
@@ -251,7 +251,9 @@ class PostgresCluster:
 
     def _launch(self, *, deadline: float) -> None:
         self._choose_port()
+        begins_at = 0
         for _ in range(_START_ATTEMPTS_MAX):
+            begins_at = self.log_path.stat().st_size if self.log_path.exists() else 0  # only its last try is told
             self._write_configuration()
             self._postmaster = self._spawn()
             if self._becomes_ready(deadline=deadline):
@@ -262,7 +264,7 @@ class PostgresCluster:
             # Right after a hard kill the port or the shared memory may be held for a moment more.
             time.sleep(_START_RETRY_PAUSE_S)
             self._choose_port()
-        raise PostgresError(f"{self.description} did not start:\n{tail(self.log_path)}")
+        raise PostgresError(f"{self.description} did not start:\n{tail(self.log_path, after=begins_at)}")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
@@ -349,6 +351,20 @@ class PostgresCluster:
         if self._lock is not None:
             self._lock.release()
         self._lock = None
+
+
+def _binaries_for(pgdata: Path, bin_dir: Path | str | None) -> PostgresBinaries:
+    """Find programs of the major version that the data are of; no other one can read them."""
+    written = (pgdata / "PG_VERSION").read_text().strip()
+    if not written.isdecimal():
+        raise PostgresError(f"{pgdata}/PG_VERSION holds {written!r}, which is no version: move {pgdata} away")
+    try:
+        return find_binaries(bin_dir=bin_dir, major=int(written))
+    except BinariesNotFoundError as error:
+        raise PostgresError(
+            f"the data in {pgdata} are of PostgreSQL {written}, and only that version can read them. {error}; "
+            "or set WALLET_DATA_DIR to another folder, to begin with empty data"
+        ) from error
 
 
 def _pid_in(pid_file: Path) -> int | None:

@@ -38,7 +38,11 @@ class ClusterRecord:
     @classmethod
     def load(cls, folder: Path) -> "ClusterRecord":
         """Read the record of a folder that `ensure_made` has seen to."""
-        return cls(**json.loads((folder / "cluster.json").read_text()))
+        path = folder / "cluster.json"
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise PostgresError(f"{path} is damaged: {error}. Move {folder} away to begin with empty data") from error
 
     def store(self, folder: Path) -> None:
         """Write the record, all at once."""

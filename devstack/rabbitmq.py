@@ -73,6 +73,8 @@ class NodeRecord:
                 dist_port=free_port(),
                 epmd_port=free_port(),
             )
+        except (ValueError, TypeError) as error:
+            raise RabbitError(f"{_record_path(folder)} is damaged: move {folder} away ({error})") from error
 
     def store(self, folder: Path) -> None:
         """Write the record, all at once."""

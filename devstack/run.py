@@ -8,8 +8,10 @@ Everything is kept in `$WALLET_DATA_DIR` and found again by the next run. TEST a
 need is in `$WALLET_DATA_DIR/dev.json`, mode 0600: it is there, complete, while the wallet serves.
 """
 
+import errno
 import json
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,12 +46,14 @@ from devstack.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
 from devstack.wallet_command import API_ROLE, Databases, HttpApi, WalletCommand
+from wallet_grpc import addresses
 
 _DATABASE = "wallet"
 _BROKER_COMMANDS = ("consume", "relay")
 """What runs beside the server when there is a broker."""
 
 _API_COMMAND = "api"
+_BUF = "tools/buf/node_modules/.bin/buf"  # as in the Makefile
 _HTTP_PORT = 8080
 _NO_BROKER = (BrokerUnavailableError, RabbitError, FolderInUseError, NoFreePortError)
 _BROKER_TIMEOUT_S = 60.0
@@ -107,6 +111,8 @@ class Stack:
                 raise StackError(f"A wallet already runs here: {error}. Stop it, or set WALLET_DATA_DIR.") from error
             except (PostgresError, BinariesNotFoundError, AccountError, NoFreePortError, psycopg.Error) as error:
                 raise StackError(f"PostgreSQL: {error}") from error
+            except OSError as error:
+                raise StackError(_told(error, self._settings.data_dir)) from error
 
     def _start_and_wait(self, stops: ExitStack) -> None:
         settings = self._settings
@@ -115,6 +121,8 @@ class Stack:
         stops.enter_context(FolderLock.acquire(settings.data_dir))
         _refuse_taken_port(settings.grpc_port, "WALLET_GRPC_PORT")
         self._dev_json.unlink(missing_ok=True)  # of a run that was killed
+        if not (folder / "postgres" / "cluster.json").exists():
+            self._say("The first start here takes some seconds: databases, roles and keys are made.")
         self._launch_broker(stops)  # it takes some seconds; meanwhile the rest is made ready
         admin_url = settings.database_url or self._start_postgres(stops)
         credentials = Credentials.load_or_new(folder)
@@ -125,6 +133,7 @@ class Stack:
         )
         http_api = HttpApi(address=self._http_address(), cookie_secret=credentials.cookie_secret)
         wallet = WalletCommand(settings=settings, databases=databases, http_api=http_api)
+        self._say("Bringing the schema, the demo currencies and the demo keys up to date")
         wallet.run("migrate")
         give_login(admin_url=admin_url, password=credentials.service_password)
         give_login(admin_url=admin_url, password=credentials.api_password, role=API_ROLE)
@@ -133,7 +142,10 @@ class Stack:
             wallet.run("currencies", "add", item.currency, item.network, "--decimals", decimals, "--id", number)
         credentials = credentials.with_working_keys(wallet)
         credentials.store(folder)
+        if self._node is not None:
+            self._say("Waiting for RabbitMQ")
         wallet = replace(wallet, amqp_url=settings.amqp_url or self._await_broker())
+        self._say("Starting the wallet")
         server = self._start_server(wallet, stops)
         services = self._start_services(wallet, stops)
         stops.callback(self._dev_json.unlink, missing_ok=True)  # it is there while the wallet serves
@@ -291,12 +303,7 @@ class Stack:
 
     def _tell(self, http_api: HttpApi, credentials: Credentials) -> None:
         settings = self._settings
-        call = (
-            "buf curl --protocol grpc --http2-prior-knowledge \\\n"
-            f'  -H "authorization: Bearer {credentials.keys["game"].key}" \\\n'
-            '  -d \'{"player_id": 42, "currency_network_id": 1}\' \\\n'
-            f"  http://{settings.grpc_address}/wallet.v1.WalletService/GetBalance"
-        )
+        call = _call_to_paste(settings, key=credentials.keys["game"].key)
         cookie = f"WALLET_DATA_DIR={shlex.quote(str(settings.data_dir))} .venv/bin/wallet token --player 42"
         look = f'curl -sS -b "$({cookie})" \\\n  http://{http_api.address}/api/wallet/balances'
         printer = self._console
@@ -311,9 +318,44 @@ class Stack:
 
 def _refuse_taken_port(port: int, variable: str) -> None:
     with socket.socket() as probe:
-        probe.settimeout(1.0)
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise StackError(f"Port {port} is taken. Set {variable} to another one.")
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError as error:
+            raise StackError(
+                f"Port {port} cannot be used: {addresses.why(error, port=port)}. Set {variable} to another one."
+            ) from error
+
+
+def _call_to_paste(settings: StackSettings, *, key: str) -> str:
+    """Return a call that works as it is pasted, in the folder of the Makefile: by buf where it can be had."""
+    request = '{"player_id": 42, "currency_network_id": 1}'
+    if not (Path(_BUF).exists() or shutil.which("npm")):
+        data_dir = shlex.quote(str(settings.data_dir))
+        return f"WALLET_DATA_DIR={data_dir} \\\n  .venv/bin/python -m devstack call GetBalance '{request}'"
+    return (
+        f"make -s {_BUF} && {_BUF} curl \\\n"
+        "  --protocol grpc --http2-prior-knowledge \\\n"
+        f'  -H "authorization: Bearer {key}" \\\n'
+        f"  -d '{request}' \\\n"
+        f"  http://{settings.grpc_address}/wallet.v1.WalletService/GetBalance"
+    )
+
+
+def _told(error: OSError, data_dir: Path) -> str:
+    """Tell what the operating system refused, and what to do."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            advice = "Make room there"
+        case errno.EMFILE | errno.ENFILE:
+            advice = "Raise the limit of open files (ulimit -n)"
+        case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EEXIST:
+            advice = f"The data folder is {data_dir}: it must be yours to write"
+        case _:
+            return f"{what}. The data folder is {data_dir}; WALLET_DATA_DIR sets another one."
+    return f"{what}. {advice}, or set WALLET_DATA_DIR to another folder."
 
 
 def _is_ready(address: str) -> bool:

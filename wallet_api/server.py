@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from wallet_grpc import addresses
 from wallet_grpc.store.connection_check import (
     ConnectionsUnavailableError,
     UnfitConnectionsError,
@@ -72,7 +73,8 @@ async def serve(settings: ApiSettings) -> None:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
         )
     except OSError as error:
-        raise AddressInUseError(f"{settings.http_address} cannot be bound: {error.strerror}") from error
+        reason = addresses.why(error, port=port)
+        raise AddressInUseError(f"{settings.http_address} cannot be bound: {reason}") from error
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
     server = _Server(
         uvicorn.Config(

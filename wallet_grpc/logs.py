@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
@@ -11,6 +12,10 @@ from .settings import LogFormat
 
 _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Where it happened, without the variables: they hold what callers sent."""
+
+
+def _takes_colours() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def configure_logs(level: str, log_format: LogFormat) -> None:
@@ -23,7 +28,7 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
     renderers: list[structlog.typing.Processor] = (
         [_traceback, structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=_takes_colours())]
     )
     structlog.configure(
         processors=[*shared, *renderers],

@@ -14,7 +14,7 @@ from types import FrameType
 
 import structlog
 
-from . import heartbeat
+from . import addresses, heartbeat
 from .heartbeat import Heartbeat
 
 _log = structlog.get_logger(__name__)
@@ -138,7 +138,7 @@ def _held(address: str) -> Iterator[None]:
                 target
             )  # not to listen: callers that wait for a server would come in, and keep the address taken
     except OSError as error:
-        raise AddressInUseError(f"{address} cannot be bound: {error.strerror}") from error
+        raise AddressInUseError(f"{address} cannot be bound: {addresses.why(error, port=int(port))}") from error
     with socket.socket(family) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(target)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, start_http_server
 
+from wallet_grpc.addresses import why
 from wallet_grpc.engine.engine import EngineSettings
 from wallet_grpc.engine.lane import LaneSettings
 from wallet_grpc.settings import Settings
@@ -24,6 +25,10 @@ _LOOKUP_CONNECTIONS = 2
 _GARBAGE_THRESHOLD = 5_000
 """Objects between two young collections. Every call leaves a small cycle, which is gRPC's own, so collections come with
 the calls: one of 50,000 objects stopped the loop for 31 ms, one of 3,000 for less than 1 ms."""
+
+
+class MetricsAddressError(Exception):
+    """Metrics cannot be served where they should be."""
 
 
 class ProcessFailedError(Exception):
@@ -100,7 +105,13 @@ def show_metrics(settings: Settings, registry: CollectorRegistry, *, worker: int
     """Serve the metrics, if the settings say where; worker n takes the port + n."""
     if settings.metrics_address is not None:
         host, _, port = settings.metrics_address.rpartition(":")
-        start_http_server(int(port) + (worker or 0), addr=host, registry=registry)
+        number = int(port) + (worker or 0)
+        try:
+            start_http_server(number, addr=host, registry=registry)
+        except OSError as error:
+            raise MetricsAddressError(
+                f"WALLET_METRICS_ADDRESS {host}:{number} cannot be bound: {why(error, port=number)}"
+            ) from error
 
 
 def pool_of(

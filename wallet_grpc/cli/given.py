@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,9 +16,12 @@ from wallet_grpc.settings import Settings
 from wallet_grpc.store.connections import ConnectionKind, command, connect
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
+from . import running_stack
+
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 _SOURCE_LENGTH_MAX = 64
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -31,14 +34,14 @@ def source_of(name: str) -> Source:
 
 
 def read_settings() -> Settings:
-    """Read the settings of the service, or tell which one is wrong."""
-    return read_as(Settings)
+    """Read the settings of an operator's command: of the environment, or of the stack that `make run` has running."""
+    return read_as(Settings, running_stack.settings_of_stack() if running_stack.is_asked_for() else None)
 
 
-def read_as(settings: type[AnySettings]) -> AnySettings:
-    """Read settings, or tell which one is wrong."""
+def read_as(settings: type[AnySettings], known: Mapping[str, Any] | None = None) -> AnySettings:
+    """Read settings from the environment, but for those that are known; or tell which one is wrong."""
     try:
-        return settings()
+        return settings(**(known or {}))
     except ValidationError as error:
         problems = [
             f"WALLET_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
@@ -46,6 +49,8 @@ def read_as(settings: type[AnySettings]) -> AnySettings:
             else problem["msg"]
             for problem in error.errors(include_input=False, include_url=False)
         ]
+        if known == {} and running_stack.is_asked_for():
+            problems.append(f"(and no `make run` is running: there is no {running_stack.path_of_stack()})")
         raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
 
 
@@ -73,4 +78,14 @@ def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         with connect(settings.admin_dsn, command()) as connection:
             yield connection
     except psycopg.Error as error:
-        raise click.ClickException(str(error).strip()) from error
+        raise failed(error, settings) from error
+
+
+def failed(error: psycopg.Error, settings: Settings) -> click.ClickException:
+    """Tell why a command failed in the database, and what to do where that is known."""
+    hint = ""
+    if error.sqlstate == _INSUFFICIENT_PRIVILEGE and settings.admin_database_url is None:
+        hint = "\nThis needs the schema's owner: set WALLET_ADMIN_DATABASE_URL to its DSN (docs/settings.md)."
+    elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None and running_stack.is_asked_for():
+        hint = f"\n{running_stack.path_of_stack()} tells of a wallet that does not answer: is `make run` still running?"
+    return click.ClickException(str(error).strip() + hint)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,14 +14,15 @@ from wallet_grpc.logs import configure_logs
 from wallet_grpc.settings import Settings
 from wallet_grpc.store import connections
 
-from .given import check_fitness, read_as, read_settings
+from .given import check_fitness, read_as
+from .running_stack import path_of_stack, read_stack
 
 
 @click.command()
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: WALLET_WORKERS.")
 def serve(workers: int | None) -> None:
     """Serve gRPC until SIGTERM or Ctrl-C; finishes what it accepted."""
-    settings = read_settings()
+    settings = read_as(Settings)
     configure_logs(settings.log_level, settings.log_format)
     workers = workers or settings.workers
     from wallet_grpc import supervisor
@@ -101,29 +100,30 @@ def token_command(player_id: int, ttl_s: int) -> None:
 
 
 def _development_secret() -> str:
-    path = Path(os.environ.get("WALLET_DATA_DIR") or ".wallet") / "dev.json"
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["cookie_secret"])
-    except (OSError, ValueError, KeyError):
+    secret = (read_stack() or {}).get("cookie_secret")
+    if secret is None:
         raise click.ClickException(
-            f"there is no secret: set WALLET_COOKIE_SECRET, or start `make run` ({path} is not there)"
-        ) from None
+            f"there is no secret: set WALLET_COOKIE_SECRET, or start `make run` ({path_of_stack()} is not there)"
+        )
+    return secret
 
 
 def _run(process: Coroutine[Any, Any, None], unfit: type[Exception]) -> None:
     """Run a process to its end; `unfit` is what it raises if its address or its broker cannot be used."""
     import uvloop
 
+    from wallet_grpc.app.process import MetricsAddressError
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(process)
-    except unfit as error:
+    except (unfit, MetricsAddressError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def _messaging_settings() -> Settings:
     """Read the settings of a process that speaks to RabbitMQ."""
-    settings = read_settings()
+    settings = read_as(Settings)
     configure_logs(settings.log_level, settings.log_format)
     if settings.amqp_url is None:
         raise click.ClickException("WALLET_AMQP_URL is not set: where is RabbitMQ? (docs/settings.md)")

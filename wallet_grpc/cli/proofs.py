@@ -14,7 +14,7 @@ from wallet_grpc.store import reconcile as reconciliation
 from wallet_grpc.store.rebuild import rebuild_balances
 from wallet_grpc.store.verify import verify
 
-from .given import json_option, read_settings
+from .given import failed, json_option, read_settings
 
 _TRANSACTION_COLUMNS = (
     "session_token", "transaction_id", "kind", "status", "player_id", "currency_network_id", "game_code", "round_id",
@@ -55,7 +55,8 @@ def reconcile_command(
     if by_round and against is not None:
         raise click.UsageError("--against compares transactions; leave --rounds out")
     period = reconciliation.Period(source=source, begins_at=_time(begins_at, "--from"), ends_at=_time(ends_at, "--to"))
-    dsn = read_settings().service_dsn
+    settings = read_settings()
+    dsn = settings.service_dsn
     columns: tuple[str, ...]
     try:
         if against is not None:
@@ -117,5 +118,5 @@ def rebuild_command(*, as_json: bool) -> None:
         with console.progress(enabled=not as_json) as on_progress:
             corrections = list(rebuild_balances(settings.admin_dsn, on_progress=on_progress))
     except psycopg.Error as error:
-        raise click.ClickException(str(error).strip()) from error
+        raise failed(error, settings) from error
     console.print_rows(corrections, as_json=as_json, empty="every derived balance was right")

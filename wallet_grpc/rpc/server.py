@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from wallet.v1 import credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
+from wallet_grpc.addresses import why_not_bound
 
 from .calls import CallGate, Gated
 from .credit_service import CreditWalletServicer
@@ -97,7 +98,8 @@ class WalletServer:
         try:
             self._bind(settings)
         except RuntimeError as error:
-            raise AddressInUseError(f"{settings.address} cannot be bound: is another server running there?") from error
+            reason = why_not_bound(settings.address)
+            raise AddressInUseError(f"{settings.address} cannot be bound: {reason}") from error
 
     async def start(self) -> None:
         """Serve, and say so to health checks."""

@@ -1,0 +1,33 @@
+"""Why an address cannot be bound, in words that tell what to do: gRPC itself says only that it could not."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+
+def why_not_bound(address: str) -> str:
+    """Try to bind a TCP address, `host:port`, and say why that fails, or that it does not any more."""
+    host, _, port = address.rpartition(":")
+    try:
+        family, _, _, _, target = socket.getaddrinfo(host.strip("[]") or None, int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+    except OSError as error:
+        return why(error, port=int(port))
+    return "it could be bound a moment later; try again"
+
+
+def why(error: OSError, *, port: int) -> str:
+    """Say what an error of bind(2) means."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another process uses it"
+        case errno.EACCES:
+            return f"port {port} needs root; take one from 1024 on"
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return "this machine has no such address"
+        case _:
+            return error.strerror or str(error)
