@@ -248,3 +248,31 @@ class Settings(BaseSettings):
     def admin_dsn(self) -> str:
         """The schema owner's DSN, in the clear."""
         return (self.admin_database_url or self.database_url).get_secret_value()
+
+
+class AdminSettings(BaseSettings):
+    """What the schema owner's commands need: they may run before the service has a login."""
+
+    model_config = Settings.model_config
+
+    database_url: SecretStr | None = None
+    admin_database_url: SecretStr | None = None
+    environment: Environment = Environment.TEST
+
+    @field_validator("environment", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_a_dsn(self) -> Self:
+        if self.admin_database_url is None and self.database_url is None:
+            raise ValueError("WALLET_ADMIN_DATABASE_URL is required")
+        return self
+
+    @property
+    def admin_dsn(self) -> str:
+        """The schema owner's DSN, in the clear."""
+        url = self.admin_database_url or self.database_url
+        assert url is not None
+        return url.get_secret_value()

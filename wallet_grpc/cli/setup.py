@@ -6,32 +6,47 @@ import click
 import psycopg
 
 from wallet_grpc import console
+from wallet_grpc.settings import AdminSettings
 from wallet_grpc.store import credit_reads as credit_store
 from wallet_grpc.store import networks as network_store
 from wallet_grpc.store.migrations import MigrationError, migrate
 
-from .given import admin_connection, json_option, read_settings, source_of
+from .given import admin_connection, json_option, read_as, read_settings, source_of
 
 _LEDGER_NAME_LENGTH_MAX = 256
 
 
 @click.command("migrate")
+@click.option("--dry-run", is_flag=True, help="Change nothing; print what would be applied.")
 @json_option
-def migrate_command(*, as_json: bool) -> None:
-    """Create the schema or bring it up to date. Safe to run at once in several pods, and again after a kill."""
-    settings = read_settings()
+def migrate_command(*, dry_run: bool, as_json: bool) -> None:
+    """Create the schema or bring it up to date. Safe to run at once in several pods, and again after a kill.
+
+    It needs WALLET_ADMIN_DATABASE_URL, and runs beside a service under load: it holds nobody up for more than two
+    seconds, tries again, and tells whom it waits for.
+    """
+    settings = read_as(AdminSettings)
     try:
-        applied = migrate(
+        versions = migrate(
             settings.admin_dsn,
             settings.environment.value,
             on_applied=lambda version: None if as_json else console.out.print(f"applied {version}"),
+            on_wait=lambda waiting: click.echo(str(waiting), err=True),
+            dry_run=dry_run,
         )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise click.ClickException(
+            f"{str(error).strip()}\nmigrate needs the login that owns the schema: WALLET_ADMIN_DATABASE_URL"
+        ) from error
     except (MigrationError, psycopg.Error) as error:
         raise click.ClickException(str(error).strip()) from error
     if as_json:
-        console.print_json({"applied": applied, "environment": settings.environment.value})
-    elif not applied:
+        console.print_json({"pending" if dry_run else "applied": versions, "environment": settings.environment.value})
+    elif not versions:
         console.out.print(f"the {settings.environment.value} installation is up to date")
+    elif dry_run:
+        for version in versions:
+            console.out.print(f"would apply {version}")
 
 
 @click.group("currencies")

@@ -105,7 +105,7 @@ class ConnectionKind:
     idle_session_timeout_ms: int = 0
     idle_in_transaction_timeout_ms: int = 0
     plans: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the planner."""
+    """Settings of the planner, and what else only this kind sets."""
 
     def parameters(self, database_url: str) -> dict[str, Any]:
         """Give what connecting is told beside the DSN. A list of hosts shares the time, so that the last has some."""
@@ -227,6 +227,16 @@ def command(application_name: str = "wallet-command", *, timeout_ms: int = _COMM
         application_name=application_name,
         timeout_ms=timeout_ms,
         idle_in_transaction_timeout_ms=_COMMAND_IDLE_IN_TRANSACTION_MS,
+    )
+
+
+def migrator(*, lock_timeout_ms: int) -> ConnectionKind:
+    """Give the connection of `wallet migrate`. What it began ends soon after it was killed, and so do its locks."""
+    return ConnectionKind(
+        application_name="wallet-migrate",
+        timeout_ms=_COMMAND_TIMEOUT_MS,
+        lock_timeout_ms=lock_timeout_ms,
+        plans={"client_connection_check_interval": "1s"},
     )
 
 

@@ -1,0 +1,50 @@
+"""Migration files: how they are taken apart, and what may be run without a transaction."""
+
+import pytest
+
+from wallet_grpc.store.migration_files import Migration, MigrationError, built_index, migrations, split
+
+_TRICKY = """
+-- one; comment
+CREATE TABLE a (b TEXT DEFAULT 'x;''y', "c;d" INT); /* and; another */
+CREATE FUNCTION f() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN PERFORM 1; END; $$;
+DO $body$ BEGIN EXECUTE $$SELECT 1;$$; END $body$
+; SELECT 3 - 2 / 1;
+-- the end;
+"""
+
+
+def test_a_file_is_split_at_the_ends_of_its_statements() -> None:
+    assert [statement.split()[-1] for statement in split(_TRICKY)] == ["INT)", "$$", "$body$", "1"]
+
+
+def test_the_released_files_are_whole_when_they_are_split() -> None:
+    for migration in migrations():
+        joined = "".join(statement + ";" for statement in migration.statements)
+        assert len(joined.split()) > 0.9 * len(migration.sql.replace(";", " ; ").split())
+        assert migration.in_transaction
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("CREATE INDEX CONCURRENTLY a_idx ON a (b)", "a_idx"),
+        ("-- why\ncreate unique index concurrently if not exists a_key\n  on a (b)", "a_key"),
+        ('CREATE INDEX CONCURRENTLY "A" ON a (b)', '"A"'),
+        ("CREATE INDEX a_idx ON a (b)", None),
+        ("DROP INDEX CONCURRENTLY IF EXISTS a_idx", None),
+    ],
+)
+def test_the_name_of_an_index_that_is_built(statement: str, name: str | None) -> None:
+    assert built_index(statement) == name
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE a SET b = 1", "CREATE INDEX a_idx ON a (b)", "DROP INDEX CONCURRENTLY a_idx", "SELECT 1"]
+)
+def test_without_a_transaction_only_what_can_be_run_again(statement: str) -> None:
+    allowed = "CREATE INDEX CONCURRENTLY a_idx ON a (b); ALTER TABLE a VALIDATE CONSTRAINT c;"
+    head = "-- wallet: no transaction\n"
+    assert len(Migration(version="0006_a", sql=head + allowed).statements) == 2
+    with pytest.raises(MigrationError, match="0006_a is run without a transaction"):
+        _ = Migration(version="0006_a", sql=head + allowed + statement).statements
