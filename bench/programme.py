@@ -6,6 +6,7 @@ from typing import Protocol
 from bench.api_steps import Api
 from bench.credit_steps import CreditWallets
 from bench.event_steps import Events
+from bench.fair_step import FairShare
 from bench.session_steps import Sessions
 from bench.testbed import Testbed
 from bench.wallet_steps import (
@@ -39,6 +40,7 @@ PROGRAMME: Sequence[Step] = (
     EchoUnary(),
     SINGLE_STEP,
     HOT_STEP,
+    FairShare(),
     Api(),
     Sessions(),
     CreditWallets(),

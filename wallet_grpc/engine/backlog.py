@@ -123,7 +123,7 @@ class Backlog:
             return True
         if waiting >= self._worth_company:
             return not self._has_its_share_of_lanes()
-        return self._one_waits_for_another_source()
+        return self.keeps_a_source_waiting()
 
     def _has_its_share_of_lanes(self) -> bool:
         """Whether all that waits is of one source, and as many lanes as it may have already work for it alone."""
@@ -133,9 +133,10 @@ class Backlog:
         alone = frozenset(sources)
         return sum(served == alone for served, _ in self._at_work.values()) >= self._lanes_of_a_source
 
-    def _one_waits_for_another_source(self) -> bool:
-        """Whether no lane works for a source that waits, while those that work have much to do for others."""
-        if sum(operations for _, operations in self._at_work.values()) < self._worth_company:
+    def keeps_a_source_waiting(self) -> bool:
+        """Tell whether no lane works for a source that waits, while those that work have much to do for others."""
+        at_work = sum(operations for _, operations in self._at_work.values())
+        if at_work < self._worth_company or not len(self):
             return False
         return not all(any(source in served for served, _ in self._at_work.values()) for source in self._sources())
 

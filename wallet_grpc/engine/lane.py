@@ -103,10 +103,12 @@ class Lane:
         """Let in what has reached this process already, as long as the loop's turns bring more of it.
 
         Nothing is waited for: with one call in flight these turns pass at once, and under load a batch fills with what
-        gRPC has at hand.
+        gRPC has at hand. Where another source's flood makes each turn long, who waits beside it is served at once.
         """
         waiting, barren = len(self._backlog), 0
         while barren < _BARREN_TURNS and waiting < self._settings.batch_operations_max:
+            if self._backlog.keeps_a_source_waiting():
+                return
             await asyncio.sleep(0)
             barren = barren + 1 if len(self._backlog) == waiting else 0
             waiting = len(self._backlog)
