@@ -24,6 +24,7 @@ CREATE TABLE sessions (
     game_code TEXT NOT NULL,
     lock_amount_minor NUMERIC(38, 0) NOT NULL,
     rail TEXT NOT NULL,
+    ttl_asked_s INTEGER NOT NULL,
     opened_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     state TEXT NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE sessions (
     settlement_tx_id UUID,
     settled_at TIMESTAMPTZ,
     CONSTRAINT sessions_lock_check CHECK (lock_amount_minor > 0),
+    CONSTRAINT sessions_ttl_check CHECK (ttl_asked_s >= 0),
     CONSTRAINT sessions_rail_check CHECK (rail IN ('ledger', 'payments')),
     CONSTRAINT sessions_state_check CHECK (state IN ('OPEN', 'SETTLED')),
     CONSTRAINT sessions_settlement_check CHECK (
@@ -44,7 +46,9 @@ CREATE TABLE sessions (
 
 COMMENT ON COLUMN sessions.balance_minor IS
 'lock - bets + wins + reversals; once settled, the payout: what came late went to MAIN';
-COMMENT ON COLUMN sessions.open_rounds IS 'rounds with a bet that nothing closes; once settled, as it was then';
+COMMENT ON COLUMN sessions.open_rounds IS
+'rounds with a bet that stands and that nothing closes; once settled, as it was then';
+COMMENT ON COLUMN sessions.ttl_asked_s IS 'what its opening asked for, by which a retry is compared; 0: the default';
 
 -- What a player has locked, and what the expiry worker looks for. Neither changes with a bet, so bets stay HOT updates.
 -- The second has a condition that only its own look-up states, so that no plan takes it for the first.
@@ -88,12 +92,13 @@ CREATE TABLE subledger_entries (
     ),
     CONSTRAINT subledger_entries_entry_no_check CHECK (entry_no > 0),
     CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0),
-    CONSTRAINT subledger_entries_late_check CHECK ((late AND status = 'APPLIED') = (tx_id IS NOT NULL))
+    CONSTRAINT subledger_entries_late_check CHECK ((late AND change_minor <> 0) = (tx_id IS NOT NULL))
 );
 
 COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id';
 COMMENT ON COLUMN subledger_entries.entry_no IS 'the version that it gave its session';
-COMMENT ON COLUMN subledger_entries.change_minor IS 'what the balance gained; of a late entry: what MAIN gained';
+COMMENT ON COLUMN subledger_entries.change_minor IS
+'what the balance gained; of an entry that moved MAIN: what MAIN gained';
 COMMENT ON COLUMN subledger_entries.balance_after_minor IS
 'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
 COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
@@ -102,8 +107,9 @@ COMMENT ON COLUMN subledger_entries.key_hash IS
 COMMENT ON COLUMN subledger_entries.reference_key IS 'the key_hash of the bet that a win is of';
 COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a rollback reversed';
 COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';
-COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement, and moved MAIN';
-COMMENT ON COLUMN subledger_entries.tx_id IS 'of a late entry: the ledger''s transaction that moved MAIN';
+COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement';
+COMMENT ON COLUMN subledger_entries.tx_id IS
+'of a late entry that moves money: the ledger''s transaction that moved MAIN';
 COMMENT ON COLUMN subledger_entries.metadata IS 'the caller''s notes; no rule reads them';
 
 CREATE UNIQUE INDEX subledger_entries_key_hash_key ON subledger_entries (key_hash) WHERE key_hash IS NOT NULL;

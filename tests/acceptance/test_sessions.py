@@ -174,6 +174,63 @@ def test_case_32_late_wins_and_rollbacks(
     assert posted(installation, player) == {"MAIN": 102, "HOUSE": -100, "HOUSE:WAGER": -2}
 
 
+def test_late_is_what_moved_main(wallet: Wallet, games: SessionCaller, player: Player) -> None:
+    play = games.open(player, "50")
+    bet = play.bet("10")
+    games.applied(bet)
+    games.call(play.settle())
+    before = wallet.main(player)
+    told = play.win("0", of=bet)
+    lost = games.applied(told, late=False)
+    assert (lost.balance_after_minor, wallet.main(player)) == (before, before)
+    games.replayed(told, lost)
+    games.applied(play.rollback(told), late=False)
+    page = games.call(pb.ListSessionTransactionsRequest(session_token=play.token))
+    assert {(row.late, row.tx_id) for row in page.transactions} == {(False, "")}
+    for kind in (wallet_pb2.WIN_KIND_JACKPOT, wallet_pb2.WIN_KIND_PROMO, wallet_pb2.WIN_KIND_FREE_ROUND):
+        prize = play.win("7", win_kind=kind, round_id=bet.round_id)
+        assert games.applied(prize, late=True).balance_after_minor == str(int(before) + 7)
+        games.applied(play.rollback(prize, round_closed=True), late=True)
+    assert wallet.main(player) == before
+    assert not games.call(play.round(bet.round_id)).closed
+    games.applied(play.rollback(bet), late=True)
+
+
+def test_a_round_whose_bets_were_rolled_back_is_waited_for_by_nobody(games: SessionCaller, player: Player) -> None:
+    play = games.open(player, "50")
+    one, two, other = (play.bet("5", round_id=name) for name in ("1", "1", "2"))
+    for bet in (one, two, other):
+        games.applied(bet)
+    prize = play.win("1", win_kind=wallet_pb2.WIN_KIND_JACKPOT, round_id="2")
+    games.applied(prize)
+    games.applied(play.rollback(one))
+    games.applied(play.rollback(prize, round_closed=True))  # of a win without a bet: closes nothing
+    games.refused(play.settle(require_closed_rounds=True), "OPEN_ROUNDS", open_rounds="2")
+    games.applied(play.rollback(two))
+    games.refused(play.settle(require_closed_rounds=True), "OPEN_ROUNDS", open_rounds="1")
+    again = play.bet("5", round_id="1")
+    games.applied(again)
+    games.refused(play.settle(require_closed_rounds=True), "OPEN_ROUNDS", open_rounds="2")
+    for outcome in games.batch([play.rollback(again), play.rollback(other)]):
+        assert outcome.status == OPERATION_STATUS_APPLIED
+    settled = games.call(play.settle(require_closed_rounds=True))
+    assert (settled.open_rounds, settled.payout_minor) == (0, "50")
+
+
+@pytest.mark.parametrize(("first", "second"), [(600, 601), (600, 0), (0, 3600)])
+def test_the_time_that_was_asked_for_is_compared(
+    games: SessionCaller,
+    player: Player,
+    first: int,
+    second: int,
+) -> None:
+    request = open_session(player, "10", ttl_seconds=first)
+    opened = games.call(request)
+    again = games.call(request)
+    assert (again.session_token, again.replayed) == (opened.session_token, True)
+    games.refused(changed(request, ttl_seconds=second), "IDEMPOTENCY_KEY_REUSED", field="ttl_seconds")
+
+
 def test_case_32_a_late_rollback_of_a_win_needs_the_funds(wallet: Wallet, games: SessionCaller, player: Player) -> None:
     play = games.open(player, "50")
     bet = play.bet("10")
@@ -200,7 +257,7 @@ def test_case_33_a_rollback_before_its_bet(
     bet = play.bet("10")
     back = play.rollback(bet)
     voided = games.call(back)
-    assert (voided.status, voided.late) == (OPERATION_STATUS_VOIDED, settled)
+    assert (voided.status, voided.late) == (OPERATION_STATUS_VOIDED, False), "nothing moved MAIN"
     assert voided.balance_after_minor == ("100" if settled else "50")
     again = games.call(back)
     assert (again.status, again.replayed) == (OPERATION_STATUS_VOIDED, True)

@@ -73,6 +73,11 @@ class Stored:
         return isinstance(self.request, pb.WinRequest) and self.request.win_kind == pb.WIN_KIND_REGULAR
 
     @property
+    def may_close(self) -> bool:
+        """Whether it, or its rollback, may close its round: a win without a bet does neither."""
+        return isinstance(self.request, _BETS) or self.is_regular_win
+
+    @property
     def taken(self) -> int:
         """What it took from MAIN."""
         return int(self.request.amount_minor) if isinstance(self.request, _BETS) else 0
@@ -353,9 +358,7 @@ class Wallet:
     def _is_closed(self, key: Round) -> bool:
         """Tell whether something that stands closed the round (rule 4)."""
         return any(
-            stored.stands
-            and stored.request.round_closed
-            and (not isinstance(stored.request, pb.WinRequest) or stored.is_regular_win)
+            stored.stands and stored.request.round_closed and (stored.target or stored).may_close
             for stored in self._in_round(key)
         )
 

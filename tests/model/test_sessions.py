@@ -50,7 +50,8 @@ class Model:
         return any(row.closes and not row.reversed_by for row in self.rows.values() if row.round_id == round_id)
 
     def open_rounds(self) -> int:
-        return sum(not self.closed(name) for name in {row.round_id for row in self.rows.values() if row.kind == "bet"})
+        bet_in = {row.round_id for row in self.rows.values() if row.kind == "bet" and not row.reversed_by}
+        return sum(not self.closed(name) for name in bet_in)
 
     def now(self) -> int:
         return self.balance if self.settled is None else self.main
@@ -126,13 +127,12 @@ class Model:
     def rollback(self, name: str, request: Any) -> tuple[Any, ...]:  # noqa: PLR0911 - an answer for each case
         of = request.reference_transaction_id
         target = self.rows.get(of)
-        late = self.settled is not None
         if target is None:
-            self.rows[name] = Row("rollback", -1, of=of, after=self.now(), late=late)
+            self.rows[name] = Row("rollback", -1, of=of, after=self.now())
             self.rows[of] = Row("void")
-            return ("VOIDED", False, self.now(), late)
+            return ("VOIDED", False, self.now(), False)
         if target.kind == "void":
-            return ("VOIDED", False, self.now(), late)
+            return ("VOIDED", False, self.now(), False)
         if target.kind == "rollback":
             return ("NOT_REVERSIBLE",)
         if target.reversed_by:
@@ -147,11 +147,12 @@ class Model:
         if self.now() + change < 0:
             return ("INSUFFICIENT_FUNDS",)
         target.reversed_by = name
-        row = Row("rollback", target.amount, target.round_id, request.round_closed and bool(target.round_id), of)
+        of_a_bet = target.kind == "bet" or target.win_kind == wallet_pb2.WIN_KIND_REGULAR
+        row = Row("rollback", target.amount, target.round_id, request.round_closed and of_a_bet, of)
         return self.keep(name, row, change)
 
     def keep(self, name: str, row: Row, change: int) -> tuple[Any, ...]:
-        row.after, row.late = self.move(change), self.settled is not None
+        row.after, row.late = self.move(change), self.settled is not None and change != 0
         self.rows[name] = row
         return ("APPLIED", False, row.after, row.late)
 

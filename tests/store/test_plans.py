@@ -113,7 +113,8 @@ def test_verify_takes_as_long_as_the_journal_is(
 _VERIFY = {"sessions": statements("verify_sessions.sql"), "wallets": statements("verify_credit.sql")}
 _LONG_SESSION = """
     INSERT INTO sessions
-    SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', now(), now(), 'OPEN', 0, %(entries)s, %(entries)s;
+    SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', 0, now(), now(), 'OPEN', 0, %(entries)s,
+        %(entries)s;
     INSERT INTO subledger_entries (
         subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
         balance_after_minor, round_id, round_hash, closes_round, late, created_at

@@ -69,6 +69,8 @@ NOT_CLOSERS = {
     "free round": [win("c", of="b", kind=WinKind.FREE_ROUND, closes=True)],
     "jackpot": [win("c", of="b", kind=WinKind.JACKPOT, closes=True)],
     "promotion": [win("c", of="b", kind=WinKind.PROMO, closes=True)],
+    "a jackpot's rollback": [win("c", kind=WinKind.JACKPOT), rollback("r", of="c", closes=True)],
+    "a promotion's rollback": [win("c", kind=WinKind.PROMO), rollback("r", of="c", closes=True)],
     "another round": [bet("c", round="r2", closes=True)],
     "another game": [bet("c", game="g2", closes=True)],
     "another network": [deposit("d2", network=ETHEREUM), bet("c", network=ETHEREUM, closes=True)],

@@ -91,8 +91,21 @@ TABLE: dict[str, tuple[Steps, Reason | OutcomeStatus | str]] = {
     ),
     "settle: open rounds": (lambda d: [d.bet("b"), d.settlement(closed_rounds=True)], Reason.OPEN_ROUNDS),
     "settle: closed rounds": (lambda d: [d.bet("b", closes=True), d.settlement(closed_rounds=True)], "Settled"),
+    "settle: a round whose bet was rolled back": (
+        lambda d: [d.bet("b"), d.rollback("r", "b"), d.settlement(closed_rounds=True)],
+        "Settled",
+    ),
+    "settle: a round of which one bet stands": (
+        lambda d: [d.bet("b"), d.bet("b2"), d.rollback("r", "b"), d.settlement(closed_rounds=True)],
+        Reason.OPEN_ROUNDS,
+    ),
+    "bet: after a prize's rollback that said round_closed": (
+        lambda d: [d.win("w", kind=WinKind.PROMO), d.rollback("r", "w", closes=True), d.bet("b")],
+        OutcomeStatus.APPLIED,
+    ),
     "settle: expired": (lambda d: ["expire", d.settlement()], "Settled"),
     "open: a used id": (lambda _: [opening("open", 101)], Reason.IDEMPOTENCY_KEY_REUSED),
+    "open: another time": (lambda _: [opening("open", ttl_asked_s=5)], Reason.IDEMPOTENCY_KEY_REUSED),
     "open: a void id": (lambda _: [rollback("r", of="x"), opening("x")], Reason.TRANSACTION_VOIDED),
     "open: a replay of a blocked player": (lambda _: [blocked(), opening("open")], "SessionFacts"),
     "open: no rail": (lambda _: [blocked(), opening("x", 1000, source=OTHER_GAMES)],
@@ -236,11 +249,11 @@ def test_any_history_adds_up(history: list[Any]) -> None:
 
 
 def open_rounds(entries: list[Any]) -> int:
-    """Count anew: rounds that were bet in, and that nothing that stands closes."""
+    """Count anew: rounds with a bet that stands, and that nothing that stands closes."""
     inside = [entry for entry in entries if not entry.late]
     reversed_keys = {entry.reverses_key for entry in inside}
     closed = {entry.round_id for entry in inside if entry.closes_round and entry.key not in reversed_keys}
-    played = {entry.round_id for entry in inside if entry.kind is Kind.BET}
+    played = {entry.round_id for entry in inside if entry.kind is Kind.BET and entry.key not in reversed_keys}
     return len(played - closed)
 
 

@@ -44,6 +44,8 @@ class SessionNeeds:
     round_keys: list[Key]
     """Rounds that are bet in; of an entry the round is loaded with it."""
     rails: list[tuple[Source, CurrencyNetworkId]]
+    rollbacks: int
+    """How many of the commands are rollbacks: no more of a round's bets can cease to stand."""
 
 
 @value
@@ -102,6 +104,7 @@ class _Collected:
     round_keys: set[Key] = field(default_factory=set)
     output_keys: set[Key] = field(default_factory=set)
     session_ids: set[SessionId] = field(default_factory=set)
+    session_rollbacks: int = 0
     opening_keys: set[Key] = field(default_factory=set)
     entry_keys: set[Key] = field(default_factory=set)
     session_round_keys: set[Key] = field(default_factory=set)
@@ -148,6 +151,7 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
             entry_keys=list(found.entry_keys),
             round_keys=list(found.session_round_keys),
             rails=list(found.rails),
+            rollbacks=found.session_rollbacks,
         )
     return Needs(
         owner_ids=sorted(found.owner_ids | found.wallet_owner_ids),
@@ -232,6 +236,7 @@ def _add_keyed(found: _Collected, command: Keyed, owner_id: OwnerId) -> None:
 def _add_play(found: _Collected, command: SessionPlay) -> None:
     found.session_ids.add(command.session_id)
     found.entry_keys.add(command.key)
+    found.session_rollbacks += isinstance(command, SessionRollback)
     if isinstance(command, SessionBet):
         found.session_round_keys.add(command.round_key)
         return

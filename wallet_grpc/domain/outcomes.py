@@ -43,10 +43,11 @@ class Played:
     status: OutcomeStatus
     replayed: bool
     balance_after_minor: int
-    """The session's balance right after the transaction, also on a replay; of a late one MAIN."""
+    """The session's balance right after the transaction, also on a replay; after the settlement MAIN."""
     current_balance_minor: int
-    """The session's balance when this answer was decided; of a late one MAIN."""
+    """The session's balance when this answer was decided; of what came after the settlement MAIN."""
     late: bool
+    """Whether it came after the settlement and moved MAIN."""
 
 
 @value

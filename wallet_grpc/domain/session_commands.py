@@ -22,6 +22,8 @@ class OpenSession:
     game_code: str
     lock_amount_minor: int
     ttl_s: int
+    ttl_asked_s: int = 0
+    """What the request said: 0 where ttl_s is the default. This is what a retry is compared by."""
     key: Key = field(init=False)
 
     def __post_init__(self) -> None:

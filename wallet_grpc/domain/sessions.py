@@ -120,9 +120,9 @@ class Entry:
     key: Key
     amount_minor: int
     change_minor: int
-    """What the session's balance gained; of a late entry: what MAIN gained."""
+    """What the session's balance gained; of one that moved MAIN: what MAIN gained."""
     balance_after_minor: int | None
-    """The session's balance right after; of a late entry MAIN, of a tombstone none."""
+    """The session's balance right after; of a late entry MAIN's, of a tombstone none."""
     round_id: str | None = None
     round_key: Key | None = None
     closes_round: bool = False
@@ -132,20 +132,36 @@ class Entry:
     reverses_key: Key | None = None
     win_kind: WinKind | None = None
     late: bool = False
+    """It came after the settlement: it leaves the session's balance and its count of open rounds as they are."""
     tx_id: TxId | None = None
-    """Of a late entry: the ledger's transaction that moved MAIN."""
+    """The ledger's transaction that moved MAIN; of a late entry that moves money, and of no other."""
     metadata: Mapping[str, str]
     created_at: datetime
+
+    @property
+    def moved_main(self) -> bool:
+        """What callers are told as `late`: whether it came after the settlement and moved MAIN."""
+        return self.tx_id is not None
+
+    @property
+    def is_of_a_bet(self) -> bool:
+        """Whether it is a bet or the win of one: what stands in a round, and may close it (rules 2 and 4)."""
+        return self.kind is Kind.BET or self.win_kind is WinKind.REGULAR
 
 
 @dataclass(slots=True, kw_only=True)
 class SessionRound:
     """What the rules ask of a round of a session."""
 
-    played: bool = False
-    """Whether it ever had a bet."""
+    standing_bets: int = 0
+    """How many of its bets were not rolled back; never counted beyond what a batch could roll back, and one."""
     closers: int = 0
     """How many standing entries closed it (rule 4)."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a bet that stands, and nothing closes it: what a settlement may be asked to wait for."""
+        return self.standing_bets > 0 and self.closers == 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,6 +178,8 @@ class Session:
     game_code: str
     lock_amount_minor: int
     rail: Rail
+    ttl_asked_s: int
+    """What the opening asked for, in seconds; 0 is the default of then."""
     opened_at: datetime
     expires_at: datetime
     state: SessionState = SessionState.OPEN
@@ -206,11 +224,8 @@ class Session:
             self.balance_minor += entry.change_minor
             assert self.balance_minor >= 0, "a session below zero"
             assert self.balance_minor == entry.balance_after_minor, "an entry that does not follow its balance"
-        if entry.kind is Kind.BET:
-            assert entry.round_key is not None
-            self._play(entry.round_key, entry)
-        if entry.closes_round and entry.round_key is not None:
-            self._close(entry.round_key, 1, entry)
+        if entry.round_key is not None:
+            self._count(entry.round_key, bets=int(entry.kind is Kind.BET), closers=int(entry.closes_round), by=entry)
         if entry.reference_key is not None:
             self.standing_wins[entry.reference_key] = self.standing_wins.get(entry.reference_key, 0) + 1
         if reversed_entry is not None:
@@ -224,25 +239,22 @@ class Session:
         self.settled_at = now
         self.version += 1
 
-    def _play(self, round_key: Key, entry: Entry) -> None:
+    def _count(self, round_key: Key, *, bets: int, closers: int, by: Entry) -> None:
+        """Count bets and closers of a round, or less of them. `open_rounds` stays as it was at the settlement."""
+        if bets == 0 and closers == 0:
+            return
         known = self.rounds.setdefault(round_key, SessionRound())
-        if not known.played:
-            known.played = True
-            if known.closers == 0 and not entry.late:
-                self.open_rounds += 1
-
-    def _close(self, round_key: Key, closers: int, entry: Entry) -> None:
-        """Count a closer, or one less. `open_rounds` stays as it was when the session was settled."""
-        known = self.rounds.setdefault(round_key, SessionRound())
-        was_closed = known.closers > 0
+        was_open = known.is_open
+        known.standing_bets += bets
         known.closers += closers
-        if known.played and not entry.late and was_closed != (known.closers > 0):
-            self.open_rounds += 1 if was_closed else -1
+        if not by.late:
+            self.open_rounds += known.is_open - was_open
 
     def _reverse(self, target: Entry, rollback: Entry) -> None:
-        """What was rolled back no longer closes its round or settles its bet (rules 3 and 4)."""
+        """What was rolled back no longer stands in its round, closes it or settles its bet (rules 3 and 4)."""
         self.reversals[target.key] = rollback
-        if target.closes_round and target.round_key is not None:
-            self._close(target.round_key, -1, rollback)
+        if target.round_key is not None:
+            bets, closers = int(target.kind is Kind.BET), int(target.closes_round)
+            self._count(target.round_key, bets=-bets, closers=-closers, by=rollback)
         if target.reference_key is not None:
             self.standing_wins[target.reference_key] -= 1

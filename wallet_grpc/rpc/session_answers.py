@@ -92,7 +92,7 @@ def journal_row(row: JournalRow, into: pb.SessionTransaction) -> pb.SessionTrans
     into.reversed_by_transaction_id = row.reversed_by_transaction_id or ""
     if entry.win_kind is not None:
         into.win_kind = WIN_KIND_NUMBERS[entry.win_kind]
-    into.late = entry.late
+    into.late = entry.moved_main
     into.tx_id = entry.tx_id or ""
     into.metadata.update(entry.metadata)
     fill_timestamp(entry.created_at, into.created_at)

@@ -74,6 +74,7 @@ def _open_session(request: pb.OpenSessionRequest, source: Source, times: Session
         game_code=game_code,
         lock_amount_minor=lock_minor,
         ttl_s=request.ttl_seconds or times.ttl_default_s,
+        ttl_asked_s=request.ttl_seconds,
     )
 
 

@@ -325,12 +325,17 @@ class BatchStore:
                 {
                     "entry_keys": literal(needs.entry_keys),
                     "standing_max": bound,
+                    "bets_max": needs.rollbacks + 1,
                 },
             )
         if needs.round_keys:
             rounds = trip.ask(
                 _LOAD_SESSION_ROUNDS,
-                {"session_round_keys": literal(needs.round_keys), "closers_max": bound},
+                {
+                    "session_round_keys": literal(needs.round_keys),
+                    "closers_max": bound,
+                    "bets_max": needs.rollbacks + 1,
+                },
             )
         if needs.rails:
             rails = trip.ask(
@@ -438,7 +443,7 @@ def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
     if rows.rounds is not None:
         for position, session_id, bets, closers in rows.rounds.rows:
             session = book.sessions[SessionId(session_id)]
-            session.rounds[needs.round_keys[position - 1]] = SessionRound(played=bets > 0, closers=closers)
+            session.rounds[needs.round_keys[position - 1]] = SessionRound(standing_bets=bets, closers=closers)
     if rows.entries is not None:
         for row in rows.entries.rows:
             read_entry(book, LoadedEntry._make(row))

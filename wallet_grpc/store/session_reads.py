@@ -63,7 +63,7 @@ class SessionReader:
             rows = await cursor.fetchall()
         return [
             JournalRow(
-                entry=replace(entry_of(LoadedEntry(*columns, *[None] * 8)), metadata=metadata or {}),
+                entry=replace(entry_of(LoadedEntry(*columns, *[None] * 9)), metadata=metadata or {}),
                 reversed_by_transaction_id=reversed_by,
             )
             for *columns, metadata, reversed_by in rows

@@ -24,6 +24,7 @@ class LoadedSession(NamedTuple):
     game_code: str
     lock_amount_minor: str
     rail: str
+    ttl_asked_s: int
     opened_at: datetime
     expires_at: datetime
     state: str
@@ -65,6 +66,7 @@ class LoadedEntry(NamedTuple):
     rollback_key_hash: str | None
     rollback_balance_after_minor: str | None
     rollback_late: bool | None
+    rollback_tx_id: str | None
     standing_wins: int | None
     round_bets: int | None
     round_closers: int | None
@@ -80,6 +82,7 @@ def read_session(book: Book, row: LoadedSession) -> None:
         game_code=row.game_code,
         lock_amount_minor=int(row.lock_amount_minor),
         rail=Rail(row.rail),
+        ttl_asked_s=row.ttl_asked_s,
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         state=SessionState(row.state),
@@ -112,7 +115,9 @@ def read_entry(book: Book, row: LoadedEntry) -> None:
     elif entry.reference_key is not None:
         session.standing_wins.setdefault(entry.reference_key, 0)
     if entry.round_key is not None:
-        session.rounds[entry.round_key] = SessionRound(played=bool(row.round_bets), closers=row.round_closers or 0)
+        session.rounds[entry.round_key] = SessionRound(
+            standing_bets=row.round_bets or 0, closers=row.round_closers or 0
+        )
     if row.rollback_entry_no is not None:
         assert row.rollback_transaction_id is not None
         assert row.rollback_key_hash is not None
@@ -129,6 +134,7 @@ def read_entry(book: Book, row: LoadedEntry) -> None:
             balance_after_minor=int_or_none(row.rollback_balance_after_minor),
             reverses_key=entry.key,
             late=bool(row.rollback_late),
+            tx_id=None if row.rollback_tx_id is None else TxId(row.rollback_tx_id),
             metadata=NO_METADATA,
             created_at=entry.created_at,
         )

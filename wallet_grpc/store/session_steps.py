@@ -51,6 +51,7 @@ def _opened(sessions: Sequence[Session], parameters: dict[str, object]) -> None:
         parameters["new_session_game_codes"] = separated([row.game_code for row in sessions])
         parameters["new_session_locks"] = literal([row.lock_amount_minor for row in sessions])
         parameters["new_session_rails"] = literal([row.rail for row in sessions])
+        parameters["new_session_ttls"] = literal([row.ttl_asked_s for row in sessions])
         parameters["new_session_expiries"] = separated([row.expires_at.isoformat() for row in sessions])
 
 

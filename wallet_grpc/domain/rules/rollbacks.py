@@ -17,6 +17,7 @@ from wallet_grpc.domain.transactions import (
     Kind,
     Transaction,
     TransactionStatus,
+    WinKind,
 )
 
 from .decisions import (
@@ -67,6 +68,11 @@ def _is_foreign(book: Book, command: Rollback) -> bool:
     return any(transaction is not None and transaction.source == command.source for transaction in found)
 
 
+def _stands_in_a_round(target: Transaction) -> bool:
+    """Tell whether the target is of a round that its rollback may close; a win without a bet heeds and closes none."""
+    return target.kind in BET_KINDS or target.variant is WinKind.REGULAR
+
+
 def _gain(target: Transaction) -> int:
     """Give what MAIN gains when the target is reversed, in minor units; negative where a win is taken back."""
     if target.kind is Kind.WIN:
@@ -94,7 +100,7 @@ def _reverse(book: Book, command: Rollback, target: Transaction, moment: Moment)
         game_code=target.game_code,
         round_id=target.round_id,
         round_key=target.round_key,
-        closes_round=command.round_closed and target.round_key is not None,
+        closes_round=command.round_closed and _stands_in_a_round(target),
         reference_transaction_id=command.reference_transaction_id,
         reverses_tx_id=target.tx_id,
         main_balance_after_minor=book.balance(owner_id, network, AccountType.MAIN) + _gain(target),

@@ -106,6 +106,7 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
             return Decision(ROUND_CLOSED)
     late = session.state is SessionState.SETTLED
     amount = command.amount_minor
+    moves_main = late and amount > 0
     entry = Entry(
         session_id=session.session_id,
         entry_no=session.version + 1,
@@ -124,11 +125,11 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
         reference_key=bet.key if bet is not None else None,
         win_kind=command.win_kind,
         late=late,
-        tx_id=moment.next_tx_id() if late else None,
+        tx_id=moment.next_tx_id() if moves_main else None,
         metadata=command.metadata,
         created_at=moment.now,
     )
-    return _play_late(book, session, entry, None) if late else _play(session, entry)
+    return _play_on_main(book, session, entry, None) if moves_main else _play(session, entry)
 
 
 def _decide_rollback(book: Book, session: Session, command: SessionRollback, moment: Moment) -> Decision:
@@ -146,8 +147,9 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         return Decision(_already_rolled_back(book, session, command, first))
     if target.kind is Kind.BET and session.standing_wins.get(target.key, 0) > 0:
         return Decision(BET_ALREADY_SETTLED)
-    balance = _balance(book, session, late=late)
     gain = -target.change_minor
+    moves_main = late and gain != 0
+    balance = _balance(book, session, late=late)
     if balance + gain < 0:
         return Decision(insufficient_funds(balance))
     entry = Entry(
@@ -163,15 +165,15 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         balance_after_minor=balance + gain,
         round_id=target.round_id,
         round_key=target.round_key,
-        closes_round=command.round_closed and target.round_id is not None,
+        closes_round=command.round_closed and target.is_of_a_bet,
         reference_transaction_id=command.reference_transaction_id,
         reverses_key=target.key,
         late=late,
-        tx_id=moment.next_tx_id() if late else None,
+        tx_id=moment.next_tx_id() if moves_main else None,
         metadata=command.metadata,
         created_at=moment.now,
     )
-    return _play_late(book, session, entry, target) if late else _play(session, entry, target)
+    return _play_on_main(book, session, entry, target) if moves_main else _play(session, entry, target)
 
 
 def _play(
@@ -181,7 +183,7 @@ def _play(
     transactions: tuple[Transaction, ...] = (),
     events: tuple[Event, ...] = (),
 ) -> Decision:
-    """Journal an entry; of a late one also what it posts and tells."""
+    """Journal an entry; of one that moves MAIN also what it posts and tells."""
     assert entry.balance_after_minor is not None
     return Decision(
         Played(
@@ -190,7 +192,7 @@ def _play(
             replayed=False,
             balance_after_minor=entry.balance_after_minor,
             current_balance_minor=entry.balance_after_minor,
-            late=entry.late,
+            late=entry.moved_main,
         ),
         Change(
             owner_id=session.owner_id,
@@ -201,8 +203,11 @@ def _play(
     )
 
 
-def _play_late(book: Book, session: Session, entry: Entry, target: Entry | None) -> Decision:
-    """Journal what came after the settlement, and post it to MAIN: both are stored together, and told of."""
+def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | None) -> Decision:
+    """Journal what came after the settlement, and post it to MAIN: both are stored together, and told of.
+
+    What moves no money (a win of 0, its rollback) is journaled alone.
+    """
     assert entry.balance_after_minor is not None
     assert entry.tx_id is not None
     owner_id, network = session.owner_id, session.currency_network_id
@@ -239,7 +244,7 @@ def _play_late(book: Book, session: Session, entry: Entry, target: Entry | None)
         transaction=transaction,
         amount_minor=entry.amount_minor,
         balance_after_minor=entry.balance_after_minor,
-        sequence=book.version(owner_id, network, AccountType.MAIN) + (entry.change_minor != 0),
+        sequence=book.version(owner_id, network, AccountType.MAIN) + 1,
     )
     return _play(session, entry, target, (transaction,), (event,))
 
@@ -285,7 +290,7 @@ def _void(book: Book, session: Session, command: SessionRollback, moment: Moment
 
 
 def _voided(book: Book, session: Session, command: SessionRollback, *, late: bool) -> Played:
-    """Answer VOIDED, the first time or again: both balances are as they are now."""
+    """Answer VOIDED, the first time or again: nothing moves, and both balances are as they are now."""
     balance = _balance(book, session, late=late)
     return Played(
         transaction_id=command.transaction_id,
@@ -293,7 +298,7 @@ def _voided(book: Book, session: Session, command: SessionRollback, *, late: boo
         replayed=False,
         balance_after_minor=balance,
         current_balance_minor=balance,
-        late=late,
+        late=False,
     )
 
 
@@ -306,7 +311,7 @@ def _already_rolled_back(book: Book, session: Session, command: SessionRollback,
         replayed=False,
         balance_after_minor=first.balance_after_minor,
         current_balance_minor=_balance(book, session, late=first.late),
-        late=first.late,
+        late=first.moved_main,
     )
 
 
@@ -325,7 +330,7 @@ def _replay(book: Book, session: Session, command: SessionPlay, stored: Entry) -
             replayed=True,
             balance_after_minor=stored.balance_after_minor,
             current_balance_minor=_balance(book, session, late=stored.late),
-            late=stored.late,
+            late=stored.moved_main,
         )
     )
 
@@ -361,7 +366,7 @@ def _first_difference(command: SessionPlay, stored: Entry) -> str | None:
 
 
 def _balance(book: Book, session: Session, *, late: bool) -> int:
-    """Give the balance that a transaction stands against: the session's, or MAIN for a late one."""
+    """Give the balance that a transaction stands against: the session's, or MAIN after the settlement."""
     if late:
         return book.balance(session.owner_id, session.currency_network_id, AccountType.MAIN)
     return session.balance_minor

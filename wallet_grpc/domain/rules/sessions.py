@@ -20,7 +20,7 @@ from wallet_grpc.domain.sessions import Session, SessionId, SessionState, settle
 from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind, Transaction, TransactionStatus
 
 from .decisions import PLAYER_BLOCKED, Decision, Moment, insufficient_funds, post
-from .idempotency import refuse_reuse
+from .idempotency import id_reused, refuse_reuse
 
 SESSION_NOT_FOUND = Refusal(
     reason=Reason.SESSION_NOT_FOUND, message="this source has no session with this session_token"
@@ -51,7 +51,10 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         refusal = refuse_reuse(command, stored)
         if refusal is not None:
             return Decision(refusal)
-        return Decision(session_facts(book.sessions[SessionId(stored.tx_id)], moment, replayed=True))
+        session = book.sessions[SessionId(stored.tx_id)]
+        if session.ttl_asked_s != command.ttl_asked_s:
+            return Decision(id_reused(stored.reference, "ttl_seconds"))
+        return Decision(session_facts(session, moment, replayed=True))
     owner_id = owner_of(command)
     network = command.currency_network_id
     rail = book.rails.get((command.source, network))
@@ -72,6 +75,7 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         game_code=command.game_code,
         lock_amount_minor=lock,
         rail=rail,
+        ttl_asked_s=command.ttl_asked_s,
         opened_at=moment.now,
         expires_at=moment.now + timedelta(seconds=command.ttl_s),
         balance_minor=lock,

@@ -129,6 +129,7 @@ WITH played AS MATERIALIZED (
     SELECT
         entries.*,
         wanted.session_id,
+        entries.kind = 'BET' AND rollback.entry_no IS NULL AS is_standing_bet,
         entries.closes_round AND rollback.entry_no IS NULL AS stays_closed
     FROM unnest(%(ids)s::UUID[]) AS wanted (session_id)
     INNER JOIN subledger_entries AS entries ON wanted.session_id = entries.subledger_id AND entries.entry_no > 0
@@ -137,7 +138,7 @@ WITH played AS MATERIALIZED (
         FROM subledger_entries AS found
         WHERE found.reverses_key = entries.key_hash AND NOT found.late
         OFFSET 0
-    ) AS rollback ON entries.closes_round
+    ) AS rollback ON entries.closes_round OR entries.kind = 'BET'
 ),
 
 journaled AS MATERIALIZED (
@@ -160,7 +161,7 @@ open_rounds AS MATERIALIZED (
         FROM played
         WHERE played.round_id IS NOT NULL AND NOT played.late
         GROUP BY played.session_id, played.round_id
-        HAVING bool_or(played.kind = 'BET') AND NOT bool_or(played.stays_closed)
+        HAVING bool_or(played.is_standing_bet) AND NOT bool_or(played.stays_closed)
     ) AS rounds
     GROUP BY rounds.session_id
 ),

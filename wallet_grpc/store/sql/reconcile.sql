@@ -16,7 +16,7 @@ WITH period AS (
         entries.amount_minor,
         NULL::NUMERIC AS win_amount_minor,
         entries.reference_transaction_id,
-        entries.late,
+        entries.tx_id IS NOT NULL AS late,
         entries.tx_id,
         entries.created_at
     FROM subledger_entries AS entries

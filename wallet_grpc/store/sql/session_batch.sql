@@ -14,6 +14,7 @@ SELECT
     found.game_code,
     found.lock_amount_minor::TEXT,
     found.rail,
+    found.ttl_asked_s,
     found.opened_at,
     found.expires_at,
     found.state,
@@ -92,6 +93,7 @@ SELECT
     rollback.key_hash::TEXT AS rollback_key_hash,
     rollback.balance_after_minor::TEXT AS rollback_balance_after_minor,
     rollback.late AS rollback_late,
+    rollback.tx_id::TEXT AS rollback_tx_id,
     wins.standing,
     played.bets,
     played.closers
@@ -131,9 +133,16 @@ LEFT JOIN LATERAL (
             FROM (
                 SELECT
                 FROM subledger_entries AS bet
-                WHERE bet.round_hash = found.round_hash AND bet.kind = 'BET'
-                LIMIT 1
-            ) AS first_bet
+                WHERE
+                    bet.round_hash = found.round_hash
+                    AND bet.kind = 'BET'
+                    AND NOT EXISTS (
+                        SELECT FROM subledger_entries AS bet_rollback
+                        WHERE bet_rollback.reverses_key = bet.key_hash
+                        OFFSET 0
+                    )
+                LIMIT %(bets_max)s::INTEGER
+            ) AS bounded_bets
         ) AS bets,
         (
             SELECT count(*)
@@ -153,8 +162,8 @@ LEFT JOIN LATERAL (
         ) AS closers
 ) AS played ON found.round_hash IS NOT NULL;
 
--- The rounds that are bet in, where anything was played in them: whether they had a bet, and how many standing entries
--- closed each.
+-- The rounds that are bet in, where anything was played in them: how many standing bets each has, and how many standing
+-- entries closed it.
 -- name: load_session_rounds
 SELECT
     wanted.position,
@@ -164,9 +173,16 @@ SELECT
         FROM (
             SELECT
             FROM subledger_entries AS bet
-            WHERE bet.round_hash = wanted.round_hash AND bet.kind = 'BET'
-            LIMIT 1
-        ) AS first_bet
+            WHERE
+                bet.round_hash = wanted.round_hash
+                AND bet.kind = 'BET'
+                AND NOT EXISTS (
+                    SELECT FROM subledger_entries AS bet_rollback
+                    WHERE bet_rollback.reverses_key = bet.key_hash
+                    OFFSET 0
+                )
+            LIMIT %(bets_max)s::INTEGER
+        ) AS bounded_bets
     ) AS bets,
     (
         SELECT count(*)
@@ -211,8 +227,8 @@ LEFT JOIN settlement_rails
 
 -- name: step_new_sessions
 INSERT INTO sessions (
-    session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, opened_at, expires_at, state,
-    balance_minor, version, open_rounds
+    session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, opened_at,
+    expires_at, state, balance_minor, version, open_rounds
 )
 SELECT
     opened.session_id,
@@ -222,6 +238,7 @@ SELECT
     opened.game_code,
     opened.lock_amount_minor,
     opened.rail,
+    opened.ttl_asked_s,
     %(now)s::TIMESTAMPTZ,
     opened.expires_at,
     'OPEN',
@@ -237,10 +254,12 @@ FROM
         string_to_array(%(new_session_game_codes)s, E'\x1f'),
         %(new_session_locks)s::NUMERIC[],
         %(new_session_rails)s::TEXT[],
+        %(new_session_ttls)s::INTEGER[],
         string_to_array(%(new_session_expiries)s, E'\x1f')::TIMESTAMPTZ[]
     )
         AS opened (
-            session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, expires_at
+            session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s,
+            expires_at
         )
 RETURNING sessions.session_id;
 

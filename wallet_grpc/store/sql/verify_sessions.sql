@@ -42,7 +42,7 @@ journaled AS MATERIALIZED (
     GROUP BY chunk_entries.subledger_id
 ),
 
-played_rounds AS MATERIALIZED (
+standing_rounds AS MATERIALIZED (
     SELECT
         entries.subledger_id,
         entries.round_id
@@ -52,18 +52,20 @@ played_rounds AS MATERIALIZED (
         FROM subledger_entries AS found
         WHERE found.reverses_key = entries.key_hash AND NOT found.late
         OFFSET 0
-    ) AS rollback ON entries.closes_round
+    ) AS rollback ON entries.closes_round OR entries.kind = 'BET'
     WHERE entries.round_id IS NOT NULL AND NOT entries.late
     GROUP BY entries.subledger_id, entries.round_id
-    HAVING bool_or(entries.kind = 'BET') AND NOT bool_or(entries.closes_round AND rollback.entry_no IS NULL)
+    HAVING
+        bool_or(entries.kind = 'BET' AND rollback.entry_no IS NULL)
+        AND NOT bool_or(entries.closes_round AND rollback.entry_no IS NULL)
 ),
 
 open_rounds AS MATERIALIZED (
     SELECT
-        played_rounds.subledger_id,
+        standing_rounds.subledger_id,
         count(*) AS rounds
-    FROM played_rounds
-    GROUP BY played_rounds.subledger_id
+    FROM standing_rounds
+    GROUP BY standing_rounds.subledger_id
 ),
 
 settlements AS MATERIALIZED (
