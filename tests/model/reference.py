@@ -288,7 +288,7 @@ class Wallet:
         if known is not None:
             return self._again(request, known, _whose(request))
         if request.tx_hash and request.HasField("output_index"):
-            output = (request.currency_network_id, request.tx_hash, request.output_index)
+            output = (request.currency_network_id, _hash_of(request.tx_hash), request.output_index)
             if output in self.outputs:
                 raise _RefusedError("IDEMPOTENCY_KEY_REUSED", "tx_hash", "output_index", "deposit_id")
             self.outputs.add(output)
@@ -412,6 +412,12 @@ def own_id_of(request: Any) -> str:
 
 def round_of(source: str, request: Any) -> Round:
     return source, request.player_id, request.currency_network_id, request.game_code, request.round_id
+
+
+def _hash_of(text: str) -> str:
+    """Spell a hash in one way: 64 hexadecimal digits are the same in any case, with or without 0x."""
+    digits = text.lower().removeprefix("0x")
+    return digits if len(digits) == 64 and set(digits) <= set("0123456789abcdef") else text
 
 
 def _whose(request: Any) -> Whose:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from support.credit import ACCEPTED, DUPLICATE, CreditCaller, Purse, credit_of, wait_until_posted
 from support.database import Installation
 from support.refusals import Refusal, check_refusal
@@ -273,6 +274,30 @@ def test_accounts_live_in_their_ledger_and_remember(credit: CreditCaller) -> Non
     assert (balance(ledger_id), balance(other_id)) == ("15", "-1")
     assert [balance(ledger_id, at) for at in moments] == ["5", "10", "15"]
     assert balance(ledger_id, moments[0] - timedelta(microseconds=1)) == "0"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"),
+    [
+        (0, -1),
+        (0, 1_000_000_000),
+        (1_700_000_000, 2**31 - 1),
+        (-62_135_596_801, 0),
+        (253_402_300_800, 0),
+        (2**63 - 1, 0),
+    ],
+)
+def test_what_is_no_time_is_refused(credit: CreditCaller, seconds: int, nanos: int) -> None:
+    at = Timestamp(seconds=seconds, nanos=nanos)
+    request = ledger_pb2.GetLedgerAccountRequest(ledger_id=credit.ledger(), account_code="a", at=at)
+    credit.refused(request, "INVALID_FIELD", field="at")
+
+
+@pytest.mark.parametrize("seconds", [-62_135_596_800, 253_402_300_799])
+def test_the_first_and_the_last_of_times_are_times(credit: CreditCaller, seconds: int) -> None:
+    at = Timestamp(seconds=seconds, nanos=999_999_999)
+    request = ledger_pb2.GetLedgerAccountRequest(ledger_id=credit.ledger(), account_code="a", at=at)
+    assert credit.call(request).balance_minor == "0"
 
 
 def test_ledgers_are_created_once_and_listed(credit: CreditCaller, installation: Installation) -> None:

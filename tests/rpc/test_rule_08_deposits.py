@@ -54,6 +54,42 @@ def test_one_output_is_credited_once(wallet: Wallet, player: Player, whose: str,
     wallet.applied(changed(repeated, tx_hash=fresh_hash()))
 
 
+DIGITS = "aB3dEf0123456789" * 4
+
+
+@pytest.mark.parametrize(
+    "again",
+    [f"0x{DIGITS}", f"0X{DIGITS}", DIGITS.upper(), DIGITS.lower(), f"0x{DIGITS.lower()}"],
+    ids=["with 0x", "with 0X", "upper", "lower", "0x and lower"],
+)
+def test_case_63_the_case_of_a_hash_makes_no_other_output(
+    wallet: Wallet, installation: Installation, player: Player, again: str
+) -> None:
+    index = secrets.randbelow(2**31)
+    deposit = player.deposit("50", tx_hash=DIGITS, output_index=index)
+    applied = wallet.applied(deposit)
+    repeated = player.deposit("50", tx_hash=again, output_index=index)
+    wallet.refused(repeated, "IDEMPOTENCY_KEY_REUSED", field="tx_hash")
+    (outcome,) = wallet.payments.batch([repeated])
+    check_refusal(outcome, "IDEMPOTENCY_KEY_REUSED", field="tx_hash")
+    wallet.replayed(changed(deposit, tx_hash=again), applied)
+    stored = wallet.payments.call(pb.GetTransactionRequest(tx_id=applied.tx_id))
+    assert stored.tx_hash == DIGITS, "it stays as it was sent"
+    assert posted(installation, player)["MAIN"] == 150
+
+
+@pytest.mark.parametrize(
+    "tx_hash",
+    [DIGITS[1:], DIGITS + "0", "Qm" + DIGITS[2:], f"1x{DIGITS}", f" {DIGITS}", f"0x0x{DIGITS[2:]}"],
+    ids=["63 digits", "65 digits", "base58", "another prefix", "a space", "two prefixes"],
+)
+def test_the_case_of_another_hash_counts(wallet: Wallet, player: Player, tx_hash: str) -> None:
+    index = secrets.randbelow(2**31)
+    for spelled in (tx_hash, tx_hash.swapcase()):
+        wallet.applied(player.deposit("1", tx_hash=spelled, output_index=index))
+    assert wallet.main(player) == "102"
+
+
 @pytest.mark.parametrize("different", ["tx_hash", "output_index", "currency_network_id", "no index", "no hash"])
 def test_other_outputs_are_credited(wallet: Wallet, player: Player, different: str) -> None:
     deposit = player.deposit("50", tx_hash=fresh_hash(), output_index=0)

@@ -218,6 +218,22 @@ def test_another_body_has_another_key_and_the_same_one_the_same() -> None:
     assert first.body_key != other.body_key
 
 
+def test_a_hash_in_another_case_is_no_other_body_and_stays_as_it_was_sent() -> None:
+    digits = "aB" * 32
+    read_as = {
+        spelled: read(delivery(cloud_event(data=DEPOSIT | {"txHash": spelled})))
+        for spelled in (digits, f"0x{digits.lower()}")
+    }
+    one, other = read_as.values()
+    assert one.receipt.body_key == other.receipt.body_key
+    assert one.action.output_key == other.action.output_key  # type: ignore[union-attr]
+    assert [json.loads(event.receipt.body)["txHash"] for event in read_as.values()] == list(read_as)
+    assert [event.action.tx_hash for event in read_as.values()] == list(read_as)  # type: ignore[union-attr]
+    for another in (digits[1:], "Qm" + digits[2:]):
+        same_letters = [read(delivery(cloud_event(data=DEPOSIT | {"txHash": it}))) for it in (another, another.lower())]
+        assert len({event.receipt.body_key for event in same_letters}) == 2
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_do_more_than_be_refused(body: bytes) -> None:
     with pytest.raises(MalformedError):

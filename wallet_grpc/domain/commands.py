@@ -20,7 +20,7 @@ from .identifiers import (
     Source,
     caller_key,
     deposit_key,
-    hash_key,
+    output_key,
     round_key,
     withdrawal_ending_key,
     withdrawal_key,
@@ -197,7 +197,7 @@ class ApplyDeposit:
         object.__setattr__(
             self,
             "output_key",
-            hash_key("output", str(self.currency_network_id), self.tx_hash, str(self.output_index))
+            output_key(self.currency_network_id, self.tx_hash, self.output_index)
             if self.tx_hash and self.output_index is not None
             else None,
         )

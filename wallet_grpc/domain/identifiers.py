@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from random import Random
 from typing import NewType
@@ -48,6 +49,24 @@ def caller_key(source: Source, transaction_id: str) -> Key:
 def deposit_key(deposit_id: str) -> Key:
     """The key of a deposit: unique for the installation, whoever calls (rule 8)."""
     return hash_key(DEPOSIT_NAMESPACE, deposit_id)
+
+
+_is_hash_of_256_bits = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})", re.ASCII).fullmatch
+
+
+def canonical_output_hash(tx_hash: str) -> str:
+    """Give the one spelling of a transaction's hash on its network, by which outputs are told apart (rule 8).
+
+    64 hexadecimal digits are the same in any case, with or without `0x`. Any other hash is what it is: in base58, say, the
+    case counts.
+    """
+    found = _is_hash_of_256_bits(tx_hash)
+    return tx_hash if found is None else found[1].lower()
+
+
+def output_key(currency_network_id: CurrencyNetworkId, tx_hash: str, output_index: int) -> Key:
+    """The key of an output on a network, which is credited once, under whatever deposit_id (rule 8)."""
+    return hash_key("output", str(currency_network_id), canonical_output_hash(tx_hash), str(output_index))
 
 
 def withdrawal_key(withdrawal_id: str) -> Key:

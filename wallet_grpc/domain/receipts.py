@@ -47,14 +47,20 @@ class KnownReceipt:
     state: ReceiptState
 
 
-def receipt_of(*, source: str, event_id: str, event_type: str, body: str, traceparent: str | None) -> Receipt:
-    """Make the receipt of an event that has just come in."""
+def receipt_of(
+    *, source: str, event_id: str, event_type: str, body: str, compared_body: str, traceparent: str | None
+) -> Receipt:
+    """Make the receipt of an event that has just come in.
+
+    `body` is kept as it was sent; `compared_body` spells alike what means the same, and tells whether the event is the
+    one that came under its id before.
+    """
     return Receipt(
         key=hash_key("event", source, event_id),
         source=source,
         event_id=event_id,
         event_type=event_type,
-        body_key=Key(sha256(f"{event_type}{SEPARATOR}{body}".encode()).hexdigest()[:32]),
+        body_key=Key(sha256(f"{event_type}{SEPARATOR}{compared_body}".encode()).hexdigest()[:32]),
         body=body,
         traceparent=traceparent,
     )

@@ -11,7 +11,7 @@ import msgspec
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source, canonical_output_hash
 from wallet_grpc.domain.receipts import Receipt, receipt_of
 from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.transactions import NO_METADATA
@@ -62,12 +62,14 @@ def payment_event(envelope: Envelope) -> PaymentEvent:
     Raises:
         MalformedError: Its type is unknown, or a field is wrong.
     """
-    action = _action(envelope.event_type, envelope.data)
+    data = envelope.data
+    action = _action(envelope.event_type, data)
     receipt = receipt_of(
         source=envelope.source,
         event_id=envelope.event_id,
         event_type=envelope.event_type,
-        body=_canonical(envelope.data),
+        body=_canonical(data),
+        compared_body=_canonical(_with_one_spelling(data)),
         traceparent=envelope.traceparent,
     )
     return PaymentEvent(receipt=receipt, action=action)
@@ -96,6 +98,12 @@ def _canonical(data: Data) -> str:
     if "\\u0000" in body:  # the database cannot look into such JSON
         raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not contain NUL"))
     return body
+
+
+def _with_one_spelling(data: Data) -> Data:
+    """Spell a hash in the one way by which it is compared: another case of its hexadecimal digits is no other event."""
+    tx_hash = data.get("txHash")
+    return {**data, "txHash": canonical_output_hash(tx_hash)} if isinstance(tx_hash, str) else data
 
 
 def _deposit_settled(data: Data) -> ApplyDeposit:

@@ -24,6 +24,7 @@ from .operations import Dialect, Execution, Operations
 from .pages import FOREIGN_TOKEN, one_page, page_size
 
 _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
+_NANOS_MAX = 999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,10 +115,12 @@ class LedgerServicer:
 
 def _moment(at: Timestamp) -> datetime:
     """Read a time to the microsecond, which is what the ledger keeps."""
+    if not 0 <= at.nanos <= _NANOS_MAX:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", f"its nanos must be 0 to {_NANOS_MAX:,}"))
     try:
         return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
     except OverflowError as error:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "is no time")) from error
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "must be of the years 1 to 9999")) from error
 
 
 def _no_batches(_decided: Outcome, _into: pb.Ledger, _request_id: str) -> pb.Ledger:
