@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -161,7 +162,8 @@ class Scribe:
             **self._whose(plan),
         )
         if plan.other >= 5:
-            made.tx_hash = f"{self.prefix}-hash{plan.other % 2}"
+            digits = sha256(f"{self.prefix}-hash{plan.other % 2}".encode()).hexdigest()
+            made.tx_hash = (digits, digits.upper(), f"0x{digits}")[plan.reference % 3]
         if plan.other >= 7:
             made.output_index = plan.other - 7
         return made

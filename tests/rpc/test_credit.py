@@ -293,9 +293,8 @@ def test_what_is_no_time_is_refused(credit: CreditCaller, seconds: int, nanos: i
     credit.refused(request, "INVALID_FIELD", field="at")
 
 
-@pytest.mark.parametrize("seconds", [-62_135_596_800, 253_402_300_799])
-def test_the_first_and_the_last_of_times_are_times(credit: CreditCaller, seconds: int) -> None:
-    at = Timestamp(seconds=seconds, nanos=999_999_999)
+def test_the_first_of_times_is_one(credit: CreditCaller) -> None:
+    at = Timestamp(seconds=-62_135_596_800, nanos=999_999_999)
     request = ledger_pb2.GetLedgerAccountRequest(ledger_id=credit.ledger(), account_code="a", at=at)
     assert credit.call(request).balance_minor == "0"
 

@@ -57,8 +57,8 @@ _is_hash_of_256_bits = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})", re.ASCII).full
 def canonical_output_hash(tx_hash: str) -> str:
     """Give the one spelling of a transaction's hash on its network, by which outputs are told apart (rule 8).
 
-    64 hexadecimal digits are the same in any case, with or without `0x`. Any other hash is what it is: in base58, say, the
-    case counts.
+    64 hexadecimal digits are the same in any case, with or without `0x`. Any other hash is what it is: in base58, say,
+    the case counts.
     """
     found = _is_hash_of_256_bits(tx_hash)
     return tx_hash if found is None else found[1].lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet_grpc.domain.credit import WalletAddress
 from wallet_grpc.domain.ledgers import Ledger
@@ -15,7 +17,7 @@ from . import rights
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import CREDIT_CALLS, wallet_of
 from .operations import Dialect, Execution, Operations
-from .pages import after_number, one_page, page_size
+from .pages import after_number, fill_page, page_size
 
 
 class CreditWalletServicer:
@@ -81,11 +83,15 @@ class CreditWalletServicer:
         size, after = page_size(request.page_size), after_number(request.page_token)
         await self._ledger(address, call)
         await self._wallet(address)
-        rows = await self._reader.entries(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListWalletEntriesResponse()
-        page, response.next_page_token = one_page(rows, size, lambda row: row.entry_no)
-        for row in page:
-            answers.entry(row, response.entries.add())
+        response.next_page_token = await fill_page(
+            response.entries,
+            size=size,
+            after=after,
+            read=partial(self._reader.entries, address.wallet_id),
+            cursor_of=lambda row: row.entry_no,
+            fill=answers.entry,
+        )
         return response
 
     @gated()
@@ -95,11 +101,15 @@ class CreditWalletServicer:
         size, after = page_size(request.page_size), after_number(request.page_token)
         await self._ledger(address, call)
         await self._wallet(address)
-        rows = await self._reader.postings(address.wallet_id, after=after, limit=size + 1)
         response = pb.ListPostingsResponse()
-        page, response.next_page_token = one_page(rows, size, lambda row: row.last_entry_no)
-        for row in page:
-            answers.posting(row, response.postings.add())
+        response.next_page_token = await fill_page(
+            response.postings,
+            size=size,
+            after=after,
+            read=partial(self._reader.postings, address.wallet_id),
+            cursor_of=lambda row: row.last_entry_no,
+            fill=answers.posting,
+        )
         return response
 
     @gated()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,7 +22,7 @@ from . import rights
 from .calls import CallContext, CallGate, RefusedError, gated
 from .credit_requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_of
 from .operations import Dialect, Execution, Operations
-from .pages import FOREIGN_TOKEN, one_page, page_size
+from .pages import FOREIGN_TOKEN, fill_page, page_size
 
 _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
 _NANOS_MAX = 999_999_999
@@ -58,11 +59,15 @@ class LedgerServicer:
         if not rights.sees_ledgers(caller, caller.source):
             return pb.ListLedgersResponse()
         source = None if rights.sees_everything(caller) else caller.source
-        ledgers = await self._reader.ledgers(source, after=after, limit=size + 1)
         response = pb.ListLedgersResponse()
-        page, response.next_page_token = one_page(ledgers, size, lambda ledger: ledger.ledger_id)
-        for ledger in page:
-            answers.ledger(ledger, response.ledgers.add())
+        response.next_page_token = await fill_page(
+            response.ledgers,
+            size=size,
+            after=str(after),
+            read=partial(self._reader.ledgers, source),
+            cursor_of=lambda ledger: str(ledger.ledger_id),
+            fill=answers.ledger,
+        )
         return response
 
     @gated(Role.CREDIT)

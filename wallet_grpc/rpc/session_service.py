@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
@@ -17,7 +18,7 @@ from wallet_grpc.store.session_reads import SessionReader
 from . import answers, rights, session_answers
 from .calls import CallContext, CallGate, RefusedError, gated, gated_stream
 from .operations import Dialect, Execution, Operations
-from .pages import after_number, one_page, page_size
+from .pages import after_number, fill_page, page_size
 from .session_requests import SessionTimes, addressed, session_calls
 
 
@@ -96,11 +97,15 @@ class LedgerSessionServicer:
         after = after_number(request.page_token)
         address = addressed(token)
         await self._session(address, call)
-        rows = await self._reader.journal(address.session_id, after=after, limit=size + 1)
         response = pb.ListSessionTransactionsResponse()
-        page, response.next_page_token = one_page(rows, size, lambda row: row.entry.entry_no)
-        for row in page:
-            session_answers.journal_row(row, response.transactions.add())
+        response.next_page_token = await fill_page(
+            response.transactions,
+            size=size,
+            after=after,
+            read=partial(self._reader.journal, address.session_id),
+            cursor_of=lambda row: row.entry.entry_no,
+            fill=session_answers.journal_row,
+        )
         return response
 
     @gated()

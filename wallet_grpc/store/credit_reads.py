@@ -100,7 +100,7 @@ class CreditReader:
             created_at=created_at,
         )
 
-    async def entries(self, wallet_id: WalletId, *, after: int, limit: int) -> list[JournalRow]:
+    async def entries(self, wallet_id: WalletId, after: int, limit: int) -> list[JournalRow]:
         """Give a wallet's entries after a number, oldest first."""
         rows = await self._rows("entries", {"wallet_id": wallet_id, "after": after, "rows_max": limit})
         return [
@@ -122,7 +122,7 @@ class CreditReader:
             ) in rows
         ]  # fmt: skip
 
-    async def postings(self, wallet_id: WalletId, *, after: int, limit: int) -> list[PostingRow]:
+    async def postings(self, wallet_id: WalletId, after: int, limit: int) -> list[PostingRow]:
         """Give a wallet's postings that go beyond an entry, oldest first."""
         rows = await self._rows("postings", {"wallet_id": wallet_id, "after": after, "rows_max": limit})
         return [
@@ -141,7 +141,7 @@ class CreditReader:
         row = await self._row("ledger", {"ledger_id": ledger_id})
         return None if row is None else _ledger(row)
 
-    async def ledgers(self, source: Source | None, *, after: str, limit: int) -> list[Ledger]:
+    async def ledgers(self, source: Source | None, after: str, limit: int) -> list[Ledger]:
         """Give the ledgers of a source, or everybody's, after one, in the order in which they were created."""
         rows = await self._rows("list_ledgers", {"source": source, "after": after, "rows_max": limit})
         return [_ledger(row) for row in rows]

@@ -54,7 +54,7 @@ class SessionReader:
             row = await cursor.fetchone()
         return None if row is None else SourcedSession(Source(row[0]), _facts(address, row[1:]))
 
-    async def journal(self, session_id: SessionId, *, after: int, limit: int) -> list[JournalRow]:
+    async def journal(self, session_id: SessionId, after: int, limit: int) -> list[JournalRow]:
         """Give the entries after a number, oldest first."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
