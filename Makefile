@@ -118,6 +118,16 @@ build/wallet.binpb: $(STAMP) $(PROTO_FILES)
 protos-lint: build/wallet.binpb $(BUF) ## buf lint
 	$(BUF) lint build/wallet.binpb --path wallet/v1
 
+# The base's protos come out of git, so this needs a clone that has it; imports are resolved as above.
+PROTOS_BASE ?= HEAD~1
+.PHONY: protos-breaking
+protos-breaking: build/wallet.binpb $(BUF) ## buf breaking: only additions since PROTOS_BASE (HEAD~1)
+	@rm -rf build/base && mkdir -p build/base
+	@git archive $(PROTOS_BASE) protos | tar -x -C build/base
+	@$(BIN)/python -m grpc_tools.protoc -I build/base/protos -I "$(SITE_PACKAGES)" --include_imports \
+	  --include_source_info --descriptor_set_out=build/base.binpb build/base/protos/wallet/v1/*.proto
+	$(BUF) breaking build/wallet.binpb --against build/base.binpb
+
 $(BUF): tools/buf/package-lock.json
 	@command -v npm >/dev/null || { echo 'buf comes from npm, which is not here: install nodejs and npm.' >&2; exit 1; }
 	@cd tools/buf && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
