@@ -1,8 +1,8 @@
 """Sessions: from the cookie `wallet_session` to the player that it was issued to.
 
 The cookie is a JSON Web Token. What must hold: a signature by a standing key with that key's own algorithm, `aud`
-`wallet-api`, an `exp` in the future, and a player id as its `sub`. Whatever is wrong, the answer is the same 401: it
-tells nobody how near he came.
+`wallet-api`, an `exp` in the future and before the year 10000, and a player id as its `sub`. Whatever is wrong, the
+answer is the same 401: it tells nobody how near he came.
 
 A token that was verified is remembered until it expires or the keys change: verifying is the dearest step of a request.
 """
@@ -26,6 +26,10 @@ TOKEN_LENGTH_MAX = 4_096
 REMEMBERED_MAX = 10_000
 """Verified tokens that are kept: some megabytes at most."""
 
+_EXPIRY_MAX = 253_402_300_799
+"""The end of the year 9999. Nobody means a later time; of a number without end, nothing could be computed."""
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a stranger's JSON may raise, however large, deep or odd it is."""
 _PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
 _PLAYER_ID_MAX = 2**63 - 1
 _PREFIX = f"{COOKIE}=".encode()
@@ -68,7 +72,7 @@ class Sessions:
             raise _not_good()
         try:
             header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError):
+        except _UNREADABLE:
             raise _not_good() from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or "crit" in header:  # what is critical there, this reader does not know
@@ -84,9 +88,9 @@ class Sessions:
                 )
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
+            except _UNREADABLE:
                 break
-            return _player(claims), float(claims["exp"])
+            return _player(claims), _expiry(claims)
         raise _not_good()
 
 
@@ -95,6 +99,14 @@ def _player(claims: dict[str, Any]) -> PlayerId:
     if not isinstance(subject, str) or not _PLAYER_ID.fullmatch(subject) or int(subject) > _PLAYER_ID_MAX:
         raise _not_good()
     return PlayerId(int(subject))
+
+
+def _expiry(claims: dict[str, Any]) -> float:
+    """Give when the token expires: a number (RFC 7519, NumericDate), which a text or a truth value is not."""
+    expires_at = claims["exp"]
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not 0 < expires_at <= _EXPIRY_MAX:
+        raise _not_good()
+    return float(expires_at)
 
 
 def _token_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:

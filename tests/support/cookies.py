@@ -34,6 +34,7 @@ def bad_tokens(player_id: int) -> dict[str, str | None]:
         "expired": token(player_id, exp=int(time.time()) - 1),
         "no exp": token(player_id, exp=None),
         "exp of text": token(player_id, exp="tomorrow"),
+        "exp past every number": token(player_id, exp=10**309),
         "not before tomorrow": token(player_id, nbf=int(time.time()) + 86_400),
         "signed with another secret": token(player_id, secret=OTHER_SECRET),
         "signature cut off": f"{head}.{body}.",
