@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     )
     read_connections_max: int = Field(default=4, ge=1, le=100, description="Connections of a worker for reads.")
     keys_refresh_ms: Milliseconds = Field(
-        default=2_000, le=4_000, description="How long a key is trusted without asking the database again, in ms."
+        default=2_000, le=4_000, description="How long the keys are trusted without reading them again, in ms."
     )
 
     session_ttl_default_s: int = Field(

@@ -84,6 +84,10 @@ def test_batches_and_streams_themselves_need_no_role(wallet: Wallet, role: str) 
         "Bearer {key}x",
         "Bearer {key} {key}",
         "Bearer x{key}",
+        "Bearer sk_test_",
+        "Bearer sk_nowhere_abc",
+        "Bearer sk_test_" + "x" * 4_000,
+        "Bearer " * 500,
     ],
 )
 def test_no_key_that_is_known(wallet: Wallet, player: Player, authorization: str | None) -> None:

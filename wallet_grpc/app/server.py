@@ -17,6 +17,7 @@ from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.rpc.auth import Authenticator
 from wallet_grpc.rpc.calls import CallGate
 from wallet_grpc.rpc.credit_service import CreditWalletServicer
+from wallet_grpc.rpc.key_ring import KeyRing
 from wallet_grpc.rpc.ledger_service import LedgerServicer
 from wallet_grpc.rpc.metrics import CallMetrics
 from wallet_grpc.rpc.operations import Execution
@@ -171,7 +172,7 @@ def _server(  # noqa: PLR0917 - its parts, given once
 ) -> WalletServer:
     """Make the server, with every service that it serves."""
     gate = CallGate(
-        Authenticator(KeyReader(pools.keys), settings.environment.value, settings.keys_refresh_ms),
+        Authenticator(KeyRing(KeyReader(pools.keys), refresh_ms=settings.keys_refresh_ms), settings.environment.value),
         CallMetrics(registry),
         Rates(on_refused=metrics.refused_rate.inc),
         calls_max=settings.concurrent_calls_max,

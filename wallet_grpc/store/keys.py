@@ -31,6 +31,9 @@ class Role(StrEnum):
     """Reads everything, and changes nothing."""
 
 
+_ROLES = {role.value: role for role in Role}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls: its name is the namespace of its transaction ids."""
@@ -71,24 +74,28 @@ def hash_of(key: str) -> bytes:
 
 
 class KeyReader:
-    """Looks callers up by their key."""
+    """Reads the keys."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def caller_of(self, key_hash: bytes) -> Caller | None:
-        """Give the caller of a key that is not revoked, else None.
+    async def callers(self) -> dict[bytes, Caller]:
+        """Give the callers of all keys that are not revoked, by the hash of the key.
 
         Raises:
             DatabaseUnavailableError: Nobody can tell now.
         """
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["caller"], {"key_hash": key_hash})
-            row = await cursor.fetchone()
-        if row is None:
-            return None
-        key_id, source, roles, rate_per_s = row
-        return Caller(key_id=key_id, source=Source(source), roles=frozenset(map(Role, roles)), rate_per_s=rate_per_s)
+            rows = await (await connection.execute(_SQL["callers"])).fetchall()
+        return {
+            bytes(key_hash): Caller(
+                key_id=key_id,
+                source=Source(source),
+                roles=frozenset(_ROLES[role] for role in roles if role in _ROLES),  # a newer wallet may know others
+                rate_per_s=rate_per_s,
+            )
+            for key_hash, key_id, source, roles, rate_per_s in rows
+        }
 
 
 def create_key(

@@ -1,11 +1,12 @@
--- name: caller
+-- name: callers
 SELECT
+    api_keys.key_hash,
     api_keys.key_id,
     api_keys.source,
     api_keys.roles,
     api_keys.rate_per_s
 FROM api_keys
-WHERE api_keys.key_hash = %(key_hash)s AND api_keys.revoked_at IS NULL;
+WHERE api_keys.revoked_at IS NULL;
 
 -- name: add_key
 INSERT INTO api_keys (key_id, key_hash, source, roles, rate_per_s)

@@ -1,0 +1,107 @@
+"""The keys that are good, all of them, in memory: they are few, and are read again every few seconds in one statement.
+
+So a key that is not among them costs no query, however many are guessed. A key that was made a moment ago is found all
+the same: the call waits for the next reading. Readings are a tenth of a second apart at least, more where they take
+long, on a connection of their own; and only so many calls may wait, so many of one peer. Those past that bound are
+unknown at once. A good key among them, behind the same address, is known after the next reading, which comes by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from wallet_grpc.store.keys import Caller, KeyReader
+from wallet_grpc.store.pool import DatabaseUnavailableError
+
+_TRUSTED_MAX_S = 4.5
+"""How long a reading is trusted: a revoked key stops working within 5 seconds."""
+_APART_S = 0.1
+_APART_MAX_S = 1.0
+_RESTS_PER_READING = 10
+"""How long to rest after a reading, in times of what it took."""
+_WAITING_MAX = 64
+_PEER_WAITING_MAX = 8
+
+
+class KeyRing:
+    """Finds the caller of a key's hash."""
+
+    def __init__(self, keys: KeyReader, *, refresh_ms: int) -> None:
+        self._keys = keys
+        self._refresh_s = refresh_ms / 1000
+        self._callers: Mapping[bytes, Caller] = {}
+        self._read_at = float("-inf")
+        """When the last reading that succeeded was begun: what was committed before is in it."""
+        self._next_at = float("-inf")
+        self._reading: asyncio.Task[DatabaseUnavailableError | None] | None = None
+        self._failed: DatabaseUnavailableError | None = None
+        """Why the last reading failed, if it did."""
+        self._waiting: Counter[str] = Counter()
+
+    async def find(self, key_hash: bytes, *, peer: str) -> Caller | None:
+        """Give the caller, None if no key that is not revoked has this hash. `peer` is the host that the call is from.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        now = time.monotonic()
+        age_s = now - self._read_at
+        if age_s > _TRUSTED_MAX_S:
+            await self._read_since(now - _TRUSTED_MAX_S)
+        elif age_s > self._refresh_s:
+            self._read()  # beside the calls: a good caller never waits for it
+        found = self._callers.get(key_hash)
+        if found is not None or self._read_at >= now:
+            return found
+        if self._waiting.total() >= _WAITING_MAX or self._waiting[peer] >= _PEER_WAITING_MAX:
+            self._read()
+            if self._failed is not None:
+                raise self._failed
+            return None
+        self._waiting[peer] += 1
+        try:
+            await self._read_since(now)
+        finally:
+            self._waiting[peer] -= 1
+            if not self._waiting[peer]:
+                del self._waiting[peer]
+        return self._callers.get(key_hash)
+
+    async def _read_since(self, moment: float) -> None:
+        """Wait for a reading that was begun after a moment.
+
+        Raises:
+            DatabaseUnavailableError: It failed.
+        """
+        while self._read_at < moment:
+            failed = await asyncio.shield(self._read())
+            if failed is not None:
+                raise DatabaseUnavailableError(str(failed))
+
+    def _read(self) -> asyncio.Task[DatabaseUnavailableError | None]:
+        """Give the reading that is under way or next: there is one at a time."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_when_it_is_time())
+            self._reading.add_done_callback(self._is_read)
+        return self._reading
+
+    def _is_read(self, _reading: object) -> None:
+        self._reading = None
+
+    async def _read_when_it_is_time(self) -> DatabaseUnavailableError | None:
+        await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
+        began = time.monotonic()
+        try:
+            self._callers = await self._keys.callers()
+        except DatabaseUnavailableError as error:
+            self._failed = error
+            self._next_at = began + _APART_S
+        else:
+            self._failed = None
+            self._read_at = began
+            took_s = time.monotonic() - began
+            self._next_at = began + min(max(_APART_S, _RESTS_PER_READING * took_s), _APART_MAX_S)
+        return self._failed
