@@ -24,11 +24,11 @@ from .session import Sessions
 from .settings import ApiSettings
 
 
-def database_of(settings: ApiSettings) -> Database:
+def database_of(settings: ApiSettings, *, connections_max: int | None = None) -> Database:
     """Make the API's database."""
     return Database(
         settings.dsn,
-        connections_max=settings.api_connections_max,
+        connections_max=connections_max or settings.api_connections_max,
         wait_ms=settings.api_connection_wait_ms,
         timeout_ms=settings.api_query_timeout_ms,
         is_replica=settings.is_on_replica,
@@ -48,6 +48,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         refresh_ms=settings.cookie_keys_refresh_ms,
     )
     networks = Networks(database)
+    probed = database_of(settings, connections_max=1)  # apart: that too many read is no reason to send nobody here
     endpoints = Endpoints(
         sessions=Sessions(keys),
         rate_limit=RateLimit(
@@ -55,6 +56,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         ),
         reader=PlayerReader(database, networks, scan_rows_max=settings.history_scan_rows_max),
         networks=networks,
+        probe=Networks(probed),
         registry=registry,
     )
 
@@ -66,6 +68,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         with suppress(asyncio.CancelledError):
             await watching
         await database.close()
+        await probed.close()
 
     return Gate(
         Router(endpoints.routes(), redirect_slashes=False, default=_not_found, lifespan=lifespan),

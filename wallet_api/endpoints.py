@@ -42,12 +42,14 @@ class Endpoints:
         rate_limit: RateLimit,
         reader: PlayerReader,
         networks: Networks,
+        probe: Networks,
         registry: CollectorRegistry,
     ) -> None:
         self._sessions = sessions
         self._rate_limit = rate_limit
         self._reader = reader
         self._networks = networks
+        self._probe = probe
         self._registry = registry
         self._openapi = msgspec.json.encode(document())
 
@@ -100,7 +102,7 @@ class Endpoints:
 
     async def readyz(self, _request: Request) -> Response:
         """Whether the database answers as well."""
-        await self._networks.read()
+        await self._probe.read()
         return _json({"status": "ready"})
 
     async def metrics(self, _request: Request) -> Response:

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
     outage_wait_ms: Milliseconds = Field(
         default=1_000, description="How long a batch waits for a database that went away, in ms."
     )
+    unhealthy_after_ms: Milliseconds = Field(
+        default=10_000,
+        ge=1_000,
+        description="How long a process does not reach its database before health says NOT_SERVING, in ms.",
+    )
     read_connections_max: int = Field(default=4, ge=1, le=100, description="Connections of a worker for reads.")
     keys_refresh_ms: Milliseconds = Field(
         default=2_000, le=4_000, description="How long the keys are trusted without reading them again, in ms."

@@ -16,6 +16,7 @@ from wallet_grpc.messaging.metrics import InboxMetrics
 from wallet_grpc.messaging.retries import Retries
 from wallet_grpc.messaging.watch import watch_inbox
 from wallet_grpc.settings import Settings
+from wallet_grpc.store.database_watch import DatabaseWatch
 from wallet_grpc.store.inbox import InboxSettings, InboxStore
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
@@ -49,6 +50,7 @@ async def consume(settings: Settings) -> None:
     lookups, inbox_pool = pool_of_lookups(settings), pool_of(settings, writes=True)
     networks = NetworkDirectory(lookups)
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(lookups), EngineMetrics(registry))
+    database = DatabaseWatch((lookups, inbox_pool), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
     store = InboxStore(
         inbox_pool,
         InboxSettings(attempts_max=settings.inbox_attempts_max, first_delay_ms=settings.inbox_backoff_ms),
@@ -76,6 +78,7 @@ async def consume(settings: Settings) -> None:
     beside = [
         asyncio.create_task(retries.run(), name="retries"),
         asyncio.create_task(watch_inbox(store, metrics), name="watch"),
+        asyncio.create_task(database.run(), name="database watch"),
     ]
     try:
         await first_done([consuming, *beside], stop)

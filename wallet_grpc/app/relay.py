@@ -11,6 +11,7 @@ from wallet_grpc.messaging.metrics import OutboxMetrics
 from wallet_grpc.messaging.relay import Relay, RelaySettings
 from wallet_grpc.messaging.watch import watch_outbox
 from wallet_grpc.settings import Settings
+from wallet_grpc.store.database_watch import DatabaseWatch
 from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxReader
 from wallet_grpc.tasks import end
 
@@ -45,12 +46,16 @@ async def relay(settings: Settings) -> None:
     spare_the_garbage_collector()
     show_metrics(settings, registry)
     publishing = asyncio.create_task(relaying.run(stop), name="relay")
-    watching = asyncio.create_task(watch_outbox(OutboxReader(pool), metrics), name="watch")
+    database = DatabaseWatch((pool,), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
+    beside = [
+        asyncio.create_task(watch_outbox(OutboxReader(pool), metrics), name="watch"),
+        asyncio.create_task(database.run(), name="database watch"),
+    ]
     try:
-        await first_done([publishing, watching], stop)
+        await first_done([publishing, *beside], stop)
     finally:
         stop.set()
-        await end([watching])
+        await end(beside)
         await asyncio.gather(publishing, return_exceptions=True)
         await pool.close()
         _log.info("stopped")

@@ -28,6 +28,7 @@ from wallet_grpc.rpc.session_service import LedgerSessionServicer
 from wallet_grpc.rpc.wallet_service import WalletServicer
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.credit_reads import CreditReader, LedgerDirectory
+from wallet_grpc.store.database_watch import DatabaseWatch
 from wallet_grpc.store.keys import KeyReader
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
@@ -54,7 +55,7 @@ from .process import (
 
 _log = structlog.get_logger(__name__)
 
-_WATCH_INTERVAL_S = 1.0
+_WATCH_INTERVAL_S = 0.5
 _STREAM_SHARE_OF_GRACE = 0.9
 """A stream ends by itself, answered, before an old connection's grace is over and it would be cut."""
 _BACKGROUND_CONNECTIONS = 3
@@ -74,9 +75,13 @@ class Pools:
     keys: Pool
     background: Pool
 
+    def all(self) -> tuple[Pool, ...]:
+        """Give all, the one first that is always needed."""
+        return (self.lookups, self.keys, self.background, self.reads)
+
     async def close(self) -> None:
         """Close all."""
-        for pool in (self.background, self.reads, self.lookups, self.keys):
+        for pool in self.all():
             await pool.close()
 
 
@@ -104,6 +109,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     expiry = _expiry(settings, pools.background, networks, engine, registry)
     poster = _poster(settings, pools.background, networks, registry)
     sweeper = _sweeper(settings, pools.background, registry)
+    watch = DatabaseWatch(pools.all(), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
 
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
         await networks.refresh()
@@ -116,9 +122,16 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         asyncio.create_task(expiry.run(), name="expiry"),
         asyncio.create_task(poster.run(), name="poster"),
         asyncio.create_task(sweeper.run(), name="sweeper"),
+        asyncio.create_task(watch.run(), name="database watch"),
     ]
     try:
-        await _until_stopped(stop.asked, engine, chores, supervised=worker is not None)
+        await _until_stopped(
+            stop.asked,
+            engine,
+            chores,
+            lambda: server.tell_readiness(ready=watch.is_ready),
+            supervised=worker is not None,
+        )
         server.leave_rotation()
         _log.info("leaving_rotation", worker=worker, lame_duck_ms=settings.lame_duck_ms)
         await stop.lame_duck(settings.lame_duck_ms / 1000)
@@ -145,9 +158,18 @@ def _pulse() -> asyncio.Task[None] | None:
 
 
 async def _until_stopped(
-    stop: asyncio.Event, engine: Engine, chores: Sequence[asyncio.Task[None]], *, supervised: bool
+    stop: asyncio.Event,
+    engine: Engine,
+    chores: Sequence[asyncio.Task[None]],
+    server: WalletServer,
+    watch: DatabaseWatch,
+    *,
+    supervised: bool,
 ) -> None:
-    """Wait for the signal, or for the supervisor's end; give up if a lane has died, which is a fault of ours."""
+    """Wait for the signal, or for the supervisor's end; give up if a lane has died, which is a fault of ours.
+
+    Meanwhile whether the database is reached is told to those who ask for this worker's health.
+    """
     parent = os.getppid()
     while not stop.is_set() and not (supervised and os.getppid() != parent):
         if engine.failed:
@@ -158,6 +180,8 @@ async def _until_stopped(
         with suppress(TimeoutError):
             async with asyncio.timeout(_WATCH_INTERVAL_S):
                 await stop.wait()
+        if not stop.is_set():
+            server.tell_readiness(ready=watch.is_ready)
 
 
 def _server(  # noqa: PLR0917 - its parts, given once

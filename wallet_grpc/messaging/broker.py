@@ -29,6 +29,8 @@ _CONNECT_TIMEOUT_S = 10.0
 _HEARTBEAT_S = 15
 _FIRST_PAUSE_S = 0.2
 _PAUSE_MAX_S = 5.0
+_DATABASE_PAUSE_MAX_S = 1.0
+"""A database that is back is wanted at once: what it did not take waits in the outbox, or unacknowledged."""
 
 
 class BrokerGoneError(ConnectionError):
@@ -67,7 +69,8 @@ async def keep_up(session: Callable[[], Awaitable[None]], *, stop: asyncio.Event
         except (*BROKER_ERRORS, DatabaseUnavailableError) as error:
             if loop.time() - started > _PAUSE_MAX_S:
                 pause_s, told = _FIRST_PAUSE_S, ""
-            what = "database_unavailable" if isinstance(error, DatabaseUnavailableError) else "broker_unavailable"
+            away = isinstance(error, DatabaseUnavailableError)
+            what = "database_unavailable" if away else "broker_unavailable"
             cause = f"{type(error).__name__}: {error}"
             if cause != told:
                 _log.warning(what, session=name, cause=cause)
@@ -76,4 +79,4 @@ async def keep_up(session: Callable[[], Awaitable[None]], *, stop: asyncio.Event
                 async with asyncio.timeout(pause_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter is no secret
                     await stop.wait()
             except TimeoutError:
-                pause_s = min(pause_s * 2, _PAUSE_MAX_S)
+                pause_s = min(pause_s * 2, _DATABASE_PAUSE_MAX_S if away else _PAUSE_MAX_S)

@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 _TEMPORARY = frozenset({Reason.CONFLICT, Reason.DATABASE_UNAVAILABLE, Reason.OUTCOME_UNKNOWN, Reason.QUEUE_FULL})
 _FIRST_PAUSE_S = 0.05
-_PAUSE_MAX_S = 2.0
+_PAUSE_MAX_S = 1.0
 
 
 class Taken(Name):

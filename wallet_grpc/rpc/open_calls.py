@@ -20,6 +20,9 @@ from .handlers import decoded
 
 Request = TypeVar("Request", bound=Message)
 
+READINESS = "readiness"
+LIVENESS = "liveness"
+"""Names for probes, beside those of the services."""
 _READING_MAX = 200
 """Calls that may wait for their message at once. One more takes the place of that which has waited longest: a good call
 brings its message along with its headers, so only those that send none give way."""
@@ -105,12 +108,16 @@ class Health:
 
     def __init__(self, share: OpenCalls, services: Sequence[str]) -> None:
         self._share = share
-        self._states = dict.fromkeys(("", *services), _state(serving=False))
+        self._services = ("", READINESS, *services)
+        self._states = self._all(serving=False)
         self._news = asyncio.Event()
 
     def tell(self, *, serving: bool) -> None:
-        """Set the state of every service; those that watch are told, and leave once the gate is closed."""
-        self._states = dict.fromkeys(self._states, _state(serving=serving))
+        """Set the state of every service; those that watch are told, and leave once the gate is closed.
+
+        Liveness is the answer itself: what a restart would mend ends the process, or keeps it from answering.
+        """
+        self._states = self._all(serving=serving)
         self._news.set()
         self._news = asyncio.Event()
 
@@ -121,6 +128,9 @@ class Health:
             "Check": grpc.stream_unary_rpc_method_handler(answered(self._check), None, one),
             "Watch": grpc.stream_stream_rpc_method_handler(answered(self._watch), None, one),
         }
+
+    def _all(self, *, serving: bool) -> dict[str, Any]:
+        return dict.fromkeys(self._services, _state(serving=serving)) | {LIVENESS: _state(serving=True)}
 
     async def _check(self, context: Context) -> health_pb2.HealthCheckResponse:
         state = self._states.get(await self._service(context))

@@ -81,6 +81,7 @@ class WalletServer:
 
     def __init__(self, settings: ServerSettings, gate: CallGate, servicers: Servicers) -> None:
         self._gate = gate
+        self._ready = False
         self._server = grpc.aio.server(options=_options(settings))
         gated: dict[ServiceDescriptor, Gated] = {
             _WALLET: servicers.wallet,
@@ -104,7 +105,13 @@ class WalletServer:
     async def start(self) -> None:
         """Serve, and say so to health checks."""
         await self._server.start()
-        self._health.tell(serving=True)
+        self.tell_readiness(ready=True)
+
+    def tell_readiness(self, *, ready: bool) -> None:
+        """Tell health checks whether calls are wanted, where that has changed."""
+        if ready is not self._ready:
+            self._ready = ready
+            self._health.tell(serving=ready)
 
     def leave_rotation(self) -> None:
         """Tell health checks that no more calls are wanted, and serve on."""

@@ -59,6 +59,30 @@ class ConnectionPool:
         """How long the database was asked through this pool and did not answer; 0 if it did when last asked."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
+    @property
+    def failure(self) -> str:
+        """Why the last attempt to connect failed, if it did and nothing was answered since."""
+        return str(self._failure or "").strip()
+
+    async def answers(self) -> bool:
+        """Ask whether the database answers through this pool; one that others keep busy does."""
+        try:
+            await self.give_back(await self.take_sound())
+        except ConnectionsBusyError:
+            return True
+        except DatabaseUnavailableError:
+            return False
+        return True
+
+    async def can_connect(self) -> bool:
+        """Try whether a connection can be made beside the pool's own."""
+        try:
+            connection = await self._connect()
+        except (psycopg.Error, OSError):
+            return False
+        await connection.close()
+        return True
+
     async def close(self) -> None:
         """Close every connection that is not lent; those follow when they are given back."""
         self._closed = True

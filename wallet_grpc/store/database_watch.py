@@ -1,0 +1,78 @@
+"""Whether this process reaches its database, looked at every second: what health, readiness and a metric tell.
+
+A database that is away is nothing that a restart would mend; a process that is alone in not reaching it is told apart
+by its readiness. Only where a new connection can be made, and the process's own pools do not answer all the same, is
+it the process that is at fault: then it ends, to be started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from .pool import Pool
+
+_log = structlog.get_logger(__name__)
+
+_EVERY_S = 1.0
+
+
+class StuckConnectionsError(Exception):
+    """The database takes new connections, and those of this process do not answer: it must be started again."""
+
+
+class DatabaseWatch:
+    """Looks at the database; `run` is its task."""
+
+    def __init__(self, pools: Sequence[Pool], *, unhealthy_after_ms: int, registry: CollectorRegistry) -> None:
+        """Watch through these pools: the first is asked each time, the others when they have not answered lately."""
+        self._first, *self._others = pools
+        self._unhealthy_after_s = unhealthy_after_ms / 1000
+        self._is_up = True
+        self._reached_at = time.monotonic()
+        self._stuck_since: float | None = None
+        up = Gauge(
+            "wallet_database_up", "Whether the database answered this process when last asked", registry=registry
+        )
+        up.set_function(lambda: float(self._is_up))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the database was reached within the time after which a process counts as unhealthy."""
+        return time.monotonic() - self._reached_at < self._unhealthy_after_s
+
+    async def run(self) -> NoReturn:
+        """Look until cancelled.
+
+        Raises:
+            StuckConnectionsError: Only new connections answer, for as long as makes a process unhealthy.
+        """
+        while True:
+            await self.look()
+            await asyncio.sleep(_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once; raises as `run` does."""
+        asked = [self._first, *(pool for pool in self._others if pool.silent_s > 0)]
+        answers = await asyncio.gather(*(pool.answers() for pool in asked))
+        now = time.monotonic()
+        if all(answers):
+            self._reached_at = now
+            self._stuck_since = None
+        elif await self._first.can_connect():
+            self._stuck_since = self._stuck_since or now
+            if now - self._stuck_since >= self._unhealthy_after_s:
+                raise StuckConnectionsError("new connections to the database are answered, those of the pools are not")
+        else:
+            self._stuck_since = None
+        if any(answers) is not self._is_up:
+            self._is_up = any(answers)
+            if self._is_up:
+                _log.info("database_reached")
+            else:
+                _log.warning("database_not_reached", cause=self._first.failure)
