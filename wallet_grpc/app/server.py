@@ -125,13 +125,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         asyncio.create_task(watch.run(), name="database watch"),
     ]
     try:
-        await _until_stopped(
-            stop.asked,
-            engine,
-            chores,
-            lambda: server.tell_readiness(ready=watch.is_ready),
-            supervised=worker is not None,
-        )
+        await _until_stopped(stop.asked, engine, chores, server, watch, supervised=worker is not None)
         server.leave_rotation()
         _log.info("leaving_rotation", worker=worker, lame_duck_ms=settings.lame_duck_ms)
         await stop.lame_duck(settings.lame_duck_ms / 1000)

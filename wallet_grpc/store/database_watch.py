@@ -34,7 +34,7 @@ class DatabaseWatch:
         self._first, *self._others = pools
         self._unhealthy_after_s = unhealthy_after_ms / 1000
         self._is_up = True
-        self._reached_at = time.monotonic()
+        self._unreached_since: float | None = None
         self._stuck_since: float | None = None
         up = Gauge(
             "wallet_database_up", "Whether the database answered this process when last asked", registry=registry
@@ -43,8 +43,9 @@ class DatabaseWatch:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the database was reached within the time after which a process counts as unhealthy."""
-        return time.monotonic() - self._reached_at < self._unhealthy_after_s
+        """Whether the database was reached when last asked, or within the time after which a process is unhealthy."""
+        since = self._unreached_since
+        return since is None or time.monotonic() - since < self._unhealthy_after_s
 
     async def run(self) -> NoReturn:
         """Look until cancelled.
@@ -58,18 +59,19 @@ class DatabaseWatch:
 
     async def look(self) -> None:
         """Look once; raises as `run` does."""
+        began = time.monotonic()
         asked = [self._first, *(pool for pool in self._others if pool.silent_s > 0)]
         answers = await asyncio.gather(*(pool.answers() for pool in asked))
-        now = time.monotonic()
         if all(answers):
-            self._reached_at = now
-            self._stuck_since = None
-        elif await self._first.can_connect():
-            self._stuck_since = self._stuck_since or now
-            if now - self._stuck_since >= self._unhealthy_after_s:
-                raise StuckConnectionsError("new connections to the database are answered, those of the pools are not")
+            self._unreached_since = self._stuck_since = None
         else:
-            self._stuck_since = None
+            self._unreached_since = self._unreached_since or began
+            if not await self._first.can_connect():
+                self._stuck_since = None
+            elif self._stuck_since is None:
+                self._stuck_since = began
+            elif began - self._stuck_since >= self._unhealthy_after_s:
+                raise StuckConnectionsError("new connections to the database are answered, those of the pools are not")
         if any(answers) is not self._is_up:
             self._is_up = any(answers)
             if self._is_up:
