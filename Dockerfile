@@ -39,7 +39,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 port = os.environ.get("WALLET_GRPC_ADDRESS", "127.0.0.1:50051").rpartition(":")[2]
 with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
     try:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="liveness"), timeout=2)
     except grpc.RpcError as error:
         sys.exit(f"no answer: {error.code().name}")
 sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)
