@@ -100,6 +100,7 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
                 "wallets": report.wallets,
                 "wallet_entries": report.wallet_entries,
                 "outbox_waiting": report.outbox_waiting,
+                "stuck": [{**dataclasses.asdict(it), "since": it.since.isoformat()} for it in report.stuck],
                 "checks": {check.value: wrong[check] for check in Check},
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "findings_left_out": left_out,
@@ -114,6 +115,8 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
         out.print(f"[red]{finding.check.value}[/] {finding.subject}: {finding.problem}")
     if left_out:
         out.print(f"and {left_out} more (--findings)")
+    for it in report.stuck:
+        out.print(f"[yellow]stuck[/] {it.subject} since {it.since:%Y-%m-%d %H:%M:%S}: {it.problem}")
     looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
     out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
     out.print(f"{report.wallets:,} credit wallets with {report.wallet_entries:,} entries")

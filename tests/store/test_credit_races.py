@@ -28,7 +28,7 @@ from wallet_grpc.store.batch import LostRaceError
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import Pool
 from wallet_grpc.store.postings import PostingSettings, PostingStore
-from wallet_grpc.store.reservations import ReservationStore, Swept
+from wallet_grpc.store.reservations import ReservationStore
 from wallet_grpc.store.verify import verify
 
 NewLane = Callable[..., SteppedLane]
@@ -250,6 +250,12 @@ EXPIRE = """
 """
 
 
+async def swept(store: ReservationStore) -> tuple[int, bool]:
+    """Sweep fifteen reservations; gives how many that were, and whether there are more."""
+    done = await store.sweep(rows_max=15)
+    return done.reservations, done.more
+
+
 async def test_a_sweep_changes_nothing_that_anybody_is_told(
     new_lane: NewLane, ledger: Installation, pool: MortalPool, admin: psycopg.Connection
 ) -> None:
@@ -272,7 +278,7 @@ async def test_a_sweep_changes_nothing_that_anybody_is_told(
     decided = await lane.decide_unlocked(Credit(source=GAMES, wallet=purse, transaction_id="d", amount_minor=1))
     assert decided.outcomes[0].available_minor == 1_001  # type: ignore[union-attr]
     store = ReservationStore(pool)
-    assert await store.sweep(rows_max=15) == Swept(reservations=20, more=True)  # those of one instant stay together
+    assert await swept(store) == (20, True)  # those of one instant stay together
     assert ledger.rows("SELECT held_minor FROM credit_wallets") == [(100,)]
     with pytest.raises(LostRaceError):
         await lane.write(decided)
@@ -281,8 +287,8 @@ async def test_a_sweep_changes_nothing_that_anybody_is_told(
     assert ledger.rows("SELECT held_minor FROM credit_wallets") == [(0,)]
     with ledger.connect() as writer:  # one who is always writing does not keep it from being tidied
         writer.execute("SELECT pg_advisory_xact_lock(%s)", [purse.owner_id])
-        assert await store.sweep(rows_max=15) == Swept(reservations=10, more=False)
-    assert await store.sweep(rows_max=15) == Swept(reservations=0, more=False)
+        assert await swept(store) == (10, False)
+    assert await swept(store) == (0, False)
     assert ledger.rows("SELECT state, count(*) FROM reservations GROUP BY state") == [("EXPIRED", 30)]
 
 

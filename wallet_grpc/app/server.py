@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc import heartbeat
+from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.rpc.auth import Authenticator
@@ -106,9 +106,10 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     metrics = EngineMetrics(registry)
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(pools.lookups), metrics)
     server = _server(settings, pools, networks, engine, registry, metrics, shares_address=worker is not None)
-    expiry = _expiry(settings, pools.background, networks, engine, registry)
-    poster = _poster(settings, pools.background, networks, registry)
-    sweeper = _sweeper(settings, pools.background, registry)
+    chore_metrics = ChoreMetrics(registry)
+    expiry = _expiry(settings, pools.background, networks, engine, chore_metrics, registry)
+    poster = _poster(settings, pools.background, networks, chore_metrics, registry)
+    sweeper = _sweeper(settings, pools.background, chore_metrics, registry)
     watch = DatabaseWatch(pools.all(), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
 
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
@@ -122,16 +123,16 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         asyncio.create_task(expiry.run(), name="expiry"),
         asyncio.create_task(poster.run(), name="poster"),
         asyncio.create_task(sweeper.run(), name="sweeper"),
-        asyncio.create_task(watch.run(), name="database watch"),
     ]
+    watching = asyncio.create_task(watch.run(), name="database watch")
     try:
-        await _until_stopped(stop.asked, engine, chores, server, watch, supervised=worker is not None)
+        await _until_stopped(stop.asked, engine, server, watch, watching, supervised=worker is not None)
         server.leave_rotation()
         _log.info("leaving_rotation", worker=worker, lame_duck_ms=settings.lame_duck_ms)
         await stop.lame_duck(settings.lame_duck_ms / 1000)
     finally:
         _log.info("stopping", worker=worker)
-        ending = asyncio.create_task(end(chores))
+        ending = asyncio.create_task(end([*chores, watching]))
         timeout_s = settings.stop_timeout_ms / 1000
         await server.stop(timeout_s)
         with suppress(TimeoutError):
@@ -154,23 +155,23 @@ def _pulse() -> asyncio.Task[None] | None:
 async def _until_stopped(
     stop: asyncio.Event,
     engine: Engine,
-    chores: Sequence[asyncio.Task[None]],
     server: WalletServer,
     watch: DatabaseWatch,
+    watching: asyncio.Task[None],
     *,
     supervised: bool,
 ) -> None:
-    """Wait for the signal, or for the supervisor's end; give up if a lane has died, which is a fault of ours.
+    """Wait for the signal, or for the supervisor's end; give up if a lane has died, or if only a restart helps.
 
-    Meanwhile whether the database is reached is told to those who ask for this worker's health.
+    Meanwhile whether the database is reached is told to those who ask for this worker's health. Workers take nothing
+    down: they set aside what they cannot do (see `chores.py`).
     """
     parent = os.getppid()
     while not stop.is_set() and not (supervised and os.getppid() != parent):
         if engine.failed:
             raise ProcessFailedError("a lane has ended")
-        for chore in chores:
-            if chore.done():
-                raise ProcessFailedError(f"the {chore.get_name()} worker has ended") from chore.exception()
+        if watching.done():
+            raise ProcessFailedError("the database watch has ended") from watching.exception()
         with suppress(TimeoutError):
             async with asyncio.timeout(_WATCH_INTERVAL_S):
                 await stop.wait()
@@ -227,8 +228,13 @@ def _server(  # noqa: PLR0917 - its parts, given once
     )
 
 
-def _expiry(
-    settings: Settings, pool: Pool, networks: NetworkDirectory, engine: Engine, registry: CollectorRegistry
+def _expiry(  # noqa: PLR0917 - its parts
+    settings: Settings,
+    pool: Pool,
+    networks: NetworkDirectory,
+    engine: Engine,
+    chores: ChoreMetrics,
+    registry: CollectorRegistry,
 ) -> ExpiryWorker:
     """Make the worker that ends sessions whose time is over."""
     bounds = ExpirySettings(
@@ -236,10 +242,12 @@ def _expiry(
         grace_ms=settings.session_expiry_grace_ms,
         round_sessions_max=settings.batch_operations_max,
     )
-    return ExpiryWorker(bounds, engine, SessionReader(pool), networks, registry)
+    return ExpiryWorker(bounds, engine, SessionReader(pool), networks, chores, registry)
 
 
-def _poster(settings: Settings, pool: Pool, networks: NetworkDirectory, registry: CollectorRegistry) -> Poster:
+def _poster(
+    settings: Settings, pool: Pool, networks: NetworkDirectory, chores: ChoreMetrics, registry: CollectorRegistry
+) -> Poster:
     """Make the worker that posts what credit wallets have done to the general ledger."""
     store = PostingStore(
         PostingSettings(
@@ -253,14 +261,17 @@ def _poster(settings: Settings, pool: Pool, networks: NetworkDirectory, registry
         networks,
     )
     return Poster(
-        PosterSettings(interval_ms=settings.posting_interval_ms, rounds_max=_POSTING_ROUNDS_MAX), store, registry
+        PosterSettings(interval_ms=settings.posting_interval_ms, rounds_max=_POSTING_ROUNDS_MAX),
+        store,
+        chores,
+        registry,
     )
 
 
-def _sweeper(settings: Settings, pool: Pool, registry: CollectorRegistry) -> Sweeper:
+def _sweeper(settings: Settings, pool: Pool, chores: ChoreMetrics, registry: CollectorRegistry) -> Sweeper:
     """Make the worker that ends reservations whose time is over."""
     bounds = SweeperSettings(
         poll_ms=settings.reservation_sweep_poll_ms,
         chunk_reservations_max=settings.reservation_sweep_chunk_max,
     )
-    return Sweeper(bounds, ReservationStore(pool), registry)
+    return Sweeper(bounds, ReservationStore(pool), chores, registry)

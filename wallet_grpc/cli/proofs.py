@@ -91,12 +91,18 @@ def verify_command(*, as_json: bool, findings_max: int) -> None:
     """Prove that the ledger is whole, on the live database. Exits with 1 if anything is wrong.
 
     Every transaction sums to zero and has all its entries, every derived balance equals its postings, no player account
-    is negative, the whole ledger sums to zero; docs/operating.md tells what each check means and what to do.
+    is negative, the whole ledger sums to zero; docs/operating.md tells what each check means and what to do. What waits
+    for a worker for too long is shown as well; it makes nothing wrong.
     """
     settings = read_settings()
     try:
         with console.progress(enabled=not as_json) as on_progress:
-            report = verify(settings.service_dsn, on_progress=on_progress)
+            report = verify(
+                settings.service_dsn,
+                posting_interval_ms=settings.posting_interval_ms,
+                expiry_grace_ms=settings.session_expiry_grace_ms,
+                on_progress=on_progress,
+            )
     except psycopg.Error as error:
         raise click.ClickException(f"could not verify: {str(error).strip()}") from error
     console.print_report(report, as_json=as_json, findings_max=findings_max)

@@ -9,15 +9,19 @@ batch that had lost its locks load again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .arrays import literal
-from .pool import Pool, look_up_by_key
+from .halves import by_halves
+from .pool import Connection, Pool, look_up_by_key
 from .sql import statements
 
 _SQL = statements("reservations.sql")
+
+_FAILURES_MAX = 100
+"""How many failed transactions a sweep may cost in search of the wallets that break it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,10 @@ class Swept:
     """How many were marked; fewer than were found where wallets were being written to."""
     more: bool
     """Whether there may be more that are over."""
+    wallets: tuple[str, ...] = ()
+    """Those that were swept, by their ids."""
+    failed: tuple[tuple[str, Exception], ...] = ()
+    """Those that cannot be, and why."""
 
 
 class ReservationStore:
@@ -36,20 +44,38 @@ class ReservationStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def sweep(self, *, rows_max: int) -> Swept:
-        """Mark up to about so many reservations that are over."""
+    async def sweep(self, left_out: Collection[str] = (), *, rows_max: int) -> Swept:
+        """Mark up to about so many reservations that are over, but those of wallets that are left alone now."""
+        marked = 0
         async with self._pool.connection() as connection:
-            found = await (await connection.execute(_SQL["expired"], {"rows_max": rows_max})).fetchall()
-            if not found:
-                return Swept(reservations=0, more=False)
-            async with connection.transaction():
-                await look_up_by_key(connection)
-                owners = sorted({owner_id for _, owner_id, _, _ in found})
-                cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
-                held = {owner_id for (owner_id,) in await cursor.fetchall()}
-                await connection.execute(_SQL["sweep_wallets"], _columns([row for row in found if row[1] in held]))
-                marked = await connection.execute(_SQL["mark_expired"], _columns(found))
-        return Swept(reservations=marked.rowcount, more=sum(row[3] for row in found) >= rows_max)
+            cursor = await connection.execute(_SQL["expired"], {"rows_max": rows_max, "left_out": literal(left_out)})
+            found = await cursor.fetchall()
+
+            async def sweep_part(rows: Sequence[Any]) -> None:
+                nonlocal marked
+                marked += await _swept(connection, rows)
+
+            halved = await by_halves(found, sweep_part, failures_max=_FAILURES_MAX)
+        failed = tuple((row[0], error) for row, error in halved.failed)
+        undone = {wallet_id for wallet_id, _ in failed} | {row[0] for row in halved.untried}
+        return Swept(
+            reservations=marked,
+            more=sum(row[3] for row in found) >= rows_max,
+            wallets=tuple(row[0] for row in found if row[0] not in undone),
+            failed=failed,
+        )
+
+
+async def _swept(connection: Connection, found: Sequence[Any]) -> int:
+    """Sweep some wallets in one transaction; gives how many reservations were marked."""
+    async with connection.transaction():
+        await look_up_by_key(connection)
+        owners = sorted({owner_id for _, owner_id, _, _ in found})
+        cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
+        held = {owner_id for (owner_id,) in await cursor.fetchall()}
+        await connection.execute(_SQL["sweep_wallets"], _columns([row for row in found if row[1] in held]))
+        marked = await connection.execute(_SQL["mark_expired"], _columns(found))
+        return marked.rowcount
 
 
 def _columns(rows: Sequence[Any]) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source
 from wallet_grpc.domain.outcomes import SessionFacts
@@ -32,6 +33,26 @@ class SourcedSession(NamedTuple):
 
     source: Source
     facts: SessionFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryPlace:
+    """A place in the order in which sessions expire."""
+
+    expires_at: datetime
+    session_id: SessionId
+
+
+FIRST_EXPIRY = ExpiryPlace(expires_at=datetime(1970, 1, 1, tzinfo=UTC), session_id=SessionId(str(UUID(int=0))))
+"""Before all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiredSession:
+    """A session whose time is over: how it is settled, and its place in the order."""
+
+    settlement: SettleSession
+    place: ExpiryPlace
 
 
 class SessionReader:
@@ -87,19 +108,25 @@ class SessionReader:
             transactions=transactions,
         )
 
-    async def expired(self, *, grace_ms: int, limit: int) -> list[SettleSession]:
-        """Give the settlements of sessions whose time has been over for a while, oldest first."""
+    async def expired(self, after: ExpiryPlace, *, grace_ms: int, limit: int) -> list[ExpiredSession]:
+        """Give sessions whose time has been over for a while, the longest first, after a place in that order."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["expired"], {"grace_ms": grace_ms, "rows_max": limit})
+            cursor = await connection.execute(
+                _SQL["expired"],
+                {"after_time": after.expires_at, "after_id": after.session_id, "grace_ms": grace_ms, "rows_max": limit},
+            )
             rows = await cursor.fetchall()
         return [
-            SettleSession(
-                source=Source(source),
-                session_id=SessionId(session_id),
-                player_id=PlayerId(owner_id),
-                currency_network_id=CurrencyNetworkId(network_id),
+            ExpiredSession(
+                settlement=SettleSession(
+                    source=Source(source),
+                    session_id=SessionId(session_id),
+                    player_id=PlayerId(owner_id),
+                    currency_network_id=CurrencyNetworkId(network_id),
+                ),
+                place=ExpiryPlace(expires_at=expires_at, session_id=SessionId(session_id)),
             )
-            for session_id, source, owner_id, network_id in rows
+            for session_id, source, owner_id, network_id, expires_at in rows
         ]
 
 

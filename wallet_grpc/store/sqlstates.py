@@ -9,6 +9,7 @@ RACES_LOST = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "23505", "WL001"})
 """Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
 same: nothing was stored, load again."""
 
+_QUERY_CANCELLED = "57014"
 _READ_ONLY = "25006"
 """A primary that was made read-only, as managed services do when a disk fills, or a server that is no primary any more,
 to which a proxy or a name still leads."""
@@ -44,3 +45,11 @@ def is_outage(error: Exception) -> bool:
 def is_wrong_server(error: Exception) -> bool:
     """Tell whether another connection may lead to a server that can: this one is read-only."""
     return getattr(error, "sqlstate", None) == _READ_ONLY
+
+
+def is_of_what_was_asked(error: Exception) -> bool:
+    """Tell whether the fault may lie in the rows that were asked for, so that others can be served without them.
+
+    A statement that took too long counts: it may be one row for which it always does.
+    """
+    return isinstance(error, psycopg.Error) and (not is_outage(error) or error.sqlstate == _QUERY_CANCELLED)

@@ -21,6 +21,7 @@ import psycopg
 from . import connections
 from .credit_reads import FIRST_UUID
 from .sql import statements
+from .stuck import Stuck, find_stuck
 
 _SQL = statements("verify.sql") | statements("verify_sessions.sql") | statements("verify_credit.sql")
 
@@ -106,6 +107,8 @@ class Report:
     wallet_entries: int = 0
     outbox_waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
+    stuck: list[Stuck] = field(default_factory=list)
+    """What workers should have done by now; the ledger is whole without it."""
 
     @property
     def clean(self) -> bool:
@@ -123,8 +126,14 @@ class Progress:
     """An estimate: the ledger grows while it is read."""
 
 
-def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambda _: None) -> Report:
-    """Verify a ledger; needs to read only.
+def verify(
+    database_url: str,
+    *,
+    posting_interval_ms: int = 0,
+    expiry_grace_ms: int = 0,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Verify a ledger; needs to read only. What workers are allowed to wait for tells what is stuck.
 
     Raises:
         psycopg.Error: The database does not answer, or a chunk took longer than a minute.
@@ -150,6 +159,7 @@ def verify(database_url: str, *, on_progress: Callable[[Progress], None] = lambd
         for done in _verify_events(connection, report):
             on_progress(Progress(phase="events", done=done, expected=done))
         (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
+        report.stuck = find_stuck(connection, posting_interval_ms=posting_interval_ms, expiry_grace_ms=expiry_grace_ms)
     return report
 
 

@@ -3,27 +3,33 @@
 Any number of these may run: a session is settled once, since its settlement is stored only over the version that it was
 decided over, and whoever comes second finds it settled. So nobody leases anything, and nothing is left by a kill.
 
-From `expires_at` a session takes no bets; wins and rollbacks still reach it for the grace that it is given here.
+From `expires_at` a session takes no bets; wins and rollbacks still reach it for the grace that it is given here. A
+session that cannot be settled is set aside, and each pass walks on past it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.outcomes import Settled
-from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.session_commands import SettleSession
+from wallet_grpc.domain.sessions import SessionId
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
-from wallet_grpc.store.session_reads import SessionReader
-
-from .pause import pause
+from wallet_grpc.store.session_reads import FIRST_EXPIRY, SessionReader
 
 _log = structlog.get_logger(__name__)
+
+_WORKER = "expiry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,52 +47,72 @@ class ExpirySettings:
 class ExpiryWorker:
     """Settles expired sessions; `run` is its task."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its parts, given once by the process
         self,
         settings: ExpirySettings,
         engine: Engine,
         reader: SessionReader,
         networks: NetworkDirectory,
+        chores: ChoreMetrics,
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._reader = reader
         self._networks = networks
+        self._chores = chores
+        self._aside: SetAside[SessionId] = SetAside(_WORKER, "session_id", chores)
         self._settled = Counter(
             "wallet_sessions_expired", "Sessions that were settled because their time was over", registry=registry
         )
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Work until cancelled."""
-        while True:
-            try:
-                full = await self.settle_expired() >= self._settings.round_sessions_max
-            except (DatabaseUnavailableError, QueueFullError) as error:
-                _log.warning("expiry_postponed", cause=str(error))
-                full = False
-            if not full:
-                await pause(self._settings.poll_ms)
+        await keep_going(_WORKER, self._turn, self._chores)
 
-    async def settle_expired(self) -> int:
-        """Settle what is due now, up to a round; gives how many were settled, here or meanwhile by another worker.
+    async def settle_expired(self) -> None:
+        """Settle what is due now, a round at a time, and walk on past what cannot be settled.
 
         Raises:
             DatabaseUnavailableError: It does not answer.
             QueueFullError: The engine has no room for them now.
         """
-        commands = await self._reader.expired(grace_ms=self._settings.grace_ms, limit=self._settings.round_sessions_max)
-        for command in commands:
-            await self._networks.find(command.currency_network_id)
+        settings = self._settings
+        place = FIRST_EXPIRY
+        while True:
+            page = await self._reader.expired(place, grace_ms=settings.grace_ms, limit=settings.round_sessions_max)
+            left_out = self._aside.waiting()
+            await self._settle([it.settlement for it in page if it.settlement.session_id not in left_out])
+            if len(page) < settings.round_sessions_max:
+                return
+            place = page[-1].place
+
+    async def _turn(self) -> float:
+        try:
+            await self.settle_expired()
+        except QueueFullError:
+            _log.warning("expiry_postponed", cause="the queue is full")
+        return self._settings.poll_ms
+
+    async def _settle(self, found: Sequence[SettleSession]) -> None:
+        commands = []
+        for command in found:
+            if await self._networks.find(command.currency_network_id) is None:
+                self._aside.put(command.session_id, f"currency network {command.currency_network_id} is unknown")
+            else:
+                commands.append(command)
         if not commands:
-            return 0
+            return
         ticket = Ticket([None] * len(commands), request_id="expiry")
         await self._engine.execute(ticket, list(enumerate(commands)))
-        settled = 0
+        is_out = False
         for command, outcome in zip(commands, ticket.outcomes, strict=True):
             if isinstance(outcome, Settled):
-                settled += 1
                 self._settled.inc(not outcome.replayed)
+                self._aside.done(command.session_id)
+            elif isinstance(outcome, Refusal) and outcome.reason is Reason.DATABASE_UNAVAILABLE:
+                is_out = True
             elif isinstance(outcome, Refusal):
-                _log.warning("expiry_refused", session_id=command.session_id, reason=outcome.reason)
-        return settled
+                self._aside.put(command.session_id, outcome.reason)
+        if is_out:
+            raise DatabaseUnavailableError("the engine has no database")

@@ -2,24 +2,28 @@
 
 Any number of these may run, in any number of processes: a ledger is posted to by one at a time, and a round of it is
 begun once an interval, whoever comes first (see `store/postings.py`). Nothing is leased and nothing is left by a kill.
+
+A wallet that cannot be posted is set aside, and so is a ledger of which nothing can be: the others are posted.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import NoReturn
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.domain.ledgers import LedgerId
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.postings import DueLedger, Posted, PostingStore
 
-from .pause import pause
-
-_log = structlog.get_logger(__name__)
-
+_WORKER = "poster"
 _LOOKS_PER_INTERVAL = 8
 """A round is late by one of these at most."""
+_UNSEEN_S = 5.0
+"""After how long without a look at the queue something may wait in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,28 +38,30 @@ class PosterSettings:
 class Poster:
     """Posts credit wallets; `run` is its task."""
 
-    def __init__(self, settings: PosterSettings, store: PostingStore, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, settings: PosterSettings, store: PostingStore, chores: ChoreMetrics, registry: CollectorRegistry
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._chores = chores
+        self._ledgers: SetAside[LedgerId] = SetAside(_WORKER, "ledger_id", chores)
+        self._wallets: SetAside[str] = SetAside(_WORKER, "wallet_id", chores)
         self._transactions = Counter(
             "wallet_postings", "Ledger transactions that posted credit wallets", registry=registry
         )
         self._entries = Counter(
             "wallet_posted_journal_entries", "Journal entries of credit wallets that were posted", registry=registry
         )
-        self._lag = Gauge(
+        self._looked_at = time.monotonic()
+        self._oldest_at: float | None = None
+        lag = Gauge(
             "wallet_posting_lag_seconds", "How long the oldest write to a credit wallet waits", registry=registry
         )
+        lag.set_function(self.lag_s)
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Work until cancelled."""
-        while True:
-            try:
-                await self.post_due()
-                self._lag.set(await self._store.lag_s())
-            except DatabaseUnavailableError as error:
-                _log.warning("posting_postponed", cause=str(error))
-            await pause(self._settings.interval_ms / _LOOKS_PER_INTERVAL)
+        await keep_going(_WORKER, self._turn, self._chores)
 
     async def post_due(self) -> int:
         """Post what is due now; gives how many ledger transactions that took.
@@ -64,17 +70,47 @@ class Poster:
             DatabaseUnavailableError: It does not answer.
         """
         transactions = 0
-        for ledger in await self._store.due():
-            transactions += await self._post(ledger)
+        for ledger in await self._store.due(self._ledgers.waiting()):
+            try:
+                transactions += await self._post(ledger)
+            except DatabaseUnavailableError as error:
+                self._ledgers.put(ledger.ledger_id, error)  # it may be this ledger that takes too long: others go first
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other ledgers are posted
+                self._ledgers.put(ledger.ledger_id, error)
+            else:
+                self._ledgers.done(ledger.ledger_id)
         return transactions
+
+    def lag_s(self) -> float:
+        """Tell how long the oldest write has been waiting, in seconds, as far as it was seen: it grows by itself."""
+        now = time.monotonic()
+        if self._oldest_at is not None:
+            return now - self._oldest_at
+        unseen_s = now - self._looked_at
+        return unseen_s if unseen_s > _UNSEEN_S else 0.0
+
+    async def _turn(self) -> float:
+        await self.post_due()
+        waited_s = await self._store.lag_s()
+        self._looked_at = time.monotonic()
+        self._oldest_at = self._looked_at - waited_s if waited_s > 0 else None
+        return self._settings.interval_ms / _LOOKS_PER_INTERVAL
 
     async def _post(self, ledger: DueLedger) -> int:
         transactions = 0
         for number in range(self._settings.rounds_max):
-            posted: Posted = await self._store.post(ledger, goes_on=number > 0)
+            posted: Posted = await self._store.post(ledger, self._wallets.waiting(), goes_on=number > 0)
+            for wallet_id, error in posted.failed:
+                self._wallets.put(wallet_id, error)
+            if len(self._wallets) > 0:
+                for wallet_id in posted.posted:
+                    self._wallets.done(wallet_id)
             self._transactions.inc(posted.transactions)
             self._entries.inc(posted.journal_entries)
             transactions += posted.transactions
+            if posted.gave_up:
+                raise posted.failed[0][1]
             if not posted.full:
                 break
         return transactions

@@ -1,24 +1,21 @@
 """Sweeper: marks the reservations of credit wallets whose time is over, a bounded chunk at a time.
 
-Nothing waits for it: see `store/reservations.py`. Any number may run.
+Nothing waits for it: see `store/reservations.py`. Any number may run. A wallet whose reservations cannot be marked is
+set aside.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
+from typing import NoReturn
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from wallet_grpc.store.pool import DatabaseUnavailableError
-from wallet_grpc.store.reservations import ReservationStore, Swept
+from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.store.reservations import ReservationStore
 
-from .pause import pause
-
-_log = structlog.get_logger(__name__)
-
+_WORKER = "sweeper"
 _REST_PER_WORK = 4
 """How long to rest after a chunk, in times of what it took: writes go on at their pace while a million are swept."""
 
@@ -34,22 +31,28 @@ class SweeperSettings:
 class Sweeper:
     """Sweeps expired reservations; `run` is its task."""
 
-    def __init__(self, settings: SweeperSettings, store: ReservationStore, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, settings: SweeperSettings, store: ReservationStore, chores: ChoreMetrics, registry: CollectorRegistry
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._chores = chores
+        self._aside: SetAside[str] = SetAside(_WORKER, "wallet_id", chores)
         self._swept = Counter("wallet_reservations_expired", "Reservations that were swept", registry=registry)
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Work until cancelled."""
-        while True:
-            began = time.monotonic()
-            try:
-                swept = await self._store.sweep(rows_max=self._settings.chunk_reservations_max)
-            except DatabaseUnavailableError as error:
-                _log.warning("sweep_postponed", cause=str(error))
-                swept = Swept(reservations=0, more=False)
-            self._swept.inc(swept.reservations)
-            if swept.more:
-                await asyncio.sleep(_REST_PER_WORK * (time.monotonic() - began))
-            else:
-                await pause(self._settings.poll_ms)
+        await keep_going(_WORKER, self._turn, self._chores)
+
+    async def _turn(self) -> float:
+        """Sweep a chunk; gives how long to rest, in ms."""
+        began = time.monotonic()
+        swept = await self._store.sweep(self._aside.waiting(), rows_max=self._settings.chunk_reservations_max)
+        self._swept.inc(swept.reservations)
+        for wallet_id, error in swept.failed:
+            self._aside.put(wallet_id, error)
+        for wallet_id in swept.wallets:
+            self._aside.done(wallet_id)
+        if swept.more:
+            return _REST_PER_WORK * (time.monotonic() - began) * 1000
+        return self._settings.poll_ms

@@ -14,15 +14,17 @@ WHERE
         SELECT FROM posting_queue
         WHERE posting_queue.ledger_id = ledgers.ledger_id
     )
+    AND ledgers.ledger_id <> all(%(left_out)s::UUID[])
 ORDER BY posting_rounds.began_at NULLS FIRST
 LIMIT %(ledgers_max)s;
 
+-- The oldest rows of a ledger's queue, without those that name only wallets that are left alone now.
 -- name: queued
 SELECT
     posting_queue.queue_id,
     posting_queue.wallet_ids::TEXT[]
 FROM posting_queue
-WHERE posting_queue.ledger_id = %(ledger_id)s::UUID
+WHERE posting_queue.ledger_id = %(ledger_id)s::UUID AND NOT posting_queue.wallet_ids <@ %(left_out)s::UUID[]
 ORDER BY posting_queue.queue_id
 LIMIT %(rows_max)s;
 
@@ -202,6 +204,28 @@ FROM due;
 -- name: unqueue
 DELETE FROM posting_queue
 WHERE posting_queue.ledger_id = %(ledger_id)s::UUID AND posting_queue.queue_id = any(%(queue_ids)s::BIGINT[]);
+
+-- As unqueue, for rows that name wallets which cannot be posted: these stay, with what else waits for them alone, in
+-- one row that is as old as the oldest of them. However often such a wallet is written to, its queue does not grow.
+-- name: gather
+WITH removed AS (
+    DELETE FROM posting_queue
+    WHERE
+        posting_queue.ledger_id = %(ledger_id)s::UUID
+        AND (
+            posting_queue.queue_id = any(%(queue_ids)s::BIGINT[])
+            OR posting_queue.wallet_ids <@ %(wallet_ids)s::UUID[]
+        )
+    RETURNING posting_queue.queued_at
+)
+
+INSERT INTO posting_queue (ledger_id, wallet_ids, queued_at)
+SELECT
+    %(ledger_id)s::UUID,
+    %(wallet_ids)s::UUID[],
+    min(removed.queued_at)
+FROM removed
+HAVING count(*) > 0;
 
 -- How old the oldest write is that waits to be posted.
 -- name: lag

@@ -1,6 +1,7 @@
 -- What the sweeper asks. See store/reservations.py.
 
--- The reservations that are over and not marked, oldest first: a chunk, without locks.
+-- The reservations that are over and not marked, oldest first, without those of wallets that are left alone now: a
+-- chunk, without locks.
 -- name: expired
 SELECT
     reservations.wallet_id::TEXT,
@@ -13,7 +14,11 @@ FROM (
         found.owner_id,
         found.expires_at
     FROM reservations AS found
-    WHERE found.state = 'OPEN' AND found.amount_minor > 0 AND found.expires_at <= clock_timestamp()
+    WHERE
+        found.state = 'OPEN'
+        AND found.amount_minor > 0
+        AND found.expires_at <= clock_timestamp()
+        AND found.wallet_id <> all(%(left_out)s::UUID[])
     ORDER BY found.expires_at
     LIMIT %(rows_max)s
 ) AS reservations

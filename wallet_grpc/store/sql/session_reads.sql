@@ -60,15 +60,19 @@ FROM subledger_entries AS played
 LEFT JOIN subledger_entries AS rollback ON played.key_hash = rollback.reverses_key
 WHERE played.round_hash = %(round_key)s::UUID;
 
+-- Sessions whose time has been over for a while, the longest first, after a place in that order.
 -- name: expired
 SELECT
     sessions.session_id::TEXT,
     sessions.source,
     sessions.owner_id,
-    sessions.currency_network_id
+    sessions.currency_network_id,
+    sessions.expires_at
 FROM sessions
 WHERE
     sessions.state = 'OPEN'
+    AND sessions.lock_amount_minor > 0
     AND sessions.expires_at <= clock_timestamp() - make_interval(secs => %(grace_ms)s / 1000.0)
-ORDER BY sessions.expires_at
+    AND (sessions.expires_at, sessions.session_id) > (%(after_time)s::TIMESTAMPTZ, %(after_id)s::UUID)
+ORDER BY sessions.expires_at, sessions.session_id
 LIMIT %(rows_max)s;

@@ -1,0 +1,154 @@
+"""Chores: what a process does in the background for as long as it lives, whatever goes wrong.
+
+A chore never ends by itself, and takes nothing down with it: calls are served while the poster fails. What it cannot do
+is named in the log, counted, and set aside; it goes on with the rest, and tries again later, after pauses that grow up
+to a bound. What is set aside is known to this process alone. Another one, or this one after a restart, tries by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from wallet_grpc.store.pool import DatabaseUnavailableError
+
+Item = TypeVar("Item", bound=Hashable)
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_S = 1.0
+_ITEM_PAUSE_MAX_S = 300.0
+_TURN_PAUSE_MAX_S = 30.0
+"""A turn that fails as a whole does nothing at all, so it is tried again sooner than a single item."""
+_OUTAGE_PAUSE_MS = 500
+"""How long a chore waits for a database that is away: it goes on soon after its return."""
+_ITEMS_MAX = 10_000
+
+
+class ChoreMetrics:
+    """What chores count, in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.failures = Counter(
+            "wallet_worker_failures",
+            "Unexpected errors of workers; the log names each, and what it was about",
+            ["worker"],
+            registry=registry,
+        )
+        self.set_aside = Gauge(
+            "wallet_set_aside",
+            "What a worker of this process could not do and will try again later",
+            ["worker"],
+            registry=registry,
+        )
+
+
+@dataclass(slots=True)
+class _Aside:
+    attempts: int
+    due_at: float
+
+
+class SetAside(Generic[Item]):
+    """What a worker could not do: each item with the time of its next try. There is room for ten thousand items."""
+
+    def __init__(self, worker: str, kind: str, metrics: ChoreMetrics) -> None:
+        """`kind` is what log lines call an item; a worker may have several kinds."""
+        self._worker = worker
+        self._kind = kind
+        self._failures = metrics.failures.labels(worker)
+        self._gauge = metrics.set_aside.labels(worker)
+        self._items: dict[Item, _Aside] = {}
+
+    def put(self, item: Item, cause: BaseException | str) -> None:
+        """Set an item aside, for longer each time. At the bound the one that was put first is forgotten, and tried."""
+        known = self._items.pop(item, None)
+        attempts = 1 if known is None else known.attempts + 1
+        if known is None:
+            self._gauge.inc()
+            if len(self._items) >= _ITEMS_MAX:
+                self.done(next(iter(self._items)))
+        pause_s = _growing(attempts, _ITEM_PAUSE_MAX_S)
+        self._items[item] = _Aside(attempts, time.monotonic() + pause_s)
+        self._failures.inc()
+        _log.error(
+            "set_aside",
+            worker=self._worker,
+            **{self._kind: str(item)},
+            attempts=attempts,
+            pause_s=round(pause_s, 1),
+            cause=cause if isinstance(cause, str) else f"{type(cause).__name__}: {cause}",
+            exc_info=cause if attempts == 1 and _is_unexpected(cause) else None,
+        )
+
+    def done(self, item: Item) -> None:
+        """Forget an item: it has been done, or is gone."""
+        if self._items.pop(item, None) is not None:
+            self._gauge.dec()
+
+    def waiting(self) -> frozenset[Item]:
+        """Give the items that are to be left alone now."""
+        now = time.monotonic()
+        return frozenset(item for item, aside in self._items.items() if now < aside.due_at)
+
+    def __contains__(self, item: object) -> bool:
+        """Whether the last try of an item failed, due again or not."""
+        return item in self._items
+
+    def __len__(self) -> int:
+        """How many items are set aside."""
+        return len(self._items)
+
+
+async def keep_going(worker: str, turn: Callable[[], Awaitable[float]], metrics: ChoreMetrics) -> NoReturn:
+    """Take turns until cancelled; each gives how long to pause after it, in ms.
+
+    A turn that fails is told and counted, and the next one comes later, and later still if it fails as well.
+    """
+    failed = 0
+    is_out = False
+    while True:
+        try:
+            pause_ms = await turn()
+        except DatabaseUnavailableError as error:
+            if not is_out:
+                _log.warning("worker_waits_for_the_database", worker=worker, cause=str(error))
+            is_out = True
+            pause_ms = _OUTAGE_PAUSE_MS
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
+            failed += 1
+            pause_ms = _growing(failed, _TURN_PAUSE_MAX_S) * 1000
+            metrics.failures.labels(worker).inc()
+            _log.error("worker_failed", worker=worker, attempts=failed, pause_ms=round(pause_ms), exc_info=error)
+        else:
+            failed, is_out = 0, False
+        await pause(pause_ms)
+
+
+async def pause(about_ms: float) -> None:
+    """Wait for about so long. Workers spread out by themselves: none waits exactly as long as another."""
+    await asyncio.sleep(about_ms / 1000 * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret
+
+
+def _growing(attempts: int, max_s: float) -> float:
+    doublings = min(attempts - 1, 30)
+    return float(min(_FIRST_PAUSE_S * 2**doublings, max_s))
+
+
+def _is_unexpected(cause: BaseException | str) -> bool:
+    return isinstance(cause, BaseException) and not isinstance(cause, DatabaseUnavailableError)
+
+
+def _is_cancelled() -> bool:
+    """Whether it is this task that is to end: what it waited for may have been cancelled instead."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
