@@ -83,13 +83,9 @@ class KeyRing:
 
     def _read(self) -> asyncio.Task[DatabaseUnavailableError | None]:
         """Give the reading that is under way or next: there is one at a time."""
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_when_it_is_time())
-            self._reading.add_done_callback(self._is_read)
         return self._reading
-
-    def _is_read(self, _reading: object) -> None:
-        self._reading = None
 
     async def _read_when_it_is_time(self) -> DatabaseUnavailableError | None:
         await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))

@@ -180,7 +180,7 @@ class ConnectionPool:
         await connection.close()
 
     def _connect_if_wanted(self) -> None:
-        if self._connecting is None and self._may_connect():
+        if (self._connecting is None or self._connecting.done()) and self._may_connect():
             self._connecting = asyncio.create_task(self._connect_while_wanted())
 
     def _may_connect(self) -> bool:

@@ -1,0 +1,38 @@
+"""All good keys in memory: many look at once, at any moment of a reading, and each is told in time."""
+
+import asyncio
+import secrets
+
+import pytest
+from support.database import Installation
+
+from wallet_grpc.rpc.key_ring import KeyRing
+from wallet_grpc.store.keys import KeyReader, Role, create_key, hash_of
+from wallet_grpc.store.pool import Pool
+
+_READINGS = 10
+
+
+@pytest.mark.timeout(60)
+async def test_who_asks_in_the_turn_in_which_a_reading_ends_waits_for_the_next(ledger: Installation) -> None:
+    """Once such a call took that which had ended for the next, again and again, and the event loop stood still."""
+    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    ring = KeyRing(KeyReader(pool), refresh_ms=2_000)
+    with ledger.connect(autocommit=True) as connection:
+        made = create_key(connection, prefix="sk_test_", source=secrets.token_hex(4), roles=[Role.GAME])
+
+    async def ask_as_it_ends() -> None:
+        reading = ring._reading
+        while reading is not None and not reading.done():
+            await asyncio.sleep(0)
+        assert await ring.find(secrets.token_bytes(32), peer="ipv4:10.0.0.1") is None
+
+    try:
+        for _ in range(_READINGS):
+            guess = asyncio.create_task(ring.find(secrets.token_bytes(32), peer="ipv4:10.0.0.2"))
+            await asyncio.sleep(0.01)
+            await asyncio.gather(*(ask_as_it_ends() for _ in range(3)))
+            assert await guess is None
+        assert await ring.find(hash_of(made.key), peer="ipv4:10.0.0.1") is not None
+    finally:
+        await pool.close()
