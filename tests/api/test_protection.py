@@ -24,6 +24,10 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+_WAITING_FOR_LOCKS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'wallet-api' AND wait_event_type = 'Lock'
+"""
 _END_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND usename = 'wallet_api'
@@ -176,6 +180,28 @@ def test_requests_past_the_bound_are_refused_at_once(installation: Installation)
         answers = at_once(*asked)
         released.join()
     assert sorted(answer.status for answer in answers) == [200] * 2 + [503] * 6
+
+
+def test_more_readers_than_its_connections_serve_are_no_outage(installation: Installation) -> None:
+    settings = {
+        "WALLET_API_CONNECTIONS_MAX": "1",
+        "WALLET_API_CONNECTION_WAIT_MS": "300",
+        "WALLET_API_QUERY_TIMEOUT_MS": "20000",
+    }
+    with ApiServer(installation, **settings) as api, installation.connect() as connection:
+        assert api.ask(BALANCES, cookie=token(1)).status == 200
+        connection.execute("LOCK TABLE account_balances IN ACCESS EXCLUSIVE MODE")
+        first = threading.Thread(target=lambda: api.ask(BALANCES, cookie=token(1)))
+        first.start()
+        wait_until(lambda: installation.rows(_WAITING_FOR_LOCKS) == [(1,)], what="the only connection is in use")
+        for answer in at_once(*[lambda: api.ask(BALANCES, cookie=token(1)) for _ in range(5)]):
+            problem = answer.problem(503, "UNAVAILABLE")
+            assert problem["detail"] == "too many requests at once"
+            assert answer.headers["retry-after"] == "1"
+        assert api.ask("/readyz").status == 200
+        connection.rollback()
+        first.join()
+        assert "database_unavailable" not in api.log
 
 
 def test_it_starts_without_its_database_and_serves_when_that_is_back(cluster: Cluster, template: Installation) -> None:
