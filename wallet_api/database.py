@@ -8,16 +8,18 @@ for every request.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 import structlog
 
 from wallet_grpc.store.connection_pool import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.connections import ConnectionKind, connect_async
-from wallet_grpc.store.sql import Positional
+from wallet_grpc.store.moments import FutureMomentError, Moments
+from wallet_grpc.store.sql import Positional, positional
 
 from .sql import PROBES, statement
 
@@ -71,6 +73,7 @@ class Database:
         self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
+        self._moments = Moments(self._ask)
         kind = kind_of_connections(timeout_ms)
         self._pool = ConnectionPool(
             lambda: connect_async(dsn, kind, cursor_factory=psycopg.AsyncRawCursor, prepare_threshold=0),
@@ -101,6 +104,23 @@ class Database:
             self._is_away = False
             _log.info("database_back")
         return answer
+
+    async def settle(self, moment: datetime) -> None:
+        """Wait until nothing of a past moment can appear any more. Of one that is yet to come anything may.
+
+        On a replica nobody can tell: its answers say by `as_of` how far they go.
+
+        Raises:
+            UnsettledMomentError: What happened until then is still being stored.
+            DatabaseUnavailableError: The database does not answer.
+        """
+        if not self._is_replica:
+            with suppress(FutureMomentError):
+                await self._moments.settle(moment)
+
+    async def _ask(self, statement: LiteralString, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        query = positional(statement)
+        return (await self.read(query, query.values(parameters))).rows
 
     async def writable_tables(self) -> list[str]:
         """Name the tables that this login can change: none, if it is the one that it should be.

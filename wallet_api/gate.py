@@ -14,6 +14,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet_grpc.store.connection_pool import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.moments import UnsettledMomentError
 
 from .cors import Cors
 from .metrics import ApiMetrics
@@ -91,6 +92,9 @@ def _problem(error: Exception, scope: Scope) -> ASGIApp:
             return answer(error)
         case ConnectionsBusyError():
             return answer(_too_many())
+        case UnsettledMomentError():
+            early = "to cannot be answered yet: what happened until then is still being stored"
+            return answer(ProblemError(Reason.UNAVAILABLE, early, retry_after_s=_RETRY_AFTER_S))
         case DatabaseUnavailableError():
             away = ProblemError(Reason.UNAVAILABLE, "the wallet cannot be read now", retry_after_s=_RETRY_AFTER_S)
             return answer(away)

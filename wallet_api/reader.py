@@ -46,6 +46,8 @@ class PlayerReader:
     async def transactions(self, player_id: PlayerId, query: HistoryQuery) -> Transactions:
         """Give a page. It may hold fewer than asked for, and there is more as long as it has a next cursor."""
         network_ids = await self._networks.matching(currency=query.currency, network=query.network)
+        if query.created_to is not None:
+            await self._database.settle(query.created_to)
         values = {
             "player_id": player_id,
             "before_tx_id": query.before_tx_id,

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import psycopg
+
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.identifiers import TxIdSequence
 from wallet_grpc.domain.needs import needs_of
@@ -14,6 +16,7 @@ from wallet_grpc.domain.outcomes import Accepted, Outcome
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.rules import Moment, decide
 from wallet_grpc.store.batch import BatchStore, Loaded, LostRaceError
+from wallet_grpc.store.moments import CLOCK_CLASS
 
 _ATTEMPTS_MAX = 100
 """Many, with short waits: the rows of a small ledger share their pages, and SERIALIZABLE aborts often."""
@@ -41,6 +44,7 @@ class SteppedLane:
 
     store: BatchStore
     tx_ids: TxIdSequence = field(default_factory=TxIdSequence)
+    _clock: psycopg.Connection | None = None
 
     async def decide(self, *commands: Command) -> DecidedBatch:
         """Lock, load and decide; the owners stay locked."""
@@ -58,12 +62,25 @@ class SteppedLane:
         """Lock, load and decide, then lose the locks: whatever happens from now on, the batch knows nothing of it."""
         batch = await self.decide(*commands)
         await self.store.release()
+        self._keep_clock()
         return batch
+
+    def _keep_clock(self) -> None:
+        """Go on holding the clock: a store without it is refused for that alone, which has tests of its own."""
+        self._clock = psycopg.connect(self.store._settings.database_url, autocommit=True)
+        key = self.store._clock_key
+        assert self._clock.execute("SELECT pg_try_advisory_lock(%s, %s)", [CLOCK_CLASS, key]).fetchone() == (True,)
 
     async def write(self, batch: DecidedBatch) -> list[Outcome]:
         """Store a decided batch."""
-        if batch.loaded.book.changes:
-            await self.store.store(batch.loaded, [None] * len(batch.loaded.book.changes))
+        try:
+            if batch.loaded.book.changes:
+                await self.store.store(batch.loaded, [None] * len(batch.loaded.book.changes))
+        finally:
+            if self._clock is not None:
+                self._clock.execute("SELECT pg_advisory_unlock_all()")
+                self._clock.close()
+                self._clock = None
         return batch.outcomes
 
     async def attempt(self, *commands: Command) -> list[Outcome]:

@@ -11,6 +11,7 @@ import psycopg
 
 from wallet_grpc import console
 from wallet_grpc.store import reconcile as reconciliation
+from wallet_grpc.store.moments import UnsettledMomentError
 from wallet_grpc.store.rebuild import rebuild_balances
 from wallet_grpc.store.verify import verify
 
@@ -59,6 +60,8 @@ def reconcile_command(
     dsn = settings.service_dsn
     columns: tuple[str, ...]
     try:
+        if not reconciliation.settle(dsn, period):
+            click.echo("the period has not ended yet: more may come to it", err=True)
         if against is not None:
             rows, columns = reconciliation.differences(dsn, period, against), _DIFFERENCE_COLUMNS
         elif by_round:
@@ -68,7 +71,9 @@ def reconcile_command(
         count = console.print_stream(rows, columns=columns, file_format=file_format)
     except reconciliation.UnreadableFileError as error:
         raise click.ClickException(f"--against: {error}") from error
-    except psycopg.Error as error:
+    except UnsettledMomentError as error:
+        raise click.ClickException(f"--to cannot be answered yet: {error}; try again") from error
+    except (psycopg.Error, TimeoutError) as error:
         raise click.ClickException(f"could not reconcile: {str(error).strip()}") from error
     if against is not None and count:
         sys.exit(1)

@@ -16,6 +16,7 @@ from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader
 from wallet_grpc.store.keys import Role
+from wallet_grpc.store.moments import FutureMomentError, UnsettledMomentError
 
 from . import credit_answers as answers
 from . import rights
@@ -24,6 +25,10 @@ from .credit_requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_
 from .operations import Dialect, Execution, Operations
 from .pages import FOREIGN_TOKEN, fill_page, page_size
 
+_UNSETTLED = Refusal(
+    reason=Reason.DATABASE_UNAVAILABLE,
+    message="at cannot be answered yet: what happened until then is still being stored; send it again",
+)
 _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
 _NANOS_MAX = 999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,12 +111,17 @@ class LedgerServicer:
 
     @gated()
     async def GetLedgerAccount(self, request: pb.GetLedgerAccountRequest, call: CallContext) -> pb.LedgerAccount:
-        """Read an account's balance, now or at a time."""
+        """Read an account's balance, now or at a time, of which the answer is then the same for ever."""
         ledger_id = ledger_id_of(request.ledger_id)
         code = fields.identifier(request.account_code, "account_code")
         at = _moment(request.at) if request.HasField("at") else None
         await self._ledger(ledger_id, call)
-        balance = await self._reader.account_balance(ledger_id, code, at)
+        try:
+            balance = await self._reader.account_balance(ledger_id, code, at)
+        except FutureMomentError:
+            raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "is yet to come")) from None
+        except UnsettledMomentError:
+            raise RefusedError(_UNSETTLED) from None
         return pb.LedgerAccount(account_code=code, balance_minor=str(balance))
 
     async def _ledger(self, ledger_id: LedgerId, call: CallContext) -> Ledger:

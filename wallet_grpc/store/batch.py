@@ -15,7 +15,11 @@ who took one of these keys for another owner holds it in the unique index. So a 
 process ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the
 SERIALIZABLE statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
 
-Lock order: owners ascending, then one free stripe without waiting. Rows are written in the sorted order of their keys.
+Its time is taken under a lock of the clock, which the store sees to be held still: so whoever answers about a moment of
+the past knows for whom to wait (see moments.py).
+
+Lock order: owners ascending, then one free stripe and the clock without waiting. Rows are written in the sorted order
+of their keys.
 """
 
 from __future__ import annotations
@@ -48,6 +52,7 @@ from .credit_rows import (
     read_wallet_entries,
     read_wallets,
 )
+from .moments import CLOCK_CLASS, CLOCK_KEY_MAX
 from .networks import NetworkDirectory
 from .pipeline import Answer, Pipeline, RoundTrip
 from .pool import DatabaseUnavailableError
@@ -87,6 +92,12 @@ _ROLLBACK = positional("ROLLBACK")
 
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
+
+
+_CLOCK_IS_LOST: LiteralString = """WHEN pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER)
+THEN raise_lost_race('clock')"""
+"""The store can have the lane's lock of the clock only if the first connection has lost it: then whoever answers about
+the past would not know of this batch (store/moments.py)."""
 
 
 class LostRaceError(Exception):
@@ -144,6 +155,7 @@ class BatchStore:
         self._holds_locks = False
         self._account_ids: list[AccountId] = []
         self._stripes = self._shuffled_stripes()
+        self._clock_key = _new_clock_key()
 
     @property
     def holds_locks(self) -> bool:
@@ -175,6 +187,7 @@ class BatchStore:
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
         """
         steps, parameters = steps_of(loaded, traceparents, self._networks, self._take_account_id)
+        parameters |= {"clock_class": CLOCK_CLASS, "clock_key": self._clock_key}
         assert self._ledger is not None
         try:
             await self._ledger.commit(_store_statement(steps), parameters)
@@ -235,7 +248,13 @@ class BatchStore:
         self._holds_locks = True
         locked = trip.ask(
             _LOCK_OWNERS,
-            {"owner_ids": owner_ids, "stripes": self._stripes, "stripe_class": _STRIPE_CLASS},
+            {
+                "owner_ids": owner_ids,
+                "stripes": self._stripes,
+                "stripe_class": _STRIPE_CLASS,
+                "clock_class": CLOCK_CLASS,
+                "clock_key": self._clock_key,
+            },
         )
         owners = accounts = found = rounds = whole = outputs = receipts = sessions = reserved = None
         credit = ledgers = None
@@ -276,7 +295,10 @@ class BatchStore:
         if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
             reserved = trip.ask(_RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named})
         await locks.make(trip)
-        ((stripe, now, has_standby),) = locked.rows
+        ((clocked, stripe, now, has_standby),) = locked.rows
+        if not clocked:
+            self._clock_key = _new_clock_key()
+            raise psycopg.errors.LockNotAvailable("another lane has this key of the clock")
         if stripe is None:
             raise psycopg.errors.LockNotAvailable("no stripe is free")
         book = Book()
@@ -527,7 +549,11 @@ def _store_statement(steps: tuple[str, ...]) -> Positional:
             for step in steps
         ]
     )
-    return positional("WITH " + ctes + "\nSELECT CASE\n" + counts + "\nELSE TRUE END")
+    return positional("WITH " + ctes + "\nSELECT CASE\n" + _CLOCK_IS_LOST + "\n" + counts + "\nELSE TRUE END")
+
+
+def _new_clock_key() -> int:
+    return random.randint(1, CLOCK_KEY_MAX)  # noqa: S311 - not for secrets
 
 
 def _read_accounts(book: Book, rows: Sequence[Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
@@ -17,6 +17,7 @@ from wallet_grpc.domain.ledgers import Ledger, LedgerId, Leg, new_ledger_owner
 from wallet_grpc.domain.rules.ledgers import LEDGER_NOT_FOUND
 
 from .arrays import SEPARATOR
+from .moments import Moments
 from .pool import Pool
 from .rows import key_of
 from .sql import statements
@@ -85,6 +86,7 @@ class CreditReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._moments = Moments(self._ask)
 
     async def wallet(self, wallet_id: WalletId) -> WalletFacts | None:
         """Give a wallet; None if nothing was ever written to it."""
@@ -162,12 +164,24 @@ class CreditReader:
         )
 
     async def account_balance(self, ledger_id: LedgerId, account_code: str, at: datetime | None) -> int:
-        """Give the balance of an account, now or at a time; an account that was never used has 0."""
+        """Give the balance of an account, now or at a time; an account that was never used has 0.
+
+        Raises:
+            FutureMomentError: The time is yet to come.
+            UnsettledMomentError: What happened until then is still being stored.
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        if at is not None:
+            await self._moments.settle(at)
         row = await self._row("ledger_account", {"ledger_id": ledger_id, "account_code": account_code, "at": at})
         if row is None:
             return 0
         now_minor, then_minor = row
         return int(now_minor if at is None else then_minor or 0)
+
+    async def _ask(self, statement: LiteralString, parameters: Mapping[str, object]) -> list[Any]:
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchall()
 
     async def _row(self, name: str, parameters: dict[str, object]) -> Any:
         async with self._pool.connection() as connection:

@@ -32,6 +32,7 @@ from wallet_grpc.domain.ledgers import WALLET_POSTING_NAMESPACE, LedgerId
 
 from .arrays import literal
 from .halves import by_halves
+from .moments import CLOCK_CLASS
 from .networks import NetworkDirectory
 from .pool import Connection, Pool, look_up_by_key, only_row
 from .sql import statements
@@ -201,7 +202,8 @@ class PostingStore:
         ledger = round_.ledger
         async with connection.transaction():
             await look_up_by_key(connection)
-            locked, now = await only_row(connection, _SQL["try_ledger"], {"owner_id": ledger.owner_id})
+            named = {"owner_id": ledger.owner_id, "clock_class": CLOCK_CLASS}
+            locked, now = await only_row(connection, _SQL["try_ledger"], named)
             if not locked or not (round_.has_begun or await self._begins(connection, ledger, now)):
                 round_.is_taken = True
                 return

@@ -6,17 +6,19 @@ memory that this takes does not grow with the period.
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, LiteralString, TextIO
 
 import psycopg
 from psycopg.rows import dict_row
 
-from .connections import command, connect
+from .connections import command, connect, connect_async
+from .moments import FutureMomentError, Moments
 from .sql import statements
 
 _SQL = statements("reconcile.sql")
@@ -48,6 +50,29 @@ class Period:
             "ends_at": self.ends_at,
             "first_tx_id": f"{first[:8]}-{first[8:]}-7000-8000-000000000000",
         }
+
+
+def settle(database_url: str, period: Period) -> bool:
+    """Wait until nothing can come to the period any more; False if it has not ended yet, and more will.
+
+    Raises:
+        UnsettledMomentError: What happened until its end is still being stored.
+        psycopg.Error: The database does not answer.
+    """
+
+    async def wait() -> None:
+        async with await connect_async(database_url, command("wallet-reconcile")) as connection:
+
+            async def ask(statement: LiteralString, parameters: Mapping[str, object]) -> list[Any]:
+                return await (await connection.execute(statement, parameters)).fetchall()
+
+            await Moments(ask).settle(period.ends_at)
+
+    try:
+        asyncio.run(wait())
+    except FutureMomentError:
+        return False
+    return True
 
 
 def transactions(database_url: str, period: Period) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@
 -- planner from turning it into a join, which on a ledger that was small when it was analyzed walks whole indexes.
 
 -- Takes the owners' locks in the given (sorted) order, then the first stripe that no other lane holds.
--- Transaction-level locks: they end with the transaction, whatever happens to the lane. The time is read after them.
+-- Transaction-level locks: they end with the transaction, whatever happens to the lane. The time is read after them,
+-- and under the lane's lock of the clock, which whoever answers about the past looks at (store/moments.py).
 -- name: lock_owners
 WITH locked AS MATERIALIZED (
     SELECT count(pg_advisory_xact_lock(wanted.owner_id)) AS owners
@@ -16,13 +17,19 @@ held AS MATERIALIZED (
     FROM locked, unnest(%(stripes)s::INTEGER[]) AS candidate (stripe)
     WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, candidate.stripe)
     LIMIT 1
+),
+
+clocked AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER) AS taken
+    FROM locked
 )
 
 SELECT
+    clocked.taken AS clocked,
     (SELECT held.stripe FROM held) AS stripe,
     clock_timestamp() AS now,
     current_setting('synchronous_standby_names') <> '' AS has_standby
-FROM locked;
+FROM clocked;
 
 -- name: load_owners
 SELECT

@@ -28,11 +28,16 @@ WHERE posting_queue.ledger_id = %(ledger_id)s::UUID AND NOT posting_queue.wallet
 ORDER BY posting_queue.queue_id
 LIMIT %(rows_max)s;
 
--- The ledger is this worker's until the transaction ends; the time is read after the lock.
+-- The ledger is this worker's until the transaction ends; the time is read after the lock, and under one of the clock.
 -- name: try_ledger
+WITH clocked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(%(clock_class)s::INTEGER, 0) AS taken
+)
+
 SELECT
     pg_try_advisory_xact_lock(%(owner_id)s::BIGINT) AS locked,
-    clock_timestamp() AS now;
+    clock_timestamp() AS now
+FROM clocked;
 
 -- Whether this worker begins the round: another may have begun it since it was found due.
 -- name: begin_round
