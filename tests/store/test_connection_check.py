@@ -49,7 +49,6 @@ def test_a_list_of_hosts_leads_every_kind_to_the_primary(ledger: Installation, a
 
     async def read() -> object:
         pool = Pool(dsn, connections_max=2, wait_ms=TIMEOUT_MS, timeout_ms=TIMEOUT_MS)
-        await pool.open()
         try:
             async with pool.connection() as connection:
                 with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
