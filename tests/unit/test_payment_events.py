@@ -1,6 +1,7 @@
 """What the wallet makes of a message: every field that may be wrong, by its name, and every form that is right."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
 from wallet_grpc.messaging.cloudevents import Delivery, open_envelope
 from wallet_grpc.messaging.payment_events import TYPES, Broadcast, PaymentEvent, payment_event
 
@@ -162,6 +164,126 @@ MALFORMED = {
 def test_a_malformed_message_is_refused_by_what_is_wrong(case: str) -> None:
     message, reason, name = MALFORMED[case]
     assert refused(message) == (reason, name)
+
+
+BINARY = {f"cloudEvents:{name}": value for name, value in cloud_event().items() if name != "data"}
+
+
+def binary(data: Any = None, **attributes: Any) -> Delivery:
+    """A delivery in binary mode: the attributes are headers, the body is the data."""
+    headers = BINARY | {f"cloudEvents:{name}": value for name, value in attributes.items()}
+    headers = {name: value for name, value in headers.items() if value is not None}
+    return delivery(data or DEPOSIT, content_type="application/json", routing_key="payments.any", headers=headers)
+
+
+@pytest.mark.parametrize("prefix", ["cloudEvents:", "cloudEvents_", "CloudEvents:"])
+def test_binary_mode_is_read_as_structured_mode_is(prefix: str) -> None:
+    headers = {name.replace("cloudEvents:", prefix): value for name, value in BINARY.items()}
+    message = delivery(DEPOSIT, content_type="application/json", routing_key="payments.any", headers=headers)
+    assert read(message) == read(delivery(cloud_event()))
+    assert read(binary(traceparent=TRACEPARENT)).receipt.traceparent == TRACEPARENT
+
+
+BINARY_REFUSED = {
+    "another environment": (binary(environment="LIVE"), "ENVIRONMENT_MISMATCH", "environment"),
+    "an environment that is no text": (binary(environment=7), "ENVIRONMENT_MISMATCH", "environment"),
+    "no version": (binary(specversion=None), "INVALID_FIELD", "specversion"),
+    "another version": (binary(specversion="0.3"), "INVALID_FIELD", "specversion"),
+    "no id": (binary(id=None), "MISSING_FIELD", "id"),
+    "an id that is bytes": (binary(id=b"\xff"), "INVALID_FIELD", "id"),
+    "no type": (binary(type=None), "MISSING_FIELD", "type"),
+    "a body that is an event as well": (binary(cloud_event()), "INVALID_FIELD", "body"),
+    "data that names a field twice": (binary(b'{"depositId": "1", "depositId": "2"}'), "INVALID_FIELD", "body"),
+    "two environments": (
+        delivery(cloud_event(environment="TEST"), headers={"cloudEvents:environment": "LIVE"}),
+        "ENVIRONMENT_MISMATCH",
+        "environment",
+    ),
+    "another environment beside a structured event": (
+        delivery(cloud_event(), headers={"environment": "LIVE"}),
+        "ENVIRONMENT_MISMATCH",
+        "environment",
+    ),
+    "an attribute in two ways": (
+        delivery(DEPOSIT, content_type="application/json", headers=BINARY | {"cloudEvents_id": "other"}),
+        "INVALID_FIELD",
+        "id",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BINARY_REFUSED)
+def test_binary_mode_that_is_wrong_is_refused(case: str) -> None:
+    message, reason, name = BINARY_REFUSED[case]
+    assert refused(message) == (reason, name)
+
+
+@pytest.mark.parametrize("message", [delivery(cloud_event()), delivery(DEPOSIT, content_type=None), binary()])
+def test_live_wants_the_environment_said(message: Delivery) -> None:
+    with pytest.raises(MalformedError, match="environment"):
+        open_envelope(message, environment="LIVE", bytes_max=BYTES_MAX)
+    said = replace(message, headers=dict(message.headers) | {"environment": "live"})
+    open_envelope(said, environment="LIVE", bytes_max=BYTES_MAX)
+
+
+DOUBLED = [
+    b'{"specversion": "1.0", "id": "1", "id": "2", "source": "s", "type": "t", "data": {}}',
+    b'{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {"amountMinor": "1", "amountMinor": "2"}}',
+    b'{"depositId": "1", "more": [{"a": {"b": 1, "\\u0062": 2}}]}',
+]
+
+
+@pytest.mark.parametrize("body", DOUBLED)
+def test_a_name_that_stands_twice_is_malformed_at_any_depth(body: bytes) -> None:
+    assert refused(delivery(body)) == ("INVALID_FIELD", "body")
+    assert refused(delivery(body, content_type="application/json")) == ("INVALID_FIELD", "body")
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e400}', b"\xef\xbb\xbf{}", b'{"a": 1,}'])
+def test_what_only_some_readers_take_for_json_is_malformed(body: bytes) -> None:
+    assert refused(delivery(body)) == ("INVALID_FIELD", "body")
+
+
+def test_a_backslash_before_u0000_is_a_text_like_any_other() -> None:
+    data = FAILED | {"reason": "see \\u0000 and \\\\u0000", "note": "C:\\u0000"}
+    event = read(delivery(cloud_event(WITHDRAWAL_FAILED, data)))
+    assert json.loads(event.receipt.body)["note"] == "C:\\u0000"
+
+
+UNSTORABLE = {
+    "a value": {"note": "a\0b"},
+    "a name": {"a\0b": 1},
+    "within a list": {"notes": [["\0"]]},
+    "a name far within": {"notes": [{"a": {"\0": 1}}]},
+    "half of a pair": {"note": "\ud83d"},
+    "the other half, as a name": {"notes": [{"\ude00": 1}]},
+}
+
+
+@pytest.mark.parametrize("case", UNSTORABLE)
+def test_what_the_database_could_not_look_into_is_refused(case: str) -> None:
+    assert refused(delivery(cloud_event(data=DEPOSIT | UNSTORABLE[case]))) == ("INVALID_FIELD", "data")
+
+
+REASONS = {
+    "line\nbreaks\tand \0": "line breaks and  ",
+    "half a pair: \ud83d": "half a pair:  ",
+    "zero\u200bwidth and no\u00a0break": "zero width and no break",
+    "x" * 1_000: "x" * 256,
+    "x" * 255 + "\U0001f600 cut": "x" * 255 + "\U0001f600",
+}
+
+
+@pytest.mark.parametrize("given", REASONS)
+def test_what_a_reason_is_like_never_holds_money_back(given: str) -> None:
+    failed = read(delivery(cloud_event(WITHDRAWAL_FAILED, FAILED | {"reason": given})))
+    assert isinstance(failed.action, UnlocatedEnding)
+    assert failed.action.located(PlayerId(1), CurrencyNetworkId(1)).reason == REASONS[given]
+    assert json.loads(failed.receipt.body)["reason"] == REASONS[given]
+    settled = read(delivery(cloud_event(WITHDRAWAL_SETTLED, SETTLED | {"txHash": given})))
+    assert isinstance(settled.action, UnlocatedEnding)
+    told = {name: value for name, value in DEPOSIT.items() if name != "outputIndex"} | {"txHash": given}
+    assert read(delivery(cloud_event(data=told))).action.tx_hash == REASONS[given]
 
 
 FIELDS = [

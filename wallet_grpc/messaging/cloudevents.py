@@ -1,13 +1,16 @@
-"""CloudEvents 1.0 as structured JSON: how events look on the wire, in both directions (contract.md, Events)."""
+"""CloudEvents 1.0: how events look on the wire (contract.md, Events).
+
+They come in structured mode, in binary mode or bare, and go out in structured mode.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import msgspec
+from typing import Any, Final, NoReturn
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
@@ -20,7 +23,9 @@ BARE_SOURCE: Final = "payments"
 
 _ATTRIBUTE_LENGTH_MAX = 256
 _is_traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
-_decode = msgspec.json.Decoder().decode
+_BINARY_PREFIXES = ("cloudevents:", "cloudevents_")
+"""Of headers that are attributes (CloudEvents, AMQP binding, 3.1); compared in lower case."""
+_LIVE = "LIVE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,7 @@ class Envelope:
     source: str
     event_id: str
     event_type: str
-    data: Mapping[str, Any]
+    data: dict[str, Any]
     traceparent: str | None
 
 
@@ -56,21 +61,31 @@ def open_envelope(delivery: Delivery, *, environment: str, bytes_max: int) -> En
     content_type = (delivery.content_type or _JSON_TYPE).partition(";")[0].strip().lower()
     if content_type not in {CONTENT_TYPE, _JSON_TYPE}:
         raise MalformedError(invalid(Reason.INVALID_FIELD, "content_type", f"must be {CONTENT_TYPE} or {_JSON_TYPE}"))
-    try:
-        event = _decode(delivery.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", "must be JSON in UTF-8")) from None
-    if not isinstance(event, dict):
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", "must be a JSON object"))
-    if content_type == CONTENT_TYPE or "specversion" in event:
-        return _cloud_event(event, delivery, environment)
-    _check_environment(delivery.headers.get("environment"), environment)
+    event = _json_object(delivery.body)
+    binary = _binary_attributes(delivery.headers)
+    structured = content_type == CONTENT_TYPE or "specversion" in event
+    if binary and structured and content_type != CONTENT_TYPE:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", "must not be an event as well as its headers"))
+    stated = [
+        source["environment"]
+        for source in (delivery.headers, binary, event if structured else {})
+        if source.get("environment") is not None
+    ]
+    _check_environment(stated, environment)
+    traceparents = (binary.get("traceparent"), delivery.headers.get("traceparent"))
+    if structured:
+        data = event.get("data")
+        if not isinstance(data, dict):
+            raise MalformedError(invalid(Reason.MISSING_FIELD, "data", "must be a JSON object"))
+        return _cloud_event(event, data, (event.get("traceparent"), *traceparents))
+    if binary:
+        return _cloud_event(binary, event, traceparents)
     return Envelope(
         source=BARE_SOURCE,
         event_id=_attribute(delivery.message_id, "message_id"),
         event_type=_attribute(delivery.routing_key, "routing_key"),
         data=event,
-        traceparent=_traceparent(delivery.headers.get("traceparent")),
+        traceparent=_traceparent(traceparents),
     )
 
 
@@ -85,24 +100,72 @@ def render(row: OutboxRow, *, environment: str) -> bytes:
     ).encode()
 
 
-def _cloud_event(event: dict[str, Any], delivery: Delivery, environment: str) -> Envelope:
-    if event.get("specversion") != "1.0":
+class _AmbiguousError(ValueError):
+    """An object has two values of one name, and readers differ in which of them they take."""
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        event = _JSON.decode(body.decode())
+    except _AmbiguousError as error:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", str(error))) from None
+    except (ValueError, RecursionError):
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", "must be JSON in UTF-8")) from None
+    if not isinstance(event, dict):
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "body", "must be a JSON object"))
+    return event
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _AmbiguousError("must not name a field twice")
+    return found
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number out of range")
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_number)
+
+
+def _binary_attributes(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the attributes of an event in binary mode; none if no header is one."""
+    found: dict[str, Any] = {}
+    for header, value in headers.items():
+        name = header.lower()
+        if name.startswith(_BINARY_PREFIXES):
+            attribute = name[len(_BINARY_PREFIXES[0]) :]
+            if found.setdefault(attribute, value) != value:
+                raise MalformedError(invalid(Reason.INVALID_FIELD, attribute, "must not be given in two ways"))
+    return found
+
+
+def _cloud_event(attributes: Mapping[str, Any], data: dict[str, Any], traceparents: Sequence[object]) -> Envelope:
+    if attributes.get("specversion") != "1.0":
         raise MalformedError(invalid(Reason.INVALID_FIELD, "specversion", 'must be "1.0"'))
-    _check_environment(event.get("environment"), environment)
-    data = event.get("data")
-    if not isinstance(data, dict):
-        raise MalformedError(invalid(Reason.MISSING_FIELD, "data", "must be a JSON object"))
     return Envelope(
-        source=_attribute(event.get("source"), "source"),
-        event_id=_attribute(event.get("id"), "id"),
-        event_type=_attribute(event.get("type"), "type"),
+        source=_attribute(attributes.get("source"), "source"),
+        event_id=_attribute(attributes.get("id"), "id"),
+        event_type=_attribute(attributes.get("type"), "type"),
         data=data,
-        traceparent=_traceparent(event.get("traceparent") or delivery.headers.get("traceparent")),
+        traceparent=_traceparent(traceparents),
     )
 
 
-def _check_environment(given: object, environment: str) -> None:
-    if given is not None and str(given).upper() != environment:
+def _check_environment(stated: Sequence[object], environment: str) -> None:
+    """Refuse an event that is for another environment; without a word it is for TEST, so LIVE wants it said."""
+    if environment == _LIVE and not stated:
+        raise MalformedError(invalid(Reason.MISSING_FIELD, "environment", f"is required: this installation is {_LIVE}"))
+    if any(not isinstance(given, str) or given.upper() != environment for given in stated):
         raise MalformedError(
             Refusal(
                 reason=Reason.ENVIRONMENT_MISMATCH,
@@ -122,5 +185,6 @@ def _attribute(value: object, name: str) -> str:
     return value
 
 
-def _traceparent(value: object) -> str | None:
-    return value if isinstance(value, str) and _is_traceparent(value) else None
+def _traceparent(given: Sequence[object]) -> str | None:
+    """Give the first that is one."""
+    return next((value for value in given if isinstance(value, str) and _is_traceparent(value)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,9 +29,10 @@ LEDGER_SOURCE: Final = Source("payments")
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
+_is_storable = re.compile("[^\0\ud800-\udfff]*").fullmatch
 _encode = msgspec.json.Encoder(order="sorted").encode
 
-Data = Mapping[str, Any]
+Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def payment_event(envelope: Envelope) -> PaymentEvent:
     Raises:
         MalformedError: Its type is unknown, or a field is wrong.
     """
-    data = envelope.data
+    data = _cleaned(envelope.data)
     action = _action(envelope.event_type, data)
     receipt = receipt_of(
         source=envelope.source,
@@ -77,7 +79,9 @@ def payment_event(envelope: Envelope) -> PaymentEvent:
 
 def stored_payment_event(receipt: Receipt) -> PaymentEvent:
     """Read an event from the inbox again."""
-    return PaymentEvent(receipt=receipt, action=_action(receipt.event_type, msgspec.json.decode(receipt.body)))
+    return PaymentEvent(
+        receipt=receipt, action=_action(receipt.event_type, msgspec.json.decode(receipt.body, type=dict[str, Any]))
+    )
 
 
 def _action(event_type: str, data: Data) -> Action:
@@ -88,16 +92,45 @@ def _action(event_type: str, data: Data) -> Action:
     return read(data)
 
 
+def _cleaned(data: Data) -> Data:
+    """Give data with its texts for people as they can be kept: what such a text is like never holds money back.
+
+    `txHash` is one of them where it is only told; beside an `outputIndex` it names what is credited once, like an id.
+    """
+    texts = ("reason",) if data.get("outputIndex") is not None else ("reason", "txHash")
+    return data | {name: _printable(data[name]) for name in texts if isinstance(data.get(name), str)}
+
+
+def _printable(text: str) -> str:
+    """Give the beginning of a text, with spaces for control characters and the like."""
+    text = text[: fields.TEXT_LENGTH_MAX]
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+
+
 def _canonical(data: Data) -> str:
     """Render data so that the same event looks the same: keys sorted, integers as the strings that they may be."""
-    plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
     try:
-        body = _encode(plain).decode()
+        plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
+        _refuse_unstorable(plain)
+        return _encode(plain).decode()
     except RecursionError:
         raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not be nested so deeply")) from None
-    if "\\u0000" in body:  # the database cannot look into such JSON
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not contain NUL"))
-    return body
+
+
+def _refuse_unstorable(value: object) -> None:
+    """Refuse texts, of values and of names, that the database could not look into."""
+    if isinstance(value, str):
+        if not _is_storable(value):
+            raise MalformedError(
+                invalid(Reason.INVALID_FIELD, "data", "must not contain NUL or half of a surrogate pair")
+            )
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_unstorable(key)
+            _refuse_unstorable(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_unstorable(inner)
 
 
 def _with_one_spelling(data: Data) -> Data:
