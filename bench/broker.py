@@ -13,10 +13,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from devstack.rabbitmq import RabbitError, RabbitNode
 from devstack.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from wallet_grpc.messaging.topology import (
-    DEAD_LETTERS,
-    EVENTS_EXCHANGE,
-    PAYMENTS_EXCHANGE,
-    PAYMENTS_QUEUE,
+    Topology,
     TopologyConflictError,
     declare_inbound,
     declare_outbound,
@@ -24,17 +21,23 @@ from wallet_grpc.messaging.topology import (
 
 T = TypeVar("T")
 
+NAMES = Topology.of("TEST")
+"""What the wallet's own queues and exchanges are called."""
 BARE_EXCHANGE = "bench.bare"
-"""A topic exchange like `wallet.events`, for the bare publisher."""
+"""A topic exchange like the wallet's own, for the bare publisher."""
 BARE_QUEUE = "bench.bare"
 """A quorum queue bound to it."""
 SUBSCRIBER_QUEUE = "bench.subscriber"
-"""A quorum queue bound to `wallet.events`."""
+"""A quorum queue bound to the wallet's exchange."""
 COPIES_QUEUE = "bench.payments"
 """A quorum queue bound to `payments.events` like the wallet's own: the bare consumer's."""
 
 _QUORUM = {"x-queue-type": "quorum"}
-_BINDINGS = ((BARE_QUEUE, BARE_EXCHANGE), (SUBSCRIBER_QUEUE, EVENTS_EXCHANGE), (COPIES_QUEUE, PAYMENTS_EXCHANGE))
+_BINDINGS = (
+    (BARE_QUEUE, BARE_EXCHANGE),
+    (SUBSCRIBER_QUEUE, NAMES.events_exchange),
+    (COPIES_QUEUE, NAMES.payments_exchange),
+)
 _TIMEOUT_S = 30.0
 _HEARTBEAT_S = 600
 
@@ -142,17 +145,17 @@ class Queues:
         await (await self._channel.get_queue(name, ensure=False)).purge()
 
     async def _declare(self) -> None:
-        await declare_inbound(self._connection)
-        await declare_outbound(self._connection)
+        await declare_inbound(self._connection, NAMES)
+        await declare_outbound(self._connection, NAMES)
         await self._channel.declare_exchange(BARE_EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
         for name, exchange in _BINDINGS:
             queue = await self._channel.declare_queue(name, durable=True, arguments=dict(_QUORUM))
             await queue.bind(exchange, "#")
 
     async def _remove(self) -> None:
-        for queue in (PAYMENTS_QUEUE, DEAD_LETTERS, *(queue for queue, _ in _BINDINGS)):
+        for queue in (NAMES.payments_queue, NAMES.dead_letters, *(queue for queue, _ in _BINDINGS)):
             await self._channel.queue_delete(queue)
-        for exchange in (EVENTS_EXCHANGE, PAYMENTS_EXCHANGE, BARE_EXCHANGE):
+        for exchange in (NAMES.events_exchange, NAMES.payments_exchange, NAMES.owner, BARE_EXCHANGE):
             await self._channel.exchange_delete(exchange)
 
     def _run(self, asked: Coroutine[Any, Any, T]) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString
 
-from bench.broker import SUBSCRIBER_QUEUE, Queues
+from bench.broker import NAMES, SUBSCRIBER_QUEUE, Queues
 from bench.event_files import deposit_messages, outbox_messages, write_messages
 from bench.event_orders import EventOrder, Job
 from bench.event_process import EventClient
@@ -19,7 +19,6 @@ from bench.wallet_process import Part, running_part
 from bench.wallet_steps import batch_order
 from bench.workloads import DEPOSIT
 from devstack.stack_settings import StackError
-from wallet_grpc.messaging.topology import DEAD_LETTERS, PAYMENTS_EXCHANGE, PAYMENTS_QUEUE
 
 _FILL_IN_FLIGHT = 500
 _DEPOSIT_ENTRIES = 2
@@ -99,7 +98,7 @@ class EventGround:
         order = EventOrder(
             job=Job.PUBLISH,
             amqp_url=self.amqp_url,
-            place=PAYMENTS_EXCHANGE,
+            place=NAMES.payments_exchange,
             in_flight=_FILL_IN_FLIGHT,
             file=str(self.messages_path),
         )
@@ -115,7 +114,7 @@ class EventGround:
     def await_connected(self) -> None:
         """Wait until there is a relay, who connects to the database last, and a consumer of payments."""
         _await(
-            lambda: self._count(_RELAYS) > 0 and self.queues.consumers(PAYMENTS_QUEUE) > 0,
+            lambda: self._count(_RELAYS) > 0 and self.queues.consumers(NAMES.payments_queue) > 0,
             what="relay and consumer are connected",
             within_s=_READY_WITHIN_S,
         )
@@ -139,7 +138,7 @@ class EventGround:
             self.bench.testbed.results.void_reasons.append(f"{self.bench.name}: {what}: {found}, not {wanted}")
 
     def _taken(self) -> int:
-        return self._count(_INBOX) + self.queues.depth(DEAD_LETTERS)
+        return self._count(_INBOX) + self.queues.depth(NAMES.dead_letters)
 
     def _count(self, query: LiteralString) -> int:
         return int(self.bench.testbed.server.rows(self.bench.name, query)[0][0])

@@ -8,7 +8,7 @@ each event is in the subscriber's queue once, each deposit is credited once, and
 import time
 from dataclasses import dataclass, replace
 
-from bench.broker import BARE_EXCHANGE, BARE_QUEUE, COPIES_QUEUE, SUBSCRIBER_QUEUE
+from bench.broker import BARE_EXCHANGE, BARE_QUEUE, COPIES_QUEUE, NAMES, SUBSCRIBER_QUEUE
 from bench.event_ground import EventGround, event_ground
 from bench.event_orders import EventOrder, Job
 from bench.orders import Order
@@ -16,7 +16,6 @@ from bench.plan import Plan
 from bench.steady import Steady
 from bench.testbed import Testbed
 from bench.wallet_steps import batch_order, paced_order, unary_order
-from wallet_grpc.messaging.topology import PAYMENTS_QUEUE
 
 LAG_PER_S = 500
 _SUBSCRIBER_IN_FLIGHT = 1_000
@@ -119,7 +118,7 @@ class Consumption:
 
     def _consume(self, ground: EventGround, consumer: int, deposits: int) -> Steady:
         steady = ground.watch(
-            "consumer", consumer, lambda: deposits - ground.queues.depth(PAYMENTS_QUEUE), total=deposits
+            "consumer", consumer, lambda: deposits - ground.queues.depth(NAMES.payments_queue), total=deposits
         )
         ground.await_credited(deposits)
         return steady

@@ -17,10 +17,9 @@ from aio_pika.exceptions import AMQPError
 
 from devstack.demo_page import Page
 from devstack.demo_wallet import DemoWallet, RunningStack
-from devstack.stack_settings import StackError
+from devstack.stack_settings import Environment, StackError
 from wallet_grpc.messaging.topology import (
-    EVENTS_EXCHANGE,
-    PAYMENTS_EXCHANGE,
+    Topology,
     TopologyConflictError,
     declare_inbound,
     declare_outbound,
@@ -39,20 +38,21 @@ _ARRIVES_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.05
 
 
-def prepare_broker(amqp_url: str) -> None:
+def prepare_broker(amqp_url: str, environment: Environment) -> None:
     """Declare what the wallet's processes declare as well, and the queue that its events go to.
 
     Raises:
         StackError: RabbitMQ does not let us.
     """
+    names = Topology.of(environment)
 
     async def declare() -> None:
         async with await aio_pika.connect(amqp_url) as connection:
-            await declare_inbound(connection)
-            await declare_outbound(connection)
+            await declare_inbound(connection, names)
+            await declare_outbound(connection, names)
             async with connection.channel() as channel:
                 queue = await channel.declare_queue(_QUEUE, durable=True, arguments=dict(_QUEUE_ARGUMENTS))
-                await queue.bind(EVENTS_EXCHANGE, "#")
+                await queue.bind(names.events_exchange, "#")
 
     try:
         asyncio.run(declare())
@@ -104,7 +104,8 @@ class EventsStory:
             "txHash": secrets.token_hex(16),
             "outputIndex": 0,
         }
-        ids = [await _publish(channel, "payments.deposit.settled", data) for _ in range(2)]
+        environment = self._stack.command.settings.environment
+        ids = [await _publish(channel, environment, "payments.deposit.settled", data) for _ in range(2)]
         async with asyncio.timeout(_ARRIVES_WITHIN_S):
             while not self._received(ids):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(_LOOK_EVERY_S)
@@ -116,7 +117,7 @@ class EventsStory:
     async def _events_out(self, channel: AbstractChannel) -> None:
         self._page.chapter(
             "What the platform learned",
-            "Everything above, as the wallet told it on the exchange wallet.events: one event for each mutation, in "
+            "Everything above, as the wallet told it on its exchange: one event for each mutation, in "
             "order. The sequence is the version of the player's balance, so a gap can be seen.",
         )
         queue = await channel.get_queue(_QUEUE, ensure=False)
@@ -150,16 +151,25 @@ def _deposited(events: Sequence[Mapping[str, Any]]) -> bool:
     return bool(events) and events[-1]["type"] == "wallet.deposit.applied" and len(events) > 1
 
 
-async def _publish(channel: AbstractChannel, event_type: str, data: Mapping[str, object]) -> str:
+async def _publish(
+    channel: AbstractChannel, environment: Environment, event_type: str, data: Mapping[str, object]
+) -> str:
     """Publish a CloudEvent until the broker has it; gives its id."""
     event_id = f"event-{secrets.token_hex(8)}"
-    event = {"specversion": "1.0", "id": event_id, "source": "/demo/payments", "type": event_type, "data": data}
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/demo/payments",
+        "type": event_type,
+        "environment": environment.upper(),
+        "data": data,
+    }
     message = aio_pika.Message(
         json.dumps(event).encode(),
         content_type=_CLOUD_EVENT,
         message_id=event_id,
         delivery_mode=DeliveryMode.PERSISTENT,
     )
-    exchange = await channel.get_exchange(PAYMENTS_EXCHANGE, ensure=False)
+    exchange = await channel.get_exchange(Topology.of(environment).payments_exchange, ensure=False)
     await exchange.publish(message, event_type, mandatory=True)
     return event_id

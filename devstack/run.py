@@ -207,7 +207,9 @@ class Stack:
     def _start_services(self, wallet: WalletCommand, stops: ExitStack) -> Services:
         commands = (_API_COMMAND, *(_BROKER_COMMANDS if wallet.amqp_url is not None else ()))
         if wallet.amqp_url is not None:
-            prepare_broker(wallet.amqp_url)  # before the relay: without a queue, it would set the first events aside
+            prepare_broker(
+                wallet.amqp_url, wallet.settings.environment
+            )  # before the relay: without a queue, it would set the first events aside
         services = Services(wallet=wallet, commands=commands, log_dir=self._settings.environment_dir, say=self._say)
         stops.callback(services.stop)
         services.tend()

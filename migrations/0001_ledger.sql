@@ -5,10 +5,12 @@
 -- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to
 -- the stripe of a house account that its lane holds.
 
--- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet.
+-- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet. By its
+-- UUID others know it: the broker keeps which installation consumes a queue.
 CREATE TABLE installation (
     installation_id SMALLINT PRIMARY KEY DEFAULT 1,
     environment TEXT NOT NULL,
+    installation_uuid UUID NOT NULL DEFAULT gen_random_uuid(),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT installation_one_row_check CHECK (installation_id = 1),
     CONSTRAINT installation_environment_check CHECK (environment IN ('TEST', 'LIVE'))

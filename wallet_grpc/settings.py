@@ -12,6 +12,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_QUEUE_NAME_LENGTH_MAX = 200
+"""AMQP allows 255; names that are derived from one are longer."""
+
 
 class Environment(StrEnum):
     """What an installation is for; its database keeps it for ever."""
@@ -39,9 +42,16 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _queue_name(value: str) -> str:
+    if len(value) > _QUEUE_NAME_LENGTH_MAX or not (value.isascii() and value.isprintable()) or value.startswith("amq."):
+        raise ValueError(f"is not up to {_QUEUE_NAME_LENGTH_MAX} printable characters of ASCII that do not begin amq.")
+    return value
+
+
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 LogLevel = Annotated[str, AfterValidator(_known_level)]
 Address = Annotated[str, AfterValidator(_host_and_port)]
+QueueName = Annotated[str, AfterValidator(_queue_name)]
 
 
 class Settings(BaseSettings):
@@ -193,8 +203,25 @@ class Settings(BaseSettings):
         default=None,
         description="RabbitMQ, `amqp://` or `amqps://`, for `wallet consume` and `wallet relay`; required by them.",
     )
+    payments_exchange: QueueName | None = Field(
+        default=None, description="The exchange that payment events are published to. Default: `payments.events`."
+    )
+    payments_queue: QueueName | None = Field(
+        default=None,
+        description="The queue that payment events are taken from; its dead letters go to this name + `.dlq`. "
+        "Default: `wallet.payments.v1.test` or `wallet.payments.v1.live`, as the environment is.",
+    )
+    events_exchange: QueueName | None = Field(
+        default=None,
+        description="The exchange that the wallet publishes to. Default: `wallet.events.test` or `wallet.events.live`.",
+    )
     consumer_prefetch: int = Field(
         default=400, ge=1, le=10_000, description="Deliveries that a consumer holds unacknowledged."
+    )
+    consumer_bytes_max: int = Field(
+        default=128 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        description="Bytes of deliveries that a consumer holds, in bytes: it holds fewer where each may be large.",
     )
     event_bytes_max: int = Field(
         default=65_536,

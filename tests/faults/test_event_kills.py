@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 from support.database import Cluster, Installation, create_installation
-from support.events import Bus, Received, Worker, deposit_settled, withdrawal_settled
+from support.events import NAMES, Bus, Received, Worker, deposit_settled, withdrawal_settled
 from support.ledger import verify
 from support.requests import Player
 from support.server import WalletServer
@@ -19,7 +19,6 @@ from support.waiting import wait_until
 
 from devstack.postgres import PostgresCluster
 from devstack.rabbitmq import RabbitNode
-from wallet_grpc.messaging.topology import PAYMENTS_QUEUE
 
 KILLS_EACH = 10
 DEPOSITS = 10_000
@@ -105,7 +104,7 @@ def test_10000_deposits_and_kills_of_everything(
             what="all are credited",
             timeout_s=WITHIN_S,
         )
-        wait_until(lambda: bus.waiting(PAYMENTS_QUEUE) == 0, what="the queue is empty", timeout_s=WITHIN_S)
+        wait_until(lambda: bus.waiting(NAMES.payments_queue) == 0, what="the queue is empty", timeout_s=WITHIN_S)
         wait_until(
             lambda: both_run() and len({one.message_id for one in list(bus.received)}) >= DEPOSITS,
             what="every event was seen",
@@ -143,10 +142,10 @@ def test_an_outage_of_the_database_costs_no_delivery(
         postgres.kill()
         bus.publish(*map(deposit_settled, deposits))
         time.sleep(OUTAGE_S)
-        assert bus.waiting(PAYMENTS_QUEUE) == 250
+        assert bus.waiting(NAMES.payments_queue) == 250
         postgres.start()
         wait_until(lambda: balances(installation).get(player.player_id) == 300, what="all are credited")
-        wait_until(lambda: bus.waiting(PAYMENTS_QUEUE) == 0, what="the queue is empty")
+        wait_until(lambda: bus.waiting(NAMES.payments_queue) == 0, what="the queue is empty")
         assert consumer.stop() == 0
         assert "broker_unavailable" not in consumer.log
     verify(installation)

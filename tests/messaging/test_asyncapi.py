@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, ValidationError
 from prometheus_client import CollectorRegistry
-from support.events import Platform, Published
+from support.events import NAMES, Platform, Published
 from support.requests import Player, fail, fresh_id, settle
 from support.sessions import sessions_of
 from support.waiting import wait_until
@@ -25,11 +25,9 @@ from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.messaging import topology
 from wallet_grpc.messaging.cloudevents import BARE_SOURCE, CONTENT_TYPE, Delivery, open_envelope
 from wallet_grpc.messaging.metrics import InboxMetrics, OutboxMetrics
 from wallet_grpc.messaging.payment_events import TYPES, PaymentEvent, payment_event
-from wallet_grpc.messaging.topology import DEAD_LETTERS, EVENTS_EXCHANGE, PAYMENTS_EXCHANGE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "asyncapi.yaml").read_text(encoding="utf-8"))
@@ -124,7 +122,7 @@ def test_a_channel_is_a_routing_key_of_its_exchange(event_type: str) -> None:
     received = event_type in TYPES
     exchange = resolved(channel["bindings"])["amqp"]["exchange"]
     assert channel["address"] == event_type
-    assert exchange["name"] == (PAYMENTS_EXCHANGE if received else EVENTS_EXCHANGE)
+    assert exchange["name"] == (NAMES.payments_exchange if received else NAMES.events_exchange)
     assert (exchange["type"], exchange["durable"]) == ("topic", True)
     assert set(channel["messages"]) == ({"cloudEvent", "bare"} if received else {"cloudEvent"})
     for message in map(resolved, channel["messages"].values()):
@@ -404,7 +402,7 @@ def test_the_page_tells_of_every_metric_and_argument() -> None:
     for metric in registry.collect():
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
         assert name in PAGE
-    for name, value in topology._PAYMENTS_ARGUMENTS.items():
+    for name, value in NAMES.payments_arguments.items():
         assert f"`{name}`" in PAGE
         assert str(value) in PAGE
 
@@ -429,9 +427,9 @@ def test_its_script_for_dead_letters_works_as_printed(platform: Platform, tmp_pa
         Published.bare(TYPES[0], {"depositId": "d", "amountMinor": 5}, message_id=fresh_id("event")) for _ in range(2)
     )
     platform.bus.publish(first, second)
-    wait_until(lambda: platform.bus.waiting(DEAD_LETTERS) == 2, what="both are dead letters")
+    wait_until(lambda: platform.bus.waiting(NAMES.dead_letters) == 2, what="both are dead letters")
     assert letters().count("MISSING_FIELD") == 2
-    wait_until(lambda: platform.bus.waiting(DEAD_LETTERS) == 2, what="both are still there")
+    wait_until(lambda: platform.bus.waiting(NAMES.dead_letters) == 2, what="both are still there")
     assert f"{first.message_id} was published again" in letters(str(first.message_id))
     again = platform.bus.dead_letters(2)
     assert {letter.message_id for letter in again} == {first.message_id, second.message_id}

@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_a_dead_letter_and_keeps_nobody_waiting(platform:
         assert letter.headers["x-wallet-reason"] == "INVALID_FIELD"
         assert letter.headers["x-wallet-detail"]
         assert letter.headers["x-wallet-routing-key"] == routing_key
-        assert letter.headers["x-own"] == "kept"
+        assert json.loads(letter.headers["x-wallet-properties"])["headers"] == {"x-own": "kept"}
     assert platform.inbox(str(message.message_id)) == []
 
 

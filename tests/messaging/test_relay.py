@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from support.broker import Broker, new_vhost
 from support.database import Installation
-from support.events import Bus, Platform, Worker
+from support.events import NAMES, Bus, Platform, Worker
 from support.requests import Player, fail, settle
 from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb
-from wallet_grpc.messaging.topology import EVENTS_EXCHANGE
 from wallet_grpc.store.outbox_queue import PARTITIONS
 
 EVENT_TYPES = [
@@ -114,8 +113,8 @@ def test_an_unroutable_event_is_kept_for_replay_and_blocks_nobody(
 
     async def only_deposits(channel) -> None:  # noqa: ANN001
         queue = await channel.get_queue("test.subscriber")
-        await queue.unbind(EVENTS_EXCHANGE, "#")
-        await queue.bind(EVENTS_EXCHANGE, "wallet.deposit.*")
+        await queue.unbind(NAMES.events_exchange, "#")
+        await queue.bind(NAMES.events_exchange, "wallet.deposit.*")
 
     bus.run(only_deposits)
     bus.subscribe()
@@ -134,7 +133,7 @@ def test_an_unroutable_event_is_kept_for_replay_and_blocks_nobody(
         assert shown["data"]["amountMinor"] == "10"
 
         async def everything(channel) -> None:  # noqa: ANN001
-            await (await channel.get_queue("test.subscriber")).bind(EVENTS_EXCHANGE, "#")
+            await (await channel.get_queue("test.subscriber")).bind(NAMES.events_exchange, "#")
 
         bus.run(everything)
         installation.command("outbox", "replay", "--parked")

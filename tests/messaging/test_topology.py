@@ -7,11 +7,10 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from support.broker import Broker, new_vhost
 from support.database import Installation
-from support.events import Bus, Worker
+from support.events import NAMES, Bus, Worker
 from support.waiting import wait_until
 
 from devstack.ports import free_port
-from wallet_grpc.messaging.topology import DEAD_LETTERS, EVENTS_EXCHANGE, PAYMENTS_QUEUE
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def installation(new_installation: Callable[[], Installation]) -> Installation:
     return new_installation()
 
 
-@pytest.mark.parametrize("queue_name", [PAYMENTS_QUEUE, DEAD_LETTERS])
+@pytest.mark.parametrize("queue_name", [NAMES.payments_queue, NAMES.dead_letters])
 def test_a_queue_that_is_there_otherwise_is_told_clearly(
     installation: Installation, broker: Broker, queue_name: str
 ) -> None:
@@ -45,12 +44,12 @@ def test_an_exchange_that_is_there_otherwise_is_told_clearly(installation: Insta
     bus._thread.start()
 
     async def fanout(channel: AbstractChannel) -> None:
-        await channel.declare_exchange(EVENTS_EXCHANGE, ExchangeType.FANOUT, durable=True)
+        await channel.declare_exchange(NAMES.events_exchange, ExchangeType.FANOUT, durable=True)
 
     bus.run(fanout)
     with Worker("relay", installation, amqp_url) as relay:
         assert relay.process.wait(30) == 1
-        assert f"the exchange {EVENTS_EXCHANGE} is there already" in relay.log
+        assert f"the exchange {NAMES.events_exchange} is there already" in relay.log
     bus.__exit__(None, None, None)
 
 

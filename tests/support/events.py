@@ -17,6 +17,7 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
+from support import amqp
 from support.broker import Broker, new_vhost
 from support.database import Installation
 from support.ledger import verify
@@ -27,16 +28,12 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.messaging.broker import BROKER_ERRORS
-from wallet_grpc.messaging.topology import (
-    DEAD_LETTERS,
-    EVENTS_EXCHANGE,
-    PAYMENTS_EXCHANGE,
-    PAYMENTS_QUEUE,
-    declare_inbound,
-    declare_outbound,
-)
+from wallet_grpc.messaging.topology import Topology, declare_inbound, declare_outbound
 
 T = TypeVar("T")
+
+NAMES = Topology.of("TEST")
+"""What a TEST installation calls its queues and exchanges."""
 
 CLOUD_EVENT = "application/cloudevents+json"
 WITHIN_S = 30.0
@@ -121,6 +118,10 @@ class Received:
     message_id: str | None
     headers: Mapping[str, Any]
     persistent: bool
+    expiration: Any = None
+    priority: int | None = None
+    reply_to: str | None = None
+    user_id: str | None = None
 
     @property
     def event(self) -> dict[str, Any]:
@@ -165,14 +166,16 @@ class Bus:
 
     async def _declare(self) -> None:
         async with await aio_pika.connect(self.amqp_url) as connection:
-            await declare_inbound(connection)
-            await declare_outbound(connection)
+            await declare_inbound(connection, NAMES)
+            await declare_outbound(connection, NAMES)
+            async with connection.channel() as channel:
+                await channel.exchange_delete(NAMES.owner)  # of another test, where all share one virtual host
         await self._declare_queue(_SUBSCRIBERS)
 
     async def _declare_queue(self, name: str) -> None:
         async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
             queue = await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
-            await queue.bind(EVENTS_EXCHANGE, "#")
+            await queue.bind(NAMES.events_exchange, "#")
 
     def subscribe(self) -> None:
         """Collect the wallet's events in `received` from now on, those that waited included."""
@@ -211,6 +214,14 @@ class Bus:
         """Publish, and return when the broker has confirmed all of them; again what a lost connection left open."""
         self._wait(self._publish(messages))
 
+    def publish_written(self, *messages: tuple[bytes, bytes, bytes]) -> None:
+        """Publish messages of routing key, properties and body, all as bytes; see `support.amqp`."""
+        self._wait(amqp.publish_all(self.amqp_url, NAMES.payments_exchange, messages))
+
+    def publish_what_is_taken(self, messages: Sequence[tuple[bytes, bytes, bytes]]) -> int:
+        """Publish such messages one by one, whatever the broker says; gives how many it took."""
+        return self._wait(amqp.publish_what_is_taken(self.amqp_url, NAMES.payments_exchange, messages))
+
     def start_publishing(self, messages: Sequence[Published]) -> Any:
         """Publish in the background; `result(timeout)` of what is returned waits for the end."""
         return asyncio.run_coroutine_threadsafe(self._publish(messages), self._loop)
@@ -221,7 +232,7 @@ class Bus:
             with suppress(*BROKER_ERRORS):
                 async with await aio_pika.connect(self.amqp_url) as connection:
                     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                    exchange = await channel.get_exchange(PAYMENTS_EXCHANGE, ensure=False)
+                    exchange = await channel.get_exchange(NAMES.payments_exchange, ensure=False)
                     bound = asyncio.Semaphore(_IN_FLIGHT)
                     confirmed = await asyncio.gather(*(_sent(exchange, message, bound) for message in left))
                     left = [message for message, done in zip(left, confirmed, strict=True) if not done]
@@ -230,7 +241,16 @@ class Bus:
 
     def dead_letters(self, count: int) -> list[Received]:
         """Take this many messages from the dead-letter queue."""
-        return self._wait(self._take(DEAD_LETTERS, count))
+        return self._wait(self._take(NAMES.dead_letters, count))
+
+    def letters_of(self, queue_name: str, count: int) -> list[Received]:
+        """Take this many messages from another installation's dead-letter queue."""
+        return self._wait(self._take(queue_name, count))
+
+    @staticmethod
+    def message(message: Published) -> aio_pika.Message:
+        """Make the message that is published."""
+        return _message(message)
 
     async def _take(self, queue_name: str, count: int) -> list[Received]:
         taken: list[Received] = []
@@ -300,6 +320,10 @@ def _received(message: AbstractIncomingMessage) -> Received:
         message_id=message.message_id,
         headers=message.headers,
         persistent=message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT,
+        expiration=message.expiration,
+        priority=message.priority,
+        reply_to=message.reply_to,
+        user_id=message.user_id,
     )
 
 
@@ -356,7 +380,7 @@ class Platform:
         self.bus.publish(*events)
         marker = deposit_settled(Player().deposit("1"))
         self.settled(marker, "APPLIED")
-        wait_until(lambda: self.bus.waiting(PAYMENTS_QUEUE) == 0, what="the queue is empty", timeout_s=WITHIN_S)
+        wait_until(lambda: self.bus.waiting(NAMES.payments_queue) == 0, what="the queue is empty", timeout_s=WITHIN_S)
 
     def events_of(self, player: Player, count: int) -> list[dict[str, Any]]:
         """Wait for this many events of a player, and return them."""

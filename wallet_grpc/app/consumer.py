@@ -18,6 +18,7 @@ from wallet_grpc.messaging.watch import watch_inbox
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.database_watch import DatabaseWatch
 from wallet_grpc.store.inbox import InboxSettings, InboxStore
+from wallet_grpc.store.installation import installation_uuid
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.withdrawals import WithdrawalReader
@@ -31,6 +32,7 @@ from .process import (
     show_metrics,
     spare_the_garbage_collector,
     stop_on_signals,
+    topology_of,
 )
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +42,7 @@ async def consume(settings: Settings) -> None:
     """Consume until SIGTERM or SIGINT, then finish what was taken and return.
 
     Raises:
-        TopologyConflictError: A queue or exchange is there and is defined otherwise.
+        TopologyConflictError: A queue or exchange is there, defined otherwise, or the queue is another's.
         ProcessFailedError: A part that must run for ever has ended.
     """
     assert settings.amqp_url is not None
@@ -60,12 +62,15 @@ async def consume(settings: Settings) -> None:
         ConsumerSettings(
             amqp_url=settings.amqp_url.get_secret_value(),
             environment=settings.environment.value,
+            topology=topology_of(settings),
             prefetch_count=settings.consumer_prefetch,
+            bytes_max=settings.consumer_bytes_max,
             event_bytes_max=settings.event_bytes_max,
             stop_timeout_ms=settings.stop_timeout_ms,
         ),
         inbox,
         metrics,
+        installation=lambda: installation_uuid(reads),
     )
     retries = Retries(inbox, store, poll_ms=settings.inbox_poll_ms)
 

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from wallet_grpc.addresses import why
 from wallet_grpc.engine.engine import EngineSettings
 from wallet_grpc.engine.lane import LaneSettings
+from wallet_grpc.messaging.topology import Topology
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.batch import StoreSettings
 from wallet_grpc.store.pool import Pool
@@ -134,6 +135,16 @@ def pool_of_lookups(settings: Settings) -> Pool:
     Nothing else may keep these connections from it. Whatever the engine admits may wait for them.
     """
     return pool_of(settings, connections_max=_LOOKUP_CONNECTIONS, waiting_max=settings.queue_operations_max)
+
+
+def topology_of(settings: Settings) -> Topology:
+    """Name the exchanges and queues."""
+    return Topology.of(
+        settings.environment.value,
+        payments_exchange=settings.payments_exchange,
+        payments_queue=settings.payments_queue,
+        events_exchange=settings.events_exchange,
+    )
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

@@ -15,7 +15,7 @@ from wallet_grpc.store.database_watch import DatabaseWatch
 from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxReader
 from wallet_grpc.tasks import end
 
-from .process import first_done, pool_of, show_metrics, spare_the_garbage_collector, stop_on_signals
+from .process import first_done, pool_of, show_metrics, spare_the_garbage_collector, stop_on_signals, topology_of
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +35,7 @@ async def relay(settings: Settings) -> None:
         RelaySettings(
             amqp_url=settings.amqp_url.get_secret_value(),
             environment=settings.environment.value,
+            topology=topology_of(settings),
             round_events_max=settings.relay_round_events_max,
             in_flight_max=settings.relay_in_flight_max,
             poll_ms=settings.relay_poll_ms,

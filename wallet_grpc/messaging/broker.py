@@ -16,6 +16,7 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.connection import TransportFactory
 from yarl import URL
 
 from wallet_grpc.store.pool import DatabaseUnavailableError
@@ -38,12 +39,15 @@ class BrokerGoneError(ConnectionError):
 
 
 @asynccontextmanager
-async def connected(amqp_url: str, *, name: str) -> AsyncIterator[AbstractConnection]:
-    """Connect for the length of the block."""
+async def connected(
+    amqp_url: str, *, name: str, transport: TransportFactory | None = None
+) -> AsyncIterator[AbstractConnection]:
+    """Connect for the length of the block, by a transport of one's own if it is given."""
     url = URL(amqp_url).update_query(heartbeat=_HEARTBEAT_S)
-    connection = await aio_pika.connect(
-        url, timeout=_CONNECT_TIMEOUT_S, client_properties={"connection_name": f"wallet-{name}"}
-    )
+    connection = aio_pika.Connection(url, client_properties={"connection_name": f"wallet-{name}"})
+    if transport is not None:
+        connection.kwargs["transport_factory"] = transport
+    await connection.connect(timeout=_CONNECT_TIMEOUT_S)
     try:
         yield connection
     finally:

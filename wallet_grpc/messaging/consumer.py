@@ -1,45 +1,71 @@
 """The consumer: takes deliveries of payment events and acknowledges each once the database has it.
 
 A delivery is acknowledged after the transaction that holds its event has committed, or after the dead-letter queue has
-confirmed it; until then it is held, however long the database is away. Nothing is ever sent back to the queue, so an
-outage does not use up the delivery limit. How many are held at once is the prefetch count.
+confirmed its letter; until then it is held, however long the database is away. Nothing is ever sent back to the queue,
+so an outage does not use up the delivery limit. How many are held at once is the prefetch count, and how large they are
+is bounded as well.
+
+No message holds up the others. One that is too large to be held, whose letter the broker does not take, or at which
+session after session fails, is rejected: then the broker itself brings it to the dead letters, as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import aio_pika
 import structlog
-from aio_pika import DeliveryMode
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import DeliveryError
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.domain.values import Name
 from wallet_grpc.tasks import end
 
 from .acknowledgements import Acknowledgements
 from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
 from .cloudevents import Delivery, open_envelope
+from .failures import Failures
+from .frames import DeliveryTransport, RawDelivery
 from .inbox import Inbox
+from .letters import letter_of
 from .metrics import InboxMetrics
-from .payment_events import payment_event
-from .topology import DEAD_LETTERS, PAYMENTS_QUEUE, declare_inbound
+from .payment_events import PaymentEvent, payment_event
+from .properties import Properties, read_properties, readable_bytes
+from .topology import Topology, claim_queue, declare_inbound
 
 _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 5.0
 """How often the queue is looked at: a broker that lost it tells nobody."""
-_DEAD_LETTER_PAUSE_S = 1.0
+_LETTER_PAUSE_S = 1.0
+_LETTER_TIMEOUT_S = 10.0
+_LETTER_TRIES_MAX = 3
+_LETTERS_AT_ONCE = 20
+_LETTERS_REFUSED_S = 10.0
+"""After a letter was refused for good, so long no other one is tried: each would keep the place of a delivery."""
+_FRAME_BYTES = 131_072
+"""Of a frame, as large as RabbitMQ makes it unless it is told otherwise; a message's properties stand in one."""
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; see the log")
+_UTF_8 = "must be UTF-8"
 
-REASON_HEADER = "x-wallet-reason"
-DETAIL_HEADER = "x-wallet-detail"
-ROUTING_KEY_HEADER = "x-wallet-routing-key"
+
+class Rejected(Name):
+    """Why a message was left to the broker."""
+
+    TOO_LARGE = "too_large"
+    LETTER_REFUSED = "letter_refused"
+    """The broker did not take its letter."""
+    STUCK = "stuck"
+    """Sessions failed at it."""
+    FAULT = "fault"
+    """A fault of ours; see the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,143 +74,277 @@ class ConsumerSettings:
 
     amqp_url: str
     environment: str
+    topology: Topology
     prefetch_count: int
     """How many deliveries may be held unacknowledged."""
+    bytes_max: int
+    """How many bytes they may have; fewer are held where each may be large."""
     event_bytes_max: int
     stop_timeout_ms: int
     """How long a stopping consumer waits for what it has taken."""
 
+    @property
+    def held_max(self) -> int:
+        """How many deliveries are held at once, by both bounds."""
+        return max(1, min(self.prefetch_count, self.bytes_max // (self.event_bytes_max + _FRAME_BYTES)))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """What there is while a connection lasts."""
+
+    connection: AbstractConnection
+    transport: DeliveryTransport
+    letters: AbstractChannel
+    exchange: AbstractExchange
+    frame_bytes_max: int
+    acknowledgements: Acknowledgements
+    letters_failed: asyncio.Event = field(default_factory=asyncio.Event)
+    letters_refused_until: float = 0.0
+    """By the loop's clock: until then letters are not tried, since the broker did not take one in all its tries."""
+    draining: bool = False
+
 
 class PaymentsConsumer:
-    """Consumes wallet.payments.v1. Any number may run at once."""
+    """Consumes the queue of payment events. Any number may run at once, all of one installation."""
 
-    def __init__(self, settings: ConsumerSettings, inbox: Inbox, metrics: InboxMetrics) -> None:
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        inbox: Inbox,
+        metrics: InboxMetrics,
+        *,
+        installation: Callable[[], Awaitable[UUID]],
+    ) -> None:
+        """`installation` gives whose consumer this is; it may raise DatabaseUnavailableError."""
         self._settings = settings
         self._inbox = inbox
         self._metrics = metrics
-        self._letters: AbstractExchange | None = None
-        self._acknowledgements: Acknowledgements | None = None
+        self._installation = installation
+        self._failures = Failures()
+        self._session: _Session | None = None
         self._held: set[asyncio.Task[None]] = set()
+        self._letter_locks = [asyncio.Lock() for _ in range(_LETTERS_AT_ONCE)]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, reconnecting by itself.
 
         Raises:
-            TopologyConflictError: A queue or exchange is there and is defined otherwise.
+            TopologyConflictError: A queue or exchange is there and is defined otherwise, or the queue is another's.
         """
-        await keep_up(lambda: self._session(stop), stop=stop, name="consume")
+        await keep_up(lambda: self._consume(stop), stop=stop, name="consume")
 
-    async def _session(self, stop: asyncio.Event) -> None:
-        async with connected(self._settings.amqp_url, name="consume") as connection:
-            await declare_inbound(connection)
+    async def _consume(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`, or until the session fails."""
+        settings, names = self._settings, self._settings.topology
+        installation = await self._installation()
+        transport = DeliveryTransport(self._on_delivery, body_bytes_max=settings.event_bytes_max)
+        async with connected(settings.amqp_url, name="consume", transport=transport) as connection:
+            await declare_inbound(connection, names)
+            await claim_queue(connection, names, installation)
             channel = await connection.channel(publisher_confirms=False)
-            await channel.set_qos(prefetch_count=self._settings.prefetch_count)
-            self._letters = (await connection.channel(on_return_raises=True)).default_exchange
-            queue = await channel.get_queue(PAYMENTS_QUEUE, ensure=False)
-            self._acknowledgements = Acknowledgements(await channel.get_underlay_channel())
+            await channel.set_qos(prefetch_count=settings.held_max)
+            letters = await connection.channel(on_return_raises=True)
+            underlay = await channel.get_underlay_channel()
+            self._session = _Session(
+                connection=connection,
+                transport=transport,
+                letters=letters,
+                exchange=letters.default_exchange,
+                frame_bytes_max=underlay.connection.connection_tune.frame_max or _FRAME_BYTES,
+                acknowledgements=Acknowledgements(underlay),
+            )
             try:
-                tag = await queue.consume(self._on_delivery)
-                _log.info("consuming", queue=PAYMENTS_QUEUE)
-                await self._until_stopped(stop, connection, channel)
-                await self._drain(queue, tag)
+                tag = (await underlay.basic_consume(names.payments_queue, _nothing_comes_here)).consumer_tag
+                _log.info("consuming", queue=names.payments_queue)
+                await self._until_stopped(stop, self._session, connection, channel)
+                assert tag is not None
+                await underlay.basic_cancel(tag)
+                await self._drain(self._session)
             finally:
-                await self._drop_held()
+                if transport.failed_at is not None:
+                    self._note_failure(transport.failed_at)
+                self._session = None
+                await end(self._held)  # the broker delivers it again, and what had its effect is known by then
 
     async def _until_stopped(
-        self, stop: asyncio.Event, connection: AbstractConnection, channel: AbstractChannel
+        self, stop: asyncio.Event, session: _Session, connection: AbstractConnection, channel: AbstractChannel
     ) -> None:
-        """Wait for `stop`; raise if this session receives nothing any more."""
+        """Wait for `stop`; raise if this session receives nothing any more, or cannot send letters."""
+        queue_name = self._settings.topology.payments_queue
         while not stop.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
-                    await _first(stop.wait(), connection.closed(), channel.closed())
-            if connection.is_closed or channel.is_closed:
-                raise BrokerGoneError("the connection was closed")
+                    await _first(
+                        stop.wait(),
+                        session.letters_failed.wait(),
+                        connection.closed(),
+                        channel.closed(),
+                        session.letters.closed(),
+                    )
+            if connection.is_closed or channel.is_closed or session.letters.is_closed:
+                raise BrokerGoneError("the connection or a channel of it was closed")
+            if session.letters_failed.is_set():
+                raise BrokerGoneError("letters cannot be sent")
             if not stop.is_set():
                 async with connection.channel() as looking:
-                    queue = await looking.declare_queue(PAYMENTS_QUEUE, passive=True)
+                    queue = await looking.declare_queue(queue_name, passive=True)
                 if queue.declaration_result.consumer_count == 0:
-                    raise BrokerGoneError(f"{PAYMENTS_QUEUE} was deleted or lost, and has no consumer")
+                    raise BrokerGoneError(f"{queue_name} was deleted or lost, and has no consumer")
 
-    async def _drain(self, queue: AbstractQueue, tag: str) -> None:
+    async def _drain(self, session: _Session) -> None:
         """Take no more, and finish what was taken, within the time for it."""
-        await queue.cancel(tag)
+        session.draining = True
         if self._held:
             await asyncio.wait(self._held, timeout=self._settings.stop_timeout_ms / 1000)
-        assert self._acknowledgements is not None
-        await self._acknowledgements.finish()
+        await session.acknowledgements.finish()
 
-    async def _drop_held(self) -> None:
-        """Give up what is held: the broker delivers it again, and what had its effect is known by then."""
-        self._letters = None
-        await end(self._held)
+    def _on_delivery(self, delivery: RawDelivery) -> None:
+        """Begin with a delivery. What is raised here ends the session."""
+        session = self._session
+        if session is None or session.draining:
+            return  # it goes back to the queue with the connection
+        if self._failures.is_stuck(delivery):
+            self._reject(session, delivery, Rejected.STUCK)
+        elif delivery.body is None:
+            self._reject(session, delivery, Rejected.TOO_LARGE)
+        else:
+            task = asyncio.create_task(self._bring_to_end(session, delivery))
+            self._held.add(task)
+            task.add_done_callback(self._held.discard)
 
-    async def _on_delivery(self, message: AbstractIncomingMessage) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._held.add(task)
+    async def _bring_to_end(self, session: _Session, delivery: RawDelivery) -> None:
+        """Settle a delivery: whatever happens, it is acknowledged or rejected, or the session has ended."""
         try:
-            await self._settle(message)
-            assert self._acknowledgements is not None
-            assert message.delivery_tag is not None
-            self._acknowledgements.settle(message.delivery_tag)
-        except BROKER_ERRORS:
-            _log.debug("delivery_lost", delivery_tag=message.delivery_tag)  # the session ends; it comes again
+            why = await self._settle(session, delivery)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the place of a delivery
+            _log.error("delivery_failed", **_names(delivery), exc_info=error)
+            why = Rejected.FAULT
         finally:
-            self._held.discard(task)
+            session.transport.release(delivery)
+        if session.letters_failed.is_set():
+            return  # it comes again
+        if why is None:
+            session.acknowledgements.settle(delivery.delivery_tag)
+        else:
+            self._reject(session, delivery, why)
 
-    async def _settle(self, message: AbstractIncomingMessage) -> None:
-        """Bring a delivery to its end: its event is in the database, or the message in the dead-letter queue."""
+    def _reject(self, session: _Session, delivery: RawDelivery, why: Rejected) -> None:
+        """Leave a message to the broker, which brings it to the dead letters."""
+        self._metrics.rejected.labels(why).inc()
+        _log.warning("delivery_rejected", why=why, **_names(delivery), body_bytes=delivery.body_bytes)
+        session.acknowledgements.reject(delivery.delivery_tag)
+
+    async def _settle(self, session: _Session, delivery: RawDelivery) -> Rejected | None:
+        """Bring a delivery to its end: its event is in the database, or its letter in the dead-letter queue.
+
+        Gives why it has to be rejected instead, if neither can be.
+        """
+        properties = read_properties(delivery.properties)
+        read = self._read(delivery, properties)
+        if isinstance(read, PaymentEvent):
+            del properties  # they may be much larger than their bytes, and the event may wait for long
+            try:
+                await self._inbox.take_until_settled(read)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not hold up the others, nor be lost
+                _log.error("event_failed", event_id=read.receipt.event_id, exc_info=error)
+                read = _INTERNAL
+            else:
+                return None
+            properties = read_properties(delivery.properties)
+        return await self._dead_letter(session, delivery, properties, read)
+
+    def _read(self, delivery: RawDelivery, properties: Properties) -> PaymentEvent | Refusal:
+        """Read a delivery; nothing but the event stays of what its bytes were made into."""
         settings = self._settings
         try:
-            envelope = open_envelope(
-                _delivery(message), environment=settings.environment, bytes_max=settings.event_bytes_max
+            return payment_event(
+                open_envelope(
+                    _opened(delivery, properties), environment=settings.environment, bytes_max=settings.event_bytes_max
+                )
             )
-            await self._inbox.take_until_settled(payment_event(envelope))
         except MalformedError as error:
-            await self._dead_letter(message, error.refusal)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not hold up the others, nor be lost
-            _log.error("event_failed", message_id=message.message_id, exc_info=error)
-            await self._dead_letter(message, _INTERNAL)
+            return error.refusal
+        except Exception as error:  # noqa: BLE001 - see _settle
+            _log.error("event_failed", **_names(delivery), exc_info=error)
+            return _INTERNAL
 
-    async def _dead_letter(self, message: AbstractIncomingMessage, refusal: Refusal) -> None:
-        """Publish a message to the dead-letter queue with its reason, until the broker has confirmed it."""
+    async def _dead_letter(
+        self, session: _Session, delivery: RawDelivery, properties: Properties, refusal: Refusal
+    ) -> Rejected | None:
+        """Publish a letter until the broker has confirmed it; gives why it has to be rejected if it does not."""
+        message_id = properties.text("message_id")
         self._metrics.dead_letters.labels(refusal.reason).inc()
-        _log.warning("dead_letter", message_id=message.message_id, reason=refusal.reason, detail=refusal.message)
-        letter = aio_pika.Message(
-            message.body,
-            headers={
-                **message.headers,
-                REASON_HEADER: refusal.reason.value,
-                DETAIL_HEADER: refusal.message,
-                ROUTING_KEY_HEADER: message.routing_key or "",
-            },
-            content_type=message.content_type,
-            content_encoding=message.content_encoding,
-            message_id=message.message_id,
-            type=message.type,
-            delivery_mode=DeliveryMode.PERSISTENT,
-        )
-        while True:
-            if self._letters is None:
-                raise BrokerGoneError("the session has ended")
+        _log.warning("dead_letter", message_id=message_id, reason=refusal.reason, detail=refusal.message)
+        letter = letter_of(delivery, properties, refusal, frame_bytes_max=session.frame_bytes_max)
+        # The client library knows a returned message by its message_id, so letters of one id go one after the other.
+        async with self._letter_locks[hash(letter.message_id or delivery.delivery_tag) % _LETTERS_AT_ONCE]:
+            return await self._publish(session, delivery, letter)
+
+    async def _publish(self, session: _Session, delivery: RawDelivery, letter: aio_pika.Message) -> Rejected | None:
+        dead_letters = self._settings.topology.dead_letters
+        loop = asyncio.get_running_loop()
+        for attempt in range(_LETTER_TRIES_MAX):
+            if loop.time() < session.letters_refused_until:
+                break
+            if attempt:
+                await asyncio.sleep(_LETTER_PAUSE_S)
             try:
-                await self._letters.publish(letter, DEAD_LETTERS, mandatory=True)
-            except DeliveryError as error:
-                _log.error("dead_letter_refused", queue=DEAD_LETTERS, cause=str(error))
-                await asyncio.sleep(_DEAD_LETTER_PAUSE_S)
+                async with asyncio.timeout(_LETTER_TIMEOUT_S):
+                    await session.exchange.publish(letter, dead_letters, mandatory=True)
+            except PublishError:
+                _log.error("dead_letter_unroutable", queue=dead_letters, hint="it was deleted; it is declared again")
+                await declare_inbound(session.connection, self._settings.topology)
+            except (DeliveryError, TimeoutError) as error:
+                _log.error("dead_letter_refused", queue=dead_letters, cause=f"{type(error).__name__}: {error}")
+            except BROKER_ERRORS as error:
+                _log.warning("letter_failed", **_names(delivery), cause=f"{type(error).__name__}: {error}")
+                if not session.connection.is_closed:
+                    self._note_failure(delivery)  # the broker closed the channel, so perhaps because of this letter
+                session.letters_failed.set()
+                return None
             else:
-                return
+                return None
+        else:
+            session.letters_refused_until = loop.time() + _LETTERS_REFUSED_S
+        return Rejected.LETTER_REFUSED
+
+    def _note_failure(self, delivery: RawDelivery) -> None:
+        """Note that the session failed at a delivery; after a few times it is stuck there, and no longer tried."""
+        if self._failures.note(delivery):
+            self._metrics.stuck.inc()
+            _log.error("session_stuck", **_names(delivery), hint="the message is a dead letter from now on")
 
 
-def _delivery(message: AbstractIncomingMessage) -> Delivery:
+def _opened(delivery: RawDelivery, properties: Properties) -> Delivery:
+    """Read what stands beside the body.
+
+    Raises:
+        MalformedError: A property, or the routing key, cannot be read.
+    """
+    try:
+        routing_key = delivery.routing_key.decode()
+    except UnicodeDecodeError:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "routing_key", _UTF_8)) from None
+    if properties.fault is not None:
+        raise MalformedError(properties.fault)
+    assert delivery.body is not None
     return Delivery(
-        body=message.body,
-        content_type=message.content_type,
-        message_id=message.message_id,
-        routing_key=message.routing_key or "",
-        headers=message.headers,
+        body=delivery.body,
+        content_type=properties.text("content_type"),
+        message_id=properties.text("message_id"),
+        routing_key=routing_key,
+        headers=properties.headers,
     )
+
+
+def _names(delivery: RawDelivery) -> dict[str, Any]:
+    """Give what a delivery is known by in the log."""
+    return {"delivery_tag": delivery.delivery_tag, "routing_key": readable_bytes(delivery.routing_key)}
+
+
+async def _nothing_comes_here(_: Any) -> None:
+    raise AssertionError("deliveries are taken out before the client library sees them")
 
 
 async def _first(*waits: Any) -> None:

@@ -23,6 +23,17 @@ class InboxMetrics:
         self.dead_letters = Counter(
             "wallet_inbox_dead_letters", "Messages that were dead-lettered, by reason", ["reason"], registry=registry
         )
+        self.rejected = Counter(
+            "wallet_inbox_rejected",
+            "Messages that were left to the broker to dead-letter, by why",
+            ["why"],
+            registry=registry,
+        )
+        self.stuck = Counter(
+            "wallet_inbox_stuck",
+            "Messages at which session after session failed; they are dead letters",
+            registry=registry,
+        )
         self.open = Gauge("wallet_inbox_open", "Received events that wait or are parked", ["state"], registry=registry)
 
 

@@ -1,4 +1,4 @@
-"""The relay: publishes the outbox to the exchange wallet.events, at least once and in order for each owner.
+"""The relay: publishes the outbox to the wallet's exchange, at least once and in order for each owner.
 
 A round reads the next events of the relay's partitions, publishes those of different owners side by side and those of
 one owner one after the other, each once the one before it is confirmed, and removes what was confirmed. So the first
@@ -30,7 +30,7 @@ from wallet_grpc.tasks import end
 from .broker import BrokerGoneError, connected, keep_up
 from .cloudevents import CONTENT_TYPE, render
 from .metrics import OutboxMetrics
-from .topology import EVENTS_EXCHANGE, declare_outbound
+from .topology import Topology, declare_outbound
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ class RelaySettings:
 
     amqp_url: str
     environment: str
+    topology: Topology
     round_events_max: int
     in_flight_max: int
     """How many events may be published and not confirmed."""
@@ -85,10 +86,11 @@ class Relay:
     async def _session(self, stop: asyncio.Event) -> None:
         try:
             async with connected(self._settings.amqp_url, name="relay") as connection:
-                await declare_outbound(connection)
+                names = self._settings.topology
+                await declare_outbound(connection, names)
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                exchange = await channel.get_exchange(EVENTS_EXCHANGE, ensure=False)
-                _log.info("relaying", exchange=EVENTS_EXCHANGE)
+                exchange = await channel.get_exchange(names.events_exchange, ensure=False)
+                _log.info("relaying", exchange=names.events_exchange)
                 shared_at = float("-inf")
                 while not stop.is_set():
                     now = time.monotonic()
@@ -167,5 +169,5 @@ class Relay:
                 "events_unroutable",
                 events=len(done.unroutable),
                 types=sorted({row.event_type for row in done.unroutable}),
-                hint=f"bind a queue to {EVENTS_EXCHANGE}, then `wallet outbox replay --parked`",
+                hint=f"bind a queue to {self._settings.topology.events_exchange}, then `wallet outbox replay --parked`",
             )
