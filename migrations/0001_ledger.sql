@@ -5,8 +5,8 @@
 -- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to
 -- the stripe of a house account that its lane holds.
 
--- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet. By its
--- UUID others know it: the broker keeps which installation consumes a queue.
+-- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet.
+-- Others know it by its UUID: the broker keeps which installation consumes a queue.
 CREATE TABLE installation (
     installation_id SMALLINT PRIMARY KEY DEFAULT 1,
     environment TEXT NOT NULL,
