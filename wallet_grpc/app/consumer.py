@@ -70,7 +70,7 @@ async def consume(settings: Settings) -> None:
         ),
         inbox,
         metrics,
-        installation=lambda: installation_uuid(reads),
+        installation=lambda: installation_uuid(lookups),
     )
     retries = Retries(inbox, store, poll_ms=settings.inbox_poll_ms)
 
