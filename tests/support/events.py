@@ -41,6 +41,7 @@ _SUBSCRIBERS = "test.subscriber"
 _ARCHIVE = "test.archive"
 _IN_FLIGHT = 100
 _AGAIN_S = 0.1
+_EACH_WITHIN_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +257,7 @@ class Bus:
         taken: list[Received] = []
         async with await aio_pika.connect(self.amqp_url) as connection, connection.channel() as channel:
             queue = await channel.get_queue(queue_name)
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(WITHIN_S + count * _EACH_WITHIN_S):
                 while len(taken) < count:
                     message = await queue.get(no_ack=True, fail=False)
                     if message is None:
