@@ -170,8 +170,8 @@ def test_random_bytes_do_no_more_than_be_dead_letters(platform: Platform) -> Non
             whole[chance.randrange(2, len(whole))] = chance.randrange(256)
         return bytes(whole)
 
-    taken = platform.bus.publish_what_is_taken([(UNKNOWN, damaged(), b"{}") for _ in range(150)])
-    assert taken > 20
+    taken = platform.bus.publish_what_is_taken([(UNKNOWN, damaged(), b"{}") for _ in range(60)])
+    assert taken > 5
     platform.handled()
     assert len(platform.bus.dead_letters(taken)) == taken
     assert platform.consumer.log.count('"consuming"') == 1
