@@ -49,6 +49,23 @@ def test_the_database_of_dev_json_is_used_and_said(folder: Path) -> None:
     assert "secret" not in done.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["migrate", "--dry-run"],
+        ["verify"],
+        ["balances", "rebuild"],
+        ["reconcile", "--source", "game", "--from", "2026-01-01", "--to", "2026-01-02"],
+    ],
+)
+def test_commands_that_work_on_the_whole_database_find_it_too(folder: Path, command: list[str]) -> None:
+    tell_of_a_stack(folder)
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert f"using the test wallet that {folder}/dev.json tells of" in done.stderr
+    assert "is `make run` still running?" in done.stderr
+
+
 def test_without_settings_and_without_a_stack_both_ways_are_told(folder: Path) -> None:
     done = keys_list()
     assert done.exit_code == 1

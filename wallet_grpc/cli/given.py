@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from wallet_grpc.domain.identifiers import Source
-from wallet_grpc.settings import Settings
+from wallet_grpc.settings import AdminSettings, Settings
 from wallet_grpc.store.connections import ConnectionKind, command, connect
 from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
 
@@ -35,7 +35,12 @@ def source_of(name: str) -> Source:
 
 def read_settings() -> Settings:
     """Read the settings of an operator's command: of the environment, or of the stack that `make run` has running."""
-    return read_as(Settings, running_stack.settings_of_stack() if running_stack.is_asked_for() else None)
+    return read_as(Settings, _of_running_stack())
+
+
+def read_admin_settings() -> AdminSettings:
+    """Read the settings of a command that needs the schema's owner alone; from where, as `read_settings`."""
+    return read_as(AdminSettings, _of_running_stack())
 
 
 def read_as(settings: type[AnySettings], known: Mapping[str, Any] | None = None) -> AnySettings:
@@ -71,6 +76,10 @@ def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> None:
         structlog.get_logger(__name__).warning("database_setting", hint=message)
 
 
+def _of_running_stack() -> Mapping[str, Any] | None:
+    return running_stack.settings_of_stack() if running_stack.is_asked_for() else None
+
+
 @contextmanager
 def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     """Connect as the schema's owner."""
@@ -81,11 +90,11 @@ def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         raise failed(error, settings) from error
 
 
-def failed(error: psycopg.Error, settings: Settings) -> click.ClickException:
-    """Tell why a command failed in the database, and what to do where that is known."""
+def failed(error: psycopg.Error, settings: Settings | AdminSettings, what: str = "") -> click.ClickException:
+    """Tell what a command could not do, why it failed in the database, and what to do where that is known."""
     hint = ""
     if error.sqlstate == _INSUFFICIENT_PRIVILEGE and settings.admin_database_url is None:
         hint = "\nThis needs the schema's owner: set WALLET_ADMIN_DATABASE_URL to its DSN (docs/settings.md)."
     elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None and running_stack.is_asked_for():
         hint = f"\n{running_stack.path_of_stack()} tells of a wallet that does not answer: is `make run` still running?"
-    return click.ClickException(str(error).strip() + hint)
+    return click.ClickException(f"{what}: {error}".removeprefix(": ").strip() + hint)

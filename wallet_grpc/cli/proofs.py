@@ -74,7 +74,7 @@ def reconcile_command(
     except UnsettledMomentError as error:
         raise click.ClickException(f"--to cannot be answered yet: {error}; try again") from error
     except (psycopg.Error, TimeoutError) as error:
-        raise click.ClickException(f"could not reconcile: {str(error).strip()}") from error
+        raise failed(error, settings, "could not reconcile") from error
     if against is not None and count:
         sys.exit(1)
 
@@ -109,7 +109,7 @@ def verify_command(*, as_json: bool, findings_max: int) -> None:
                 on_progress=on_progress,
             )
     except psycopg.Error as error:
-        raise click.ClickException(f"could not verify: {str(error).strip()}") from error
+        raise failed(error, settings, "could not verify") from error
     console.print_report(report, as_json=as_json, findings_max=findings_max)
     if not report.clean:
         sys.exit(1)

@@ -6,12 +6,11 @@ import click
 import psycopg
 
 from wallet_grpc import console
-from wallet_grpc.settings import AdminSettings
 from wallet_grpc.store import credit_reads as credit_store
 from wallet_grpc.store import networks as network_store
 from wallet_grpc.store.migrations import MigrationError, migrate
 
-from .given import admin_connection, json_option, read_as, read_settings, source_of
+from .given import admin_connection, failed, json_option, read_admin_settings, read_settings, source_of
 
 _LEDGER_NAME_LENGTH_MAX = 256
 
@@ -25,7 +24,7 @@ def migrate_command(*, dry_run: bool, as_json: bool) -> None:
     It needs WALLET_ADMIN_DATABASE_URL, and runs beside a service under load: it holds nobody up for more than two
     seconds, tries again, and tells whom it waits for.
     """
-    settings = read_as(AdminSettings)
+    settings = read_admin_settings()
     try:
         versions = migrate(
             settings.admin_dsn,
@@ -38,8 +37,10 @@ def migrate_command(*, dry_run: bool, as_json: bool) -> None:
         raise click.ClickException(
             f"{str(error).strip()}\nmigrate needs the login that owns the schema: WALLET_ADMIN_DATABASE_URL"
         ) from error
-    except (MigrationError, psycopg.Error) as error:
-        raise click.ClickException(str(error).strip()) from error
+    except psycopg.Error as error:
+        raise failed(error, settings) from error
+    except MigrationError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
         console.print_json({"pending" if dry_run else "applied": versions, "environment": settings.environment.value})
     elif not versions:
