@@ -188,6 +188,16 @@ def test_what_a_key_may_not_read_is_not_there(wallet: Wallet, things: Mapping[st
             assert found == missing, f"{name} and the {thing_name}"
 
 
+def test_how_long_a_refusal_takes_tells_nothing_of_a_round(
+    wallet: Wallet, installation: Installation, things: Mapping[str, Thing]
+) -> None:
+    read = things["round of a source"].read
+    with installation.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE ledger_transactions IN ACCESS EXCLUSIVE MODE")
+        for name in ("other-games", "payments", "credit"):
+            check_refusal(Reader(wallet, name).attempt(read), "ROUND_NOT_FOUND")
+
+
 def test_who_reads_balances(wallet: Wallet, player: Player) -> None:
     for name in ("games", "other-games", "payments", "backoffice", "auditor", "operator"):
         assert wallet.callers[name].call(player.balance()).available_minor == "100"

@@ -202,20 +202,21 @@ class LedgerDirectory:
     async def require(self, ledger_id: LedgerId, may_use: Callable[[Ledger], bool]) -> Ledger:
         """Give a ledger that the caller may use: read, or write to.
 
+        For others it is looked up each time, as what is not there: from memory they would be refused sooner, and know.
+
         Raises:
             MalformedError: There is none for this caller.
             DatabaseUnavailableError: Nobody can tell now.
         """
-        ledger = self._ledgers.get(ledger_id)
-        if ledger is None:
-            ledger = await self._reader.ledger(ledger_id)
-            if ledger is None:
-                raise MalformedError(LEDGER_NOT_FOUND)
-            if len(self._ledgers) >= _LEDGERS_KEPT:
-                self._ledgers.clear()
-            self._ledgers[ledger_id] = ledger
-        if not may_use(ledger):
+        known = self._ledgers.get(ledger_id)
+        if known is not None and may_use(known):
+            return known
+        ledger = await self._reader.ledger(ledger_id)
+        if ledger is None or not may_use(ledger):
             raise MalformedError(LEDGER_NOT_FOUND)
+        if len(self._ledgers) >= _LEDGERS_KEPT:
+            self._ledgers.clear()
+        self._ledgers[ledger_id] = ledger
         return ledger
 
 
