@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wallet_grpc.__main__ import main
+from wallet_grpc.cli.given import failed, read_settings
 
 DEAD = "postgresql://nobody:secret@127.0.0.1:9/wallet"
 
@@ -126,3 +127,10 @@ def test_servers_do_not_serve_a_development_database_unasked(folder: Path) -> No
 def test_token_reads_the_same_file(folder: Path) -> None:
     tell_of_a_stack(folder)
     assert CliRunner().invoke(main, ["token", "--player", "42"]).stdout.startswith("wallet_session=")
+
+
+def test_a_database_that_does_not_answer_in_time_is_told(folder: Path) -> None:
+    tell_of_a_stack(folder)
+    told = failed(TimeoutError(), read_settings(), "could not reconcile").message
+    assert told.startswith("could not reconcile: the database did not answer in time\n")
+    assert "is `make run` still running?" in told

@@ -90,11 +90,19 @@ def admin_connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         raise failed(error, settings) from error
 
 
-def failed(error: psycopg.Error, settings: Settings | AdminSettings, what: str = "") -> click.ClickException:
+def failed(
+    error: psycopg.Error | TimeoutError, settings: Settings | AdminSettings, what: str = ""
+) -> click.ClickException:
     """Tell what a command could not do, why it failed in the database, and what to do where that is known."""
+    why = str(error) or "the database did not answer in time"
+    sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
     hint = ""
-    if error.sqlstate == _INSUFFICIENT_PRIVILEGE and settings.admin_database_url is None:
+    if sqlstate == _INSUFFICIENT_PRIVILEGE and settings.admin_database_url is None:
         hint = "\nThis needs the schema's owner: set WALLET_ADMIN_DATABASE_URL to its DSN (docs/settings.md)."
-    elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None and running_stack.is_asked_for():
+    elif (
+        isinstance(error, (psycopg.OperationalError, TimeoutError))
+        and sqlstate is None
+        and running_stack.is_asked_for()
+    ):
         hint = f"\n{running_stack.path_of_stack()} tells of a wallet that does not answer: is `make run` still running?"
-    return click.ClickException(f"{what}: {error}".removeprefix(": ").strip() + hint)
+    return click.ClickException(f"{what}: {why}".removeprefix(": ").strip() + hint)
