@@ -244,7 +244,8 @@ class PostingStore:
     async def _let_others_go_first(self, connection: Connection, ledger: DueLedger) -> None:
         """Count a round of which nothing came: else the ledger would be the longest waiting for ever."""
         async with connection.transaction():
-            locked, now = await only_row(connection, _SQL["try_ledger"], {"owner_id": ledger.owner_id})
+            named = {"owner_id": ledger.owner_id, "clock_class": CLOCK_CLASS}
+            locked, now = await only_row(connection, _SQL["try_ledger"], named)
             if locked:
                 await self._begins(connection, ledger, now)
 
