@@ -67,8 +67,11 @@ class SetAside(Generic[Item]):
         self._gauge = metrics.set_aside.labels(worker)
         self._items: dict[Item, _Aside] = {}
 
-    def put(self, item: Item, cause: BaseException | str) -> None:
-        """Set an item aside, for longer each time. At the bound the one that was put first is forgotten, and tried."""
+    def put(self, item: Item, cause: BaseException | str, **named: str) -> None:
+        """Set an item aside, for longer each time. At the bound the one that was put first is forgotten, and tried.
+
+        `named` is what the log line tells of it beside.
+        """
         known = self._items.pop(item, None)
         attempts = 1 if known is None else known.attempts + 1
         if known is None:
@@ -82,6 +85,7 @@ class SetAside(Generic[Item]):
             "set_aside",
             worker=self._worker,
             **{self._kind: str(item)},
+            **named,
             attempts=attempts,
             pause_s=round(pause_s, 1),
             cause=cause if isinstance(cause, str) else f"{type(cause).__name__}: {cause}",
@@ -123,7 +127,7 @@ async def keep_going(worker: str, turn: Callable[[], Awaitable[float]], metrics:
             is_out = True
             pause_ms = _OUTAGE_PAUSE_MS
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             failed += 1
             pause_ms = _growing(failed, _TURN_PAUSE_MAX_S) * 1000
@@ -148,7 +152,7 @@ def _is_unexpected(cause: BaseException | str) -> bool:
     return isinstance(cause, BaseException) and not isinstance(cause, DatabaseUnavailableError)
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether it is this task that is to end: what it waited for may have been cancelled instead."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

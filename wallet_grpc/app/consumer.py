@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 from prometheus_client import CollectorRegistry
 
+from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
@@ -48,7 +49,7 @@ async def consume(settings: Settings) -> None:
     assert settings.amqp_url is not None
     stop = stop_on_signals()
     registry = CollectorRegistry()
-    metrics = InboxMetrics(registry)
+    metrics, chores = InboxMetrics(registry), ChoreMetrics(registry)
     lookups, inbox_pool = pool_of_lookups(settings), pool_of(settings, writes=True)
     networks = NetworkDirectory(lookups)
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(lookups), EngineMetrics(registry))
@@ -72,7 +73,7 @@ async def consume(settings: Settings) -> None:
         metrics,
         installation=lambda: installation_uuid(lookups),
     )
-    retries = Retries(inbox, store, poll_ms=settings.inbox_poll_ms)
+    retries = Retries(inbox, store, chores, poll_ms=settings.inbox_poll_ms)
 
     with suppress(DatabaseUnavailableError):
         await networks.refresh()
@@ -82,7 +83,7 @@ async def consume(settings: Settings) -> None:
     consuming = asyncio.create_task(consumer.run(stop), name="consumer")
     beside = [
         asyncio.create_task(retries.run(), name="retries"),
-        asyncio.create_task(watch_inbox(store, metrics), name="watch"),
+        asyncio.create_task(watch_inbox(store, metrics, chores), name="watch"),
         asyncio.create_task(database.run(), name="database watch"),
     ]
     try:

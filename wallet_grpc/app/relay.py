@@ -7,6 +7,7 @@ import asyncio
 import structlog
 from prometheus_client import CollectorRegistry
 
+from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.messaging.metrics import OutboxMetrics
 from wallet_grpc.messaging.relay import Relay, RelaySettings
 from wallet_grpc.messaging.watch import watch_outbox
@@ -29,7 +30,7 @@ async def relay(settings: Settings) -> None:
     assert settings.amqp_url is not None
     stop = stop_on_signals()
     registry = CollectorRegistry()
-    metrics = OutboxMetrics(registry)
+    metrics, chores = OutboxMetrics(registry), ChoreMetrics(registry)
     queue = OutboxQueue(settings.service_dsn, timeout_ms=settings.database_timeout_ms)
     relaying = Relay(
         RelaySettings(
@@ -42,6 +43,7 @@ async def relay(settings: Settings) -> None:
         ),
         queue,
         metrics,
+        chores,
     )
     pool = pool_of(settings)
     spare_the_garbage_collector()
@@ -49,7 +51,7 @@ async def relay(settings: Settings) -> None:
     publishing = asyncio.create_task(relaying.run(stop), name="relay")
     database = DatabaseWatch((pool,), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
     beside = [
-        asyncio.create_task(watch_outbox(OutboxReader(pool), metrics), name="watch"),
+        asyncio.create_task(watch_outbox(OutboxReader(pool), metrics, chores), name="watch"),
         asyncio.create_task(database.run(), name="database watch"),
     ]
     try:

@@ -19,7 +19,10 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.connection import TransportFactory
 from yarl import URL
 
+from wallet_grpc.chores import ChoreMetrics, is_cancelled
 from wallet_grpc.store.pool import DatabaseUnavailableError
+
+from .topology import TopologyConflictError
 
 _log = structlog.get_logger(__name__)
 
@@ -58,10 +61,16 @@ async def connected(
             pass
 
 
-async def keep_up(session: Callable[[], Awaitable[None]], *, stop: asyncio.Event, name: str) -> None:
+async def keep_up(
+    session: Callable[[], Awaitable[None]], *, stop: asyncio.Event, name: str, chores: ChoreMetrics | None = None
+) -> None:
     """Run sessions one after the other until one ends because of `stop`; after a failure wait, longer each time.
 
-    A session that went well for a while was not in vain: the next wait is short again.
+    A session that went well for a while was not in vain: the next wait is short again. A failure that nobody expected
+    is told with all that is known, counted, and waited for like the others.
+
+    Raises:
+        TopologyConflictError: What is there must be looked at by somebody first.
     """
     loop = asyncio.get_running_loop()
     pause_s = _FIRST_PAUSE_S
@@ -70,15 +79,22 @@ async def keep_up(session: Callable[[], Awaitable[None]], *, stop: asyncio.Event
         started = loop.time()
         try:
             await session()
-        except (*BROKER_ERRORS, DatabaseUnavailableError) as error:
+        except TopologyConflictError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
             if loop.time() - started > _PAUSE_MAX_S:
                 pause_s, told = _FIRST_PAUSE_S, ""
             away = isinstance(error, DatabaseUnavailableError)
-            what = "database_unavailable" if away else "broker_unavailable"
             cause = f"{type(error).__name__}: {error}"
-            if cause != told:
-                _log.warning(what, session=name, cause=cause)
-                told = cause
+            if not isinstance(error, (*BROKER_ERRORS, DatabaseUnavailableError)):
+                _log.error("session_failed", session=name, exc_info=error)
+                if chores is not None:
+                    chores.failures.labels(name).inc()
+            elif cause != told:
+                _log.warning("database_unavailable" if away else "broker_unavailable", session=name, cause=cause)
+            told = cause
             try:
                 async with asyncio.timeout(pause_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter is no secret
                     await stop.wait()

@@ -5,8 +5,9 @@ one owner one after the other, each once the one before it is confirmed, and rem
 publications of an owner's events are in order, whatever fails in between. A crash between confirmation and removal
 repeats an event; its id is the same, and its `sequence` tells.
 
-An event that no queue takes is set aside and counted, and keeps nothing waiting. One that the broker refuses keeps its
-owner waiting for the next round, and nobody else.
+An event that no queue takes is parked and counted, and keeps nothing waiting. One that the broker refuses keeps its
+owner waiting for the next round, and nobody else. So does one that cannot be published or removed for a reason of its
+own: its owner is set aside, and tried again after growing pauses.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from aio_pika import DeliveryMode
 from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
+from wallet_grpc.chores import ChoreMetrics, SetAside
+from wallet_grpc.store.halves import Halved
 from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxRow
 from wallet_grpc.tasks import end
 
-from .broker import BrokerGoneError, connected, keep_up
+from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
 from .cloudevents import CONTENT_TYPE, render
 from .metrics import OutboxMetrics
 from .topology import Topology, declare_outbound
 
 _log = structlog.get_logger(__name__)
 
+_WORKER = "relay"
 _SHARE_EVERY_S = 1.0
 _ROUND_TIMEOUT_S = 20.0
 """For all confirmations of a round; well within what the session with the database may be idle."""
@@ -62,13 +66,19 @@ class _Round:
     published: list[OutboxRow] = field(default_factory=list)
     unroutable: list[OutboxRow] = field(default_factory=list)
     refused: int = 0
+    failed: list[tuple[OutboxRow, Exception]] = field(default_factory=list)
+    """Those that could not be published, for a reason of their own."""
 
 
 class Relay:
     """Publishes the outbox. Any number may run at once, each with a share of the owners."""
 
-    def __init__(self, settings: RelaySettings, queue: OutboxQueue, metrics: OutboxMetrics) -> None:
+    def __init__(
+        self, settings: RelaySettings, queue: OutboxQueue, metrics: OutboxMetrics, chores: ChoreMetrics
+    ) -> None:
         self._settings = settings
+        self._chores = chores
+        self._owners: SetAside[int] = SetAside(_WORKER, "owner_id", chores)
         self._queue = queue
         self._metrics = metrics
 
@@ -79,7 +89,7 @@ class Relay:
             TopologyConflictError: The exchange is there and is defined otherwise.
         """
         try:
-            await keep_up(lambda: self._session(stop), stop=stop, name="relay")
+            await keep_up(lambda: self._session(stop), stop=stop, name=_WORKER, chores=self._chores)
         finally:
             await self._queue.close()
 
@@ -98,7 +108,7 @@ class Relay:
                         await self._queue.share()
                         self._metrics.partitions.set(len(self._queue.partitions))
                         shared_at = now
-                    rows = await self._queue.next(self._settings.round_events_max)
+                    rows = await self._queue.next(self._settings.round_events_max, self._owners.waiting())
                     pause_s = await self._round(exchange, rows) if rows else self._settings.poll_ms / 1000
                     if channel.is_closed:
                         raise BrokerGoneError("the channel was closed")
@@ -131,38 +141,46 @@ class Relay:
 
     async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _Round) -> None:
         """Publish the events of one owner after the other, each confirmed before the next."""
-        environment = self._settings.environment
         for events in left:
             for row in events:
-                message = aio_pika.Message(
-                    render(row, environment=environment),
-                    content_type=CONTENT_TYPE,
-                    delivery_mode=DeliveryMode.PERSISTENT,
-                    message_id=row.event_id,
-                    type=row.event_type,
-                )
                 try:
-                    await exchange.publish(message, row.event_type, mandatory=True)
+                    await exchange.publish(self._message(row), row.event_type, mandatory=True)
                 except PublishError:
                     done.unroutable.append(row)
                 except DeliveryError as error:
                     done.refused += 1
                     _log.warning("event_refused", event_id=row.event_id, cause=str(error))
                     break
+                except BROKER_ERRORS:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it is, the other owners' events are published
+                    done.failed.append((row, error))
+                    break
                 else:
                     done.published.append(row)
+
+    def _message(self, row: OutboxRow) -> aio_pika.Message:
+        return aio_pika.Message(
+            render(row, environment=self._settings.environment),
+            content_type=CONTENT_TYPE,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            message_id=row.event_id,
+            type=row.event_type,
+        )
 
     async def _settle(self, done: _Round) -> None:
         metrics = self._metrics
         metrics.refused.inc(done.refused)
+        kept: Halved[int] = Halved()
         if done.published:
-            await self._queue.remove([row.outbox_id for row in done.published])
+            kept = await self._queue.remove([row.outbox_id for row in done.published])
             metrics.published.inc(len(done.published))
             now = datetime.now(UTC)
             for row in done.published:
                 metrics.lag_seconds.observe((now - row.created_at).total_seconds())
         if done.unroutable:
-            await self._queue.park([row.outbox_id for row in done.unroutable], _UNROUTABLE)
+            unparked = await self._queue.park([row.outbox_id for row in done.unroutable], _UNROUTABLE)
+            kept.failed += unparked.failed
             for row in done.unroutable:
                 metrics.unroutable.labels(row.event_type).inc()
             _log.error(
@@ -171,3 +189,16 @@ class Relay:
                 types=sorted({row.event_type for row in done.unroutable}),
                 hint=f"bind a queue to {self._settings.topology.events_exchange}, then `wallet outbox replay --parked`",
             )
+        self._set_aside(done, kept)
+
+    def _set_aside(self, done: _Round, kept: Halved[int]) -> None:
+        """Leave owners alone for a while of whom something failed; the others have had their turn."""
+        owners = {row.outbox_id: row.owner_id for row in (*done.published, *done.unroutable)}
+        failed = {row.owner_id: error for row, error in done.failed}
+        failed |= {owners[outbox_id]: error for outbox_id, error in kept.failed}
+        ids = {row.owner_id: row.event_id for row, _ in done.failed}
+        for owner_id, error in failed.items():
+            self._owners.put(owner_id, error, event_id=ids.get(owner_id, "published, and not removed"))
+        if len(self._owners) > 0:
+            for owner_id in set(owners.values()) - set(failed):
+                self._owners.done(owner_id)

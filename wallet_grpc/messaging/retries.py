@@ -2,17 +2,22 @@
 
 Early events are taken as soon as the withdrawal that they wait for is there, parked ones as well. What waits is also
 tried after a growing delay, whatever it waits for, until it was tried too often. One consumer does this for all: who
-holds the turn (`InboxStore.retrying`).
+holds the turn (`InboxStore.retrying`). An event of which not even that can be recorded is set aside; it keeps none of
+the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NoReturn
 
 import structlog
 
+from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import Key
+from wallet_grpc.domain.receipts import Receipt
 from wallet_grpc.store.inbox import InboxStore
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
@@ -21,34 +26,36 @@ from .payment_events import stored_payment_event
 
 _log = structlog.get_logger(__name__)
 
+_WORKER = "retries"
 _AT_ONCE = 100
-_TURN_EVERY_S = 1.0
+_TURN_EVERY_MS = 1_000
 
 
 class Retries:
     """Takes again what waits; `run` is its task."""
 
-    def __init__(self, inbox: Inbox, store: InboxStore, *, poll_ms: int) -> None:
+    def __init__(self, inbox: Inbox, store: InboxStore, chores: ChoreMetrics, *, poll_ms: int) -> None:
         self._inbox = inbox
         self._store = store
+        self._chores = chores
+        self._aside: SetAside[Key] = SetAside(_WORKER, "event_key", chores)
         self._poll_s = poll_ms / 1000
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Work until cancelled."""
-        while True:
-            try:
-                async with self._store.retrying() as turn:
-                    while turn is not None:
-                        await turn.go_on()
-                        await self._look()
-                        await asyncio.sleep(self._poll_s)
-            except (DatabaseUnavailableError, TryAgainError) as error:
-                _log.debug("retries_wait", cause=str(error))
-            await asyncio.sleep(_TURN_EVERY_S)
+        await keep_going(_WORKER, self._turn, self._chores)
+
+    async def _turn(self) -> float:
+        async with self._store.retrying() as turn:
+            while turn is not None:
+                await turn.go_on()
+                await self._look()
+                await asyncio.sleep(self._poll_s)
+        return _TURN_EVERY_MS
 
     async def _look(self) -> None:
         """Take what is due and what has been fulfilled."""
-        await self._take(await self._store.due(_AT_ONCE))
+        await self._take(await self._store.due(_AT_ONCE, self._aside.waiting()))
         after: int | None = 0
         while after is not None:
             early = await self._store.early(after)
@@ -57,20 +64,31 @@ class Retries:
             after = early.upto
 
     async def _take(self, inbox_ids: Sequence[int]) -> None:
-        """Take events side by side; one that breaks something of ours does not keep the others."""
+        """Take events side by side; one that cannot be taken does not keep the others.
+
+        Raises:
+            DatabaseUnavailableError: None of them can be taken now.
+        """
         if not inbox_ids:
             return
-        taken = []
-        for receipt in await self._store.receipts(inbox_ids):
-            try:
-                event = stored_payment_event(receipt)
-            except MalformedError as error:  # it was understood when it came; an older wallet may have known more
-                _log.error("stored_event_unknown", event_id=receipt.event_id, cause=str(error))
-                await self._store.record_failure(receipt, error.refusal, waits_for=None)
-            else:
-                taken.append(self._inbox.take(event))
-        for outcome in await asyncio.gather(*taken, return_exceptions=True):
-            if isinstance(outcome, TryAgainError):
+        left_out = self._aside.waiting()
+        receipts = [receipt for receipt in await self._store.receipts(inbox_ids) if receipt.key not in left_out]
+        outcomes = await asyncio.gather(*(self._retried(receipt) for receipt in receipts), return_exceptions=True)
+        for receipt, outcome in zip(receipts, outcomes, strict=True):
+            if isinstance(outcome, asyncio.CancelledError):
                 raise outcome
             if isinstance(outcome, BaseException):
-                _log.error("retry_failed", exc_info=outcome)
+                self._aside.put(receipt.key, outcome, source=receipt.source, event_id=receipt.event_id)
+            else:
+                self._aside.done(receipt.key)
+        if receipts and all(isinstance(outcome, TryAgainError) for outcome in outcomes):
+            raise DatabaseUnavailableError("nothing can be told of any event now")
+
+    async def _retried(self, receipt: Receipt) -> None:
+        try:
+            event = stored_payment_event(receipt)
+        except MalformedError as error:  # it was understood when it came; an older wallet may have known more
+            _log.error("stored_event_unknown", event_id=receipt.event_id, cause=str(error))
+            await self._store.record_failure(receipt, error.refusal, waits_for=None)
+        else:
+            await self._inbox.take(event)

@@ -6,7 +6,7 @@ no effect, so it may be recorded after the fact: a consumer that dies in between
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
 from wallet_grpc.domain.refusals import Refusal
 
+from .arrays import literal
 from .pool import Connection, Pool, only_row
 from .rows import key_of
 from .sql import statements
@@ -111,10 +112,11 @@ class InboxStore:
             await self._pool.confirm(connection)
         return True
 
-    async def due(self, limit: int) -> Sequence[int]:
-        """Give the events whose next try is due."""
+    async def due(self, limit: int, left_out: Collection[Key] = ()) -> Sequence[int]:
+        """Give the events whose next try is due, without some that are left alone now."""
         async with self._pool.connection() as connection:
-            rows = await (await connection.execute(_SQL["due"], {"rows_max": limit})).fetchall()
+            named = {"rows_max": limit, "left_out": literal(left_out)}
+            rows = await (await connection.execute(_SQL["due"], named)).fetchall()
         return [row[0] for row in rows]
 
     async def early(self, after: int) -> EarlyEvents:

@@ -26,6 +26,7 @@ from psycopg.rows import class_row
 
 from . import connections
 from .connections import connect_async
+from .halves import Halved, by_halves
 from .pool import DatabaseUnavailableError, Pool, only_row
 from .sql import statements
 from .sqlstates import is_outage
@@ -39,6 +40,8 @@ _PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
 _SETTLED_AFTER_S = 60.0
 _SAMPLE_EVERY_S = 1.0
+_FAILURES_MAX = 100
+"""How many failed statements a round may cost in search of the rows that break it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,8 @@ class OutboxQueue:
                 self._floor = 0  # the floor was that of the other partitions
                 self._samples.clear()
 
-    async def next(self, limit: int) -> list[OutboxRow]:
-        """Give the next events of this relay's partitions, in order, without removing them.
+    async def next(self, limit: int, left_out: Collection[int] = ()) -> list[OutboxRow]:
+        """Give the next events of this relay's partitions, in order, without removing them. `left_out` are owners.
 
         They are safe to publish: a synchronous standby has them, and the server takes it that they are removed.
         """
@@ -116,22 +119,33 @@ class OutboxQueue:
             "partitions": sorted(self._partitions),
             "partition_count": PARTITIONS,
             "rows_max": limit,
+            "left_out": list(left_out),
         }
         events = [OutboxRow(*row) for row in await self._rows("next", named)]
         if events:
             await self._confirm()
         while self._samples and now - self._samples[0][0] >= _SETTLED_AFTER_S:
             _, settled = self._samples.popleft()
+            if left_out:
+                continue  # what is left out is below, and is not to be forgotten
             self._floor = max(self._floor, min(settled, events[0].outbox_id - 1) if events else settled)
         return events
 
-    async def remove(self, outbox_ids: Sequence[int]) -> None:
-        """Remove events that were published."""
-        await self._rows("remove", {"outbox_ids": list(outbox_ids)})
+    async def remove(self, outbox_ids: Sequence[int]) -> Halved[int]:
+        """Remove events that were published; gives those that could not be."""
 
-    async def park(self, outbox_ids: Sequence[int], failure: str) -> None:
-        """Set events aside that no queue takes."""
-        await self._rows("park", {"outbox_ids": list(outbox_ids), "failure": failure})
+        async def remove(part: Sequence[int]) -> None:
+            await self._rows("remove", {"outbox_ids": list(part)})
+
+        return await by_halves(outbox_ids, remove, failures_max=_FAILURES_MAX)
+
+    async def park(self, outbox_ids: Sequence[int], failure: str) -> Halved[int]:
+        """Park events that no queue takes; gives those that could not be."""
+
+        async def park(part: Sequence[int]) -> None:
+            await self._rows("park", {"outbox_ids": list(part), "failure": failure})
+
+        return await by_halves(outbox_ids, park, failures_max=_FAILURES_MAX)
 
     async def close(self) -> None:
         """Give everything back."""
@@ -156,14 +170,14 @@ class OutboxQueue:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """Lend the connection for one statement, and close the session if that fails."""
+        """Lend the connection for one statement, and close the session unless only the statement fails."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 yield self._connection or await self._connect()
         except (psycopg.Error, UnconfirmedError, TimeoutError, OSError) as error:
-            await self.close()
             if isinstance(error, psycopg.Error) and not is_outage(error):
                 raise
+            await self.close()
             raise DatabaseUnavailableError(str(error)) from error
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:

@@ -103,7 +103,10 @@ SELECT pg_try_advisory_lock(%(lock)s::INTEGER, 0);
 -- name: due
 SELECT inbox_events.inbox_id
 FROM inbox_events
-WHERE inbox_events.state = 'WAITING' AND inbox_events.due_at <= now()
+WHERE
+    inbox_events.state = 'WAITING'
+    AND inbox_events.due_at <= now()
+    AND inbox_events.key_hash <> all(%(left_out)s::UUID[])
 ORDER BY inbox_events.due_at
 LIMIT %(rows_max)s::INTEGER;
 

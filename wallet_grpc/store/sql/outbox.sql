@@ -39,6 +39,7 @@ WHERE
     outbox_events.outbox_id > %(floor)s::BIGINT
     AND outbox_events.parked_at IS NULL
     AND mod(outbox_events.owner_id, %(partition_count)s::BIGINT) = any(%(partitions)s::BIGINT[])
+    AND outbox_events.owner_id <> all(%(left_out)s::BIGINT[])
 ORDER BY outbox_events.outbox_id
 LIMIT %(rows_max)s::INTEGER;
 
