@@ -103,6 +103,7 @@ def test_all_go_on_when_the_database_is_back(
         running.enter_context(Worker("consume", through, amqp_url))
         running.enter_context(Worker("relay", through, amqp_url))
         bus.subscribe()
+        channel = running.enter_context(server.channel())
         wallet = server.wallet()
         player = wallet.player("100")
         credit: CreditCaller = credit_of(wallet)
@@ -123,7 +124,8 @@ def test_all_go_on_when_the_database_is_back(
                     "a bet": lambda: not isinstance(wallet.games.attempt(player.bet("1"), timeout_s=5), Refusal),
                     "a read": lambda: not isinstance(wallet.payments.attempt(player.balance(), timeout_s=5), Refusal),
                     "the API": lambda: api.ask(BALANCES, cookie=token(player.player_id)).status == 200,
-                    "readiness": lambda: api.ask("/readyz").status == 200,
+                    "the server's readiness": lambda: server.health(channel, "readiness") == "SERVING",
+                    "the API's readiness": lambda: api.ask("/readyz").status == 200,
                     "the consumer": lambda: _applied(direct, late.message_id),
                     "the relay": lambda: len(bus.events_of(player)) > published,
                 }
@@ -135,8 +137,6 @@ def test_all_go_on_when_the_database_is_back(
         sys.stderr.write(f"\nafter {outage_s:g} s under {per_s} reads a second, seconds until it goes on: {told}\n")
         assert max(answered.values()) < ANSWERS_WITHIN_S + MARGIN_S, answered
         assert max(worked.values()) < WORKS_WITHIN_S + MARGIN_S, worked
-        with server.channel() as channel:
-            assert server.health(channel) == "SERVING"
         for process in (server, api):
             assert process.runs
     check_invariants(direct)
