@@ -14,7 +14,7 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks until every one of them has ended; what they raise is theirs.
 
     Once is not enough. Before Python 3.12 `asyncio.wait_for` loses a cancellation that comes in the same turn as what
-    it waits for, and psycopg's pool waits in it: a task that was just given a connection would work on for ever.
+    it waits for: a task that was just answered would work on for ever.
     """
     running = set(tasks)
     while running:

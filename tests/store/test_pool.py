@@ -93,7 +93,7 @@ async def test_more_readers_than_it_has_room_for_are_told_that_it_is_busy_and_th
 
 
 async def test_a_reader_that_waits_too_long_behind_others_is_told_that_it_is_busy(ledger: Installation) -> None:
-    async with open_pool(ledger.service_dsn, wait_ms=100) as pool, pool.connection() as connection:
+    async with open_pool(ledger.service_dsn, wait_ms=1_000) as pool, pool.connection() as connection:
         busy = asyncio.create_task(read(pool))
         while not busy.done():
             await connection.execute("SELECT 1")
@@ -201,3 +201,20 @@ async def test_a_pool_that_is_closed_lets_nobody_wait(ledger: Installation) -> N
             await asyncio.wait_for(waiting, _PATIENCE_S)
         with pytest.raises(DatabaseUnavailableError):
             await read(pool)
+
+
+@newest
+async def test_it_is_back_from_a_silent_network_when_its_readers_gave_up_first(
+    ledger: Installation, proxy: Proxy
+) -> None:
+    """Whoever gives up frees the connection at once: a cancel would go nowhere, and wait there for ten seconds."""
+    async with open_pool(proxy.before(ledger.service_dsn), wait_ms=500, timeout_ms=30_000) as pool:
+        assert await read(pool) == (1,)
+        proxy.fall_silent()
+        readers = [asyncio.create_task(read(pool)) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        for reader in readers:
+            reader.cancel()
+        proxy.serve()
+        assert await back_after_s(pool) < _BACK_WITHIN_S
+        await asyncio.gather(*readers, return_exceptions=True)
