@@ -71,6 +71,16 @@ def test_a_batch_larger_than_a_part_is_let_in_where_its_source_holds_nothing() -
     assert reason(queue.admit(QUIET, 1)) is Reason.RATE_LIMITED
 
 
+def test_however_many_sources_come_with_large_batches_the_queue_holds_twice_its_bound_at_most() -> None:
+    queue, _ = shares()
+    queue.admit(FLOOD, 1_000)
+    told = [reason(queue.admit(Source(f"newcomer {number}"), 400)) for number in range(100)]
+    assert told == [None, None] + [Reason.QUEUE_FULL] * 98
+    assert queue.admitted == 1_800
+    queue.answered(FLOOD, 1_000)
+    assert queue.admit(Source("newcomer 99"), 400) is None
+
+
 def test_own_work_is_nobodys_rival() -> None:
     queue, _ = shares()
     queue.admit(None, 100)

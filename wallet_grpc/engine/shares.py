@@ -1,8 +1,8 @@
 """How much of a process's queue each source holds, and who is let in: who floods it takes nothing from the others.
 
 While nobody else waits a source may fill the queue. While others wait, it gets no more than its share; and each of them
-is let in up to an equal part, however full the queue is with what one alone had put there before. So the queue holds
-twice its bound at the worst, for as long as that takes to be worked off.
+is let in up to an equal part, however full the queue is with what one alone had put there before. Whoever comes, the
+queue never holds more than twice its bound, and that only until it is worked off.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ SHARE_HELD = Refusal(
     metadata={"limit": "share"},
 )
 
+_OVERFULL = 2
+"""How often the queue's bound fits into what it holds at the very most: many sources, each with a large batch."""
 _ACTIVE_S = 1.0
 """For how long after its last answer a source counts as a rival for lanes: one that calls now and then never waits."""
 
@@ -94,8 +96,8 @@ class Shares:
         if not rivals:
             return None if operations <= room else QUEUE_FULL
         part = min(self._share_operations, self._operations_max // (rivals + 1))
-        if not held or held + operations <= part:
-            return None  # a batch may be larger than the part: then it is let in where nothing else is held
+        if not held or held + operations <= part:  # a batch may be larger than the part, where nothing else is held
+            return None if operations <= room + (_OVERFULL - 1) * self._operations_max else QUEUE_FULL
         if held + operations > self._share_operations:
             return SHARE_HELD
         return None if operations <= room else QUEUE_FULL
