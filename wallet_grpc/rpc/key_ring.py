@@ -36,8 +36,8 @@ class KeyRing:
         self._read_at = float("-inf")
         """When the last reading that succeeded was begun: what was committed before is in it."""
         self._next_at = float("-inf")
-        self._reading: asyncio.Task[DatabaseUnavailableError | None] | None = None
-        self._failed: DatabaseUnavailableError | None = None
+        self._reading: asyncio.Task[str | None] | None = None
+        self._failed: str | None = None
         """Why the last reading failed, if it did."""
         self._waiting: Counter[str] = Counter()
 
@@ -59,7 +59,7 @@ class KeyRing:
         if self._waiting.total() >= _WAITING_MAX or self._waiting[peer] >= _PEER_WAITING_MAX:
             self._read()
             if self._failed is not None:
-                raise self._failed
+                raise DatabaseUnavailableError(self._failed)
             return None
         self._waiting[peer] += 1
         try:
@@ -79,22 +79,23 @@ class KeyRing:
         while self._read_at < moment:
             failed = await asyncio.shield(self._read())
             if failed is not None:
-                raise DatabaseUnavailableError(str(failed))
+                raise DatabaseUnavailableError(failed)
 
-    def _read(self) -> asyncio.Task[DatabaseUnavailableError | None]:
+    def _read(self) -> asyncio.Task[str | None]:
         """Give the reading that is under way or next: there is one at a time."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_when_it_is_time())
         return self._reading
 
-    async def _read_when_it_is_time(self) -> DatabaseUnavailableError | None:
+    async def _read_when_it_is_time(self) -> str | None:
+        """Read the keys; gives why that failed, if it did."""
         await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
         began = time.monotonic()
+        self._next_at = began + _APART_S  # whatever is raised here
         try:
             self._callers = await self._keys.callers()
         except DatabaseUnavailableError as error:
-            self._failed = error
-            self._next_at = began + _APART_S
+            self._failed = str(error)
         else:
             self._failed = None
             self._read_at = began
