@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from .sql import statements
 
 _SQL = statements("keys.sql")
 _KEY_BYTES = 32
+_ROWS_AT_ONCE = 1_000
+"""Keys that are read in one turn of the event loop: a few milliseconds."""
 
 
 class Role(StrEnum):
@@ -85,17 +88,22 @@ class KeyReader:
         Raises:
             DatabaseUnavailableError: Nobody can tell now.
         """
+        callers: dict[bytes, Caller] = {}
         async with self._pool.connection() as connection:
-            rows = await (await connection.execute(_SQL["callers"])).fetchall()
-        return {
-            bytes(key_hash): Caller(
-                key_id=key_id,
-                source=Source(source),
-                roles=frozenset(_ROLES[role] for role in roles if role in _ROLES),  # a newer wallet may know others
-                rate_per_s=rate_per_s,
-            )
-            for key_hash, key_id, source, roles, rate_per_s in rows
-        }
+            cursor = await connection.execute(_SQL["callers"])
+            while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
+                callers.update((bytes(key_hash), _caller(*row)) for key_hash, *row in rows)
+                await asyncio.sleep(0)  # calls go on meanwhile, however many keys there are
+        return callers
+
+
+def _caller(key_id: str, source: str, roles: list[str], rate_per_s: int | None) -> Caller:
+    return Caller(
+        key_id=key_id,
+        source=Source(source),
+        roles=frozenset(_ROLES[role] for role in roles if role in _ROLES),  # a newer wallet may know others
+        rate_per_s=rate_per_s,
+    )
 
 
 def create_key(
