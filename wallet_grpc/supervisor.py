@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -44,22 +44,21 @@ def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s
         stop_timeout_s: How long they may take to stop.
         hung_after_s: After how long a silence a worker is killed, to be started again.
     """
-    stopping = False
+    stopped_by: int | None = None
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped_by
+        stopped_by = number
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, stop)
+    _on_signals(stop)
     with _held(address):
         running = {number: _Worker(number) for number in range(workers)}
-        while not stopping:
+        while stopped_by is None:
             for worker in running.values():
                 worker.end_if_hung(hung_after_s)
                 worker.keep_running()
             time.sleep(_POLL_S)
-        return _stop(list(running.values()), stop_timeout_s)
+        return _stop(list(running.values()), stopped_by, stop_timeout_s)
 
 
 class _Worker:
@@ -111,9 +110,21 @@ class _Worker:
             self._heartbeat.worker_has_it()
 
 
-def _stop(workers: list[_Worker], timeout_s: float) -> int:
-    for worker in workers:
-        worker.process.terminate()
+def _on_signals(handle: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+
+
+def _stop(workers: list[_Worker], stopped_by: int, timeout_s: float) -> int:
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        """Tell the workers what was told here: another signal means that somebody does not want to wait."""
+        for worker in workers:
+            worker.process.terminate()  # first, whatever it was: a worker that is still starting ends well by it
+            if number != signal.SIGTERM:
+                worker.process.send_signal(number)
+
+    _on_signals(pass_on)
+    pass_on(stopped_by, None)
     deadline = time.monotonic() + timeout_s
     codes = []
     for worker in workers:
