@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from google.protobuf.message import Message
 from support.database import Cluster, Installation, create_installation
-from support.events import Bus, Worker, deposit_settled, withdrawal_broadcasted
+from support.events import NAMES, Bus, Worker, deposit_settled, withdrawal_broadcasted
 from support.ledger import transactions_stored, verify
 from support.refusals import check_refusal
 from support.requests import Player
@@ -16,7 +16,6 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 
 from devstack.postgres import PostgresCluster
-from wallet_grpc.messaging.topology import PAYMENTS_QUEUE
 
 LANES = 2
 SOON = {
@@ -129,7 +128,7 @@ def test_while_it_is_away_nothing_is_told_and_when_it_is_back_all_is_applied_onc
         standby.start()
         sent.is_applied_once(wallet)
         wait_until(lambda: sent.stored(installation) == len(sent.everything), what="the event is applied as well")
-        wait_until(lambda: bus.waiting(PAYMENTS_QUEUE) == 0, what="it is acknowledged")
+        wait_until(lambda: bus.waiting(NAMES.payments_queue) == 0, what="it is acknowledged")
         for outcome in sent.outcomes(wallet):
             assert outcome.replayed  # type: ignore[attr-defined] - a Refusal has none, and fails here as it should
         assert wallet.main(player) == "21"
