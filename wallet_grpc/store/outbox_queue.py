@@ -5,16 +5,16 @@ the session's: a relay that dies, loses its connection, or is frozen for longer 
 them, and others take over. A row is removed after the broker confirmed it, on the session that holds its partition.
 
 A relay looks from a floor upwards: rows are removed all the time, and a reader of the lowest ids would walk over what
-is left of them. Why nothing is missed: ids are given in order, and a statement that inserts ends within its timeout (30
-seconds at most, see `Settings.database_timeout_ms`). So of the ids that were given a minute ago, every row that will
-ever be there can be seen now; the floor is raised to the last of them, or to just below the first that waits.
+is left of them. Why nothing is missed: ids are given in order, and who is given one holds the lock of the table until
+its row can be seen, however long that takes: a commit waits for a synchronous standby without a limit. So once all who
+held the lock when an id was the last have ended, every row up to it that will ever be there can be seen; the floor is
+raised to it, or to just below the first that waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,8 +38,7 @@ PARTITIONS = 16
 _PARTITION_LOCK = 0x57414C50
 _PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
-_SETTLED_AFTER_S = 60.0
-_SAMPLE_EVERY_S = 1.0
+_LOOK_EVERY_S = 1.0
 _FAILURES_MAX = 100
 """How many failed statements a round may cost in search of the rows that break it."""
 
@@ -56,6 +55,24 @@ class OutboxRow:
     traceparent: str | None
     created_at: datetime
     event_id: str
+
+
+@dataclass(slots=True)
+class _Floor:
+    """The outbox_id up to which there is nothing to publish any more, and what it takes to raise it."""
+
+    outbox_id: int = 0
+    settled: int = 0
+    """Up to here every row can be seen."""
+    given: int = 0
+    """The id that is settled once the writers have ended."""
+    writers: frozenset[str] = frozenset()
+    looked_at: float = float("-inf")
+
+    def rise(self, first_waiting: int | None) -> None:
+        """Rise to what is settled, but stay below the first of the rows that wait."""
+        settled = self.settled if first_waiting is None else min(self.settled, first_waiting - 1)
+        self.outbox_id = max(self.outbox_id, settled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +97,7 @@ class OutboxQueue:
         self._timeout_ms = timeout_ms
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._partitions: set[int] = set()
-        self._floor = 0
-        self._samples: deque[tuple[float, int]] = deque()
+        self._floor = _Floor()
 
     @property
     def partitions(self) -> Collection[int]:
@@ -102,20 +118,18 @@ class OutboxQueue:
             (taken,) = await self._row("take_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
             if taken:
                 self._partitions.add(partition)
-                self._floor = 0  # the floor was that of the other partitions
-                self._samples.clear()
+                self._floor = _Floor()  # the old one was that of the other partitions
 
     async def next(self, limit: int, left_out: Collection[int] = ()) -> list[OutboxRow]:
         """Give the next events of this relay's partitions, in order, without removing them. `left_out` are owners.
 
         They are safe to publish: a synchronous standby has them, and the server takes it that they are removed.
         """
-        now = time.monotonic()
-        if not self._samples or now - self._samples[-1][0] >= _SAMPLE_EVERY_S:
-            (last_id,) = await self._row("last_id", {})
-            self._samples.append((now, last_id))
+        floor = self._floor
+        if time.monotonic() - floor.looked_at >= _LOOK_EVERY_S:
+            await self._look(floor)
         named = {
-            "floor": self._floor,
+            "floor": floor.outbox_id,
             "partitions": sorted(self._partitions),
             "partition_count": PARTITIONS,
             "rows_max": limit,
@@ -124,12 +138,19 @@ class OutboxQueue:
         events = [OutboxRow(*row) for row in await self._rows("next", named)]
         if events:
             await self._confirm()
-        while self._samples and now - self._samples[0][0] >= _SETTLED_AFTER_S:
-            _, settled = self._samples.popleft()
-            if left_out:
-                continue  # what is left out is below, and is not to be forgotten
-            self._floor = max(self._floor, min(settled, events[0].outbox_id - 1) if events else settled)
+        if not left_out:  # what is left out waits as well, and is not to be passed over
+            floor.rise(events[0].outbox_id if events else None)
         return events
+
+    async def _look(self, floor: _Floor) -> None:
+        """See whether those have ended that were writing; then, up to which id others are. The id comes first."""
+        if floor.writers:
+            floor.writers &= await self._writers()
+        if not floor.writers:
+            floor.settled = floor.given
+            (floor.given,) = await self._row("last_id", {})
+            floor.writers = await self._writers()
+        floor.looked_at = time.monotonic()
 
     async def remove(self, outbox_ids: Sequence[int]) -> Halved[int]:
         """Remove events that were published; gives those that could not be."""
@@ -151,8 +172,7 @@ class OutboxQueue:
         """Give everything back."""
         connection, self._connection = self._connection, None
         self._partitions.clear()
-        self._floor = 0
-        self._samples.clear()
+        self._floor = _Floor()
         if connection is not None:
             await connection.close()
 
@@ -163,6 +183,9 @@ class OutboxQueue:
         async with self._session() as connection:
             cursor = await connection.execute(_SQL[name], parameters, prepare=True)
             return await cursor.fetchall() if cursor.description else []
+
+    async def _writers(self) -> frozenset[str]:
+        return frozenset(writer for (writer,) in await self._rows("writers", {}))
 
     async def _confirm(self) -> None:
         async with self._session() as connection:

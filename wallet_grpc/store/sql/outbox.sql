@@ -20,9 +20,23 @@ SELECT pg_try_advisory_lock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
 -- name: leave_partition
 SELECT pg_advisory_unlock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
 
--- The highest id that was given, whether its row is there yet or not.
+-- The highest id that was given, whether its row is there yet or not. A sequence that gave none holds its first.
 -- name: last_id
-SELECT outbox_events_outbox_id_seq.last_value FROM outbox_events_outbox_id_seq;
+SELECT CASE WHEN given.is_called THEN given.last_value ELSE 0 END AS last_id
+FROM outbox_events_outbox_id_seq AS given;
+
+-- The transactions that may have written events and have not ended. Each holds this lock from before it is given an id
+-- until its rows can be seen, also while its commit waits for a standby.
+-- name: writers
+SELECT pg_locks.virtualtransaction
+FROM pg_locks
+INNER JOIN pg_database ON pg_locks.database = pg_database.oid
+WHERE
+    pg_locks.locktype = 'relation'
+    AND pg_locks.relation = 'outbox_events'::REGCLASS
+    AND pg_locks.mode = 'RowExclusiveLock'
+    AND pg_locks.granted
+    AND pg_database.datname = current_database();
 
 -- name: next
 SELECT

@@ -1,0 +1,67 @@
+"""The outbox as a queue: an idle relay's floor rises, and no event is ever below it, however late its commit ends."""
+
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+import pytest_asyncio
+from support.database import Installation
+
+from wallet_grpc.store import outbox_queue
+from wallet_grpc.store.outbox_queue import OutboxQueue
+
+pytestmark = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
+
+INSERT = """
+    INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, created_at)
+    VALUES (42, gen_random_uuid(), 1, 'wallet.deposit.applied', 1, '{}', now()) RETURNING outbox_id
+"""
+LOOKS = 4
+
+
+@pytest_asyncio.fixture
+async def queue(own_ledger: Installation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OutboxQueue]:
+    """A relay's queue that looks each time what it may pass over, instead of each second."""
+    monkeypatch.setattr(outbox_queue, "_LOOK_EVERY_S", 0.0)
+    made = OutboxQueue(own_ledger.service_dsn, timeout_ms=5_000)
+    await made.share()
+    yield made
+    await made.close()
+
+
+async def waiting(queue: OutboxQueue) -> list[int]:
+    return [row.outbox_id for row in await queue.next(10)]
+
+
+def inserted(connection: psycopg.Connection) -> int:
+    row = connection.execute(INSERT).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_the_first_event_of_an_installation_that_was_idle_is_published(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    for _ in range(LOOKS):
+        assert await waiting(queue) == []
+    with own_ledger.connect(autocommit=True) as connection:
+        assert inserted(connection) == 1
+    assert await waiting(queue) == [1]
+
+
+async def test_what_is_committed_late_is_not_passed_over(queue: OutboxQueue, own_ledger: Installation) -> None:
+    with own_ledger.connect() as late, own_ledger.connect(autocommit=True) as others:
+        first = inserted(late)
+        for _ in range(LOOKS):
+            assert await waiting(queue) == []
+        removed = [inserted(others) for _ in range(3)]
+        assert await waiting(queue) == removed
+        await queue.remove(removed)
+        for _ in range(LOOKS):
+            assert await waiting(queue) == []
+        late.commit()
+        assert await waiting(queue) == [first]
+        await queue.remove([first])
+        for _ in range(LOOKS):
+            assert await waiting(queue) == []
+        assert queue._floor.outbox_id == removed[-1], "what has ended is looked at no more"
