@@ -64,7 +64,7 @@ types: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 
 .PHONY: imports
-imports: $(STAMP) ## the layers of design.md
+imports: $(STAMP) ## the layers
 	$(BIN)/lint-imports
 	$(if $(wildcard wallet_api/__init__.py),$(BIN)/lint-imports --config importlinter_api.ini)
 

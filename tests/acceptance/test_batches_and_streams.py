@@ -1,4 +1,4 @@
-"""acceptance.md, "Batches and streams": cases 24 to 27."""
+"""docs/acceptance.md, Batches and streams: cases 24 to 27."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""acceptance.md, "Credit wallets": cases 36 to 39, in both engine modes where nothing is killed."""
+"""docs/acceptance.md, Credit wallets: cases 36 to 39, in both engine modes where nothing is killed."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""acceptance.md, "Reads and rights", through HTTP: cases 48 and 49."""
+"""docs/acceptance.md, Reads and rights, through HTTP: cases 48 and 49."""
 
 from collections.abc import Iterator
 

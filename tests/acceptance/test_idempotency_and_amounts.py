@@ -1,4 +1,4 @@
-"""acceptance.md, "Idempotency and amounts": cases 1 to 11."""
+"""docs/acceptance.md, Idempotency and amounts: cases 1 to 11."""
 
 import pytest
 from support.database import Installation

@@ -1,4 +1,4 @@
-"""acceptance.md, "Payments", what comes as events: cases 40 and 44 to 47."""
+"""docs/acceptance.md, Payments, what comes as events: cases 40 and 44 to 47."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""acceptance.md, "Payments", what comes by call: cases 41 to 43."""
+"""docs/acceptance.md, Payments, what comes by call: cases 41 to 43."""
 
 from support.database import Installation
 from support.ledger import posted

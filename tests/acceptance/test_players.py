@@ -1,4 +1,4 @@
-"""acceptance.md, "Players": case 23a, without sessions, and case 61."""
+"""docs/acceptance.md, Players: case 23a, without sessions, and case 61."""
 
 import pytest
 from support.requests import USDT_ETHEREUM, Player, settle

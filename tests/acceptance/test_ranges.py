@@ -1,4 +1,4 @@
-"""acceptance.md, cases 51 to 53: what accepted amounts sum to is posted and paid exactly, of however many digits."""
+"""docs/acceptance.md, At the edges: cases 51 to 53. What accepted amounts sum to is posted and paid exactly, of however many digits."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""acceptance.md, "Reads and rights", what the database refuses: case 50."""
+"""docs/acceptance.md, Reads and rights, what the database refuses: case 50."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""acceptance.md, "Rollback": cases 12 to 18."""
+"""docs/acceptance.md, Rollback: cases 12 to 18."""
 
 import pytest
 from support.requests import Player, changed, fresh_id, id_of

@@ -1,4 +1,4 @@
-"""acceptance.md, "Rounds": cases 19 to 23."""
+"""docs/acceptance.md, Rounds: cases 19 to 23."""
 
 import pytest
 from support.requests import Player, fresh_id

@@ -1,4 +1,4 @@
-"""acceptance.md, "Sessions": cases 34 and 35 where they are about time, several processes, or a LIVE installation."""
+"""docs/acceptance.md, Sessions: cases 34 and 35 where they need time, several processes, or a LIVE installation."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""acceptance.md, "Sessions": cases 28 to 35 (what is LIVE, and what is about time, is in test_session_time.py)."""
+"""docs/acceptance.md, Sessions: cases 28 to 35 (what is LIVE, and what is about time, is in test_session_time.py)."""
 
 from typing import Any
 

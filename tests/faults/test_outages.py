@@ -86,7 +86,7 @@ def took_s(since: float, done: Callable[[], object]) -> float:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("per_s", READS_PER_S)
 @pytest.mark.parametrize("outage_s", OUTAGES_S)
-def test_all_go_on_when_the_database_is_back(
+def test_case_60_all_go_on_when_the_database_is_back(
     new_installation: New, broker: Broker, outage_s: float, per_s: int
 ) -> None:
     direct = new_installation()

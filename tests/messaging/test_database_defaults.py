@@ -64,13 +64,13 @@ def played(platform: Platform) -> Player:
     return player
 
 
-def test_events_tell_their_times_in_utc(platform: Platform, played: Player) -> None:
+def test_case_59_events_tell_their_times_in_utc(platform: Platform, played: Player) -> None:
     for event in platform.events_of(played, 2):
         assert _UTC.fullmatch(event["time"]), event
         assert _UTC.fullmatch(event["data"]["occurredAt"]), event
 
 
-def test_every_service_answers(platform: Platform, played: Player, module_installation: Installation) -> None:
+def test_case_59_every_service_answers(platform: Platform, played: Player, module_installation: Installation) -> None:
     wallet: Wallet = platform.wallet
     assert wallet.balance(played).available_minor == "90"
     reserved = played.reserve("5")

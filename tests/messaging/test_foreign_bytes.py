@@ -38,7 +38,7 @@ def written(letter: Received) -> dict:
     return json.loads(letter.headers["x-wallet-properties"])
 
 
-def test_what_cannot_be_decoded_is_a_dead_letter_and_nothing_is_delivered_twice(platform: Platform) -> None:
+def test_case_54_what_cannot_be_decoded_is_a_dead_letter_and_nothing_is_delivered_twice(platform: Platform) -> None:
     wait_until(lambda: "consuming" in platform.consumer.log, what="it consumes")
     bodies = {case: deposit_settled(Player().deposit("50")).body for case in UNREADABLE}
     platform.bus.publish_written(*((KEY, UNREADABLE[case], body) for case, body in bodies.items()))
@@ -96,7 +96,7 @@ UNKEEPABLE = {
 }
 
 
-def test_letters_are_written_whatever_their_headers_are_like_and_no_place_is_lost(platform: Platform) -> None:
+def test_case_55_letters_are_written_whatever_their_headers_are_like_and_no_place_is_lost(platform: Platform) -> None:
     """As many as a consumer holds at once."""
     bodies = {case: b'{"case": "%s"}' % case.encode() for case in UNKEEPABLE}
     times = 420 // len(UNKEEPABLE)

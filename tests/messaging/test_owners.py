@@ -29,7 +29,7 @@ def events_of(installation: Installation) -> set[str]:
     return {event_id for (event_id,) in installation.rows("SELECT event_id FROM inbox_events WHERE state = 'APPLIED'")}
 
 
-def test_test_and_live_share_a_broker_and_nothing_else(
+def test_case_58_test_and_live_share_a_broker_and_nothing_else(
     bus: Bus, new_installation: Callable[[], Installation], new_empty_installation: Callable[..., Installation]
 ) -> None:
     testing, live = new_installation(), new_empty_installation(environment="live")
@@ -60,7 +60,7 @@ def test_test_and_live_share_a_broker_and_nothing_else(
         }
 
 
-def test_a_queue_that_another_installation_consumes_is_refused(
+def test_case_58_a_queue_that_another_installation_consumes_is_refused(
     bus: Bus, new_installation: Callable[[], Installation]
 ) -> None:
     first, second = new_installation(), new_installation()

@@ -1,4 +1,4 @@
-"""The wallet in memory, as contract.md tells it: what each request must be answered, one after the other.
+"""The wallet in memory, as docs/rules.md tells it: what each request must be answered, one after the other.
 
 Written from the contract alone, apart from the service's code, so that a mistake would have to be made twice. Slow
 and simple on purpose: it keeps what was sent and answered, and looks through all of it whenever a rule asks. Requests

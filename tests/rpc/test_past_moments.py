@@ -41,7 +41,7 @@ def under_load(write: Sequence[Callable[[], object]]) -> Iterator[None]:
             thread.join()
 
 
-def test_a_ledger_accounts_balance_at_a_moment(wallet: Wallet) -> None:
+def test_case_57_a_ledger_accounts_balance_at_a_moment(wallet: Wallet) -> None:
     credit = credit_of(wallet)
     ledger = credit.ledger()
 
@@ -78,7 +78,7 @@ def test_a_moment_that_is_far_ahead_is_refused(wallet: Wallet) -> None:
 
 
 @pytest.mark.parametrize("back_ms", [0, 30])
-def test_a_players_history_up_to_a_moment(wallet: Wallet, installation: Installation, back_ms: int) -> None:
+def test_case_57_a_players_history_up_to_a_moment(wallet: Wallet, installation: Installation, back_ms: int) -> None:
     player = wallet.player("1000000")
     asked: list[tuple[str, list[str]]] = []
 

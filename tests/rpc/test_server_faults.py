@@ -156,7 +156,7 @@ def test_a_stream_that_outruns_the_wallet_is_read_more_slowly(new_installation: 
 @MODES
 @pytest.mark.parametrize("way", ["calls", "batch", "stream"])
 def test_one_command_that_breaks_its_batch(new_installation: New, settings: dict[str, str], way: str) -> None:
-    """It alone gets the error; the others of the batch succeed (design.md, section 5)."""
+    """It alone gets the error; the others of the batch succeed."""
     installation = new_installation()
     with installation.connect() as connection:
         connection.execute("ALTER TABLE ledger_entries ADD CONSTRAINT poison CHECK (abs(amount_minor) <> 666)")

@@ -38,7 +38,7 @@ MODE = pytest.mark.parametrize("shared", ["group-commit"], indirect=True)
     ("path", "message"),
     [(BET, None), (EXECUTE, None), (WATCH, b""), (WATCH, None), (CHECK, None), (REFLECTION, None), ("/no/Such", None)],
 )
-def test_streams_without_a_key(shared: Any, wallet: Wallet, path: str, message: bytes | None) -> None:
+def test_case_66_streams_without_a_key(shared: Any, wallet: Wallet, path: str, message: bytes | None) -> None:
     player = wallet.player("100")
     with RawConnection(shared.server.target) as stranger, RawConnection(shared.server.target) as another:
         for _ in range(STREAMS // 2):

@@ -1,4 +1,4 @@
-"""Plans: whatever the tables hold, lanes and workers read no row but their own (design.md, section 6).
+"""Plans: whatever the tables hold, lanes and workers read no row but their own.
 
 In a SERIALIZABLE transaction what is read is locked against everybody's writes: a step that walks through an index
 makes lanes abort each other. The plans that are made on a young ledger are the ones that lanes keep.

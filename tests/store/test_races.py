@@ -1,7 +1,7 @@
 """Two lanes that know nothing of each other: whatever they decided over, exactly one of them is stored.
 
 The locks are taken away before the store (`decide_unlocked`), so that it is the store alone that keeps the two apart:
-the locks are for speed, the store is for truth (design.md, section 5).
+the locks are for speed, the store is for truth.
 """
 
 import asyncio

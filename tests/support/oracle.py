@@ -1,4 +1,4 @@
-"""The rules of contract.md once more, as short as they can be said: what a lone caller must be answered.
+"""The rules of docs/rules.md once more, as short as they can be said: what a lone caller must be answered.
 
 Written from the contract's text alone and kept apart from the service's code, so that a mistake would have to be made
 twice. It knows well-formed requests of one source, one after another; shape, rights and races have tests of their own.

@@ -7,7 +7,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-# contract.md, "Errors": the status of each reason that WalletService can give.
+# docs/rules.md, Errors: the status of each reason that WalletService can give.
 _REASONS_BY_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: ("INVALID_AMOUNT", "MISSING_FIELD", "INVALID_FIELD", "UNKNOWN_CURRENCY_NETWORK"),
     grpc.StatusCode.UNAUTHENTICATED: ("CALLER_UNKNOWN",),

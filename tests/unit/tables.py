@@ -1,7 +1,7 @@
 """Tables of cases: what was sent before, what is sent now, and what it must come to.
 
-A table of refusals goes down the order of precedence (contract.md, rule 9): each row breaks its own rule and, as far as
-that can be, all that follow, so that only the right order gives the right reason.
+A table of refusals goes down the order of precedence (docs/rules.md, rule 9): each row breaks its own rule and, as far
+as can be, all that follow, so that only the right order gives the right reason.
 """
 
 from __future__ import annotations

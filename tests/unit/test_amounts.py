@@ -1,4 +1,4 @@
-"""Amounts: what is one, and what is not (contract.md, Conventions)."""
+"""Amounts: what is one, and what is not (docs/rules.md, Conventions)."""
 
 import re
 

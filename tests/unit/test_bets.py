@@ -1,4 +1,4 @@
-"""Bets and bet-and-wins (contract.md, rules 4 to 6): their refusals in the order of rule 9, and what they post."""
+"""Bets and bet-and-wins (docs/rules.md, rules 4 to 6): their refusals in the order of rule 9, and what they post."""
 
 import pytest
 from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, bet, bet_and_win, blocked, deposit, rollback, state, win

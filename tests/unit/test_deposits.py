@@ -1,4 +1,4 @@
-"""Deposits (contract.md, rule 8) and adjustments: what may not be credited twice, and what they post."""
+"""Deposits (docs/rules.md, rule 8) and adjustments: what may not be credited twice, and what they post."""
 
 import pytest
 from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, adjust, bet, blocked, deposit, reserve, rollback

@@ -1,4 +1,4 @@
-"""Events: which a mutation tells, their sequence, and their data as JSON (contract.md, Events)."""
+"""Events: which a mutation tells, their sequence, and their data as JSON (docs/rules.md, Events)."""
 
 import json
 from collections.abc import Mapping

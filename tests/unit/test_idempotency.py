@@ -1,4 +1,4 @@
-"""Idempotency (contract.md, rule 1): which fields make a request another one, and which do not."""
+"""Idempotency (docs/rules.md, rule 1): which fields make a request another one, and which do not."""
 
 from dataclasses import replace
 from itertools import permutations

@@ -1,4 +1,4 @@
-"""Player states (contract.md, rule 5): who may be given which state, and when a player can be closed."""
+"""Player states (docs/rules.md, rule 5): who may be given which state, and when a player can be closed."""
 
 import pytest
 from unit.desk import BOB, ETHEREUM, Desk, bet, bet_and_win, deposit, reserve, rollback, settle, state, win

@@ -1,4 +1,4 @@
-"""What a caller may do with a refused request: `metadata.retry` of every reason (contract.md, Errors)."""
+"""What a caller may do with a refused request: `metadata.retry` of every reason (docs/rules.md, Errors)."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Requests to commands: whatever a message holds, it becomes a well-formed command or is refused by a field's name.
 
-The rules of shape are said here once more, from contract.md (Conventions and the table of calls) alone: every message
+The rules of shape are said here once more, from docs/rules.md (Conventions) and the protos alone: every message
 that Hypothesis builds is judged by them, and the conversion must come to the same verdict.
 """
 

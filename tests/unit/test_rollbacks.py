@@ -1,4 +1,4 @@
-"""Rollbacks (contract.md, rule 3): refusals in the order of rule 9, voids, and what is given back."""
+"""Rollbacks (docs/rules.md, rule 3): refusals in the order of rule 9, voids, and what is given back."""
 
 import pytest
 from unit.desk import (

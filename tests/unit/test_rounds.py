@@ -1,4 +1,4 @@
-"""Rounds (contract.md, rule 4): what closes one, and what opens it again."""
+"""Rounds (docs/rules.md, rule 4): what closes one, and what opens it again."""
 
 import pytest
 from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, bet, bet_and_win, deposit, rollback, told, win

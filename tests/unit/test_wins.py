@@ -1,4 +1,4 @@
-"""Wins (contract.md, rule 2): the refusals of a REGULAR one in the order of rule 9, and the kinds that need no bet."""
+"""Wins (docs/rules.md, rule 2): refusals of a REGULAR one in the order of rule 9, and the kinds that need no bet."""
 
 import pytest
 from unit.desk import (

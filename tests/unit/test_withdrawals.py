@@ -1,4 +1,4 @@
-"""Withdrawals (contract.md, rule 7): reservations, the two endings, and the order of their checks (rule 9)."""
+"""Withdrawals (docs/rules.md, rule 7): reservations, the two endings, and the order of their checks (rule 9)."""
 
 import pytest
 from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, bet, blocked, deposit, fail, reserve, settle, state

@@ -1,4 +1,4 @@
-"""Accounts: where money can stand, and in what words the outside names it (design.md, section 2)."""
+"""Accounts: where money can stand, and in what words the outside names it (docs/rules.md, Vocabulary)."""
 
 from __future__ import annotations
 

@@ -16,5 +16,5 @@ _AMOUNT = re.compile(rf"0|[1-9][0-9]{{0,{AMOUNT_DIGITS_MAX - 1}}}", re.ASCII)
 
 
 def parse_amount(text: str) -> int | None:
-    """Read an amount in minor units, or None if the text is not one (contract.md, Conventions)."""
+    """Read an amount in minor units, or None if the text is not one (docs/rules.md, Conventions)."""
     return int(text) if _AMOUNT.fullmatch(text) else None

@@ -7,7 +7,7 @@ from .values import Name, value
 
 
 class EventType(Name):
-    """The type of an event and its routing key (contract.md, Events)."""
+    """The type of an event and its routing key (docs/rules.md, Events)."""
 
     DEPOSIT_APPLIED = "wallet.deposit.applied"
     WITHDRAWAL_RESERVED = "wallet.withdrawal.reserved"

@@ -1,6 +1,6 @@
 """Fields: the shape that ids, amounts and texts must have, whichever way they come in.
 
-Each check gives the value back, or refuses the field by its name (contract.md, Errors; rule 9's "shape").
+Each check gives the value back, or refuses the field by its name (docs/rules.md, Errors; rule 9's "shape").
 """
 
 from __future__ import annotations

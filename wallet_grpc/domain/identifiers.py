@@ -42,7 +42,7 @@ def hash_key(*parts: str) -> Key:
 
 
 def caller_key(source: Source, transaction_id: str) -> Key:
-    """The key of a caller's own id: unique per source, for ever (contract.md, rule 1)."""
+    """The key of a caller's own id: unique per source, for ever (docs/rules.md, rule 1)."""
     return hash_key("source", source, transaction_id)
 
 

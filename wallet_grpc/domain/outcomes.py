@@ -12,7 +12,7 @@ from .values import Name, value
 
 
 class OutcomeStatus(Name):
-    """How an accepted mutation came out (contract.md, OperationResult)."""
+    """How an accepted mutation came out (protos/wallet/v1/wallet.proto, OperationResult)."""
 
     APPLIED = "APPLIED"
     VOIDED = "VOIDED"
@@ -79,7 +79,7 @@ class Settled:
 
 
 class WriteStatus(Name):
-    """How an accepted write to a credit wallet came out (contract.md, WalletResult)."""
+    """How an accepted write to a credit wallet came out (protos/wallet/v1/credit_wallet.proto, WalletResult)."""
 
     ACCEPTED = "ACCEPTED"
     DUPLICATE = "DUPLICATE"

@@ -1,4 +1,4 @@
-"""Receipts: events that reached the wallet's inbox, each with its effect once (contract.md, Events).
+"""Receipts: events that reached the wallet's inbox, each with its effect once (docs/rules.md, Events).
 
 A receipt is stored by the transaction that holds the event's effect, so both are there or neither. An event is known by
 (source, event id). The same again changes nothing; another body under a known id contradicts what was received.

@@ -1,6 +1,6 @@
 """Refusals: the expected "no". A value that is returned, never an exception.
 
-The reasons are those of contract.md, Errors; `protos/wallet/v1/errors.proto` describes them to callers.
+The reasons are those of docs/rules.md, Errors; `protos/wallet/v1/errors.proto` describes them to callers.
 """
 
 from __future__ import annotations

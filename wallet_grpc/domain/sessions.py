@@ -34,7 +34,10 @@ _parse_token = re.compile(
 
 
 class Rail(Name):
-    """Where a session is settled: in the ledger alone, or also on chain, by the payments side (contract.md)."""
+    """Where a session is settled: in the ledger alone, or also on chain, by the payments side.
+
+    Rules: docs/rules.md, Callers and environments.
+    """
 
     LEDGER = "ledger"
     PAYMENTS = "payments"

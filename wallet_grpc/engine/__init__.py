@@ -1,1 +1,1 @@
-"""The engine: takes commands, batches them in lanes, and answers when they are durable (design.md, section 5)."""
+"""The engine: takes commands, batches them in lanes, and answers when they are durable."""

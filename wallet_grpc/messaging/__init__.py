@@ -1,1 +1,1 @@
-"""Events over RabbitMQ: payments in through the inbox, its own out through the outbox (contract.md, Events)."""
+"""Events over RabbitMQ: payments in through the inbox, its own out through the outbox (docs/rules.md, Events)."""

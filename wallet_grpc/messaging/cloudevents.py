@@ -1,4 +1,4 @@
-"""CloudEvents 1.0: how events look on the wire (contract.md, Events).
+"""CloudEvents 1.0: how events look on the wire (docs/rules.md, Events).
 
 They come in structured mode, in binary mode or bare, and go out in structured mode.
 """

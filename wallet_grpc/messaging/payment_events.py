@@ -1,4 +1,4 @@
-"""The Payments System's events, and the commands that they are (contract.md, Events)."""
+"""The Payments System's events, and the commands that they are (docs/rules.md, Events)."""
 
 from __future__ import annotations
 

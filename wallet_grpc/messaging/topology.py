@@ -1,4 +1,4 @@
-"""Exchanges and queues, declared on every start (contract.md, Events).
+"""Exchanges and queues, declared on every start (docs/rules.md, Events).
 
 Our names carry the environment, so that TEST and LIVE on one broker never share a queue or publish to one exchange;
 settings may say otherwise. Two installations never consume one queue, whatever it is called: the first to consume it

@@ -1,4 +1,4 @@
-"""Who calls, and what they may: bearer keys, roles, environments (contract.md, Callers and environments)."""
+"""Who calls, and what they may: bearer keys, roles, environments (docs/rules.md, Callers and environments)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rights to read: what a key sees (contract.md, Players, rights, shares; the table is in docs/calling.md).
+"""Rights to read: what a key sees (docs/rules.md, Callers and environments; the table is in docs/calling.md).
 
 A key sees what any of its roles sees. What it does not see is not there for it, and is refused in the very words of
 what is not there, so that nobody learns of another source's transactions by asking. Only balances have no such words:

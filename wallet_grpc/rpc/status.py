@@ -1,4 +1,4 @@
-"""Refusals as gRPC statuses: the one place that maps them (contract.md, Errors)."""
+"""Refusals as gRPC statuses: the one place that maps them (docs/rules.md, Errors)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outbox rows: an event's `data` as the JSON that subscribers will read (contract.md, Events)."""
+"""Outbox rows: an event's `data` as the JSON that subscribers will read (docs/rules.md, Events)."""
 
 from __future__ import annotations
 

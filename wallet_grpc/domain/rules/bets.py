@@ -1,4 +1,4 @@
-"""Bets, and bets with their win: MAIN -> HOUSE:WAGER and back (contract.md, rules 4 to 6)."""
+"""Bets, and bets with their win: MAIN -> HOUSE:WAGER and back (docs/rules.md, rules 4 to 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credit wallets: credits, debits, reservations and their ends (contract.md, CreditWalletService).
+"""Credit wallets: credits, debits, reservations and their ends (docs/rules.md, Credit wallets).
 
 Time is that of the wallet's own read, taken after the locks: a reservation whose `expires_at` it has reached is over.
 """

@@ -1,4 +1,4 @@
-"""Deposits and adjustments: money that comes from HOUSE, or goes back to it (contract.md, rule 8)."""
+"""Deposits and adjustments: money that comes from HOUSE, or goes back to it (docs/rules.md, rule 8)."""
 
 from __future__ import annotations
 

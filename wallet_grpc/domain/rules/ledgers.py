@@ -1,4 +1,4 @@
-"""Ledgers of callers' own: they begin, and take balanced entries (contract.md, LedgerService)."""
+"""Ledgers of callers' own: they begin, and take balanced entries (docs/rules.md, Ledgers)."""
 
 from __future__ import annotations
 

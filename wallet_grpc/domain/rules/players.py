@@ -1,4 +1,4 @@
-"""Player states: what a player may do (contract.md, rule 5)."""
+"""Player states: what a player may do (docs/rules.md, rule 5)."""
 
 from __future__ import annotations
 

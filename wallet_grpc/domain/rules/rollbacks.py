@@ -1,4 +1,4 @@
-"""Rollbacks: the reverse of what was posted; of what was never seen, a tombstone (contract.md, rule 3)."""
+"""Rollbacks: the reverse of what was posted; of what was never seen, a tombstone (docs/rules.md, rule 3)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Sessions begin and end: MAIN -> SESSION_HOLD, and back with the net against HOUSE:WAGER.
 
-What happens in between is `session_play`'s. The rules are contract.md's, LedgerSessionService.
+What happens in between is `session_play`'s. The rules: docs/rules.md, Sessions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Wins: HOUSE:WAGER -> MAIN (contract.md, rule 2)."""
+"""Wins: HOUSE:WAGER -> MAIN (docs/rules.md, rule 2)."""
 
 from __future__ import annotations
 

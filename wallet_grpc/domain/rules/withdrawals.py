@@ -1,4 +1,4 @@
-"""Withdrawals: MAIN -> WITHDRAW_HOLD, and out or back (contract.md, rules 7 and 8)."""
+"""Withdrawals: MAIN -> WITHDRAW_HOLD, and out or back (docs/rules.md, rules 7 and 8)."""
 
 from __future__ import annotations
 
