@@ -1,4 +1,4 @@
-"""docs/acceptance.md, At the edges: cases 51 to 53. What accepted amounts sum to is posted and paid exactly, of however many digits."""
+"""docs/acceptance.md, At the edges: cases 51 to 53. What was accepted is posted and paid exactly, of any sum."""
 
 from collections.abc import Callable
 
