@@ -75,7 +75,9 @@ def test_case_59_every_service_answers(platform: Platform, played: Player, modul
     assert wallet.balance(played).available_minor == "90"
     reserved = played.reserve("5")
     wallet.applied(reserved)
-    module_installation.command("ledgers", "create", "points", "--currency-network", str(USDT_TRON))
+    module_installation.command(
+        "ledgers", "create", "points", "--source", "credit", "--currency-network", str(USDT_TRON)
+    )
 
 
 def test_the_http_api_tells_times_in_utc(played: Player, module_installation: Installation) -> None:

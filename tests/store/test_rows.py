@@ -95,6 +95,7 @@ def _everything(desk: Desk) -> Needs:
         owner_ids=sorted(book.owners),
         known_owner_ids=sorted(book.owners),
         balances=[],
+        gaining=set(),
         whole_owner_ids=list(book.owners),
         keys=list(book.transactions),
         round_keys=list(book.closers),
