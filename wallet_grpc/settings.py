@@ -122,7 +122,12 @@ class Settings(BaseSettings):
         default=30_000, description="How long a stopping worker may take to finish what it accepted, in ms."
     )
 
-    lanes: int = Field(default=2, ge=1, le=32, description="Lanes of a worker; each holds two database connections.")
+    lanes: int = Field(
+        default=2,
+        ge=1,
+        le=32,
+        description="Lanes of a worker; each holds two database connections. One lane more waits for locks of others.",
+    )
     batch_operations_max: int = Field(
         default=100, ge=1, le=500, description="Mutations that commit together; 1: each in a transaction of its own."
     )
@@ -147,13 +152,15 @@ class Settings(BaseSettings):
         default=64,
         ge=1,
         le=1_024,
-        description="Rows that a house account is spread over: at least the lanes of all workers and pods.",
+        description="Rows that a house account is spread over: the lanes of all workers and pods, one more for each.",
     )
 
     database_timeout_ms: Milliseconds = Field(
         default=5_000, le=30_000, description="The longest round trip to the database, connecting included, in ms."
     )
-    lock_timeout_ms: Milliseconds = Field(default=1_000, description="The longest wait for an owner's lock, in ms.")
+    lock_timeout_ms: Milliseconds = Field(
+        default=1_000, description="The longest wait for an owner's lock, in ms; then it is done without."
+    )
     outage_wait_ms: Milliseconds = Field(
         default=1_000, description="How long a batch waits for a database that went away, in ms."
     )
@@ -269,6 +276,16 @@ class Settings(BaseSettings):
             raise ValueError("WALLET_TLS_CERT_FILE and WALLET_TLS_KEY_FILE go together")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
             raise ValueError("WALLET_TLS_CLIENT_CA_FILE needs WALLET_TLS_CERT_FILE")
+        return self
+
+    @model_validator(mode="after")
+    def _stripes_are_enough(self) -> Self:
+        needed = (self.lanes + 1) * self.workers
+        if self.house_stripes < needed:
+            raise ValueError(
+                f"WALLET_HOUSE_STRIPES is {self.house_stripes}: it must be at least {needed}, one for each lane of "
+                "WALLET_WORKERS, and one more for each worker"
+            )
         return self
 
     @property

@@ -15,7 +15,7 @@ from wallet_grpc.domain.needs import needs_of
 from wallet_grpc.domain.outcomes import Accepted, Outcome
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.rules import Moment, decide
-from wallet_grpc.store.batch import BatchStore, Loaded, LostRaceError
+from wallet_grpc.store.batch import BatchStore, Loaded, Locking, LostRaceError
 from wallet_grpc.store.moments import CLOCK_CLASS
 
 _ATTEMPTS_MAX = 100
@@ -44,11 +44,12 @@ class SteppedLane:
 
     store: BatchStore
     tx_ids: TxIdSequence = field(default_factory=TxIdSequence)
+    locking: Locking = Locking.WAIT
     _clock: psycopg.Connection | None = None
 
     async def decide(self, *commands: Command) -> DecidedBatch:
         """Lock, load and decide; the owners stay locked."""
-        loaded = await self.store.load(needs_of(commands))
+        loaded = await self.store.load(needs_of(commands), self.locking)
         moment = Moment(now=loaded.now, tx_ids=self.tx_ids)
         outcomes: list[Outcome] = []
         for command in commands:

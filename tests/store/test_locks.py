@@ -12,7 +12,8 @@ from support.ledger import check_invariants
 from unit.desk import BOB, bet, deposit
 
 from wallet_grpc.domain.outcomes import Accepted
-from wallet_grpc.store.batch import LostRaceError
+from wallet_grpc.store.batch import _STRIPE_CLASS, Locking, LostRaceError
+from wallet_grpc.store.sql import positional
 
 NewLane = Callable[..., SteppedLane]
 
@@ -135,6 +136,57 @@ async def test_what_a_holder_decided_before_it_lost_its_locks_is_not_stored(
     check_invariants(ledger)
 
 
+# --------------------------------------------------------------------------------------- locks that somebody else holds
+
+
+async def test_a_batch_leaves_out_owners_whose_locks_others_hold(new_lane: NewLane) -> None:
+    holder, lane = new_lane(), new_lane()
+    lane.locking = Locking.TRY
+    await holder.decide(deposit("x", player=BOB))
+    batch = await asyncio.wait_for(lane.decide(deposit("y")), _SOON_S)
+    assert batch.loaded.held == frozenset()
+    both = await asyncio.wait_for(lane.decide(deposit("z"), deposit("z2", player=BOB)), _SOON_S)
+    assert both.loaded.held == {BOB}
+
+
+async def test_without_the_lock_nothing_is_stored_over_what_its_holder_did(
+    ledger: Installation, new_lane: NewLane
+) -> None:
+    holder, lane = new_lane(), new_lane()
+    await holder.accepted(deposit("d", 100))
+    lane.locking = Locking.NONE
+    held = await holder.decide(bet("x", 60))
+    batch = await asyncio.wait_for(lane.decide(bet("y", 60)), _SOON_S)
+    await holder.write(held)
+    with pytest.raises(LostRaceError):
+        await lane.write(batch)
+    assert (await lane.refused(bet("y", 60))).metadata["balance_minor"] == "40", "the holder keeps the lock still"
+    await lane.accepted(bet("z", 40))
+    await holder.store.release()
+    lane.locking = Locking.TRY
+    await lane.accepted(deposit("e", 5))
+    check_invariants(ledger)
+
+
+async def test_a_load_without_the_lock_reads_one_moment(new_lane: NewLane) -> None:
+    """And the next one, with a lock, does not go on reading it."""
+    lane = new_lane()
+    await lane.accepted(deposit("d", 100))
+    isolation = positional("SELECT current_setting('transaction_isolation')")
+    for locking, level in (
+        (Locking.NONE, "repeatable read"),
+        (Locking.TRY, "read committed"),
+        (Locking.TRY, "read committed"),
+        (Locking.NONE, "repeatable read"),
+        (Locking.NONE, "repeatable read"),
+        (Locking.WAIT, "read committed"),
+    ):
+        lane.locking = locking
+        await lane.decide(bet("x", 1))
+        assert lane.store._locks is not None
+        assert (await lane.store._locks.execute(isolation)).rows == [(level,)]
+
+
 # ------------------------------------------------------------------------------------------------------------- stripes
 
 
@@ -154,14 +206,27 @@ async def test_every_lane_at_work_has_a_stripe_of_its_own(ledger: Installation, 
     check_invariants(ledger)
 
 
-async def test_without_a_free_stripe_the_race_is_lost_and_the_owners_stay_free(new_lane: NewLane) -> None:
-    first, second, third = new_lane(stripes=1), new_lane(stripes=1), new_lane(stripes=2)
-    await first.decide(deposit("x"))
-    with pytest.raises(LostRaceError, match="55P03"):
-        await second.decide(deposit("y", player=BOB))
-    await third.attempt(deposit("z", player=BOB))
-    await first.store.release()
-    await second.attempt(deposit("y", player=BOB))
+async def test_lanes_that_find_no_stripe_free_take_spare_ones(ledger: Installation, new_lane: NewLane) -> None:
+    lanes = [new_lane(stripes=1) for _ in range(4)]
+    batches = [await lane.decide(deposit(f"d{player}", 7, player=player)) for player, lane in enumerate(lanes, start=1)]
+    assert [batch.loaded.stripe for batch in batches] == [0, 1, 2, 3]
+    assert [batch.loaded.is_spare_stripe for batch in batches] == [False, True, True, True]
+    for lane, batch in zip(lanes, batches, strict=True):
+        await lane.write(batch)
+    check_invariants(ledger)
+
+
+async def test_without_any_free_stripe_lanes_share_one(ledger: Installation, new_lane: NewLane) -> None:
+    with ledger.connect() as holder:
+        holder.execute(
+            "SELECT count(pg_advisory_xact_lock(%s, stripe)) FROM generate_series(0, 2000) AS all_of_them (stripe)",
+            [_STRIPE_CLASS],
+        )
+        lanes = [new_lane(stripes=1) for _ in range(3)]
+        await asyncio.gather(
+            *(lane.accepted(deposit(f"d{player}", 7, player=player)) for player, lane in enumerate(lanes, start=1))
+        )
+    check_invariants(ledger)
 
 
 async def test_a_stripe_is_free_again_when_its_lane_dies(new_lane: NewLane, admin: psycopg.Connection) -> None:

@@ -158,6 +158,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
             attempts_max=settings.attempts_max,
             backoff_ms=settings.backoff_ms,
             outage_wait_ms=settings.outage_wait_ms,
+            lock_timeout_ms=settings.lock_timeout_ms,
         ),
         store=StoreSettings(
             database_url=settings.service_dsn,

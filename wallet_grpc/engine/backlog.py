@@ -4,13 +4,18 @@ Three rules decide who takes what. Commands of one owner stay in the order in wh
 a lane is working on wait for that lane. Small batches are taken by one lane at a time: two with half of the commands
 each commit twice as often, which costs more processor time than working side by side saves. And where several sources
 call, they take turns, and none has more than its share of the lanes: a lane is free for who comes with little.
+
+An owner whose lock another process holds is tried once more, and then set aside for the one lane that waits for locks.
+So nobody waits for a lock but who needs it; what comes of that owner later waits behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
 
@@ -25,6 +30,16 @@ _SCANNED_PER_TAKEN = 4
 
 def _no_rivals(_source: Source | None) -> bool:
     return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Aside:
+    """An owner whose lock others hold, with those of its commands that were taken."""
+
+    owner_id: OwnerId
+    jobs: list[Job] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+    """On the monotonic clock, in seconds."""
 
 
 class Backlog:
@@ -51,9 +66,12 @@ class Backlog:
         self._jobs: deque[Job] = deque()
         self._source: Source | None = None  # whose jobs these are
         self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
-        self._busy: set[OwnerId] = set()  # whom lanes work on; empty if none works
+        self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
         self._at_work: dict[int, tuple[frozenset[Source | None], int]] = {}  # batches by identity: whose, how large
         self._idle: deque[asyncio.Future[None]] = deque()
+        self._again: deque[list[Job]] = deque()  # whose locks were not free once
+        self._tried: set[OwnerId] = set()  # the owners of those
+        self._aside: asyncio.Queue[Aside] = asyncio.Queue()
 
     def __len__(self) -> int:
         return len(self._jobs) if self._turns is None else len(self._turns)
@@ -74,6 +92,9 @@ class Backlog:
 
     def take(self) -> list[Job]:
         """Take what waits, up to a batch, for a lane that calls `done` in the end; empty if there is nothing for it."""
+        if self._again:
+            batch = self._again.popleft()
+            return self._begun(batch, frozenset(job.ticket.source for job in batch))
         if not self._worth_taking():
             return []
         if self._turns is None:
@@ -90,8 +111,12 @@ class Backlog:
                 self._turns = None
         if batch:
             self._busy.update([job.owner_id for job in batch])
-            self._at_work[id(batch)] = (sources, len(batch))
+            self._begun(batch, sources)
             self._wake()
+        return batch
+
+    def _begun(self, batch: list[Job], sources: frozenset[Source | None]) -> list[Job]:
+        self._at_work[id(batch)] = (sources, len(batch))
         return batch
 
     def _next_of_one_source(self) -> list[Job]:
@@ -104,10 +129,46 @@ class Backlog:
         jobs.extendleft(reversed(waiting))
         return batch
 
-    def done(self, batch: Sequence[Job]) -> None:
-        """Note that a batch that was taken is answered. Its lane looks again itself, so it wakes nobody."""
-        self._busy.difference_update([job.owner_id for job in batch])
+    def done(self, batch: Sequence[Job], held: Sequence[Job] = ()) -> None:
+        """Note that a batch that was taken is answered. Its lane looks again itself, so it wakes nobody.
+
+        `held` are those of it that are not answered, since others hold their owners' locks.
+        """
         del self._at_work[id(batch)]
+        if held:
+            held_owners = {job.owner_id for job in held}
+            answered = [job.owner_id for job in batch if job.owner_id not in held_owners]
+            self._put_off(held)
+        else:
+            answered = [job.owner_id for job in batch]
+        self._busy.difference_update(answered)
+        if self._tried:
+            self._tried.difference_update(answered)
+
+    def _put_off(self, held: Sequence[Job]) -> None:
+        """Keep what is held: to be tried with others once more, or aside. Its owners stay busy."""
+        aside: dict[OwnerId, Aside] = {}
+        again = []
+        for job in held:
+            if job.owner_id in self._tried:
+                aside.setdefault(job.owner_id, Aside(owner_id=job.owner_id)).jobs.append(job)
+            else:
+                again.append(job)
+        self._tried.difference_update(aside)
+        self._tried.update([job.owner_id for job in again])
+        if again:
+            self._again.append(again)
+        for one in aside.values():
+            self._aside.put_nowait(one)
+
+    async def take_aside(self) -> Aside:
+        """Wait until an owner is set aside, and take it, for the lane that calls `done_aside` in the end."""
+        return await self._aside.get()
+
+    def done_aside(self, aside: Aside) -> None:
+        """Note that what was set aside of an owner is answered."""
+        self._busy.discard(aside.owner_id)
+        self._wake()
 
     async def changed(self) -> None:
         """Wait until there may be something to take."""

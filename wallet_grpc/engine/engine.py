@@ -17,7 +17,7 @@ from wallet_grpc.store.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 
 from .backlog import Backlog
-from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
+from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings, PatientLane
 from .metrics import EngineMetrics
 from .shares import QUEUE_FULL, Shares
 from .tickets import Job, Ticket
@@ -67,7 +67,7 @@ class Engine:
             has_rivals=self._shares.has_rivals,
         )
         self._lanes = [
-            Lane(
+            kind(
                 self._backlog,
                 BatchStore(settings.store, networks),
                 settings.lane,
@@ -75,7 +75,7 @@ class Engine:
                 metrics,
                 self._batch_answered,
             )
-            for _ in range(settings.lanes)
+            for kind in [*[Lane] * settings.lanes, PatientLane]
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

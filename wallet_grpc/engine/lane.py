@@ -3,6 +3,9 @@
 Group commit: what arrives while a batch is in flight waits for the next, so a lane under load commits many mutations
 together, with the result of running them one after the other, in order. Lanes of one process never work on the same
 owner (see `backlog.py`); other processes are kept apart by the store (see `store/batch.py`).
+
+A lane waits for nobody's lock. Owners whose locks other processes hold are left to one lane more, `PatientLane`, which
+takes one of them at a time.
 """
 
 from __future__ import annotations
@@ -15,13 +18,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from wallet_grpc.domain.identifiers import TxIdSequence
-from wallet_grpc.domain.needs import needs_of
+from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
+from wallet_grpc.domain.needs import Needs, needs_of
 from wallet_grpc.domain.outcomes import Accepted, Outcome
 from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.rules import Moment, decide
-from wallet_grpc.store.batch import BatchStore, CommitUnderWayError, LostRaceError, OutcomeUnknownError
+from wallet_grpc.store.batch import BatchStore, CommitUnderWayError, Loaded, Locking, LostRaceError, OutcomeUnknownError
 from wallet_grpc.store.pool import DatabaseUnavailableError
 
 from .backlog import Backlog
@@ -46,6 +49,10 @@ _BARREN_TURNS = 20
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
 
+_STUCK_FOR_S = 10.0
+"""How long an owner's lock that did not come in time is not waited for again."""
+_STUCK_OWNERS_MAX = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSettings:
@@ -59,6 +66,8 @@ class LaneSettings:
     """The longest first wait between tries; it doubles with each, up to a hundredfold."""
     outage_wait_ms: int
     """How long a batch waits for a database that went away before its callers are told."""
+    lock_timeout_ms: int
+    """How long an owner whose lock others hold is waited for, before it is done without the lock."""
 
 
 class Lane:
@@ -80,6 +89,7 @@ class Lane:
         self._metrics = metrics
         self._on_answered = on_answered
         self._down = False
+        self._told_of_stripes = False
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -88,10 +98,11 @@ class Lane:
                 await self._gather()
                 batch = self._backlog.take()
                 if batch:
+                    held: Sequence[Job] = ()
                     try:
-                        await self._execute(self._wanted(batch))
+                        held = await self._execute(self._wanted(batch))
                     finally:
-                        self._backlog.done(batch)
+                        self._backlog.done(batch, held)
                 elif self._store.holds_locks:
                     await self._store.release()  # others may need these owners; then look again
                 else:
@@ -123,21 +134,20 @@ class Lane:
                 wanted.append(job)
         return wanted
 
-    async def _execute(self, batch: Sequence[Job]) -> None:
-        """Execute a batch to its end: everybody gets an answer, whatever happens.
+    async def _execute(self, batch: Sequence[Job]) -> list[Job]:
+        """Execute a batch to its end: everybody gets an answer, whatever happens, but those that are given back.
 
-        What breaks a batch, or keeps it from its rows, is found by executing its commands one by one: the others
-        succeed, it alone gets the error.
+        Given back, in their order, are those whose owners' locks others hold. What breaks a batch, or keeps it from its
+        rows, is found by executing its commands one by one: the others succeed, it alone gets the error.
         """
         if not batch:
-            return
+            return []
+        outcomes: Sequence[Outcome | None]
         try:
             outcomes = await self._outcomes(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers get an answer and the lane lives on
             if len(batch) > 1:
-                for job in batch:
-                    await self._execute([job])
-                return
+                return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
                 _log.warning("races_lost", request_id=batch[0].ticket.request_id, last=str(error))
                 outcomes = [CONFLICT]
@@ -145,10 +155,20 @@ class Lane:
                 _log.error("command_failed", request_id=batch[0].ticket.request_id, exc_info=error)
                 await self._store.close()
                 outcomes = [_INTERNAL]
-        self._answer(batch, outcomes)
+        return self._answer(batch, outcomes)
 
-    async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome]:
-        """Try the batch until it is stored, or the database stays away.
+    async def _execute_one_by_one(self, batch: Sequence[Job]) -> list[Job]:
+        """Execute commands alone; those of an owner after one of its that is given back are given back too."""
+        held: dict[OwnerId, list[Job]] = {}
+        for job in batch:
+            if job.owner_id in held:
+                held[job.owner_id].append(job)
+            elif await self._execute([job]):
+                held[job.owner_id] = [job]
+        return [job for jobs in held.values() for job in jobs]
+
+    async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
+        """Try the batch until it is stored, or the database stays away. None: others hold the owner's lock.
 
         Raises:
             LostRaceError: Others kept changing or holding its rows.
@@ -185,15 +205,21 @@ class Lane:
                 self._metrics.batch_seconds.observe(time.monotonic() - started)
                 return outcomes
 
-    async def _attempt(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+    async def _attempt(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
         """Run collect, load, decide, store once."""
         receipts = [job.ticket.receipt for job in batch if job.ticket.receipt is not None]
-        loaded = await self._store.load(needs_of([job.command for job in batch], [receipt.key for receipt in receipts]))
+        needs = needs_of([job.command for job in batch], [receipt.key for receipt in receipts])
+        loaded = await self._load(needs, batch)
+        if loaded.is_spare_stripe:
+            self._tell_of_stripes()
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | None] = []
         traceparents: list[str | None] = []
         for job in batch:
+            if job.owner_id in loaded.held:
+                outcomes.append(None)
+                continue
             receipt = job.ticket.receipt
             refusal = None if receipt is None else refusal_of(receipt, book.receipts.get(receipt.key))
             if refusal is not None:
@@ -212,13 +238,73 @@ class Lane:
             await self._store.confirm(loaded)
         return outcomes
 
+    async def _load(self, needs: Needs, batch: Sequence[Job]) -> Loaded:  # noqa: ARG002 - a patient lane asks whose it is
+        return await self._store.load(needs, Locking.TRY)
+
     async def _back_off(self, attempt: int) -> None:
         """Free the owners and wait, with jitter, so that two who lost to each other do not meet again."""
         await self._store.release()
         ceiling_ms = self._settings.backoff_ms * min(2 ** (attempt - 1), 100)
         await asyncio.sleep(random.uniform(0, ceiling_ms) / 1000)  # noqa: S311 - jitter is no secret
 
-    def _answer(self, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, batch: Sequence[Job], outcomes: Sequence[Outcome | None]) -> list[Job]:
+        """Answer those that have an outcome; gives the others."""
+        answered, held = [], []
         for job, outcome in zip(batch, outcomes, strict=True):
-            job.ticket.answer(job.index, outcome)
-        self._on_answered(batch)
+            if outcome is None:
+                held.append(job)
+            else:
+                job.ticket.answer(job.index, outcome)
+                answered.append(job)
+        self._on_answered(answered)
+        return held
+
+    def _tell_of_stripes(self) -> None:
+        self._metrics.spare_stripes.inc()
+        if not self._told_of_stripes:
+            self._told_of_stripes = True
+            _log.warning("house_stripes_exhausted", hint="WALLET_HOUSE_STRIPES: as many as all lanes of all processes")
+
+
+class PatientLane(Lane):
+    """The lane that waits for locks, for one owner at a time.
+
+    Whose lock does not come in `lock_timeout_ms` from when it was set aside is done without it: a process that froze
+    while it held the lock, or somebody who took it by hand, delays that owner for so long, once, and nobody else.
+    """
+
+    _aside_since = 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._stuck: dict[OwnerId, float] = {}
+        try:
+            while True:
+                aside = await self._backlog.take_aside()
+                self._aside_since = aside.since
+                try:
+                    await self._execute(self._wanted(aside.jobs))
+                    await self._store.release()
+                finally:
+                    self._backlog.done_aside(aside)
+        finally:
+            await self._store.close()
+
+    async def _load(self, needs: Needs, batch: Sequence[Job]) -> Loaded:
+        owner_id = batch[0].owner_id
+        now = time.monotonic()
+        is_late = (now - self._aside_since) * 1000 >= self._settings.lock_timeout_ms
+        if not is_late and self._stuck.get(owner_id, now) <= now:
+            try:
+                return await self._store.load(needs, Locking.WAIT)
+            except LostRaceError:
+                _log.warning("owner_locked", owner_id=owner_id, hint="a process that holds the lock may be frozen")
+                self._note_stuck(owner_id)
+        return await self._store.load(needs, Locking.NONE)
+
+    def _note_stuck(self, owner_id: OwnerId) -> None:
+        now = time.monotonic()
+        if len(self._stuck) >= _STUCK_OWNERS_MAX:
+            self._stuck = {owner: until for owner, until in self._stuck.items() if until > now}
+        if len(self._stuck) < _STUCK_OWNERS_MAX:
+            self._stuck[owner_id] = now + _STUCK_FOR_S

@@ -4,8 +4,8 @@ Cost of a batch, however many commands it holds: one pipelined round trip to loc
 and a COMMIT that frees the owners, sent with the next load where there is one.
 
 Why it is right. Every decision reads state of the batch's owners, and facts that never change. `load` reads under the
-owners' advisory locks, in statements of their own after the one that waited (a statement's snapshot is taken before it
-waits), READ COMMITTED. `store` is one SERIALIZABLE statement, an implicit transaction of its own, and it
+owners' advisory locks, in statements of their own after the one that took them (a statement's snapshot is older than
+what it does), READ COMMITTED. `store` is one SERIALIZABLE statement, an implicit transaction of its own, and it
 
 - raises each owner's version from exactly the one that was loaded, and
 - inserts each key where it is unique,
@@ -15,20 +15,26 @@ who took one of these keys for another owner holds it in the unique index. So a 
 process ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the
 SERIALIZABLE statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
 
+So nobody depends on who holds a lock. A batch tries its owners' locks and goes on without the owners whose locks it did
+not get; such an owner is loaded alone, after a wait for its lock. If even that is in vain, because a process froze or
+somebody took the lock by hand, its load goes without: then it reads one snapshot (REPEATABLE READ), so that a refusal,
+which no store guards, is true of one moment as well.
+
 Its time is taken under a lock of the clock, which the store sees to be held still: so whoever answers about a moment of
 the past knows for whom to wait (see moments.py).
 
-Lock order: owners ascending, then one free stripe and the clock without waiting. Rows are written in the sorted order
-of their keys.
+Lock order: none is needed. Locks are tried, or a single one is waited for by who holds no other. Rows are written in
+the sorted order of their keys.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
 
@@ -86,12 +92,27 @@ _LOAD_JOURNAL_LEGS = positional(_SQL["load_journal_legs"])
 _RESERVE_ACCOUNT_IDS = positional(_SQL["reserve_account_ids"])
 
 _BEGIN = positional("BEGIN")
+_BEGIN_SNAPSHOT = positional("BEGIN ISOLATION LEVEL REPEATABLE READ")
 _COMMIT_AND_BEGIN = positional("COMMIT AND CHAIN")
 _COMMIT = positional("COMMIT")
 _ROLLBACK = positional("ROLLBACK")
 
 _STRIPE_CLASS = 0x57414C4C
 """The class of the stripes' advisory locks; owners use the other, 64-bit space."""
+_SPARE_STRIPES = 1_024
+"""How many stripes there are beyond those of the settings, for lanes that find none of them free."""
+
+
+class Locking(StrEnum):
+    """How a load takes its owners' locks."""
+
+    TRY = "TRY"
+    """Those that are free at once; the others are left out."""
+    WAIT = "WAIT"
+    """All, up to the lock timeout. For one owner alone: nobody else waits with it."""
+    NONE = "NONE"
+    """None, over one snapshot: for an owner whose lock somebody holds and does not let go. What comes of it is stored
+    only if nobody changed the owner since, as always."""
 
 
 _CLOCK_IS_LOST: LiteralString = """WHEN pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER)
@@ -127,7 +148,7 @@ class StoreSettings:
     lock_timeout_ms: int
     """For the owners' locks."""
     stripes: int
-    """Over how many rows a house account is spread; at least as many as there are lanes in all processes."""
+    """Over how many rows a house account is spread; should be as many as there are lanes in all processes."""
     batch_operations_max: int
 
 
@@ -138,8 +159,12 @@ class Loaded:
     book: Book
     now: datetime
     """The database's time, taken after the locks."""
+    held: Collection[OwnerId]
+    """Those whose locks others hold: nothing may be decided for them."""
     stripe: int
     """The stripe of the house accounts that is this lane's until the batch ends."""
+    is_spare_stripe: bool
+    """Whether others hold all stripes of the settings."""
     has_standby: bool
     """Whether commits wait for a synchronous standby."""
 
@@ -153,6 +178,7 @@ class BatchStore:
         self._locks: Pipeline | None = None
         self._ledger: Commits | None = None
         self._holds_locks = False
+        self._reads_snapshot = False
         self._account_ids: list[AccountId] = []
         self._stripes = self._shuffled_stripes()
         self._clock_key = _new_clock_key()
@@ -162,18 +188,18 @@ class BatchStore:
         """Whether owners of an earlier batch are still locked: they are freed by the next load, or by `release`."""
         return self._holds_locks
 
-    async def load(self, needs: Needs) -> Loaded:
+    async def load(self, needs: Needs, locking: Locking = Locking.TRY) -> Loaded:
         """Lock the owners and load what the batch needs.
 
         Raises:
-            LostRaceError: The locks could not be had in time, or no stripe was free.
+            LostRaceError: The lock that was waited for could not be had in time.
             CommitUnderWayError: The lane's last store still waits for a synchronous standby.
             DatabaseUnavailableError: The database does not answer.
         """
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 await self._look_after_the_last_commit()
-                return await self._load(needs)
+                return await self._load(needs, locking)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
@@ -238,20 +264,22 @@ class BatchStore:
         if ledger is not None:
             await ledger.close()
 
-    async def _load(self, needs: Needs) -> Loaded:  # noqa: C901, PLR0912, PLR0915 - one step for each thing that is needed
+    async def _load(self, needs: Needs, locking: Locking) -> Loaded:  # noqa: C901, PLR0912, PLR0915 - one step for each thing that is needed
         locks = await self._connected()
         settings = self._settings
         owner_ids = literal(needs.owner_ids)
         pairs = needs.balances
         trip = RoundTrip()
-        trip.ask(_COMMIT_AND_BEGIN if self._holds_locks else _BEGIN)
-        self._holds_locks = True
+        await self._begin(locks, trip, locking)
         locked = trip.ask(
             _LOCK_OWNERS,
             {
                 "owner_ids": owner_ids,
+                "locking": locking.value,
                 "stripes": self._stripes,
                 "stripe_class": _STRIPE_CLASS,
+                "spare_from": settings.stripes,
+                "spare_to": settings.stripes + _SPARE_STRIPES - 1,
                 "clock_class": CLOCK_CLASS,
                 "clock_key": self._clock_key,
             },
@@ -295,12 +323,10 @@ class BatchStore:
         if len(self._account_ids) < 2 * settings.batch_operations_max + named:  # others open two at most
             reserved = trip.ask(_RESERVE_ACCOUNT_IDS, {"count": 4 * settings.batch_operations_max + named})
         await locks.make(trip)
-        ((clocked, stripe, now, has_standby),) = locked.rows
+        ((clocked, held, stripe, now, has_standby),) = locked.rows
         if not clocked:
             self._clock_key = _new_clock_key()
             raise psycopg.errors.LockNotAvailable("another lane has this key of the clock")
-        if stripe is None:
-            raise psycopg.errors.LockNotAvailable("no stripe is free")
         book = Book()
         if owners is not None:
             for owner_id, version, state in owners.rows:
@@ -331,7 +357,30 @@ class BatchStore:
             _read_ledgers(book, ledgers)
         if reserved is not None:
             self._account_ids.extend(AccountId(row[0]) for row in reserved.rows)
-        return Loaded(book=book, now=now, stripe=stripe, has_standby=has_standby)
+        return Loaded(
+            book=book,
+            now=now,
+            held=frozenset(map(OwnerId, held or ())),
+            stripe=stripe,
+            is_spare_stripe=stripe >= settings.stripes,
+            has_standby=has_standby,
+        )
+
+    async def _begin(self, locks: Pipeline, trip: RoundTrip, locking: Locking) -> None:
+        """End the transaction of the batch before and begin another, with the trip where that can be."""
+        if locking is Locking.NONE:
+            # Trips of their own: an isolation level is set before statements are prepared.
+            if self._holds_locks:
+                await locks.execute(_COMMIT)
+            await locks.execute(_BEGIN_SNAPSHOT)
+        elif self._holds_locks and not self._reads_snapshot:
+            trip.ask(_COMMIT_AND_BEGIN)
+        else:
+            if self._holds_locks:
+                trip.ask(_COMMIT)  # a chained transaction would read a snapshot too
+            trip.ask(_BEGIN)
+        self._holds_locks = True
+        self._reads_snapshot = locking is Locking.NONE
 
     def _ask_sessions(self, trip: RoundTrip, needs: SessionNeeds) -> _SessionRows:
         """Ask for what loads sessions; the answers are there when the trip is made."""

@@ -3,16 +3,25 @@
 -- Every load looks its rows up by their keys, one by one: LATERAL with a LIMIT, and OFFSET 0 in an EXISTS, keep the
 -- planner from turning it into a join, which on a ledger that was small when it was analyzed walks whole indexes.
 
--- Takes the owners' locks in the given (sorted) order, then the first stripe that no other lane holds.
+-- Takes the owners' locks: those that are free, and `held` tells whose are not; or, asked to wait, each after the other
+-- until its holder lets go; or none. Then the first stripe that no other lane holds: one of those that house accounts
+-- are spread over, else one beyond them, else any, which is slower and as right, since a store adds to it.
 -- Transaction-level locks: they end with the transaction, whatever happens to the lane. The time is read after them,
 -- and under the lane's lock of the clock, which whoever answers about the past looks at (store/moments.py).
 -- name: lock_owners
 WITH locked AS MATERIALIZED (
-    SELECT count(pg_advisory_xact_lock(wanted.owner_id)) AS owners
+    SELECT
+        array_agg(wanted.owner_id) FILTER (
+            WHERE NOT CASE %(locking)s::TEXT
+                WHEN 'TRY' THEN pg_try_advisory_xact_lock(wanted.owner_id)
+                WHEN 'WAIT' THEN pg_advisory_xact_lock(wanted.owner_id)::TEXT = ''
+                ELSE TRUE
+            END
+        ) AS held
     FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 ),
 
-held AS MATERIALIZED (
+free AS MATERIALIZED (
     SELECT candidate.stripe
     FROM locked, unnest(%(stripes)s::INTEGER[]) AS candidate (stripe)
     WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, candidate.stripe)
@@ -20,13 +29,25 @@ held AS MATERIALIZED (
 ),
 
 clocked AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER) AS taken
+    SELECT
+        locked.held,
+        pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER) AS taken
     FROM locked
 )
 
 SELECT
     clocked.taken AS clocked,
-    (SELECT held.stripe FROM held) AS stripe,
+    clocked.held,
+    coalesce(
+        (SELECT free.stripe FROM free),
+        (
+            SELECT spare.stripe
+            FROM generate_series(%(spare_from)s::INTEGER, %(spare_to)s::INTEGER) AS spare (stripe)
+            WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, spare.stripe)
+            LIMIT 1
+        ),
+        (%(stripes)s::INTEGER[])[1]
+    ) AS stripe,
     clock_timestamp() AS now,
     current_setting('synchronous_standby_names') <> '' AS has_standby
 FROM clocked;
