@@ -287,3 +287,24 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_events TO wallet_service;
 GRANT USAGE, SELECT ON SEQUENCE accounts_account_id_seq TO wallet_service;
 
 GRANT SELECT ON currency_networks, accounts, account_balances, ledger_transactions, ledger_entries TO wallet_api;
+
+-- Advisory locks are the service's, and the schema owner's: whoever only reads could delay a player, or keep the relays
+-- from their partitions. The functions belong to a superuser; where the schema's owner is none, as on managed services,
+-- they stay everybody's. Then a lock that is held for no reason delays, and does no more.
+DO $$
+DECLARE
+    advisory REGPROCEDURE;
+BEGIN
+    FOR advisory IN
+        SELECT pg_proc.oid::REGPROCEDURE
+        FROM pg_proc
+        WHERE
+            pg_proc.pronamespace = 'pg_catalog'::REGNAMESPACE
+            AND pg_proc.proname ~ '^pg_(try_)?advisory_'
+            AND pg_has_role(pg_proc.proowner, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', advisory);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO wallet_service, pg_database_owner', advisory);
+    END LOOP;
+END
+$$;

@@ -149,6 +149,22 @@ async def test_a_batch_leaves_out_owners_whose_locks_others_hold(new_lane: NewLa
     assert both.loaded.held == {BOB}
 
 
+async def test_a_holder_that_does_not_go_on_loses_its_locks(new_lane: NewLane) -> None:
+    """What is asked of the database is bounded in time, and so is the time between."""
+    holder, waiter = new_lane(timeout_ms=500), new_lane(lock_timeout_ms=20_000, timeout_ms=40_000)
+    batch = await holder.decide(deposit("x"))
+    await asyncio.wait_for(waiter.accepted(deposit("y")), 20.0)
+    with pytest.raises(LostRaceError):
+        await holder.write(batch)
+
+
+async def test_a_wait_for_a_lock_is_shorter_than_one_for_the_database(new_lane: NewLane) -> None:
+    holder, waiter = new_lane(), new_lane(lock_timeout_ms=2_000, timeout_ms=2_000)
+    await holder.decide(deposit("x"))
+    with pytest.raises(LostRaceError, match="55P03"):
+        await waiter.decide(deposit("y"))
+
+
 async def test_without_the_lock_nothing_is_stored_over_what_its_holder_did(
     ledger: Installation, new_lane: NewLane
 ) -> None:

@@ -57,6 +57,15 @@ def test_every_table_has_its_row(admin: psycopg.Connection) -> None:
 
 
 @pytest.mark.parametrize(("column", "role"), list(enumerate(ROLES)), ids=ROLES)
+def test_advisory_locks_are_the_services(admin: psycopg.Connection, column: int, role: str) -> None:
+    rows = admin.execute(
+        "SELECT DISTINCT has_function_privilege(%s, oid, 'EXECUTE') FROM pg_proc WHERE proname LIKE 'pg%%advisory%%'",
+        [role],
+    ).fetchall()
+    assert rows == [(column == 0,)]
+
+
+@pytest.mark.parametrize(("column", "role"), list(enumerate(ROLES)), ids=ROLES)
 def test_sequences(admin: psycopg.Connection, column: int, role: str) -> None:
     rows = admin.execute(
         """
