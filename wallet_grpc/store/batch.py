@@ -434,11 +434,13 @@ class BatchStore:
         """Give the connection that locks, after opening both if they are not open."""
         if self._locks is None or self._ledger is None or not (self._locks.is_open and self._ledger.is_open):
             await self.close()
-            timeout_ms = self._settings.timeout_ms
-            # A lock that does not come is told apart from a database that does not answer.
-            bounds = {"timeout_ms": timeout_ms, "lock_timeout_ms": min(self._settings.lock_timeout_ms, timeout_ms // 2)}
-            self._locks = await self._connect(connections.lane_locks(**bounds))
-            ledger = await self._connect(connections.lane_ledger(**bounds))
+            timeout_ms, lock_timeout_ms = self._settings.timeout_ms, self._settings.lock_timeout_ms
+            # An owner's lock that does not come is told apart from a database that does not answer.
+            wait_ms = min(lock_timeout_ms, timeout_ms // 2)
+            self._locks = await self._connect(connections.lane_locks(timeout_ms=timeout_ms, lock_timeout_ms=wait_ms))
+            ledger = await self._connect(
+                connections.lane_ledger(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms)
+            )
             self._ledger = Commits(ledger, timeout_s=self._settings.timeout_ms / 1000)
         return self._locks
 
