@@ -28,7 +28,7 @@ CREATE TABLE inbox_events (
 COMMENT ON COLUMN inbox_events.key_hash IS
 '128 bits of SHA-256 over source and event_id; see wallet_grpc/domain/receipts.py';
 COMMENT ON COLUMN inbox_events.body IS 'the event''s data as canonical JSON';
-COMMENT ON COLUMN inbox_events.reason IS 'why it waits or is parked; the names are those of the errors in docs/rules.md';
+COMMENT ON COLUMN inbox_events.reason IS 'why it waits or is parked: the name of an error (docs/rules.md, Errors)';
 COMMENT ON COLUMN inbox_events.waits_for IS 'the withdrawal that an early event names';
 COMMENT ON COLUMN inbox_events.attempts IS 'how often it was tried in vain';
 

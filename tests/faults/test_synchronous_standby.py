@@ -108,7 +108,7 @@ def relay_waits(postgres: PostgresCluster) -> bool:
         return found.fetchone() is not None
 
 
-def test_while_it_is_away_nothing_is_told_and_when_it_is_back_all_is_applied_once(
+def test_case_56_while_it_is_away_nothing_is_told_and_when_it_is_back_all_is_applied_once(
     own_cluster: Primary, standby: Standby, amqp_url: str
 ) -> None:
     _, postgres, template = own_cluster
@@ -152,7 +152,7 @@ def test_while_it_is_away_nothing_is_told_and_when_it_is_back_all_is_applied_onc
     verify(installation)
 
 
-def test_what_became_visible_without_it_is_not_told_either_and_its_promotion_loses_nothing_that_was(
+def test_case_56_what_became_visible_without_it_is_not_told_either_and_its_promotion_loses_nothing_that_was(
     own_cluster: Primary, standby: Standby, amqp_url: str
 ) -> None:
     """Somebody ends the waits, and then the primary is restarted: its rows can be seen, and no standby has them."""

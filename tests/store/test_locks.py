@@ -139,7 +139,7 @@ async def test_what_a_holder_decided_before_it_lost_its_locks_is_not_stored(
 # --------------------------------------------------------------------------------------- locks that somebody else holds
 
 
-async def test_a_batch_leaves_out_owners_whose_locks_others_hold(new_lane: NewLane) -> None:
+async def test_case_65_a_batch_leaves_out_owners_whose_locks_others_hold(new_lane: NewLane) -> None:
     holder, lane = new_lane(), new_lane()
     lane.locking = Locking.TRY
     await holder.decide(deposit("x", player=BOB))
