@@ -30,6 +30,8 @@ _TURN_PAUSE_MAX_S = 30.0
 _OUTAGE_PAUSE_MS = 500
 """How long a chore waits for a database that is away: it goes on soon after its return."""
 _ITEMS_MAX = 10_000
+_GONE_AFTER_S = 60.0
+"""After so long without the try that was due, an item is taken to be gone: somebody else has done it, or removed it."""
 
 
 class ChoreMetrics:
@@ -99,8 +101,15 @@ class SetAside(Generic[Item]):
 
     def waiting(self) -> frozenset[Item]:
         """Give the items that are to be left alone now."""
+        self.forget_gone()
         now = time.monotonic()
         return frozenset(item for item, aside in self._items.items() if now < aside.due_at)
+
+    def forget_gone(self) -> None:
+        """Forget the items that were due and that the worker has not come upon again; if one comes, it is tried."""
+        gone_at = time.monotonic() - _GONE_AFTER_S
+        for item in [item for item, aside in self._items.items() if aside.due_at < gone_at]:
+            self.done(item)
 
     def __contains__(self, item: object) -> bool:
         """Whether the last try of an item failed, due again or not."""

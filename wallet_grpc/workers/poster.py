@@ -70,6 +70,7 @@ class Poster:
             DatabaseUnavailableError: It does not answer.
         """
         transactions = 0
+        self._wallets.forget_gone()
         for ledger in await self._store.due(self._ledgers.waiting()):
             try:
                 transactions += await self._post(ledger)
