@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 from support.broker import Broker, new_vhost
 from support.database import Installation
 from support.events import NAMES, Bus, Published, Worker, deposit_settled
@@ -27,6 +28,17 @@ def consuming(worker: Worker) -> None:
 
 def events_of(installation: Installation) -> set[str]:
     return {event_id for (event_id,) in installation.rows("SELECT event_id FROM inbox_events WHERE state = 'APPLIED'")}
+
+
+def is_there(bus: Bus, exchange: str) -> bool:
+    async def look(channel) -> None:  # noqa: ANN001
+        await channel.get_exchange(exchange, ensure=True)
+
+    try:
+        bus.run(look)
+    except ChannelNotFoundEntity:
+        return False
+    return True
 
 
 def test_case_58_test_and_live_share_a_broker_and_nothing_else(
@@ -85,6 +97,32 @@ def test_case_58_a_queue_that_another_installation_consumes_is_refused(
     bus.run(hand_over)
     with Worker("consume", second, bus.amqp_url):
         wait_until(lambda: events_of(second) == {event.message_id}, what="it was taken over", timeout_s=60)
+
+
+def test_who_is_refused_a_queue_binds_nothing_to_it(bus: Bus, new_installation: Callable[[], Installation]) -> None:
+    first, second = new_installation(), new_installation()
+    with Worker("consume", first, bus.amqp_url) as one:
+        consuming(one)
+        with Worker("consume", second, bus.amqp_url, WALLET_PAYMENTS_EXCHANGE="second.events") as other:
+            assert other.process.wait(60) == 1
+        assert not is_there(bus, "second.events")
+
+
+def test_a_claim_that_was_lost_is_renewed_while_its_installation_consumes(
+    bus: Bus, new_installation: Callable[[], Installation]
+) -> None:
+    first, second = new_installation(), new_installation()
+    with Worker("consume", first, bus.amqp_url) as one:
+        consuming(one)
+
+        async def lose(channel) -> None:  # noqa: ANN001
+            await channel.exchange_delete(NAMES.owner)
+
+        bus.run(lose)
+        wait_until(lambda: is_there(bus, NAMES.owner), what="it is claimed again", timeout_s=30)
+        with Worker("consume", second, bus.amqp_url) as other:
+            assert other.process.wait(60) == 1
+        assert one.runs
 
 
 def test_names_are_as_the_settings_say(bus: Bus, new_installation: Callable[[], Installation]) -> None:

@@ -140,8 +140,8 @@ class PaymentsConsumer:
         installation = await self._installation()
         transport = DeliveryTransport(self._on_delivery, body_bytes_max=settings.event_bytes_max)
         async with connected(settings.amqp_url, name="consume", transport=transport) as connection:
+            await claim_queue(connection, names, installation)  # first: who may not have the queue binds nothing to it
             await declare_inbound(connection, names)
-            await claim_queue(connection, names, installation)
             channel = await connection.channel(publisher_confirms=False)
             await channel.set_qos(prefetch_count=settings.held_max)
             letters = await connection.channel(on_return_raises=True)
@@ -157,7 +157,7 @@ class PaymentsConsumer:
             try:
                 tag = (await underlay.basic_consume(names.payments_queue, _nothing_comes_here)).consumer_tag
                 _log.info("consuming", queue=names.payments_queue)
-                await self._until_stopped(stop, self._session, connection, channel)
+                await self._until_stopped(stop, self._session, connection, channel, installation)
                 assert tag is not None
                 await underlay.basic_cancel(tag)
                 await self._drain(self._session)
@@ -168,9 +168,18 @@ class PaymentsConsumer:
                 await end(self._held)  # the broker delivers it again, and what had its effect is known by then
 
     async def _until_stopped(
-        self, stop: asyncio.Event, session: _Session, connection: AbstractConnection, channel: AbstractChannel
+        self,
+        stop: asyncio.Event,
+        session: _Session,
+        connection: AbstractConnection,
+        channel: AbstractChannel,
+        installation: UUID,
     ) -> None:
-        """Wait for `stop`; raise if this session receives nothing any more, or cannot send letters."""
+        """Wait for `stop`; raise if this session receives nothing any more, or cannot send letters.
+
+        The claim is renewed meanwhile: a broker that lost it, or somebody who deleted it while this one consumes, must
+        not let another installation in beside it.
+        """
         queue_name = self._settings.topology.payments_queue
         while not stop.is_set():
             with suppress(TimeoutError):
@@ -191,6 +200,7 @@ class PaymentsConsumer:
                     queue = await looking.declare_queue(queue_name, passive=True)
                 if queue.declaration_result.consumer_count == 0:
                     raise BrokerGoneError(f"{queue_name} was deleted or lost, and has no consumer")
+                await claim_queue(connection, self._settings.topology, installation)
 
     async def _drain(self, session: _Session) -> None:
         """Take no more, and finish what was taken, within the time for it."""
