@@ -29,8 +29,10 @@ LEDGER_SOURCE: Final = Source("payments")
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
-_is_storable = re.compile("[^\0\ud800-\udfff]*").fullmatch
+_unstorable = re.compile("[\0\ud800-\udfff]")
+"""What the database could not look into: NUL, and half of a surrogate pair."""
 _encode = msgspec.json.Encoder(order="sorted").encode
+_TOO_DEEP = invalid(Reason.INVALID_FIELD, "data", "must not be nested so deeply")
 
 Data = dict[str, Any]
 
@@ -93,44 +95,44 @@ def _action(event_type: str, data: Data) -> Action:
 
 
 def _cleaned(data: Data) -> Data:
-    """Give data with its texts for people as they can be kept: what such a text is like never holds money back.
+    """Give data with its texts as they can be kept: what a text that is only told is like never holds money back.
 
-    `txHash` is one of them where it is only told; beside an `outputIndex` it names what is credited once, like an id.
+    `reason` and `txHash` become printable. Beside an `outputIndex` a `txHash` names what is credited once, like an id:
+    it stays as it is, and is judged when it is read.
     """
-    texts = ("reason",) if data.get("outputIndex") is not None else ("reason", "txHash")
-    return data | {name: _printable(data[name]) for name in texts if isinstance(data.get(name), str)}
+    told = ("reason",) if data.get("outputIndex") is not None else ("reason", "txHash")
+    try:
+        kept = {_storable(name): value if name == "txHash" else _storable(value) for name, value in data.items()}
+        return kept | {name: _printable(data[name]) for name in told if data.get(name) is not None}
+    except RecursionError:
+        raise MalformedError(_TOO_DEEP) from None
 
 
-def _printable(text: str) -> str:
-    """Give the beginning of a text, with spaces for control characters and the like."""
+def _storable(value: Any) -> Any:
+    """Give a JSON value with a space for each character, of values and of names, that the database cannot keep."""
+    if isinstance(value, str):
+        return _unstorable.sub(" ", value)
+    if isinstance(value, dict):
+        return {_storable(name): _storable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_storable(inner) for inner in value]
+    return value
+
+
+def _printable(value: Any) -> str:
+    """Give the beginning of a text, with spaces for control characters and the like; what is no text, as its JSON."""
+    text = value if isinstance(value, str) else _encode(_storable(value)).decode()
     text = text[: fields.TEXT_LENGTH_MAX]
     return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
 
 
 def _canonical(data: Data) -> str:
     """Render data so that the same event looks the same: keys sorted, integers as the strings that they may be."""
+    plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
     try:
-        plain = {key: str(value) if type(value) is int else value for key, value in data.items()}
-        _refuse_unstorable(plain)
         return _encode(plain).decode()
     except RecursionError:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "data", "must not be nested so deeply")) from None
-
-
-def _refuse_unstorable(value: object) -> None:
-    """Refuse texts, of values and of names, that the database could not look into."""
-    if isinstance(value, str):
-        if not _is_storable(value):
-            raise MalformedError(
-                invalid(Reason.INVALID_FIELD, "data", "must not contain NUL or half of a surrogate pair")
-            )
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _refuse_unstorable(key)
-            _refuse_unstorable(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _refuse_unstorable(inner)
+        raise MalformedError(_TOO_DEEP) from None
 
 
 def _with_one_spelling(data: Data) -> Data:
