@@ -101,6 +101,8 @@ def test_wallet_token_finds_the_secret_of_make_run_or_says_what_is_missing(
     missing = installation.run("token", "--player", "1", WALLET_DATA_DIR=str(tmp_path))
     assert missing.returncode == 1
     assert "set WALLET_COOKIE_SECRET, or start `make run`" in missing.stderr
-    (tmp_path / "dev.json").write_text(json.dumps({"cookie_secret": SECRET}))
+    dev = tmp_path / "dev.json"
+    dev.write_text(json.dumps({"cookie_secret": SECRET}))
+    dev.chmod(0o600)
     found = installation.run("token", "--player", "1", WALLET_DATA_DIR=str(tmp_path))
     assert found.stdout.startswith("wallet_session=ey")

@@ -52,10 +52,10 @@ def test_more_readers_than_there_is_room_for_keep_nobody_else_from_working(
         opening = open_session(wallet.player("100"))
         opened = sessions.OpenSession(opening, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
         with installation.connect() as held:
-            held.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
-            request = session_pb2.GetSessionRequest(session_token=opened.session_token)
+            held.execute("LOCK TABLE subledger_entries IN ACCESS EXCLUSIVE MODE")
+            request = session_pb2.ListSessionTransactionsRequest(session_token=opened.session_token)
             reads = [
-                sessions.GetSession.future(request, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
+                sessions.ListSessionTransactions.future(request, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
                 for _ in range(250)
             ]
             wait_until(lambda: sum(read.done() for read in reads) >= 46, what="readers are refused")

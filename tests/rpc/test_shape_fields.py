@@ -12,7 +12,7 @@ from wallet.v1 import wallet_pb2 as pb
 
 PLAYERS = [call for call in CALLS if call not in {"settle_withdrawal", "fail_withdrawal"}]
 NETWORKS = [call for call in PLAYERS if call != "set_player_state"]
-ENUMS = [("win", "win_kind", 5), ("adjust", "direction", 3), ("set_player_state", "state", 4)]
+ENUMS = [("win", "win_kind", 5), ("adjust", "direction", 3), ("set_player_state", "state", 5)]
 # Every text of every mutation.
 OPTIONAL_TEXTS = [
     ("settle_withdrawal", "tx_hash"),
