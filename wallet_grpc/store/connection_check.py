@@ -61,7 +61,10 @@ async def check_connections(database_url: str, kinds: Sequence[ConnectionKind], 
             async with asyncio.timeout(limit_s):
                 for kind, connection in opened:
                     await _check_server(kind, connection, on_primary=on_primary)
+                # Before what a session has set is judged: behind a pooler it may be another's.
                 await _check_sessions([connection for _, connection in opened])
+                for kind, connection in opened:
+                    await _check_writes(kind, connection)
         except TimeoutError:
             raise ConnectionsUnavailableError(
                 f"{len(opened)} connections that are used at once did not answer within {limit_s:g} s; "
@@ -104,18 +107,17 @@ async def _check_server(kind: ConnectionKind, connection: Connection, *, on_prim
     fault = encoding_fault(connection)
     if fault is not None:
         raise UnfitConnectionsError(fault)
-    cursor = await connection.execute(
-        "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'", prepare=False
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    is_standby, is_read_only = row
-    if is_standby and on_primary:
+    cursor = await connection.execute("SELECT pg_is_in_recovery()", prepare=False)
+    if on_primary and await cursor.fetchone() == (True,):
         raise UnfitConnectionsError(
             f"a connection `{kind.application_name}` leads to a standby, where nothing can be written and reads "
             "are behind: let the DSN lead to the primary, or say target_session_attrs=primary"
         )
-    if is_read_only and not kind.reads_only:
+
+
+async def _check_writes(kind: ConnectionKind, connection: Connection) -> None:
+    cursor = await connection.execute("SELECT current_setting('transaction_read_only') = 'on'", prepare=False)
+    if await cursor.fetchone() == (True,) and not kind.reads_only:
         raise UnfitConnectionsError(
             f"a connection `{kind.application_name}` is read-only: default_transaction_read_only is on for the server, "
             "the database or the login"
