@@ -216,8 +216,8 @@ def test_data_without_its_record_is_left_alone(tmp_path: Path) -> None:
 def test_data_is_opened_by_programs_of_its_own_version_only(tmp_path: Path) -> None:
     PostgresCluster.create_or_open(tmp_path, settings=PostgresSettings.for_tests())
     record = json.loads((tmp_path / "cluster.json").read_text())
-    (tmp_path / "cluster.json").write_text(json.dumps({**record, "major": 7}))
-    with pytest.raises(BinariesNotFoundError, match="PostgreSQL 7 was not found"):
+    (Path(record["pgdata"]) / "PG_VERSION").write_text("7\n")
+    with pytest.raises(PostgresError, match="PostgreSQL 7 was not found"):
         PostgresCluster.create_or_open(tmp_path)
 
 
