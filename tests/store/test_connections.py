@@ -1,5 +1,6 @@
 """What a connection sets before it is used, whatever the database's and the login's defaults are."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import LiteralString
 
@@ -72,6 +73,20 @@ async def test_no_default_of_the_login_gets_through(own_ledger: Installation, ki
         assert dict(connection.execute(_SET, [names]).fetchall()) == quiet
     async with await connect_async(own_ledger.service_dsn, kind) as opened:
         assert dict(await (await opened.execute(_SET, [names])).fetchall()) == quiet
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.application_name)
+async def test_a_time_limit_of_the_login_does_not_end_what_lifts_it(
+    own_ledger: Installation, kind: ConnectionKind
+) -> None:
+    """However slow the server is: a session's settings take a moment, and the login's limit is a shorter one."""
+    own_ledger.cluster.execute(_alter("SET statement_timeout = '1ms'", own_ledger))
+    slow = dataclasses.replace(kind, plans={**kind.plans, **{f"wallet.a{number}": "on" for number in range(300)}})
+    for _ in range(3):
+        with connect(own_ledger.service_dsn, slow) as connection:
+            connection.execute("SELECT pg_sleep(0.01)")
+        async with await connect_async(own_ledger.service_dsn, slow) as opened:
+            await opened.execute("SELECT pg_sleep(0.01)")
 
 
 def _alter(change: LiteralString, installation: Installation, *parts: sql.Composable) -> sql.Composable:

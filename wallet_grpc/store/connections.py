@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,6 +67,8 @@ _COMMAND_IDLE_IN_TRANSACTION_MS = 600_000
 """A command may wait for its reader in the middle of what it prints."""
 _IDLE_IN_TRANSACTION_TIMEOUTS = 2
 """In times of a round trip's limit: how long a process that is frozen keeps its locks."""
+_SETTING_UP_TRIES = 50
+"""How often a session is set up against the login's own time limit, which may be shorter than a busy server's pause."""
 _ANSWER_MARGIN_MS = 1_000
 """What a statement may take past its own time limit before its connection is given up."""
 
@@ -120,8 +123,10 @@ class ConnectionKind:
     def session_settings(self, server_version: int) -> dict[str, str]:
         """Give what a session sets, by name; `server_version` as libpq numbers it."""
         limits = {
+            "statement_timeout": str(
+                self.statement_timeout_ms
+            ),  # first: what follows it has this time, not the login's
             "default_transaction_isolation": self.isolation,
-            "statement_timeout": str(self.statement_timeout_ms),
             "lock_timeout": str(self.lock_timeout_ms),
             "idle_session_timeout": str(self.idle_session_timeout_ms),
             "idle_in_transaction_session_timeout": str(self.idle_in_transaction_timeout_ms),
@@ -131,10 +136,12 @@ class ConnectionKind:
             limits["default_transaction_read_only"] = "on"
         if server_version >= _TRANSACTION_TIMEOUT_SINCE:
             limits["transaction_timeout"] = "0"
-        return {**_RELIED_ON, **_KEEPALIVES, **dict.fromkeys(_ROADS, "on"), **limits, **self.plans}
+        return {**limits, **_RELIED_ON, **_KEEPALIVES, **dict.fromkeys(_ROADS, "on"), **self.plans}
 
     async def set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Set a new connection's session; close it where that fails.
+
+        The login's own `statement_timeout` ends what sets another, where the server is slow: so it is tried again.
 
         Raises:
             psycopg.Error: It failed.
@@ -142,10 +149,26 @@ class ConnectionKind:
         """
         try:
             async with asyncio.timeout(self.timeout_ms / 1000):
+                for _ in range(_SETTING_UP_TRIES - 1):
+                    with suppress(psycopg.errors.QueryCanceled):
+                        await connection.execute(self._statement(connection), prepare=False)
+                        return
                 await connection.execute(self._statement(connection), prepare=False)
         except BaseException:
             await connection.close()
             raise
+
+    def set_up_blocking(self, connection: psycopg.Connection[Any]) -> None:
+        """Do as `set_up` for a connection of a command, without its time limit; closing is the caller's.
+
+        Raises:
+            psycopg.Error: It failed.
+        """
+        for _ in range(_SETTING_UP_TRIES - 1):
+            with suppress(psycopg.errors.QueryCanceled):
+                connection.execute(self._statement(connection), prepare=False)
+                return
+        connection.execute(self._statement(connection), prepare=False)
 
     def _statement(self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bytes:
         settings = self.session_settings(connection.info.server_version)
@@ -259,7 +282,7 @@ def connect(database_url: str, kind: ConnectionKind, *, autocommit: bool = False
     """
     connection = psycopg.connect(database_url, autocommit=True, **kind.parameters(database_url))
     try:
-        connection.execute(kind._statement(connection), prepare=False)  # noqa: SLF001 - the synchronous half of the class
+        kind.set_up_blocking(connection)
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
