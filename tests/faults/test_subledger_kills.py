@@ -24,8 +24,8 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1.wallet_pb2 import OPERATION_STATUS_APPLIED
-from wallet_grpc.domain.credit import wallet_address
-from wallet_grpc.domain.sessions import session_address
+from wallet_grpc.domain.credit.state import wallet_address
+from wallet_grpc.domain.sessions.state import session_address
 
 KILLS = 10
 GAMBLERS, SPENDERS = 4, 2

@@ -16,7 +16,7 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 
 from devstack.ports import free_port
-from wallet_grpc.domain.credit import wallet_address
+from wallet_grpc.domain.credit.state import wallet_address
 
 New = Callable[[], Installation]
 HASTY = {

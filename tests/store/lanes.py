@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 import psycopg
 
 from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.decide import decide
+from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import TxIdSequence
 from wallet_grpc.domain.needs import needs_of
-from wallet_grpc.domain.outcomes import Accepted, Outcome
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.rules import Moment, decide
 from wallet_grpc.store.batch import BatchStore, Loaded, Locking, LostRaceError
 from wallet_grpc.store.moments import CLOCK_CLASS
 

@@ -20,10 +20,11 @@ from support.ledger import check_invariants
 from unit.desk import GAMES, TRON
 from unit.test_credit import commit, credit, debit, release, reserve
 
-from wallet_grpc.domain.credit import WalletAddress, wallet_address
-from wallet_grpc.domain.credit_commands import CreateLedger, Credit, CreditCommand, PostJournalEntry
-from wallet_grpc.domain.ledgers import Ledger, Leg
-from wallet_grpc.domain.outcomes import LedgerCreated
+from wallet_grpc.domain.credit.commands import Credit, CreditCommand
+from wallet_grpc.domain.credit.state import WalletAddress, wallet_address
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.ledgers.outcomes import LedgerCreated
+from wallet_grpc.domain.ledgers.state import Ledger, Leg
 from wallet_grpc.store.batch import LostRaceError
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import Pool
@@ -262,7 +263,7 @@ async def test_a_sweep_changes_nothing_that_anybody_is_told(
     lane = new_lane()
     made = await new_ledger(lane)
     (purse,) = wallets_of(made, 1)
-    from wallet_grpc.domain.credit_commands import Reserve
+    from wallet_grpc.domain.credit.commands import Reserve
 
     await lane.attempt(credit("c", 1_000, purse))
     for number in range(3):

@@ -11,7 +11,7 @@ from support.database import Installation
 from support.ledger import check_invariants
 from unit.desk import BOB, bet, deposit
 
-from wallet_grpc.domain.outcomes import Accepted
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.store.batch import _STRIPE_CLASS, Locking, LostRaceError
 from wallet_grpc.store.sql import positional
 

@@ -30,9 +30,9 @@ from unit.desk import (
 
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Direction
+from wallet_grpc.domain.transactions import Direction, OutcomeStatus
 from wallet_grpc.store.batch import LostRaceError
 
 NewLane = Callable[..., SteppedLane]

@@ -19,7 +19,8 @@ from unit.histories import histories, located
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.needs import Needs
-from wallet_grpc.domain.outcomes import Accepted, Outcome
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import WinKind
 from wallet_grpc.store import arrays

@@ -14,9 +14,9 @@ from support.ledger import check_invariants
 from unit.desk import deposit
 from unit.session_desk import SessionDesk, opening
 
-from wallet_grpc.domain.outcomes import SessionFacts
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.sessions import session_address
+from wallet_grpc.domain.sessions.outcomes import SessionFacts
+from wallet_grpc.domain.sessions.state import session_address
 from wallet_grpc.store.batch import LostRaceError
 
 NewLane = Callable[..., SteppedLane]

@@ -14,26 +14,27 @@ from typing import Any
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
 from wallet_grpc.domain.book import Book, Owner
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import (
+from wallet_grpc.domain.commands import Command, owner_of
+from wallet_grpc.domain.decide import decide
+from wallet_grpc.domain.decisions import Decision, Moment
+from wallet_grpc.domain.events import Event
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, PlayerId, Source, TxId, TxIdSequence
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
     Bet,
     BetAndWin,
-    Command,
     FailWithdrawal,
     ReserveWithdrawal,
     Rollback,
     SetPlayerState,
     SettleWithdrawal,
     Win,
-    owner_of,
 )
-from wallet_grpc.domain.events import Event
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, PlayerId, Source, TxId, TxIdSequence
-from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.rules import Decision, Moment, decide
-from wallet_grpc.domain.transactions import Direction, Transaction, WinKind
+from wallet_grpc.domain.transactions import Direction, OutcomeStatus, Transaction, WinKind
 
 ANN, BOB = PlayerId(1), PlayerId(2)
 TRON, ETHEREUM = CurrencyNetworkId(1), CurrencyNetworkId(2)

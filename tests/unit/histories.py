@@ -24,8 +24,9 @@ from unit.desk import (
 )
 
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.commands import Command, FailWithdrawal, ReserveWithdrawal, SettleWithdrawal
-from wallet_grpc.domain.outcomes import Accepted
+from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.players.commands import FailWithdrawal, ReserveWithdrawal, SettleWithdrawal
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.transactions import Direction, WinKind
 
 IDS = tuple("abcdefgh")

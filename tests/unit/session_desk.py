@@ -8,11 +8,12 @@ from typing import Any
 from unit.desk import ANN, GAMES, TRON, Desk, deposit
 
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import Outcome, OutcomeStatus, SessionFacts
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
-from wallet_grpc.domain.sessions import Rail, Session, SessionId, session_address
-from wallet_grpc.domain.transactions import WinKind
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
+from wallet_grpc.domain.sessions.outcomes import SessionFacts
+from wallet_grpc.domain.sessions.state import Rail, Session, SessionId, session_address
+from wallet_grpc.domain.transactions import OutcomeStatus, WinKind
 
 TTL_S = 1_000
 

@@ -14,8 +14,9 @@ import pytest
 from unit.desk import Desk, told
 
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.transactions import OutcomeStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

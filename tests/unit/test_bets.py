@@ -5,7 +5,7 @@ from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, bet, bet_and_win, blocke
 from unit.tables import Row, applied, check, refused, table
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
-from wallet_grpc.domain.outcomes import Accepted
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason
 from wallet_grpc.domain.transactions import Kind, Posting
 

@@ -13,9 +13,10 @@ from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.events import EventType
-from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import Kind, OutcomeStatus, Transaction, TransactionStatus
 
 pytestmark = pytest.mark.property
 many = settings(max_examples=300, deadline=None)

@@ -13,11 +13,20 @@ from unit.desk import GAMES, TRON, Desk
 
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.credit import CreditWallet, WalletAddress, reservation_key, wallet_address, wallet_entry_key
-from wallet_grpc.domain.credit_commands import Commit, CreateLedger, Credit, Debit, PostJournalEntry, Release, Reserve
+from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
+from wallet_grpc.domain.credit.outcomes import WriteStatus
+from wallet_grpc.domain.credit.state import (
+    CreditWallet,
+    WalletAddress,
+    reservation_key,
+    wallet_address,
+    wallet_entry_key,
+)
 from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.ledgers import LedgerId, Leg
-from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome, WriteStatus
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
+from wallet_grpc.domain.ledgers.state import LedgerId, Leg
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal
 
 LEDGER = "0189abcd-0000-7000-8000-000000000001"

@@ -7,7 +7,7 @@ import pytest
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, Source
-from wallet_grpc.domain.ledgers import Ledger, LedgerId
+from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
 from wallet_grpc.store.credit_reads import LedgerDirectory
 
 OURS = Ledger(

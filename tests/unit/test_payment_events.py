@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
+from wallet_grpc.domain.players.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.messaging.cloudevents import Delivery, open_envelope
 from wallet_grpc.messaging.payment_events import TYPES, Broadcast, PaymentEvent, payment_event
 

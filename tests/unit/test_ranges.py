@@ -6,9 +6,9 @@ from unit.session_desk import SessionDesk
 
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import OutcomeStatus, Settled
 from wallet_grpc.domain.refusals import Reason
-from wallet_grpc.domain.transactions import WinKind
+from wallet_grpc.domain.sessions.outcomes import Settled
+from wallet_grpc.domain.transactions import OutcomeStatus, WinKind
 
 FULL = deposit("full", BALANCE_MAX)
 PROMO = WinKind.PROMO

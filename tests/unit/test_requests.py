@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet.v1 import wallet_pb2 as pb
-from wallet_grpc.domain.commands import UnlocatedEnding, owner_of
+from wallet_grpc.domain.commands import owner_of
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
+from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.rpc.requests import CALLS
 
 pytestmark = pytest.mark.property

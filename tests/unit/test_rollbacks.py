@@ -21,9 +21,8 @@ from unit.tables import Row, answered, applied, check, refused, replayed, table
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import OutcomeStatus
 from wallet_grpc.domain.refusals import Reason
-from wallet_grpc.domain.transactions import Kind, Posting, TransactionStatus, WinKind
+from wallet_grpc.domain.transactions import Kind, OutcomeStatus, Posting, TransactionStatus, WinKind
 
 VOIDED, ALREADY = OutcomeStatus.VOIDED, OutcomeStatus.ALREADY_ROLLED_BACK
 FUNDS = deposit("d", 100)

@@ -4,9 +4,8 @@ import pytest
 from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, bet, bet_and_win, deposit, rollback, told, win
 
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.outcomes import OutcomeStatus
 from wallet_grpc.domain.refusals import Reason
-from wallet_grpc.domain.transactions import WinKind
+from wallet_grpc.domain.transactions import OutcomeStatus, WinKind
 
 FUNDS = deposit("d", 100)
 STAKED = (FUNDS, bet("b"))

@@ -11,9 +11,9 @@ from unit.session_desk import NOWHERE, SessionDesk, opening, told
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.outcomes import OutcomeStatus, Played, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.sessions import (
+from wallet_grpc.domain.sessions.outcomes import Played, Settled
+from wallet_grpc.domain.sessions.state import (
     Rail,
     SessionState,
     entry_key,
@@ -21,7 +21,7 @@ from wallet_grpc.domain.sessions import (
     session_round_key,
     session_token,
 )
-from wallet_grpc.domain.transactions import Kind, WinKind
+from wallet_grpc.domain.transactions import Kind, OutcomeStatus, WinKind
 
 Steps = Callable[[SessionDesk], list[Any]]
 

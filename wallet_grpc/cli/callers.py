@@ -7,7 +7,7 @@ import dataclasses
 import click
 
 from wallet_grpc import console
-from wallet_grpc.domain.sessions import Rail
+from wallet_grpc.domain.sessions.state import Rail
 from wallet_grpc.settings import Environment
 from wallet_grpc.store import keys as key_store
 from wallet_grpc.store import rails as rail_store

@@ -1,6 +1,6 @@
 """The book: the state of the owners of a batch, as it was loaded and as the commands decided so far have left it.
 
-The lane loads it under the owners' locks, `rules.decide` reads it, and `record` folds each change in, so that the next
+The lane loads it under the owners' locks, `decide` reads it, and `record` folds each change in, so that the next
 command of the batch sees what the one before did. What the store must write in the end (balances, versions) is read
 off the book, so rows that several commands touched are written once.
 """
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wallet_grpc.domain.credit.state import CreditWallet, WalletId
+from wallet_grpc.domain.ledgers.state import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
+from wallet_grpc.domain.sessions.state import Rail, Session, SessionId
+
 from .accounts import HOUSE_TYPES, AccountType, PlayerState
 from .changes import Change, Credited, Journaled
-from .credit import CreditWallet, WalletId
 from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
-from .ledgers import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
 from .receipts import KnownReceipt, Receipt, ReceiptState
-from .sessions import Rail, Session, SessionId
 from .transactions import Kind, Transaction, TransactionStatus
 
 HouseAccount = tuple[CurrencyNetworkId, AccountType]

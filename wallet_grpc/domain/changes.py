@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from wallet_grpc.domain.credit.state import CreditWallet, Reservation, WalletEntry
+from wallet_grpc.domain.ledgers.state import Ledger
+from wallet_grpc.domain.sessions.state import Entry, Session
+
 from .accounts import PlayerState
-from .credit import CreditWallet, Reservation, WalletEntry
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
-from .ledgers import Ledger
-from .sessions import Entry, Session
 from .transactions import Transaction
 from .values import Name, value
 

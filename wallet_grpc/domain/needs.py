@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .accounts import PlayerState
-from .commands import (
+from wallet_grpc.domain.credit.commands import Credit, CreditCommand, Reserve
+from wallet_grpc.domain.credit.state import WalletAddress, WalletId
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.ledgers.state import JournalAccountName
+from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
     Bet,
     BetAndWin,
-    Command,
     FailWithdrawal,
-    Keyed,
     Rollback,
     SetPlayerState,
     SettleWithdrawal,
     Win,
-    owner_of,
 )
-from .credit import WalletAddress, WalletId
-from .credit_commands import CreateLedger, Credit, CreditCommand, PostJournalEntry, Reserve
+from wallet_grpc.domain.sessions.commands import (
+    OpenSession,
+    SessionBet,
+    SessionPlay,
+    SessionRollback,
+    SessionWin,
+    SettleSession,
+)
+from wallet_grpc.domain.sessions.state import SessionId
+
+from .accounts import PlayerState
+from .commands import Command, Keyed, owner_of
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source
-from .ledgers import JournalAccountName
-from .session_commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin, SettleSession
-from .sessions import SessionId
 from .values import value
 
 _GAINS = (BetAndWin, Win, Rollback, ApplyDeposit, Adjust)

@@ -123,3 +123,11 @@ class Transaction:
     created_at: datetime
     postings: tuple[Posting, ...] = ()
     """Empty on a transaction that was loaded for its facts alone."""
+
+
+class OutcomeStatus(Name):
+    """How an accepted mutation came out (protos/wallet/v1/wallet.proto, OperationResult)."""
+
+    APPLIED = "APPLIED"
+    VOIDED = "VOIDED"
+    ALREADY_ROLLED_BACK = "ALREADY_ROLLED_BACK"

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wallet_grpc.domain.commands import Command, Request, UnlocatedEnding, owner_of
+from wallet_grpc.domain.commands import Command, Request, owner_of
 from wallet_grpc.domain.identifiers import Source, TxIdSequence
+from wallet_grpc.domain.players.commands import UnlocatedEnding
+from wallet_grpc.domain.players.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.rules.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.store.batch import BatchStore, StoreSettings
 from wallet_grpc.store.networks import NetworkDirectory
 from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError

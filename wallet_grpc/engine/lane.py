@@ -18,12 +18,14 @@ from dataclasses import dataclass
 
 import structlog
 
+from wallet_grpc.domain.decide import decide
+from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
 from wallet_grpc.domain.needs import Needs, needs_of
-from wallet_grpc.domain.outcomes import Accepted, Outcome
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.rules import Moment, decide
 from wallet_grpc.store.batch import BatchStore, CommitUnderWayError, Loaded, Locking, LostRaceError, OutcomeUnknownError
 from wallet_grpc.store.pool import DatabaseUnavailableError
 

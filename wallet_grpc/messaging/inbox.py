@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import structlog
 
-from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.outcomes import Accepted
+from wallet_grpc.domain.players.commands import ApplyDeposit, UnlocatedEnding
+from wallet_grpc.domain.players.outcomes import Accepted
+from wallet_grpc.domain.players.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.domain.receipts import (
     CONTRADICTION,
     DISCARDED,
@@ -25,7 +26,6 @@ from wallet_grpc.domain.receipts import (
     refusal_of,
 )
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.rules.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.domain.values import Name
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket

@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source, canonical_output_hash
+from wallet_grpc.domain.players.commands import ApplyDeposit, UnlocatedEnding
 from wallet_grpc.domain.receipts import Receipt, receipt_of
 from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.transactions import NO_METADATA

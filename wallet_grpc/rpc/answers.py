@@ -10,9 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, WinKind
+from wallet_grpc.domain.transactions import Direction, Kind, OutcomeStatus, TransactionStatus, WinKind
 from wallet_grpc.store.networks import CurrencyNetwork
 from wallet_grpc.store.reads import Balances, RoundTotals, TransactionRecord
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet.v1 import ledger_pb2
-from wallet_grpc.domain.credit import WalletEntryKind, reservation_id_of
-from wallet_grpc.domain.ledgers import Ledger, LedgerId
-from wallet_grpc.domain.outcomes import JournalPosted, Outcome, Reserved, WriteStatus, Written
+from wallet_grpc.domain.credit.outcomes import Reserved, WriteStatus, Written
+from wallet_grpc.domain.credit.state import WalletEntryKind, reservation_id_of
+from wallet_grpc.domain.ledgers.outcomes import JournalPosted
+from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.store.credit_reads import JournalEntryRow, JournalRow, PostingRow, WalletFacts
 

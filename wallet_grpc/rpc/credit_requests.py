@@ -9,12 +9,13 @@ from wallet.v1 import credit_wallet_pb2 as pb
 from wallet.v1 import ledger_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.amounts import AMOUNT_DIGITS_MAX
-from wallet_grpc.domain.credit import WalletAddress, reservation_key, wallet_address
-from wallet_grpc.domain.credit_commands import Commit, CreateLedger, Credit, Debit, PostJournalEntry, Release, Reserve
+from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
+from wallet_grpc.domain.credit.rules import RESERVATION_NOT_FOUND
+from wallet_grpc.domain.credit.state import WalletAddress, reservation_key, wallet_address
 from wallet_grpc.domain.identifiers import Key, Source
-from wallet_grpc.domain.ledgers import Ledger, LedgerId, Leg, parse_ledger_id
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.ledgers.state import Ledger, LedgerId, Leg, parse_ledger_id
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.rules.credit import RESERVATION_NOT_FOUND
 from wallet_grpc.store.keys import Role
 
 from .requests import Call

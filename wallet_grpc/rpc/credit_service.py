@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from wallet.v1 import credit_wallet_pb2 as pb
-from wallet_grpc.domain.credit import WalletAddress
-from wallet_grpc.domain.ledgers import Ledger
-from wallet_grpc.domain.outcomes import Reserved, Written
-from wallet_grpc.domain.rules.credit import WALLET_NOT_FOUND
+from wallet_grpc.domain.credit.outcomes import Reserved, Written
+from wallet_grpc.domain.credit.rules import WALLET_NOT_FOUND
+from wallet_grpc.domain.credit.state import WalletAddress
+from wallet_grpc.domain.ledgers.state import Ledger
 from wallet_grpc.store.credit_reads import CreditReader, WalletFacts
 from wallet_grpc.store.keys import Role
 

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from wallet_grpc.domain.commands import Request, UnlocatedEnding
+from wallet_grpc.domain.commands import Request
 from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket

@@ -11,8 +11,9 @@ from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key
-from wallet_grpc.domain.ledgers import Ledger, LedgerId, parse_ledger_id
-from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated, Outcome
+from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
+from wallet_grpc.domain.ledgers.state import Ledger, LedgerId, parse_ledger_id
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.store.credit_reads import FIRST_UUID, CreditReader
 from wallet_grpc.store.keys import Role

@@ -8,18 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallet_grpc.domain.commands import Request
+from wallet_grpc.domain.credit.outcomes import Reserved, Written
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.outcomes import (
-    Accepted,
-    JournalPosted,
-    LedgerCreated,
-    Played,
-    Reserved,
-    SessionFacts,
-    Settled,
-    Written,
-)
+from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.credit_reads import LedgerDirectory

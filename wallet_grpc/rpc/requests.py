@@ -11,26 +11,27 @@ from typing import Any, NamedTuple
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.commands import (
+from wallet_grpc.domain.commands import Request
+from wallet_grpc.domain.credit.commands import CreditCommand
+from wallet_grpc.domain.identifiers import (
+    DERIVED_ROLLBACK_PREFIX,
+    Source,
+)
+from wallet_grpc.domain.ledgers.commands import PostJournalEntry
+from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
     Bet,
     BetAndWin,
-    Request,
     ReserveWithdrawal,
     Rollback,
     SetPlayerState,
     UnlocatedEnding,
     Win,
 )
-from wallet_grpc.domain.credit_commands import CreditCommand, PostJournalEntry
-from wallet_grpc.domain.identifiers import (
-    DERIVED_ROLLBACK_PREFIX,
-    Source,
-)
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
-from wallet_grpc.domain.session_commands import SessionCommand
+from wallet_grpc.domain.sessions.commands import SessionCommand
+from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
 from wallet_grpc.domain.transactions import Direction, WinKind
 from wallet_grpc.store.credit_reads import LedgerDirectory
 from wallet_grpc.store.keys import Role

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
-from wallet_grpc.domain.outcomes import Outcome, Played, SessionFacts, Settled
+from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.sessions import SessionState
+from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.sessions.state import SessionState
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.store.session_reads import JournalRow
 

@@ -13,9 +13,9 @@ from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, Source
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
-from wallet_grpc.domain.session_commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
-from wallet_grpc.domain.sessions import SessionAddress, session_address
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
+from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
+from wallet_grpc.domain.sessions.state import SessionAddress, session_address
 from wallet_grpc.store.keys import Role
 
 from .requests import WIN_KINDS, Call

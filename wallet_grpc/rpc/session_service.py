@@ -8,10 +8,10 @@ from functools import partial
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.rules.sessions import SESSION_NOT_FOUND
-from wallet_grpc.domain.sessions import SessionAddress, session_round_key
+from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
+from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.sessions.state import SessionAddress, session_round_key
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.session_reads import SessionReader
 

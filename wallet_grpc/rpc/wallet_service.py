@@ -19,7 +19,7 @@ from wallet_grpc.domain.identifiers import (
     withdrawal_ending_key,
     withdrawal_key,
 )
-from wallet_grpc.domain.outcomes import Accepted
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.store.keys import Role
 from wallet_grpc.store.reads import LedgerReader

@@ -45,7 +45,7 @@ from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
 from wallet_grpc.domain.needs import CreditNeeds, LedgerNeeds, Needs, SessionNeeds
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
-from wallet_grpc.domain.sessions import Rail, SessionId, SessionRound
+from wallet_grpc.domain.sessions.state import Rail, SessionId, SessionRound
 
 from . import connections
 from .arrays import literal, separated

@@ -10,11 +10,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from wallet_grpc.domain.credit import WalletEntryKind, WalletId
+from wallet_grpc.domain.credit.state import WalletEntryKind, WalletId
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxIdSequence, caller_key
-from wallet_grpc.domain.ledgers import Ledger, LedgerId, Leg, new_ledger_owner
-from wallet_grpc.domain.rules.ledgers import LEDGER_NOT_FOUND
+from wallet_grpc.domain.ledgers.rules import LEDGER_NOT_FOUND
+from wallet_grpc.domain.ledgers.state import Ledger, LedgerId, Leg, new_ledger_owner
 
 from .arrays import SEPARATOR
 from .moments import Moments

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.credit import (
+from wallet_grpc.domain.credit.state import (
     CreditWallet,
     KnownEntry,
     Reservation,
@@ -16,7 +16,7 @@ from wallet_grpc.domain.credit import (
     WalletId,
 )
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
-from wallet_grpc.domain.ledgers import JournalAccount, Ledger, LedgerId, Leg
+from wallet_grpc.domain.ledgers.state import JournalAccount, Ledger, LedgerId, Leg
 
 from .rows import key_of
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.credit import CreditWallet
+from wallet_grpc.domain.credit.state import CreditWallet
 from wallet_grpc.domain.identifiers import AccountId
 
 from .arrays import literal, nullable_literal, nullable_separated, separated

@@ -28,7 +28,7 @@ import psycopg
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key
-from wallet_grpc.domain.ledgers import WALLET_POSTING_NAMESPACE, LedgerId
+from wallet_grpc.domain.ledgers.state import WALLET_POSTING_NAMESPACE, LedgerId
 
 from .arrays import literal
 from .halves import by_halves

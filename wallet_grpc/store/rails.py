@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from wallet_grpc.domain.sessions import Rail
+from wallet_grpc.domain.sessions.state import Rail
 
 from .sql import statements
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source
-from wallet_grpc.domain.outcomes import SessionFacts
-from wallet_grpc.domain.session_commands import SettleSession
-from wallet_grpc.domain.sessions import Entry, SessionAddress, SessionId, SessionState, session_token
+from wallet_grpc.domain.sessions.commands import SettleSession
+from wallet_grpc.domain.sessions.outcomes import SessionFacts
+from wallet_grpc.domain.sessions.state import Entry, SessionAddress, SessionId, SessionState, session_token
 
 from .pool import Pool
 from .reads import RoundTotals

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Account, Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source, TxId
-from wallet_grpc.domain.sessions import Entry, Rail, Session, SessionId, SessionRound, SessionState
+from wallet_grpc.domain.sessions.state import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus, WinKind
 
 from .rows import int_or_none, key_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.sessions import Entry, Session, SessionState
+from wallet_grpc.domain.sessions.state import Entry, Session, SessionState
 
 from .arrays import literal, nullable_literal, nullable_separated, separated
 

@@ -15,7 +15,7 @@ import msgspec
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Account, Book, PlayerAccount
 from wallet_grpc.domain.identifiers import AccountId, OwnerId
-from wallet_grpc.domain.ledgers import LedgerId
+from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.domain.transactions import Details, Transaction
 
 from .arrays import literal, nullable_literal, nullable_separated, separated

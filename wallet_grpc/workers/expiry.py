@@ -17,10 +17,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
-from wallet_grpc.domain.outcomes import Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import SettleSession
-from wallet_grpc.domain.sessions import SessionId
+from wallet_grpc.domain.sessions.commands import SettleSession
+from wallet_grpc.domain.sessions.outcomes import Settled
+from wallet_grpc.domain.sessions.state import SessionId
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.networks import NetworkDirectory

@@ -15,7 +15,7 @@ from typing import NoReturn
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
-from wallet_grpc.domain.ledgers import LedgerId
+from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.store.pool import DatabaseUnavailableError
 from wallet_grpc.store.postings import DueLedger, Posted, PostingStore
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import assert_never
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.commands import (
+from wallet_grpc.domain.credit.commands import CreditCommand
+from wallet_grpc.domain.credit.rules import decide_write
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.ledgers.rules import decide_entry, decide_ledger
+from wallet_grpc.domain.players.bets import decide_bet, decide_bet_and_win
+from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
     Bet,
     BetAndWin,
-    Command,
     FailWithdrawal,
     ReserveWithdrawal,
     Rollback,
@@ -19,23 +23,20 @@ from wallet_grpc.domain.commands import (
     Win,
     WithdrawalEnding,
 )
-from wallet_grpc.domain.credit_commands import CreateLedger, CreditCommand, PostJournalEntry
-from wallet_grpc.domain.session_commands import OpenSession, SessionPlay, SettleSession
+from wallet_grpc.domain.players.deposits import decide_adjustment, decide_deposit
+from wallet_grpc.domain.players.rollbacks import decide_rollback
+from wallet_grpc.domain.players.states import decide_state
+from wallet_grpc.domain.players.wins import decide_win
+from wallet_grpc.domain.players.withdrawals import decide_failure, decide_reservation, decide_settlement
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionPlay, SettleSession
+from wallet_grpc.domain.sessions.opening import decide_opening
+from wallet_grpc.domain.sessions.opening import decide_settlement as decide_session_settlement
+from wallet_grpc.domain.sessions.play import decide_play
 
-from .bets import decide_bet, decide_bet_and_win
-from .credit import decide_write
+from .commands import Command
 from .decisions import Decision, Moment
-from .deposits import decide_adjustment, decide_deposit
 from .idempotency import replay
-from .ledgers import decide_entry, decide_ledger
-from .players import decide_state
 from .ranges import refuse_overflow
-from .rollbacks import decide_rollback
-from .session_play import decide_play
-from .sessions import decide_opening
-from .sessions import decide_settlement as decide_session_settlement
-from .wins import decide_win
-from .withdrawals import decide_failure, decide_reservation, decide_settlement
 
 
 def decide(book: Book, command: Command, moment: Moment) -> Decision:

@@ -12,7 +12,14 @@ from typing import assert_never
 
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Credited
-from wallet_grpc.domain.credit import (
+from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
+from wallet_grpc.domain.idempotency import id_reused
+from wallet_grpc.domain.identifiers import Key, Source
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+
+from .commands import Credit, CreditCommand, CreditEnding, Debit, Release, Reserve
+from .outcomes import Reserved, WriteStatus, Written
+from .state import (
     CreditWallet,
     KnownEntry,
     Reservation,
@@ -22,13 +29,6 @@ from wallet_grpc.domain.credit import (
     WalletEntryKind,
     ending_id_of,
 )
-from wallet_grpc.domain.credit_commands import Credit, CreditCommand, CreditEnding, Debit, Release, Reserve
-from wallet_grpc.domain.identifiers import Key, Source
-from wallet_grpc.domain.outcomes import Reserved, WriteStatus, Written
-from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-
-from .decisions import Decision, Moment, insufficient_funds
-from .idempotency import id_reused
 
 WALLET_NOT_FOUND = Refusal(
     reason=Reason.WALLET_NOT_FOUND, message="there is no such credit wallet; its first credit brings it into being"

@@ -5,12 +5,21 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import Win, owner_of
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import (
+    CURRENCY_MISMATCH,
+    PLAYER_MISMATCH,
+    ROUND_CLOSED,
+    Decision,
+    Moment,
+    applied,
+    post,
+)
 from wallet_grpc.domain.events import Event, EventType
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import BET_KINDS, Kind, Transaction, TransactionStatus, WinKind
 
-from .decisions import CURRENCY_MISMATCH, PLAYER_MISMATCH, ROUND_CLOSED, Decision, Moment, applied, post
+from .commands import Win
 
 BET_NOT_FOUND = Refusal(
     reason=Reason.BET_NOT_FOUND, message="reference_transaction_id names no bet of this source; send the bet first"

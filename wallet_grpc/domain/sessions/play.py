@@ -10,26 +10,27 @@ from typing import assert_never
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
+from wallet_grpc.domain.decisions import PLAYER_BLOCKED, ROUND_CLOSED, Decision, Moment, insufficient_funds, post
 from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.idempotency import id_reused, id_voided
 from wallet_grpc.domain.identifiers import TxId
-from wallet_grpc.domain.outcomes import OutcomeStatus, Played
+from wallet_grpc.domain.players.rollbacks import BET_ALREADY_SETTLED, NOT_REVERSIBLE
+from wallet_grpc.domain.players.wins import BET_NOT_FOUND, ROLLED_BACK, ROUND_MISMATCH
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import SessionBet, SessionPlay, SessionRollback, SessionWin
-from wallet_grpc.domain.sessions import Entry, Session, SessionState, late_key
 from wallet_grpc.domain.transactions import (
     NO_METADATA,
     Details,
     Kind,
+    OutcomeStatus,
     Transaction,
     TransactionStatus,
     WinKind,
 )
 
-from .decisions import PLAYER_BLOCKED, ROUND_CLOSED, Decision, Moment, insufficient_funds, post
-from .idempotency import id_reused, id_voided
-from .rollbacks import BET_ALREADY_SETTLED, NOT_REVERSIBLE
-from .sessions import SESSION_NOT_FOUND, find_session
-from .wins import BET_NOT_FOUND, ROLLED_BACK, ROUND_MISMATCH
+from .commands import SessionBet, SessionPlay, SessionRollback, SessionWin
+from .opening import SESSION_NOT_FOUND, find_session
+from .outcomes import Played
+from .state import Entry, Session, SessionState, late_key
 
 _SESSION_CLOSED = Refusal(
     reason=Reason.SESSION_CLOSED, message="the session is settled or its time is over; open another one"

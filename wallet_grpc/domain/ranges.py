@@ -14,11 +14,13 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.amounts import BALANCE_DIGITS_MAX, BALANCE_MAX
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
-from wallet_grpc.domain.commands import BetAndWin, Command, Rollback
-from wallet_grpc.domain.ledgers import JournalAccountName, LedgerId
+from wallet_grpc.domain.ledgers.state import JournalAccountName, LedgerId
+from wallet_grpc.domain.players.commands import BetAndWin, Rollback
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.domain.session_commands import SessionRollback
+from wallet_grpc.domain.sessions.commands import SessionRollback
 from wallet_grpc.domain.transactions import Kind, Transaction
+
+from .commands import Command
 
 _PLAYERS_OWN = (AccountType.MAIN, AccountType.WITHDRAW_HOLD)
 """What a player has, beside what is at play; SESSION_HOLD shows what was locked for that."""

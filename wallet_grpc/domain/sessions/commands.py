@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from .identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
-from .sessions import SessionId, entry_key, session_round_key
-from .transactions import NO_METADATA, WinKind
-from .values import value
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
+from wallet_grpc.domain.transactions import NO_METADATA, WinKind
+from wallet_grpc.domain.values import value
+
+from .state import SessionId, entry_key, session_round_key
 
 
 @value

@@ -5,22 +5,8 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import Rollback, owner_of
-from wallet_grpc.domain.events import Event, EventType
-from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
-from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import (
-    BET_KINDS,
-    NO_METADATA,
-    REVERSIBLE_KINDS,
-    Kind,
-    Transaction,
-    TransactionStatus,
-    WinKind,
-)
-
-from .decisions import (
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import (
     CURRENCY_MISMATCH,
     PLAYER_MISMATCH,
     Decision,
@@ -29,6 +15,22 @@ from .decisions import (
     insufficient_funds,
     post,
 )
+from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.transactions import (
+    BET_KINDS,
+    NO_METADATA,
+    REVERSIBLE_KINDS,
+    Kind,
+    OutcomeStatus,
+    Transaction,
+    TransactionStatus,
+    WinKind,
+)
+
+from .commands import Rollback
+from .outcomes import Accepted
 
 NOT_REVERSIBLE = Refusal(reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back")
 BET_ALREADY_SETTLED = Refusal(

@@ -15,10 +15,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
-from .identifiers import SEPARATOR, Key, OwnerId, Source
-from .ledgers import LedgerId
-from .sessions import journal_key
-from .values import Name, value
+from wallet_grpc.domain.identifiers import SEPARATOR, Key, OwnerId, Source
+from wallet_grpc.domain.ledgers.state import LedgerId
+from wallet_grpc.domain.sessions.state import journal_key
+from wallet_grpc.domain.values import Name, value
 
 WalletId = NewType("WalletId", str)
 """A UUID in its canonical text form."""

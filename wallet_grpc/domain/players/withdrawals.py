@@ -5,13 +5,14 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, WithdrawalChange, WithdrawalState
-from wallet_grpc.domain.commands import FailWithdrawal, ReserveWithdrawal, SettleWithdrawal, WithdrawalEnding, owner_of
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import PLAYER_BLOCKED, Decision, Moment, applied, insufficient_funds, post
 from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.idempotency import replay
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.transactions import Details, Kind, Transaction, TransactionStatus
 
-from .decisions import PLAYER_BLOCKED, Decision, Moment, applied, insufficient_funds, post
-from .idempotency import replay
+from .commands import FailWithdrawal, ReserveWithdrawal, SettleWithdrawal, WithdrawalEnding
 
 WITHDRAWAL_NOT_FOUND = Refusal(
     reason=Reason.WITHDRAWAL_NOT_FOUND, message="no withdrawal was reserved under this withdrawal_id"

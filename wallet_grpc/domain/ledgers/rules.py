@@ -5,15 +5,15 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.credit_commands import CreateLedger, PostJournalEntry
+from wallet_grpc.domain.decisions import Decision, Moment
+from wallet_grpc.domain.idempotency import id_reused, id_voided
 from wallet_grpc.domain.identifiers import TxId
-from wallet_grpc.domain.ledgers import Ledger, LedgerId
-from wallet_grpc.domain.outcomes import JournalPosted, LedgerCreated
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, Posting, Transaction, TransactionStatus
 
-from .decisions import Decision, Moment
-from .idempotency import id_reused, id_voided
+from .commands import CreateLedger, PostJournalEntry
+from .outcomes import JournalPosted, LedgerCreated
+from .state import Ledger, LedgerId
 
 LEDGER_NOT_FOUND = Refusal(reason=Reason.LEDGER_NOT_FOUND, message="there is no ledger with this ledger_id")
 _UNBALANCED = "the postings sum to {total} minor units, and must sum to 0"

@@ -14,9 +14,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
-from .identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
-from .transactions import Kind, TransactionStatus, WinKind
-from .values import Name, value
+from wallet_grpc.domain.identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
+from wallet_grpc.domain.transactions import Kind, TransactionStatus, WinKind
+from wallet_grpc.domain.values import Name, value
 
 SessionId = NewType("SessionId", str)
 """The tx_id of the transaction that opened it: a UUID in its canonical text form."""

@@ -11,16 +11,16 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import PLAYER_BLOCKED, Decision, Moment, insufficient_funds, post
 from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.idempotency import id_reused, refuse_reuse
 from wallet_grpc.domain.identifiers import TxId
-from wallet_grpc.domain.outcomes import SessionFacts, Settled
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import OpenSession, SessionCommand, SettleSession
-from wallet_grpc.domain.sessions import Session, SessionId, SessionState, settlement_key
 from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind, Transaction, TransactionStatus
 
-from .decisions import PLAYER_BLOCKED, Decision, Moment, insufficient_funds, post
-from .idempotency import id_reused, refuse_reuse
+from .commands import OpenSession, SessionCommand, SettleSession
+from .outcomes import SessionFacts, Settled
+from .state import Session, SessionId, SessionState, settlement_key
 
 SESSION_NOT_FOUND = Refusal(
     reason=Reason.SESSION_NOT_FOUND, message="this source has no session with this session_token"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, DepositOutput
-from wallet_grpc.domain.commands import Adjust, ApplyDeposit, owner_of
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds, post
 from wallet_grpc.domain.events import Event, EventType
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Details, Direction, Kind, Transaction, TransactionStatus
 
-from .decisions import Decision, Moment, applied, insufficient_funds, post
+from .commands import Adjust, ApplyDeposit
 
 _OUTPUT_CREDITED = Refusal(
     reason=Reason.IDEMPOTENCY_KEY_REUSED,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from .credit import WalletAddress, ending_id_of, wallet_entry_key
-from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, caller_key
-from .ledgers import LedgerId, Leg, new_ledger_owner
-from .transactions import NO_METADATA
-from .values import value
+from wallet_grpc.domain.identifiers import Key, Source
+from wallet_grpc.domain.transactions import NO_METADATA
+from wallet_grpc.domain.values import value
+
+from .state import WalletAddress, ending_id_of, wallet_entry_key
 
 
 @value
@@ -77,42 +77,3 @@ CreditEnding = Commit | Release
 
 CreditCommand = Credit | CreditEnding
 """What changes a credit wallet; Debit and Reserve are Credits."""
-
-
-@value
-class CreateLedger:
-    """Begin a ledger."""
-
-    source: Source
-    transaction_id: str
-    name: str
-    currency_network_id: CurrencyNetworkId
-    owner_id: OwnerId = field(init=False)
-    key: Key = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Hash the key and the owner."""
-        object.__setattr__(self, "owner_id", new_ledger_owner(self.source, self.transaction_id))
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-
-
-@value
-class PostJournalEntry:
-    """Post a balanced entry to accounts of a ledger. Owner and currency network are the ledger's, looked up before."""
-
-    source: Source
-    transaction_id: str
-    ledger_id: LedgerId
-    owner_id: OwnerId
-    currency_network_id: CurrencyNetworkId
-    legs: tuple[Leg, ...]
-    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Hash the key."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-
-
-LedgerCommand = CreateLedger | PostJournalEntry
-"""What is done to a ledger that is not the players'."""

@@ -6,26 +6,27 @@ from typing import assert_never
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.commands import (
+from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
     Bet,
     BetAndWin,
     FailWithdrawal,
-    Keyed,
     ReserveWithdrawal,
     Rollback,
     SetPlayerState,
     SettleWithdrawal,
     Win,
 )
-from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.session_commands import OpenSession
+from wallet_grpc.domain.sessions.commands import OpenSession
 from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
 
+from .commands import Keyed
 from .decisions import Decision
+from .transactions import OutcomeStatus
 
 
 def replay(book: Book, command: Keyed, stored: Transaction) -> Decision:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import SetPlayerState, owner_of
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import Decision, Moment
 from wallet_grpc.domain.events import Event, EventType
-from wallet_grpc.domain.outcomes import Accepted, OutcomeStatus
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Details, Kind, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import Details, Kind, OutcomeStatus, Transaction, TransactionStatus
 
-from .decisions import Decision, Moment
+from .commands import SetPlayerState
+from .outcomes import Accepted
 
 _BALANCE_NOT_ZERO = Refusal(
     reason=Reason.BALANCE_NOT_ZERO, message="the player still has money; a player is closed with every balance at zero"

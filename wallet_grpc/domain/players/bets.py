@@ -5,12 +5,21 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import Bet, BetAndWin, owner_of
+from wallet_grpc.domain.commands import owner_of
+from wallet_grpc.domain.decisions import (
+    PLAYER_BLOCKED,
+    ROUND_CLOSED,
+    Decision,
+    Moment,
+    applied,
+    insufficient_funds,
+    post,
+)
 from wallet_grpc.domain.events import Event, EventType
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
 
-from .decisions import PLAYER_BLOCKED, ROUND_CLOSED, Decision, Moment, applied, insufficient_funds, post
+from .commands import Bet, BetAndWin
 
 
 def decide_bet(book: Book, command: Bet, moment: Moment) -> Decision:

@@ -8,8 +8,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple, NewType
 
-from .identifiers import SEPARATOR, AccountId, CurrencyNetworkId, OwnerId, Source, TxId
-from .values import value
+from wallet_grpc.domain.identifiers import SEPARATOR, AccountId, CurrencyNetworkId, OwnerId, Source, TxId
+from wallet_grpc.domain.values import value
 
 LedgerId = NewType("LedgerId", str)
 """The tx_id of the transaction that created it: a UUID in its canonical text form."""

@@ -9,9 +9,12 @@ from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxId, TxIdSequence
-from wallet_grpc.domain.outcomes import Accepted, Outcome, OutcomeStatus
+from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Posting, Transaction
+
+from .outcomes import Outcome
+from .transactions import OutcomeStatus
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Credit wallets: credits, debits, and reservations that are committed or released."""

@@ -1,0 +1,32 @@
+"""What an accepted write to a credit wallet answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wallet_grpc.domain.identifiers import Key
+from wallet_grpc.domain.values import Name, value
+
+
+class WriteStatus(Name):
+    """How an accepted write to a credit wallet came out (protos/wallet/v1/credit_wallet.proto, WalletResult)."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+
+
+@value
+class Written:
+    """A write to a credit wallet that is recorded: now, or before. The balances are those of this moment."""
+
+    status: WriteStatus
+    balance_minor: int
+    available_minor: int
+
+
+@value
+class Reserved(Written):
+    """A reservation that is recorded: now, or before."""
+
+    reservation_key: Key
+    expires_at: datetime

@@ -1,0 +1,1 @@
+"""Callers' own ledgers: their accounts and balanced journal entries."""

@@ -1,0 +1,29 @@
+"""What an accepted call to a ledger answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wallet_grpc.domain.identifiers import TxId
+from wallet_grpc.domain.ledgers.state import Ledger
+from wallet_grpc.domain.values import value
+
+
+@value
+class LedgerCreated:
+    """A ledger that is there: now, or before (`replayed`)."""
+
+    ledger: Ledger
+    replayed: bool
+
+
+@value
+class JournalPosted:
+    """An entry of a ledger that is recorded: now, or before (`replayed`)."""
+
+    tx_id: TxId
+    transaction_id: str
+    balances: tuple[tuple[str, int], ...]
+    """Each account that it names, in the order of its code, with its balance when this answer was decided."""
+    created_at: datetime
+    replayed: bool

@@ -1,0 +1,1 @@
+"""What players' money does: bets, wins, rollbacks, deposits, withdrawals, adjustments and states."""

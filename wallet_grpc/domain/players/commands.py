@@ -1,0 +1,277 @@
+"""Commands: what callers ask for, checked in shape and stamped with who asks..
+
+Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from functools import partial
+
+from wallet_grpc.domain.accounts import PlayerState
+from wallet_grpc.domain.identifiers import (
+    CurrencyNetworkId,
+    Key,
+    PlayerId,
+    Source,
+    caller_key,
+    deposit_key,
+    output_key,
+    round_key,
+    withdrawal_ending_key,
+    withdrawal_key,
+)
+from wallet_grpc.domain.transactions import Direction, WinKind
+from wallet_grpc.domain.values import value
+
+
+@value
+class Bet:
+    """Take a stake: MAIN -> HOUSE:WAGER."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    game_code: str
+    round_id: str
+    round_closed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    round_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        object.__setattr__(
+            self,
+            "round_key",
+            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
+        )
+
+
+@value
+class BetAndWin(Bet):
+    """A stake and its payout at once: both, or neither."""
+
+    win_amount_minor: int
+
+
+@value
+class Win:
+    """Pay a win: HOUSE:WAGER -> MAIN."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    win_kind: WinKind
+    game_code: str = ""
+    round_id: str = ""
+    round_closed: bool = False
+    reference_transaction_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    round_key: Key | None = field(init=False)
+    """None for a win without a round (the kinds other than REGULAR may lack one)."""
+    reference_key: Key | None = field(init=False)
+    """The bet's; None for the kinds whose reference is stored unchecked."""
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        regular = self.win_kind is WinKind.REGULAR
+        in_round = self.game_code and self.round_id
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        object.__setattr__(
+            self,
+            "round_key",
+            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id)
+            if in_round
+            else None,
+        )
+        object.__setattr__(
+            self, "reference_key", caller_key(self.source, self.reference_transaction_id) if regular else None
+        )
+
+
+@value
+class Rollback:
+    """Reverse a bet, a win or a bet-and-win; or void an id that was not seen yet."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    reference_transaction_id: str
+    round_closed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    reference_key: Key = field(init=False)
+    foreign_keys: tuple[Key, Key] = field(init=False)
+    """The reference read as a deposit's and as a withdrawal's id: those are never reversible (rule 3)."""
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        reference = self.reference_transaction_id
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        object.__setattr__(self, "reference_key", caller_key(self.source, reference))
+        object.__setattr__(self, "foreign_keys", (deposit_key(reference), withdrawal_key(reference)))
+
+
+@value
+class ReserveWithdrawal:
+    """Hold money for a withdrawal: MAIN -> WITHDRAW_HOLD."""
+
+    source: Source
+    withdrawal_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", withdrawal_key(self.withdrawal_id))
+
+
+@value
+class _WithdrawalEnding:
+    """What both endings of a withdrawal share. Player and network are those of its reservation, looked up before."""
+
+    source: Source
+    withdrawal_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    reservation_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", withdrawal_ending_key(self.withdrawal_id))
+        object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
+
+
+@value
+class SettleWithdrawal(_WithdrawalEnding):
+    """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES."""
+
+    fee_minor: int
+    tx_hash: str = ""
+
+
+@value
+class FailWithdrawal(_WithdrawalEnding):
+    """A withdrawal failed: WITHDRAW_HOLD -> MAIN."""
+
+    reason: str = ""
+
+
+@value
+class ApplyDeposit:
+    """Credit a settled deposit: HOUSE -> MAIN."""
+
+    source: Source
+    deposit_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    tx_hash: str = ""
+    output_index: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    output_key: Key | None = field(init=False)
+    """(currency network, tx_hash, output_index), where all are given: credited once (rule 8)."""
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", deposit_key(self.deposit_id))
+        object.__setattr__(
+            self,
+            "output_key",
+            output_key(self.currency_network_id, self.tx_hash, self.output_index)
+            if self.tx_hash and self.output_index is not None
+            else None,
+        )
+
+
+@value
+class Adjust:
+    """Correct a balance by hand: HOUSE <-> MAIN."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
+    direction: Direction
+    reason: str
+    actor: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+@value
+class SetPlayerState:
+    """Block, close or open a player."""
+
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    state: PlayerState
+    reason: str
+    actor: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+
+
+WithdrawalEnding = SettleWithdrawal | FailWithdrawal
+
+
+@value
+class UnlocatedEnding:
+    """An ending as it arrives: it names a withdrawal, whose owner has to be looked up before it finds its lane."""
+
+    withdrawal_id: str
+    _make: Callable[..., WithdrawalEnding]
+
+    @classmethod
+    def settle(
+        cls, *, source: Source, withdrawal_id: str, fee_minor: int, tx_hash: str, metadata: Mapping[str, str]
+    ) -> UnlocatedEnding:
+        """A withdrawal was paid out."""
+        return cls(
+            withdrawal_id=withdrawal_id,
+            _make=partial(
+                SettleWithdrawal,
+                source=source,
+                withdrawal_id=withdrawal_id,
+                fee_minor=fee_minor,
+                tx_hash=tx_hash,
+                metadata=metadata,
+            ),
+        )
+
+    @classmethod
+    def fail(cls, *, source: Source, withdrawal_id: str, reason: str, metadata: Mapping[str, str]) -> UnlocatedEnding:
+        """A withdrawal failed."""
+        return cls(
+            withdrawal_id=withdrawal_id,
+            _make=partial(FailWithdrawal, source=source, withdrawal_id=withdrawal_id, reason=reason, metadata=metadata),
+        )
+
+    def located(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> WithdrawalEnding:
+        """Make the command, for the player and network of the reservation."""
+        return self._make(player_id=player_id, currency_network_id=currency_network_id)

@@ -1,0 +1,1 @@
+"""Game sessions: a locked stake, what is played with it, and its settlement."""
