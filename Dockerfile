@@ -18,13 +18,14 @@ COPY LICENSE ./
 COPY migrations migrations
 COPY wallet wallet
 COPY wallet_grpc wallet_grpc
+COPY wallet_cli wallet_cli
 COPY wallet_api wallet_api
-RUN python -m compileall -q wallet wallet_grpc wallet_api
+RUN python -m compileall -q wallet wallet_grpc wallet_api wallet_cli
 
 # `wallet` as it is in a checkout: the migrations are read from beside the packages.
 COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet
 #!/bin/sh
-exec python -m wallet_grpc "$@"
+exec python -m wallet_cli "$@"
 SCRIPT
 
 # Asks the server's own health service. With TLS, override the health check: it needs names and certificates of yours.

@@ -19,7 +19,7 @@ from starlette.routing import Route, Router
 from bench.parent import end_with_parent
 from wallet_api.database import Database
 from wallet_api.settings import ApiSettings
-from wallet_grpc.store.sql import Positional
+from wallet_grpc.store.connection.statements import Positional
 
 _BALANCES = b"SELECT currency_network_id, account_type, account_id FROM accounts WHERE player_id = $1"
 _TRANSACTIONS = b"""

@@ -11,7 +11,7 @@ from bench.database import Server
 from bench.workloads import NETWORK_ID
 from wallet_grpc.messaging.cloudevents import render
 from wallet_grpc.messaging.payment_events import DEPOSIT_SETTLED
-from wallet_grpc.store.outbox_queue import OutboxRow
+from wallet_grpc.store.queues.outbox import OutboxRow
 
 _DEPOSIT_MINOR = 25_000_000
 _OUTBOX: LiteralString = """

@@ -53,6 +53,6 @@ def tell(settings: StackSettings) -> None:
 
 def _verify(stack: RunningStack) -> None:
     sys.stdout.flush()
-    done = subprocess.run([sys.executable, "-m", "wallet_grpc", "verify"], env=stack.command.environment(), check=False)
+    done = subprocess.run([sys.executable, "-m", "wallet_cli", "verify"], env=stack.command.environment(), check=False)
     if done.returncode != 0:
         raise StackError(f"`wallet verify` ended with status {done.returncode}.")

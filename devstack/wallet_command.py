@@ -96,7 +96,7 @@ class WalletCommand:
         )
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "wallet_grpc", *arguments]
+        return [sys.executable, "-m", "wallet_cli", *arguments]
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment variables that every command gets."""

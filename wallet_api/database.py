@@ -16,10 +16,10 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 import structlog
 
-from wallet_grpc.store.connection_pool import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
-from wallet_grpc.store.connections import ConnectionKind, connect_async
-from wallet_grpc.store.moments import FutureMomentError, Moments
-from wallet_grpc.store.sql import Positional, positional
+from wallet_grpc.store.connection.kinds import ConnectionKind, connect_async
+from wallet_grpc.store.connection.lending import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.connection.statements import Positional, positional
+from wallet_grpc.store.reads.moments import FutureMomentError, Moments
 
 from .sql import PROBES, statement
 

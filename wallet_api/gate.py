@@ -13,8 +13,8 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wallet_grpc.store.connection_pool import ConnectionsBusyError, DatabaseUnavailableError
-from wallet_grpc.store.moments import UnsettledMomentError
+from wallet_grpc.store.connection.lending import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .cors import Cors
 from .metrics import ApiMetrics

@@ -18,12 +18,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wallet_grpc import addresses
-from wallet_grpc.store.connection_check import (
-    ConnectionsUnavailableError,
-    UnfitConnectionsError,
-    check_connections,
-)
-from wallet_grpc.store.connection_pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.check import ConnectionsUnavailableError, UnfitConnectionsError, check_connections
+from wallet_grpc.store.connection.lending import DatabaseUnavailableError
 
 from .app import create_app, database_of
 from .database import Database, kind_of_connections

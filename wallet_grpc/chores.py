@@ -17,7 +17,7 @@ from typing import Generic, NoReturn, TypeVar
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 
 Item = TypeVar("Item", bound=Hashable)
 

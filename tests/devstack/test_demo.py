@@ -72,7 +72,7 @@ def test_the_demo_says_what_to_do_when_nothing_runs(environment: dict[str, str])
 
 def token(environment: dict[str, str]) -> str:
     """Print a cookie as a person would, beside a running stack."""
-    command = [sys.executable, "-m", "wallet_grpc", "token", "--player", "42"]
+    command = [sys.executable, "-m", "wallet_cli", "token", "--player", "42"]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=_DONE_WITHIN_S
     )

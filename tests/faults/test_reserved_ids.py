@@ -10,10 +10,10 @@ from unit.desk import deposit
 
 from devstack.postgres import PostgresCluster
 from devstack.postgres_settings import PostgresSettings
-from wallet_grpc.store.batch import BatchStore, StoreSettings
-from wallet_grpc.store.migrations import migrate
-from wallet_grpc.store.networks import NetworkDirectory, add_network
-from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.batch.store import BatchStore, StoreSettings
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.operator.migrate import migrate
+from wallet_grpc.store.reads.networks import NetworkDirectory, add_network
 
 pytestmark = pytest.mark.faults
 

@@ -15,8 +15,8 @@ from wallet_grpc.domain.amounts import AMOUNT_DIGITS_MAX, BALANCE_MAX
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.identifiers import CurrencyNetworkId
 from wallet_grpc.domain.transactions import Direction, WinKind
-from wallet_grpc.store.networks import CurrencyNetwork
-from wallet_grpc.store.outbox import event_data
+from wallet_grpc.store.batch.event_data import event_data
+from wallet_grpc.store.reads.networks import CurrencyNetwork
 
 ASYNCAPI = yaml.safe_load((Path(__file__).resolve().parents[2] / "docs/asyncapi.yaml").read_text(encoding="utf-8"))
 NETWORK = CurrencyNetwork(

@@ -13,7 +13,7 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import wallet_pb2 as pb
-from wallet_grpc.store.outbox_queue import PARTITIONS
+from wallet_grpc.store.queues.outbox import PARTITIONS
 
 EVENT_TYPES = [
     "wallet.deposit.applied",

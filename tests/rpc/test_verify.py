@@ -18,8 +18,8 @@ from wallet.v1.ledger_pb2 import JournalPosting, PostJournalEntryRequest
 from wallet.v1.wallet_pb2 import WIN_KIND_PROMO
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.sessions.state import session_address
-from wallet_grpc.store.rebuild import rebuild_balances
-from wallet_grpc.store.verify import Check
+from wallet_grpc.store.proofs.rebuild import rebuild_balances
+from wallet_grpc.store.proofs.verify import Check
 
 TRIES_MAX = 20
 

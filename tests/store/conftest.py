@@ -22,10 +22,10 @@ from support.database import (
 
 from devstack.binaries import BinariesNotFoundError, find_binaries
 from devstack.postgres import PostgresCluster
-from wallet_grpc.store.batch import BatchStore, StoreSettings
-from wallet_grpc.store.migrations import migrate
-from wallet_grpc.store.networks import NetworkDirectory, add_network
-from wallet_grpc.store.pool import Pool
+from wallet_grpc.store.batch.store import BatchStore, StoreSettings
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.operator.migrate import migrate
+from wallet_grpc.store.reads.networks import NetworkDirectory, add_network
 
 # Version: where its programs come from, and what to install where they are missing.
 VERSIONS = {

@@ -17,8 +17,8 @@ from wallet_grpc.domain.needs import needs_of
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.store.batch import BatchStore, Loaded, Locking, LostRaceError
-from wallet_grpc.store.moments import CLOCK_CLASS
+from wallet_grpc.store.batch.store import BatchStore, Loaded, Locking, LostRaceError
+from wallet_grpc.store.reads.moments import CLOCK_CLASS
 
 _ATTEMPTS_MAX = 100
 """Many, with short waits: the rows of a small ledger share their pages, and SERIALIZABLE aborts often."""

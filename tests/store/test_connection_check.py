@@ -13,12 +13,12 @@ from support.http_api import BALANCES, ApiServer
 from support.server import WalletServer
 
 from devstack.ports import free_port
-from wallet_grpc.store import connections
-from wallet_grpc.store.pool import Pool
-from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_MS = 5_000
-KINDS = connections.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
+KINDS = kinds.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
 OF_A_PRIMARY = ["any", "read-write", "primary", "prefer-standby"]
 
 

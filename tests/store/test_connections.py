@@ -9,19 +9,19 @@ import pytest
 from psycopg import sql
 from support.database import SERVICE_ROLE, Cluster, Installation, drop_database
 
-from wallet_grpc.store import connections
-from wallet_grpc.store.connections import ConnectionKind, connect, connect_async
-from wallet_grpc.store.migrations import MigrationError, migrate
-from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.kinds import ConnectionKind, connect, connect_async
+from wallet_grpc.store.operator.migrate import MigrationError, migrate
+from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 KINDS = [
-    connections.lane_locks(timeout_ms=5_000, lock_timeout_ms=1_000),
-    connections.lane_ledger(timeout_ms=5_000, lock_timeout_ms=1_000),
-    connections.pooled(writes=False, timeout_ms=5_000),
-    connections.pooled(writes=True, timeout_ms=5_000),
-    connections.relay(timeout_ms=5_000),
-    connections.command(),
-    connections.verifier(statement_timeout_ms=60_000),
+    kinds.lane_locks(timeout_ms=5_000, lock_timeout_ms=1_000),
+    kinds.lane_ledger(timeout_ms=5_000, lock_timeout_ms=1_000),
+    kinds.pooled(writes=False, timeout_ms=5_000),
+    kinds.pooled(writes=True, timeout_ms=5_000),
+    kinds.relay(timeout_ms=5_000),
+    kinds.command(),
+    kinds.verifier(statement_timeout_ms=60_000),
 ]
 
 
@@ -96,7 +96,7 @@ def _alter(change: LiteralString, installation: Installation, *parts: sql.Compos
 
 def test_the_options_of_a_dsn_stay(ledger: Installation) -> None:
     dsn = psycopg.conninfo.make_conninfo(ledger.service_dsn, options="-c work_mem=7MB -c timezone=Asia/Kathmandu")
-    with connect(dsn, connections.pooled(writes=False, timeout_ms=5_000)) as connection:
+    with connect(dsn, kinds.pooled(writes=False, timeout_ms=5_000)) as connection:
         assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
 
@@ -136,7 +136,7 @@ def test_a_database_that_was_made_read_only_stays_so(own_ledger: Installation) -
 
 @pytest.mark.parametrize(("hosts", "timeout_s"), [("a", 6), ("a,b", 3), ("a,b,c", 2), ("a,b,c,d,e", 2)])
 def test_the_hosts_of_a_dsn_share_the_time_to_connect(hosts: str, timeout_s: int) -> None:
-    parameters = connections.pooled(writes=False, timeout_ms=6_000).parameters(f"host={hosts} dbname=wallet")
+    parameters = kinds.pooled(writes=False, timeout_ms=6_000).parameters(f"host={hosts} dbname=wallet")
     assert parameters["connect_timeout"] == timeout_s
 
 

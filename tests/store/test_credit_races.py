@@ -25,12 +25,12 @@ from wallet_grpc.domain.credit.state import WalletAddress, wallet_address
 from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
 from wallet_grpc.domain.ledgers.outcomes import LedgerCreated
 from wallet_grpc.domain.ledgers.state import Ledger, Leg
-from wallet_grpc.store.batch import LostRaceError
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import Pool
-from wallet_grpc.store.postings import PostingSettings, PostingStore
-from wallet_grpc.store.reservations import ReservationStore
-from wallet_grpc.store.verify import verify
+from wallet_grpc.store.background.reservations import ReservationStore
+from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
+from wallet_grpc.store.batch.store import LostRaceError
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.proofs.verify import verify
+from wallet_grpc.store.reads.networks import NetworkDirectory
 
 NewLane = Callable[..., SteppedLane]
 

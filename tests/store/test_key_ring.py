@@ -7,8 +7,8 @@ import pytest
 from support.database import Installation
 
 from wallet_grpc.rpc.key_ring import KeyRing
-from wallet_grpc.store.keys import KeyReader, Role, create_key, hash_of
-from wallet_grpc.store.pool import Pool
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.reads.keys import KeyReader, Role, create_key, hash_of
 
 _READINGS = 10
 

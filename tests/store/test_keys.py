@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from support.database import Installation
 
-from wallet_grpc.store.keys import KeyReader
-from wallet_grpc.store.pool import Pool
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.reads.keys import KeyReader
 
 KEYS = 20_000
 TURN_MAX_S = 0.04

@@ -12,8 +12,8 @@ from support.ledger import check_invariants
 from unit.desk import BOB, bet, deposit
 
 from wallet_grpc.domain.players.outcomes import Accepted
-from wallet_grpc.store.batch import _STRIPE_CLASS, Locking, LostRaceError
-from wallet_grpc.store.sql import positional
+from wallet_grpc.store.batch.store import _STRIPE_CLASS, Locking, LostRaceError
+from wallet_grpc.store.connection.statements import positional
 
 NewLane = Callable[..., SteppedLane]
 

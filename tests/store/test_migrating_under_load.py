@@ -16,9 +16,9 @@ from psycopg.conninfo import make_conninfo
 from support.database import ROOT, Installation
 from support.waiting import wait_until
 
-from wallet_grpc.store.migration_files import MigrationError, migrations
-from wallet_grpc.store.migration_locks import Patience
-from wallet_grpc.store.migrations import Waiting, migrate
+from wallet_grpc.store.operator.migrate import Waiting, migrate
+from wallet_grpc.store.operator.migration_files import MigrationError, migrations
+from wallet_grpc.store.operator.migration_locks import Patience
 
 LOCK_TIMEOUT_MS = 1_500
 PATIENCE = Patience(lock_timeout_ms=LOCK_TIMEOUT_MS, tries_max=50, pause_s=0.3, other_migrate_s=60)
@@ -177,7 +177,7 @@ def test_a_dry_run_tells_and_changes_nothing(empty: Installation) -> None:
 
 def test_the_owners_dsn_is_all_that_it_needs(empty: Installation) -> None:
     environment = {name: value for name, value in empty.settings().items() if name != "WALLET_DATABASE_URL"}
-    command = [sys.executable, "-m", "wallet_grpc", "migrate", "--json"]
+    command = [sys.executable, "-m", "wallet_cli", "migrate", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     del environment["WALLET_ADMIN_DATABASE_URL"]

@@ -12,7 +12,7 @@ import pytest
 from support.database import ROOT, Installation
 from support.waiting import wait_until
 
-from wallet_grpc.store.migrations import MigrationError, migrate, migrations, pending_migrations
+from wallet_grpc.store.operator.migrate import MigrationError, migrate, migrations, pending_migrations
 
 RELEASED = [migration.version for migration in migrations()]
 SCHEMA = """
@@ -28,7 +28,7 @@ _SOON_S = 30.0
 
 def start(installation: Installation) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "wallet_grpc", "migrate"],
+        [sys.executable, "-m", "wallet_cli", "migrate"],
         cwd=ROOT,
         env=installation.settings(),
         stdout=subprocess.PIPE,

@@ -12,10 +12,10 @@ from store.lanes import SteppedLane, until
 from support.database import Installation
 from unit.desk import BOB, bet, deposit
 
-from wallet_grpc.store import moments
-from wallet_grpc.store.batch import LostRaceError
-from wallet_grpc.store.moments import CLOCK_CLASS, FutureMomentError, Moments, UnsettledMomentError
-from wallet_grpc.store.sql import statements
+from wallet_grpc.store.batch.store import LostRaceError
+from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads import moments
+from wallet_grpc.store.reads.moments import CLOCK_CLASS, FutureMomentError, Moments, UnsettledMomentError
 
 NewLane = Callable[..., SteppedLane]
 Settle = Callable[[], "asyncio.Task[datetime]"]
@@ -112,7 +112,7 @@ async def test_a_batch_whose_locks_are_lost_before_it_is_stored_is_decided_anew(
 async def test_a_poster_that_has_taken_its_time_is_waited_for(ledger: Installation, settling: Settle) -> None:
     with psycopg.connect(ledger.service_dsn) as poster:
         named = {"owner_id": 7, "clock_class": CLOCK_CLASS}
-        poster.execute(statements("postings.sql")["try_ledger"], named)
+        poster.execute(statements("wallet_grpc.store.background", "wallet_postings.sql")["try_ledger"], named)
         settled = settling()
         await stays(settled)
         poster.commit()

@@ -14,8 +14,8 @@ from support.database import Installation
 from support.ledger import check_invariants
 from unit.desk import bet, bet_and_win, deposit
 
-from wallet_grpc.store.batch import OutcomeUnknownError
-from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.batch.store import OutcomeUnknownError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 
 NewLane = Callable[..., SteppedLane]
 

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from support.database import Installation
 
-from wallet_grpc.store import outbox_queue
-from wallet_grpc.store.outbox_queue import OutboxQueue
+from wallet_grpc.store.queues import outbox as outbox_queue
+from wallet_grpc.store.queues.outbox import OutboxQueue
 
 pytestmark = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
 

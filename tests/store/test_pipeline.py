@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from support.database import Installation
 
-from wallet_grpc.store import pipeline as module
-from wallet_grpc.store.pipeline import Pipeline, RoundTrip
-from wallet_grpc.store.sql import positional
+from wallet_grpc.store.connection import pipeline as module
+from wallet_grpc.store.connection.pipeline import Pipeline, RoundTrip
+from wallet_grpc.store.connection.statements import positional
 
 _SOON_S = 10.0
 

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from support.database import Installation, own_installation
 
-from wallet_grpc.store.batch import _SQL
-from wallet_grpc.store.connections import LOOKUPS_BY_KEY
-from wallet_grpc.store.pool import _KEYED_LOOKUPS
-from wallet_grpc.store.sql import positional, statements
+from wallet_grpc.store.batch.store import _SQL
+from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY
+from wallet_grpc.store.connection.pool import _KEYED_LOOKUPS
+from wallet_grpc.store.connection.statements import positional, statements
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
@@ -45,7 +45,12 @@ _LOADS = (
     "load_ledgers",
     "load_all_accounts",
 )
-_WORKERS = {"post": "postings.sql", "sweep_wallets": "reservations.sql", "mark_expired": "reservations.sql"}
+_BACKGROUND = "wallet_grpc.store.background"
+_WORKERS = {
+    "post": (_BACKGROUND, "wallet_postings.sql"),
+    "sweep_wallets": (_BACKGROUND, "reservations.sql"),
+    "mark_expired": (_BACKGROUND, "reservations.sql"),
+}
 _KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key|account_code) = |= ctid")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
@@ -73,7 +78,7 @@ def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: 
         lanes = [f"SET {name} = {value}" for name, value in LOOKUPS_BY_KEY.items()]
         for setting in _KEYED_LOOKUPS if step in _WORKERS else lanes:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
-        types, statement = _prepared(statements(_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
+        types, statement = _prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
         arguments = ", ".join(_argument(type_name) for type_name in types)
         row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]
@@ -110,7 +115,11 @@ def test_verify_takes_as_long_as_the_journal_is(
     assert entries < looked_at < 100 * entries
 
 
-_VERIFY = {"sessions": statements("verify_sessions.sql"), "wallets": statements("verify_credit.sql")}
+_PROOFS = "wallet_grpc.store.proofs"
+_VERIFY = {
+    "sessions": statements(_PROOFS, "verify_sessions.sql"),
+    "wallets": statements(_PROOFS, "verify_credit.sql"),
+}
 _LONG_SESSION = """
     INSERT INTO sessions
     SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', 0, now(), now(), 'OPEN', 0, %(entries)s,

@@ -11,7 +11,7 @@ import pytest
 from support.database import Installation
 from support.proxy import Proxy
 
-from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError, Pool
+from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError, Pool
 from wallet_grpc.tasks import end
 
 _TURNS = 12

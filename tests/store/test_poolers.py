@@ -7,15 +7,15 @@ from support.http_api import ApiServer
 from support.pooler import pooler
 from support.server import WalletServer
 
-from wallet_grpc.store import connections
-from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_MS = 3_000
 
 
 def check(dsn: str) -> None:
-    kinds = connections.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
-    check_database(dsn, "TEST", timeout_s=3, kinds=kinds)
+    opened = kinds.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
+    check_database(dsn, "TEST", timeout_s=3, kinds=opened)
 
 
 def test_session_pooling_serves(module_installation: Installation) -> None:

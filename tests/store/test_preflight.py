@@ -9,7 +9,7 @@ from support.database import SERVICE_ROLE, Cluster, Installation
 from support.waiting import wait_until
 
 from devstack.ports import free_port
-from wallet_grpc.store.preflight import UnfitDatabaseError, check_database
+from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_S = 5
 

@@ -33,7 +33,7 @@ from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Direction, OutcomeStatus
-from wallet_grpc.store.batch import LostRaceError
+from wallet_grpc.store.batch.store import LostRaceError
 
 NewLane = Callable[..., SteppedLane]
 

@@ -23,7 +23,7 @@ from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import WinKind
-from wallet_grpc.store import arrays
+from wallet_grpc.store.connection import arrays
 
 NewLane = Callable[..., SteppedLane]
 

@@ -17,7 +17,7 @@ from unit.session_desk import SessionDesk, opening
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.sessions.outcomes import SessionFacts
 from wallet_grpc.domain.sessions.state import session_address
-from wallet_grpc.store.batch import LostRaceError
+from wallet_grpc.store.batch.store import LostRaceError
 
 NewLane = Callable[..., SteppedLane]
 

@@ -119,7 +119,7 @@ class Installation:
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run the `wallet` command to its end, whatever it answers."""
         return subprocess.run(
-            [sys.executable, "-m", "wallet_grpc", *arguments],
+            [sys.executable, "-m", "wallet_cli", *arguments],
             cwd=ROOT,
             env=self.settings() | settings,
             capture_output=True,

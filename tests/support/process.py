@@ -55,7 +55,7 @@ class WalletProcess:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process without waiting for it."""
-        command = [sys.executable, "-m", "wallet_grpc", *self._arguments]
+        command = [sys.executable, "-m", "wallet_cli", *self._arguments]
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
         )

@@ -29,9 +29,9 @@ from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.transactions import Direction, WinKind
-from wallet_grpc.store.arrays import SEPARATOR
-from wallet_grpc.store.networks import CurrencyNetwork
-from wallet_grpc.store.outbox import event_data
+from wallet_grpc.store.batch.event_data import event_data
+from wallet_grpc.store.connection.arrays import SEPARATOR
+from wallet_grpc.store.reads.networks import CurrencyNetwork
 
 USDT = CurrencyNetwork(currency_network_id=TRON, currency="USDT", network="TRON", decimals=6, house_account_ids={})
 BEFORE = (deposit("d0", 1000), bet("b0", 50), reserve("p0", 50))

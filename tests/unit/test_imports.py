@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("wallet_grpc", "wallet_api", "wallet_client", "wallet", "tools")
+PACKAGES = ("wallet_grpc", "wallet_api", "wallet_cli", "wallet_client", "wallet", "tools")
 SERVICE, API = "pyproject.toml", "importlinter_api.ini"
 
 
@@ -41,11 +41,11 @@ def test_the_packages_as_they_are_keep_their_contracts(copy: Path, config: str) 
 @pytest.mark.parametrize(
     ("config", "importer", "imported"),
     [
-        (API, "wallet_api/reader.py", "wallet_grpc.store.rows"),
+        (API, "wallet_api/reader.py", "wallet_grpc.store.batch.rows"),
         (API, "wallet_api/reader.py", "wallet_client"),
         (API, "wallet_api/reader.py", "aio_pika"),
         (API, "wallet_grpc/settings.py", "wallet_grpc.tasks"),
-        (API, "wallet_grpc/store/__init__.py", "wallet_grpc.store.arrays"),
+        (API, "wallet_grpc/store/__init__.py", "wallet_grpc.store.connection.arrays"),
         (SERVICE, "wallet_grpc/domain/amounts.py", "msgspec"),
         (SERVICE, "wallet_client/errors.py", "wallet_grpc.domain.refusals"),
     ],

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from wallet_grpc.rpc.key_ring import KeyRing
-from wallet_grpc.store.keys import Caller, KeyReader
+from wallet_grpc.store.reads.keys import Caller, KeyReader
 
 READINGS_PER_S = 10
 

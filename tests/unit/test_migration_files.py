@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallet_grpc.store.migration_files import Migration, MigrationError, built_index, migrations, split
+from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
 
 _TRICKY = """
 -- one; comment

@@ -18,7 +18,7 @@ from wallet_grpc.domain.commands import owner_of
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
 from wallet_grpc.domain.players.commands import UnlocatedEnding
-from wallet_grpc.rpc.requests import CALLS
+from wallet_grpc.rpc.players.requests import CALLS
 
 pytestmark = pytest.mark.property
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from wallet_grpc.__main__ import main
-from wallet_grpc.cli.given import failed, read_settings
+from wallet_cli.__main__ import main
+from wallet_cli.options import failed, read_settings
 
 DEAD = "postgresql://nobody:secret@127.0.0.1:9/wallet"
 

@@ -6,7 +6,7 @@ from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.shares import Shares
 from wallet_grpc.rpc.rates import Rates
-from wallet_grpc.store.keys import Caller
+from wallet_grpc.store.reads.keys import Caller
 
 FLOOD, QUIET, THIRD = Source("flood"), Source("quiet"), Source("third")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wallet_grpc.store.sql import positional, statements
+from wallet_grpc.store.connection.statements import positional, statements
 
 
 def test_placeholders_are_numbered_in_the_order_of_their_first_use() -> None:
@@ -19,4 +19,4 @@ def test_a_missing_parameter_is_told() -> None:
 
 
 def test_a_file_gives_its_statements_by_name() -> None:
-    assert statements("batch.sql")["load_owners"].startswith("SELECT")
+    assert statements("wallet_grpc.store.batch", "players.sql")["load_owners"].startswith("SELECT")

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from wallet_grpc.store.sqlstates import RACES_LOST, is_outage, is_wrong_server
+from wallet_grpc.store.connection.sqlstates import RACES_LOST, is_outage, is_wrong_server
 
 _OUTAGES = """
     08000 08001 08003 08004 08006 08P01 25006 25P03 28000 28P01 3D000 40001 40P01 53000 53100 53200 53300 53400 55000

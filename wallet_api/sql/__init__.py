@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_grpc.store.sql import Positional, positional, statements
+from wallet_grpc.store.connection.statements import Positional, positional, statements
 
 HISTORY = "history.sql"
 BALANCES = "balances.sql"
@@ -11,4 +11,4 @@ PROBES = "probes.sql"
 
 def statement(file_name: str, name: str) -> Positional:
     """Give a named statement of this package, with its placeholders numbered."""
-    return positional(statements(file_name, package=__name__)[name])
+    return positional(statements(__name__, file_name)[name])

@@ -12,17 +12,17 @@ from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
+from wallet_grpc.messaging.gauges import watch_inbox
 from wallet_grpc.messaging.inbox import Inbox
 from wallet_grpc.messaging.metrics import InboxMetrics
 from wallet_grpc.messaging.retries import Retries
-from wallet_grpc.messaging.watch import watch_inbox
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.database_watch import DatabaseWatch
-from wallet_grpc.store.inbox import InboxSettings, InboxStore
-from wallet_grpc.store.installation import installation_uuid
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError
-from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.watch import DatabaseWatch
+from wallet_grpc.store.queues.inbox import InboxSettings, InboxStore
+from wallet_grpc.store.reads.installation import installation_uuid
+from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 
 from .process import (

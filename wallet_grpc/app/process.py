@@ -18,8 +18,8 @@ from wallet_grpc.engine.engine import EngineSettings
 from wallet_grpc.engine.lane import LaneSettings
 from wallet_grpc.messaging.topology import Topology
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.batch import StoreSettings
-from wallet_grpc.store.pool import Pool
+from wallet_grpc.store.batch.store import StoreSettings
+from wallet_grpc.store.connection.pool import Pool
 
 _POOL_WAIT_MS = 1_000
 _LOOKUP_CONNECTIONS = 2

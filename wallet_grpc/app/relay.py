@@ -8,12 +8,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc.chores import ChoreMetrics
+from wallet_grpc.messaging.gauges import watch_outbox
 from wallet_grpc.messaging.metrics import OutboxMetrics
 from wallet_grpc.messaging.relay import Relay, RelaySettings
-from wallet_grpc.messaging.watch import watch_outbox
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.database_watch import DatabaseWatch
-from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxReader
+from wallet_grpc.store.connection.watch import DatabaseWatch
+from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxReader
 from wallet_grpc.tasks import end
 
 from .process import first_done, pool_of, show_metrics, spare_the_garbage_collector, stop_on_signals, topology_of

@@ -15,28 +15,28 @@ from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.rpc.auth import Authenticator
-from wallet_grpc.rpc.calls import CallGate
-from wallet_grpc.rpc.credit_service import CreditWalletServicer
+from wallet_grpc.rpc.credit.service import CreditWalletServicer
+from wallet_grpc.rpc.gate import CallGate
 from wallet_grpc.rpc.key_ring import KeyRing
-from wallet_grpc.rpc.ledger_service import LedgerServicer
+from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.metrics import CallMetrics
 from wallet_grpc.rpc.operations import Execution
+from wallet_grpc.rpc.players.service import WalletServicer
 from wallet_grpc.rpc.rates import Rates
 from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
-from wallet_grpc.rpc.session_requests import SessionTimes
-from wallet_grpc.rpc.session_service import LedgerSessionServicer
-from wallet_grpc.rpc.wallet_service import WalletServicer
+from wallet_grpc.rpc.sessions.requests import SessionTimes
+from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 from wallet_grpc.settings import Settings
-from wallet_grpc.store.credit_reads import CreditReader, LedgerDirectory
-from wallet_grpc.store.database_watch import DatabaseWatch
-from wallet_grpc.store.keys import KeyReader
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError, Pool
-from wallet_grpc.store.postings import PostingSettings, PostingStore
-from wallet_grpc.store.reads import LedgerReader
-from wallet_grpc.store.reservations import ReservationStore
-from wallet_grpc.store.session_reads import SessionReader
-from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.store.background.reservations import ReservationStore
+from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.connection.watch import DatabaseWatch
+from wallet_grpc.store.reads.credit import CreditReader, LedgerDirectory
+from wallet_grpc.store.reads.keys import KeyReader
+from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.store.reads.players import LedgerReader
+from wallet_grpc.store.reads.sessions import SessionReader
+from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
 from wallet_grpc.workers.poster import Poster, PosterSettings

@@ -11,10 +11,10 @@ from wallet_grpc.domain.identifiers import Source, TxIdSequence
 from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.domain.players.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.store.batch import BatchStore, StoreSettings
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import ConnectionsBusyError, DatabaseUnavailableError
-from wallet_grpc.store.withdrawals import WithdrawalReader
+from wallet_grpc.store.batch.store import BatchStore, StoreSettings
+from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 
 from .backlog import Backlog

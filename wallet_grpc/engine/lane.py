@@ -26,8 +26,15 @@ from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.store.batch import BatchStore, CommitUnderWayError, Loaded, Locking, LostRaceError, OutcomeUnknownError
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.batch.store import (
+    BatchStore,
+    CommitUnderWayError,
+    Loaded,
+    Locking,
+    LostRaceError,
+    OutcomeUnknownError,
+)
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 
 from .backlog import Backlog
 from .metrics import EngineMetrics

@@ -20,7 +20,7 @@ from aiormq.connection import TransportFactory
 from yarl import URL
 
 from wallet_grpc.chores import ChoreMetrics, is_cancelled
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 
 from .topology import TopologyConflictError
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.store.outbox_queue import OutboxRow
+from wallet_grpc.store.queues.outbox import OutboxRow
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 _JSON_TYPE: Final = "application/json"

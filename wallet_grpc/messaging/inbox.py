@@ -29,9 +29,9 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.values import Name
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.store.inbox import InboxStore
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.queues.inbox import InboxStore
+from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .metrics import InboxMetrics
 from .payment_events import Broadcast, PaymentEvent

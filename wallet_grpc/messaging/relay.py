@@ -26,8 +26,8 @@ from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
-from wallet_grpc.store.halves import Halved
-from wallet_grpc.store.outbox_queue import OutboxQueue, OutboxRow
+from wallet_grpc.store.queues.halves import Halved
+from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxRow
 from wallet_grpc.tasks import end
 
 from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up

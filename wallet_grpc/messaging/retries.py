@@ -18,8 +18,8 @@ from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import Receipt
-from wallet_grpc.store.inbox import InboxStore
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.queues.inbox import InboxStore
 
 from .inbox import Inbox, TryAgainError
 from .payment_events import stored_payment_event

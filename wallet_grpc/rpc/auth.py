@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.store.keys import Caller, hash_of
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.reads.keys import Caller, hash_of
 
 from .key_ring import KeyRing
 

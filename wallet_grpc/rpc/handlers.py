@@ -20,7 +20,7 @@ from google.protobuf.message_factory import GetMessageClass
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
 
-from .calls import Context, Gated, GatedStream, GatedUnary, names_of
+from .gate import Context, Gated, GatedStream, GatedUnary, names_of
 from .metrics import CallMetrics
 
 Request = TypeVar("Request", bound=Message)

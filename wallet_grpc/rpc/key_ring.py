@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-from wallet_grpc.store.keys import Caller, KeyReader
-from wallet_grpc.store.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.reads.keys import Caller, KeyReader
 
 _TRUSTED_MAX_S = 4.5
 """How long a reading is trusted: a revoked key stops working within 5 seconds."""

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from wallet_grpc.domain.refusals import Reason, Refusal
 
-from .calls import STOPPING, CallGate, Context, RefusedError, names_of
+from .gate import STOPPING, CallGate, Context, RefusedError, names_of
 from .handlers import decoded
 
 Request = TypeVar("Request", bound=Message)

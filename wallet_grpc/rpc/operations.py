@@ -16,13 +16,13 @@ from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.store.credit_reads import LedgerDirectory
-from wallet_grpc.store.networks import NetworkDirectory
+from wallet_grpc.rpc.players.answers import Filler
+from wallet_grpc.rpc.players.requests import Call, command_of
+from wallet_grpc.store.reads.credit import LedgerDirectory
+from wallet_grpc.store.reads.networks import NetworkDirectory
 
-from .answers import Filler
-from .calls import CallContext, RefusedError, not_allowed
-from .execute import execute_stream
-from .requests import Call, command_of
+from .gate import CallContext, RefusedError, not_allowed
+from .stream import execute_stream
 
 BATCH_OPERATIONS_MAX = 1_000
 _ANSWER_MARGIN_S = 0.02

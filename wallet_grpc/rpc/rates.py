@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.store.keys import Caller
+from wallet_grpc.store.reads.keys import Caller
 
 _BUCKETS_MAX = 10_000
 _WAIT_MIN_MS = 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.transactions import Kind
-from wallet_grpc.store.keys import Caller, Role
-from wallet_grpc.store.reads import TransactionHead
+from wallet_grpc.store.reads.keys import Caller, Role
+from wallet_grpc.store.reads.players import TransactionHead
 
 _SEE_EVERYTHING = frozenset({Role.BACKOFFICE, Role.AUDITOR})
 

@@ -13,14 +13,14 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from wallet.v1 import credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
 from wallet_grpc.addresses import why_not_bound
+from wallet_grpc.rpc.credit.service import CreditWalletServicer
+from wallet_grpc.rpc.ledgers.service import LedgerServicer
+from wallet_grpc.rpc.players.service import WalletServicer
+from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 
-from .calls import CallGate, Gated
-from .credit_service import CreditWalletServicer
+from .gate import CallGate, Gated
 from .handlers import handlers_of
-from .ledger_service import LedgerServicer
 from .open_calls import Health, OpenCalls, Reflection
-from .session_service import LedgerSessionServicer
-from .wallet_service import WalletServicer
 
 _WALLET = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
 _SESSIONS = session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"]

@@ -23,9 +23,9 @@ from wallet_grpc.domain.sessions.outcomes import Settled
 from wallet_grpc.domain.sessions.state import SessionId
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.store.networks import NetworkDirectory
-from wallet_grpc.store.pool import DatabaseUnavailableError
-from wallet_grpc.store.session_reads import FIRST_EXPIRY, SessionReader
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.store.reads.sessions import FIRST_EXPIRY, SessionReader
 
 _log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.ledgers.state import LedgerId
-from wallet_grpc.store.pool import DatabaseUnavailableError
-from wallet_grpc.store.postings import DueLedger, Posted, PostingStore
+from wallet_grpc.store.background.wallet_postings import DueLedger, Posted, PostingStore
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 
 _WORKER = "poster"
 _LOOKS_PER_INTERVAL = 8

@@ -13,7 +13,7 @@ from typing import NoReturn
 from prometheus_client import CollectorRegistry, Counter
 
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
-from wallet_grpc.store.reservations import ReservationStore
+from wallet_grpc.store.background.reservations import ReservationStore
 
 _WORKER = "sweeper"
 _REST_PER_WORK = 4

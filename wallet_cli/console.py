@@ -1,0 +1,162 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+from rich.table import Table
+
+from wallet_grpc.store.proofs.verify import Check, Progress, Report
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_STREAMED_WIDTH = 18
+"""Of a column of a table that is printed row by row: nothing is known of what is to come. Longer values stay whole."""
+
+_PIPE_WIDTH = 200
+"""Columns of a table that is not printed to a terminal: nothing is cut off for want of a width."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, on one line, for programs."""
+    click.echo(json.dumps(value, default=str))
+
+
+def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) -> None:
+    """Print rows as a table, or as a JSON list."""
+    if as_json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return
+    if not rows:
+        out.print(empty)
+        return
+    names = [field.name for field in dataclasses.fields(rows[0])]
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*(_cell(getattr(row, name)) for name in names))
+    out.print(table)
+
+
+def print_record(record: DataclassInstance, *, as_json: bool) -> None:
+    """Print everything about one thing: a line for each fact, or a JSON object."""
+    facts = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    if as_json:
+        print_json(facts)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name, escape(json.dumps(value)) if isinstance(value, dict) else _cell(value))
+    out.print(table)
+
+
+@contextmanager
+def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show how far a verification or a rebuild is, on a terminal."""
+    if not enabled or not err.is_terminal:
+        yield lambda _: None
+        return
+    with Bar(console=err, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(at: Progress) -> None:
+            if at.phase not in tasks:
+                tasks[at.phase] = bar.add_task(at.phase)
+            bar.update(tasks[at.phase], completed=at.done, total=max(at.done, at.expected))
+
+        yield show
+
+
+def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
+    """Print what a verification found, row by row."""
+    findings = report.findings[:findings_max]
+    left_out = len(report.findings) - len(findings)
+    wrong = Counter(finding.check for finding in report.findings)
+    if as_json:
+        print_json(
+            {
+                "clean": report.clean,
+                "transactions": report.transactions,
+                "entries": report.entries,
+                "accounts": report.accounts,
+                "sessions": report.sessions,
+                "session_entries": report.session_entries,
+                "wallets": report.wallets,
+                "wallet_entries": report.wallet_entries,
+                "outbox_waiting": report.outbox_waiting,
+                "stuck": [{**dataclasses.asdict(it), "since": it.since.isoformat()} for it in report.stuck],
+                "checks": {check.value: wrong[check] for check in Check},
+                "findings": [dataclasses.asdict(finding) for finding in findings],
+                "findings_left_out": left_out,
+            }
+        )
+        return
+    table = Table("check", "wrong")
+    for check in Check:
+        table.add_row(check.value, str(wrong[check]), style="red" if wrong[check] else None)
+    out.print(table)
+    for finding in findings:
+        out.print(f"[red]{finding.check.value}[/] {finding.subject}: {finding.problem}")
+    if left_out:
+        out.print(f"and {left_out} more (--findings)")
+    for it in report.stuck:
+        out.print(f"[yellow]stuck[/] {it.subject} since {it.since:%Y-%m-%d %H:%M:%S}: {it.problem}")
+    looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
+    out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
+    out.print(f"{report.wallets:,} credit wallets with {report.wallet_entries:,} entries")
+    out.print(f"{looked}; {report.outbox_waiting:,} events wait in the outbox")
+    out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
+
+
+def print_stream(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], file_format: str) -> int:
+    """Print rows as they come, however many: as a table of fixed widths, as CSV or as JSON. Gives how many."""
+    write = sys.stdout.write
+    count = 0
+    match file_format:
+        case "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(columns)
+            for count, row in enumerate(rows, start=1):  # noqa: B007 - it is the answer
+                writer.writerow([_cell(row[name]) for name in columns])
+        case "json":
+            for count, row in enumerate(rows, start=1):
+                line = json.dumps({name: _plain(row[name]) for name in columns}, ensure_ascii=False)
+                write(("[\n" if count == 1 else ",\n") + line)
+            write("\n]\n" if count else "[]\n")
+        case _:
+            write("  ".join(name.ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
+            for count, row in enumerate(rows, start=1):  # noqa: B007 - as above
+                write("  ".join(_cell(row[name]).ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
+    return count
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case list():
+            return escape(", ".join(map(str, value)))
+        case _:
+            return escape(str(value))

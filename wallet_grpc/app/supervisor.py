@@ -1,0 +1,156 @@
+"""Several worker processes on one address. One that dies or hangs is started again; a signal stops them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+from wallet_grpc import addresses, heartbeat
+from wallet_grpc.heartbeat import Heartbeat
+
+_log = structlog.get_logger(__name__)
+
+_POLL_S = 0.1
+_RESTART_WAIT_MIN_S = 0.2
+_RESTART_WAIT_MAX_S = 5.0
+_HEALTHY_AFTER_S = 30.0
+
+_STOPPED_WELL = (0, -signal.SIGTERM)
+"""A worker that the signal itself ended was still starting: it had accepted nothing."""
+
+WORKER_NUMBER = "WALLET_WORKER_NUMBER"
+"""Tells a process that it is a supervised worker, and which."""
+
+
+class AddressInUseError(Exception):
+    """Another server holds the address."""
+
+
+def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
+    """Run the workers until a signal; gives 0 if all of them stopped well.
+
+    Args:
+        workers: How many.
+        address: What they share, `host:port`.
+        stop_timeout_s: How long they may take to stop.
+        hung_after_s: After how long a silence a worker is killed, to be started again.
+    """
+    stopped_by: int | None = None
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped_by
+        stopped_by = number
+
+    _on_signals(stop)
+    with _held(address):
+        running = {number: _Worker(number) for number in range(workers)}
+        while stopped_by is None:
+            for worker in running.values():
+                worker.end_if_hung(hung_after_s)
+                worker.keep_running()
+            time.sleep(_POLL_S)
+        return _stop(list(running.values()), stopped_by, stop_timeout_s)
+
+
+class _Worker:
+    """One worker process, and how patiently it is started again."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._wait_s = _RESTART_WAIT_MIN_S
+        self._start_at = 0.0
+        self.process = self._started()
+
+    def end_if_hung(self, hung_after_s: float) -> None:
+        """Kill the worker if it lives and its event loop has said nothing for too long."""
+        if self.process.poll() is None and self._heartbeat.is_missing(hung_after_s):
+            _log.error("worker_hung", worker=self.number, pid=self.process.pid, silent_s=hung_after_s)
+            self.process.kill()  # it may be stopped: nothing less would reach it
+            self.process.wait()
+
+    def keep_running(self) -> None:
+        """Start the worker again if it has died, later each time if it keeps dying."""
+        if self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if self._start_at == 0.0:
+            _log.error("worker_died", worker=self.number, exit_code=self.process.returncode)
+            lived_well = now - self._started_at > _HEALTHY_AFTER_S
+            self._wait_s = _RESTART_WAIT_MIN_S if lived_well else min(self._wait_s * 2, _RESTART_WAIT_MAX_S)
+            self._start_at = now + self._wait_s
+        elif now >= self._start_at:
+            self._start_at = 0.0
+            self._heartbeat.close()
+            self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._started_at = time.monotonic()
+        self._heartbeat = Heartbeat()
+        descriptor = self._heartbeat.writing
+        environment = {
+            **os.environ,
+            "WALLET_WORKERS": "1",
+            WORKER_NUMBER: str(self.number),
+            heartbeat.FILE_DESCRIPTOR: str(descriptor),
+        }
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "wallet_grpc", "serve"], env=environment, pass_fds=(descriptor,)
+            )
+        finally:
+            self._heartbeat.worker_has_it()
+
+
+def _on_signals(handle: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+
+
+def _stop(workers: list[_Worker], stopped_by: int, timeout_s: float) -> int:
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        """Tell the workers what was told here: another signal means that somebody does not want to wait."""
+        for worker in workers:
+            worker.process.terminate()  # first, whatever it was: a worker that is still starting ends well by it
+            if number != signal.SIGTERM:
+                worker.process.send_signal(number)
+
+    _on_signals(pass_on)
+    pass_on(stopped_by, None)
+    deadline = time.monotonic() + timeout_s
+    codes = []
+    for worker in workers:
+        try:
+            codes.append(worker.process.wait(max(0.1, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            codes.append(1)
+    return 0 if all(code in _STOPPED_WELL for code in codes) else 1
+
+
+@contextmanager
+def _held(address: str) -> Iterator[None]:
+    """Hold the address without listening, so that nobody else takes it while workers come and go."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    target = (host.strip("[]"), int(port))
+    try:
+        with socket.socket(family) as probe:  # sharing would let a stranger's server in unnoticed
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(
+                target
+            )  # not to listen: callers that wait for a server would come in, and keep the address taken
+    except OSError as error:
+        raise AddressInUseError(f"{address} cannot be bound: {addresses.why(error, port=int(port))}") from error
+    with socket.socket(family) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(target)
+        yield

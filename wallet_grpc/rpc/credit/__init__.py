@@ -1,0 +1,1 @@
+"""CreditWalletService: credit wallets over gRPC."""

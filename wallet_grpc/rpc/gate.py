@@ -1,0 +1,279 @@
+"""What every call goes through: its id, its caller, its right, its place, and the end of one that is refused or fails.
+
+Nothing of a call is read before it is let in (handlers.py), so what a stranger sends costs a refusal and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+import grpc
+import structlog
+
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.engine.engine import QueueFullError
+from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
+from wallet_grpc.engine.shares import QUEUE_FULL
+from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.store.reads.keys import Caller, Role
+
+from .auth import Authenticator
+from .metrics import CallMetrics
+from .rates import Rates
+from .status import abort
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = structlog.get_logger(__name__)
+
+_ID_LENGTH_MAX = 128
+_REFUSALS_WITHIN_S = 0.5
+"""How long a stop waits for refusals to be sent and for watchers to be told, whether they read it or not."""
+_INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing can be said of the outcome")
+STOPPING = Refusal(
+    reason=Reason.DATABASE_UNAVAILABLE, message="this server is stopping; nothing was changed, send it again"
+)
+_CALLS_FULL = Refusal(reason=Reason.QUEUE_FULL, message="this server holds as many calls as it may; send it again")
+
+
+class RefusedError(Exception):
+    """Ends a call with a refusal. Stays within this package."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class CallNames(NamedTuple):
+    """Under what names a call is known in logs and traces."""
+
+    request_id: str
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Who calls, and under what names the call is known in logs and traces."""
+
+    caller: Caller
+    request_id: str
+    traceparent: str | None
+    remaining_s: float | None
+    """What is left of the caller's deadline; None where it set none."""
+    gate: CallGate
+    grpc_context: Context
+
+    async def check_again(self) -> Caller:
+        """Check the key again, for a call that lasts: a revoked key stops working within 5 seconds.
+
+        Raises:
+            RefusedError: The key is good no more.
+        """
+        return await self.gate.authenticate(self.grpc_context)
+
+    def owe(self, operations: int) -> None:
+        """Charge the key's rate for operations that one call brought, without asking whether it has them."""
+        self.gate.rates.owe(self.caller, operations)
+
+
+def not_allowed(*roles: Role) -> Refusal:
+    """Refuse a call that needs one of these roles, of which the caller has none."""
+    return Refusal(
+        reason=Reason.CALL_NOT_ALLOWED,
+        message=f"the key lacks the role {' or '.join(f'`{role}`' for role in roles)} that this call needs",
+        metadata={"role": ",".join(role.value for role in roles)},
+    )
+
+
+class CallGate:
+    """Lets calls in, and ends those that are refused or fail: the only place that gives a call its status."""
+
+    def __init__(self, authenticator: Authenticator, metrics: CallMetrics, rates: Rates, *, calls_max: int) -> None:
+        self.metrics = metrics
+        self.rates = rates
+        self._authenticator = authenticator
+        self._calls_max = calls_max
+        self._streams_max = max(1, calls_max // 2)
+        """Streams last: they never take all the places, or a call that is over in a moment would find none."""
+        self._stopping = False
+        self._on_close: set[Callable[[], object]] = set()
+        self._present: set[asyncio.Task[Any]] = set()
+        """The calls that are not over: a call's task ends once its status is sent."""
+        self._admitted: set[asyncio.Task[Any]] = set()
+        """Those among them that have shown a key."""
+        self._begun: set[asyncio.Task[Any]] = set()
+        """Those among these whose message has come: a stop waits for them."""
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    def close(self) -> None:
+        """Refuse every new call from now on, and tell those that last; what was let in is finished."""
+        self._stopping = True
+        for tell in tuple(self._on_close):
+            tell()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is closed."""
+        return self._stopping
+
+    async def emptied(self, timeout_s: float) -> None:
+        """Wait until every call that has begun has its status, and a moment for those that are being refused."""
+        for calls, wait_s in ((self._begun, timeout_s), (self._present, min(timeout_s, _REFUSALS_WITHIN_S))):
+            if calls:
+                await asyncio.wait(tuple(calls), timeout=wait_s)
+
+    @contextmanager
+    def telling(self, tell: Callable[[], object]) -> Iterator[None]:
+        """Have a call that lasts told when the gate closes."""
+        self._on_close.add(tell)
+        try:
+            yield
+        finally:
+            self._on_close.discard(tell)
+
+    def arrive(self) -> None:
+        """Know of the call that the running task answers.
+
+        Raises:
+            RefusedError: The server is stopping.
+        """
+        task = _this_call()
+        self._present.add(task)
+        task.add_done_callback(self._left)
+        if self._stopping:
+            raise RefusedError(STOPPING)
+
+    async def enter(self, context: Context, roles: Sequence[Role], names: CallNames, *, lasts: bool) -> CallContext:
+        """Let a call in that has a good key, the right (one of the roles, if any), its rate and a place.
+
+        Raises:
+            RefusedError: It has not, there is none, or the server is stopping.
+        """
+        self.arrive()
+        caller = await self.authenticate(context)
+        if roles and caller.roles.isdisjoint(roles):
+            raise RefusedError(not_allowed(*roles))
+        limited = None if lasts else self.rates.take(caller)  # a stream waits for its rate, operation by operation
+        if limited is not None:
+            raise RefusedError(limited)
+        self._take_place(lasts=lasts)
+        return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
+
+    def begin(self) -> None:
+        """Begin with a call that was let in: from now on it will have its answer, though the server be stopped.
+
+        Raises:
+            RefusedError: The server is stopping.
+        """
+        if self._stopping:
+            raise RefusedError(STOPPING)
+        self._begun.add(_this_call())
+
+    async def authenticate(self, context: Context) -> Caller:
+        """Find the caller of a call.
+
+        Raises:
+            RefusedError: It is nobody who may call here.
+        """
+        caller = await self._authenticator.caller(context)
+        if isinstance(caller, Refusal):
+            raise RefusedError(caller)
+        return caller
+
+    def _take_place(self, *, lasts: bool) -> None:
+        if len(self._admitted) >= self._calls_max or (lasts and len(self._streams) >= self._streams_max):
+            self.metrics.refused_full.inc()
+            raise RefusedError(_CALLS_FULL)
+        task = _this_call()
+        self._admitted.add(task)
+        if lasts:
+            self._streams.add(task)
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        self._present.discard(task)
+        self._admitted.discard(task)
+        self._begun.discard(task)
+        self._streams.discard(task)
+
+    async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
+        """End a call with the status of what was raised in it."""
+        match error:
+            case RefusedError() | MalformedError() | QueueFullError():
+                refusal = error.refusal
+            case ConnectionsBusyError():
+                refusal = QUEUE_FULL
+            case DatabaseUnavailableError():
+                refusal = DATABASE_UNAVAILABLE
+            case TimeoutError():
+                refusal = OUTCOME_UNKNOWN
+            case _:
+                _log.error("call_failed", request_id=names.request_id, exc_info=error)
+                refusal = _INTERNAL
+        await abort(context, refusal, names.request_id)
+
+
+class Gated(Protocol):
+    """A servicer whose methods are reached through a gate."""
+
+    gate: CallGate
+
+
+@dataclass(frozen=True, slots=True)
+class GatedUnary:
+    """A servicer's unary method, `async def Method(self, request, call) -> response`, and the right that it needs.
+
+    Without roles the gate asks for none: what such a call may read is decided by `rights`, or operation by operation.
+    """
+
+    method: Callable[..., Awaitable[Any]]
+    roles: tuple[Role, ...]
+    """Any one of them lets a call in."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatedStream:
+    """A servicer's streaming method: `async def Method(self, requests, call) -> AsyncIterator[response]`."""
+
+    method: Callable[..., AsyncIterator[Any]]
+
+
+def gated(*roles: Role) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
+    """Have a unary method reached through its servicer's gate, with the caller instead of gRPC's context."""
+
+    def decorate(method: Callable[..., Awaitable[Any]]) -> GatedUnary:
+        return GatedUnary(method, roles)
+
+    return decorate
+
+
+def gated_stream(method: Callable[..., AsyncIterator[Any]]) -> GatedStream:
+    """Have a streaming method reached through its servicer's gate; each operation's right is its own."""
+    return GatedStream(method)
+
+
+def names_of(context: Context) -> CallNames:
+    """Give the call's request id (the caller's `x-request-id`, or a new one) and its `traceparent`."""
+    request_id = ""
+    traceparent = None
+    for key, value in context.invocation_metadata() or ():
+        if key == "x-request-id" and _is_plain(value):
+            request_id = str(value)
+        elif key == "traceparent" and _is_plain(value):
+            traceparent = str(value)
+    return CallNames(request_id or secrets.token_hex(8), traceparent)
+
+
+def _this_call() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None, "gRPC answers each call in a task of its own"
+    return task
+
+
+def _is_plain(value: str | bytes) -> bool:
+    return isinstance(value, str) and len(value) <= _ID_LENGTH_MAX and value.isascii() and value.isprintable()

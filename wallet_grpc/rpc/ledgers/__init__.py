@@ -1,0 +1,1 @@
+"""LedgerService: callers' own ledgers over gRPC."""

@@ -1,0 +1,1 @@
+"""WalletService: players' money over gRPC."""

@@ -1,0 +1,191 @@
+"""WalletService: each method converts the request, calls the engine or the reader, and converts the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain import fields
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import (
+    Key,
+    Source,
+    caller_key,
+    deposit_key,
+    round_key,
+    withdrawal_ending_key,
+    withdrawal_key,
+)
+from wallet_grpc.domain.players.outcomes import Accepted
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.rpc import rights
+from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated, gated_stream
+from wallet_grpc.rpc.operations import Dialect, Execution, Operations
+from wallet_grpc.store.reads.keys import Role
+from wallet_grpc.store.reads.players import LedgerReader
+
+from . import answers
+from .requests import CALLS
+
+_KeyOf = Callable[[Source, str], Key]
+
+NAMESPACES: Mapping[pb.Namespace, _KeyOf] = {
+    pb.NAMESPACE_OWN: caller_key,
+    pb.NAMESPACE_DEPOSIT: lambda _, named: deposit_key(named),
+    pb.NAMESPACE_WITHDRAWAL: lambda _, named: withdrawal_key(named),
+    pb.NAMESPACE_WITHDRAWAL_ENDING: lambda _, named: withdrawal_ending_key(named),
+}
+UNNAMED_NAMESPACES = tuple(
+    NAMESPACES[name] for name in (pb.NAMESPACE_OWN, pb.NAMESPACE_DEPOSIT, pb.NAMESPACE_WITHDRAWAL)
+)
+"""Where a transaction_id is looked for, in this order, if the request does not say in which of them."""
+
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
+
+
+class WalletServicer:
+    """The general ledger over gRPC. The protos tell what each call means."""
+
+    def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
+        self.gate = gate
+        self._networks = execution.networks
+        self._reader = reader
+        self._operations = Operations(
+            Dialect(calls=CALLS, new_outcome=pb.Outcome, fill_outcome=answers.outcome),
+            execution,
+        )
+
+    @gated(Role.GAME)
+    async def Bet(self, request: pb.BetRequest, call: CallContext) -> pb.OperationResult:
+        """Take a stake."""
+        return await self._mutate("bet", request, call)
+
+    @gated(Role.GAME)
+    async def Win(self, request: pb.WinRequest, call: CallContext) -> pb.OperationResult:
+        """Pay a win."""
+        return await self._mutate("win", request, call)
+
+    @gated(Role.GAME)
+    async def Rollback(self, request: pb.RollbackRequest, call: CallContext) -> pb.OperationResult:
+        """Reverse a bet, a win or a bet-and-win."""
+        return await self._mutate("rollback", request, call)
+
+    @gated(Role.GAME)
+    async def BetAndWin(self, request: pb.BetAndWinRequest, call: CallContext) -> pb.OperationResult:
+        """Take a stake and pay its win."""
+        return await self._mutate("bet_and_win", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def ReserveWithdrawal(self, request: pb.ReserveWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """Hold money for a withdrawal."""
+        return await self._mutate("reserve_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def SettleWithdrawal(self, request: pb.SettleWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """End a withdrawal that was paid out."""
+        return await self._mutate("settle_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def FailWithdrawal(self, request: pb.FailWithdrawalRequest, call: CallContext) -> pb.OperationResult:
+        """End a withdrawal that failed."""
+        return await self._mutate("fail_withdrawal", request, call)
+
+    @gated(Role.PAYMENTS)
+    async def ApplyDepositSettlement(
+        self, request: pb.DepositSettlementRequest, call: CallContext
+    ) -> pb.OperationResult:
+        """Credit a deposit."""
+        return await self._mutate("apply_deposit_settlement", request, call)
+
+    @gated(Role.BACKOFFICE)
+    async def Adjust(self, request: pb.AdjustRequest, call: CallContext) -> pb.OperationResult:
+        """Correct a balance by hand."""
+        return await self._mutate("adjust", request, call)
+
+    @gated(Role.BACKOFFICE)
+    async def SetPlayerState(self, request: pb.SetPlayerStateRequest, call: CallContext) -> pb.OperationResult:
+        """Block, close or open a player."""
+        return await self._mutate("set_player_state", request, call)
+
+    @gated(*rights.BALANCE_READERS)
+    async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
+        """Read a player's balances."""
+        player = fields.player_id(request.player_id)
+        network = fields.currency_network_id(request.currency_network_id)
+        await self._networks.require(network)
+        return answers.balance(await self._reader.balances(player, network))
+
+    @gated()
+    async def GetTransaction(self, request: pb.GetTransactionRequest, call: CallContext) -> pb.Transaction:
+        """Read one transaction."""
+        namespace = fields.optional_choice(request.namespace, NAMESPACES, "namespace")
+        sees = partial(rights.sees_transaction, call.caller)
+        match request.WhichOneof("id"):
+            case "tx_id":
+                if not request.tx_id:
+                    raise MalformedError(invalid(Reason.MISSING_FIELD, "tx_id", "is required"))
+                if not _is_uuid(request.tx_id):
+                    raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
+                if namespace is not None:
+                    raise MalformedError(invalid(Reason.INVALID_FIELD, "namespace", "goes with transaction_id only"))
+                record = await self._reader.transaction_by_tx_id(request.tx_id, sees)
+            case "transaction_id":
+                named = fields.any_transaction_id(request.transaction_id)
+                namespaces = UNNAMED_NAMESPACES if namespace is None else (namespace,)
+                keys = [key_of(call.caller.source, named) for key_of in namespaces]
+                record = await self._reader.transaction_by_keys(keys, sees)
+            case _:
+                raise MalformedError(invalid(Reason.MISSING_FIELD, "transaction_id", "or tx_id is required"))
+        if record is None:
+            raise RefusedError(Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="there is no such transaction"))
+        return answers.transaction(record)
+
+    @gated()
+    async def GetRound(self, request: pb.GetRoundRequest, call: CallContext) -> pb.GetRoundResponse:
+        """Read a round, of the caller's own source unless the request names another that the caller sees."""
+        player = fields.player_id(request.player_id)
+        network = fields.currency_network_id(request.currency_network_id)
+        game_code = fields.identifier(request.game_code, "game_code")
+        round_id = fields.identifier(request.round_id, "round_id")
+        source = Source(fields.optional_identifier(request.source, "source")) or call.caller.source
+        await self._networks.require(network)
+        totals = None
+        if rights.sees_play(call.caller, source):  # else it is not looked for: how long that takes would tell of it
+            totals = await self._reader.round_totals(round_key(source, player, network, game_code, round_id))
+        if totals is None:
+            raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
+        return answers.game_round(totals)
+
+    @gated()
+    async def ListCurrencyNetworks(
+        self, request: pb.ListCurrencyNetworksRequest, call: CallContext
+    ) -> pb.ListCurrencyNetworksResponse:
+        """List the currency networks."""
+        del request
+        return pb.ListCurrencyNetworksResponse(
+            currency_networks=map(answers.currency_network, await self._networks.refresh())
+        )
+
+    @gated()
+    async def ExecuteBatch(self, request: pb.ExecuteBatchRequest, call: CallContext) -> pb.ExecuteBatchResponse:
+        """Execute mutations in order, each on its own."""
+        response = pb.ExecuteBatchResponse()
+        await self._operations.batch(request, response, call)
+        return response
+
+    @gated_stream
+    async def Execute(
+        self, request_iterator: AsyncIterator[pb.Operation], call: CallContext
+    ) -> AsyncIterator[pb.Outcome]:
+        """Execute a stream of mutations, with the outcomes in their order."""
+        async for outcome in self._operations.stream(request_iterator, call):
+            yield outcome
+
+    async def _mutate(self, name: str, request: Any, call: CallContext) -> pb.OperationResult:
+        """Take the road of every unary mutation."""
+        decided = await self._operations.one(name, request, call)
+        assert isinstance(decided, Accepted)
+        return answers.operation_result(decided, pb.OperationResult())

@@ -1,0 +1,1 @@
+"""LedgerSessionService: game sessions over gRPC."""

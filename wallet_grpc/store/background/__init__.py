@@ -1,0 +1,1 @@
+"""What workers do by themselves: credit wallets are posted, reservations end."""

@@ -1,0 +1,98 @@
+"""What a database must be before the service serves on it: ours, migrated, of our environment, and durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from wallet_grpc.store.connection.check import (
+    ConnectionsUnavailableError,
+    UnfitConnectionsError,
+    check_connections,
+    with_advice,
+)
+from wallet_grpc.store.connection.kinds import ConnectionKind, command, connect, encoding_fault
+from wallet_grpc.store.connection.statements import statements
+
+from .migrate import pending_migrations
+
+_SQL = statements(__package__, "preflight.sql")
+_WANTED_PRED_LOCKS = {
+    "max_pred_locks_per_page": 200,
+    "max_pred_locks_per_relation": 10_000,
+    "max_pred_locks_per_transaction": 1_024,
+}
+
+
+class UnfitDatabaseError(Exception):
+    """The service must not serve on this database; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """What is worth telling, but no reason not to serve."""
+
+    messages: Sequence[str]
+
+
+def check_database(
+    database_url: str, environment: str, *, timeout_s: int, kinds: Sequence[ConnectionKind] = ()
+) -> Warnings:
+    """Check the database that the service is to serve on, and the connections of these kinds to it.
+
+    Raises:
+        UnfitDatabaseError: It is not to be served on, or it cannot be reached.
+    """
+    try:
+        with connect(
+            database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000), autocommit=True
+        ) as connection:
+            fault = encoding_fault(connection)
+            if fault is not None:
+                raise UnfitDatabaseError(fault)
+            pending = pending_migrations(connection)
+            if pending:
+                raise UnfitDatabaseError(f"migrations are behind: {', '.join(pending)}; run `wallet migrate` first")
+            row = connection.execute(_SQL["environment"]).fetchone()
+            if row is None:
+                raise UnfitDatabaseError("the database was never set up as an installation; run `wallet migrate`")
+            if row[0] != environment:
+                raise UnfitDatabaseError(
+                    f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
+                    "test and real money never share a database"
+                )
+            settings: dict[str, str] = dict(connection.execute(_SQL["settings"]).fetchall())
+    except psycopg.OperationalError as error:
+        raise UnfitDatabaseError(f"the database cannot be reached: {with_advice(error, database_url)}") from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        raise UnfitDatabaseError("the DSN cannot be read: it must be as libpq takes it") from None
+    _refuse_undurable(settings)
+    if kinds:
+        try:
+            asyncio.run(check_connections(database_url, kinds, on_primary=True))
+        except (ConnectionsUnavailableError, UnfitConnectionsError) as error:
+            raise UnfitDatabaseError(str(error)) from error
+    return Warnings(
+        [
+            f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
+            for name, wanted in _WANTED_PRED_LOCKS.items()
+            if 0 <= int(settings[name]) < wanted
+        ]
+    )
+
+
+def _refuse_undurable(settings: Mapping[str, str]) -> None:
+    """Refuse sessions that would lose what they acknowledge, or skip the ledger's triggers."""
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        if settings[name] == "off":
+            raise UnfitDatabaseError(f"{name} is off: what the wallet acknowledges would not be durable; turn it on")
+    if settings["session_replication_role"] != "origin":
+        raise UnfitDatabaseError(
+            f"session_replication_role is {settings['session_replication_role']}: the ledger's triggers would not "
+            "fire; take it from the login's or the database's settings"
+        )

@@ -1,0 +1,37 @@
+"""Settlement rails: where a source's sessions are settled, for each currency network. Set by an operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.sessions.state import Rail
+from wallet_grpc.store.connection.statements import statements
+
+_SQL = statements(__package__, "rails.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRail:
+    """A rail as it is listed."""
+
+    source: str
+    currency_network_id: int
+    rail: str
+    changed_at: datetime
+
+
+def set_rail(connection: psycopg.Connection[Any], *, source: str, currency_network_id: int, rail: Rail) -> bool:
+    """Set where new sessions are settled; False if there is no such currency network. Open sessions keep theirs."""
+    parameters = {"source": source, "currency_network_id": currency_network_id, "rail": rail.value}
+    return connection.execute(_SQL["set_rail"], parameters).fetchone() is not None
+
+
+def list_rails(connection: psycopg.Connection[Any]) -> list[ListedRail]:
+    """Give all rails, by source."""
+    with connection.cursor(row_factory=class_row(ListedRail)) as cursor:
+        return cursor.execute(_SQL["list_rails"]).fetchall()

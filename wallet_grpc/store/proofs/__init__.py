@@ -1,0 +1,1 @@
+"""Proofs over the whole database: verify, rebuild, reconcile, and what is stuck."""

@@ -1,0 +1,87 @@
+"""Rebuilding what is derived from what was only ever appended: balances, holds, counts and versions.
+
+Players' accounts from their postings, sessions and credit wallets from their journals, the accounts of ledgers from
+their histories, chunk by chunk under the owners' locks; then the house accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, namedtuple_row
+
+from wallet_grpc.store.connection.kinds import command, connect
+from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.credit import FIRST_UUID
+
+from .verify import Progress
+
+_SQL = statements(__package__, "rebuild.sql")
+_KINDS: dict[str, tuple[str, int]] = {
+    "players": ("0", 200),
+    "sessions": (FIRST_UUID, 50),
+    "wallets": (FIRST_UUID, 100),
+    "journal_accounts": ("0", 100),
+}
+"""What is rebuilt in chunks: the id before the first, and how many are locked at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One derived value that was wrong, and what it is now."""
+
+    subject: str
+    """As `wallet verify` names it: account 17, session ..., wallet ..."""
+    name: str
+    """What that is, in the callers' terms."""
+    field: str
+    was: str | None
+    """None: the row was missing."""
+    now: str
+
+
+def rebuild_balances(
+    admin_database_url: str, *, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Iterator[Correction]:
+    """Rebuild every derived balance, giving each value that it changed. The service may run on.
+
+    A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: whatever the
+    stripes lack is put on stripe 0, so nobody's stripe is overwritten.
+    """
+    with connect(admin_database_url, command("wallet-rebuild"), autocommit=True) as connection:
+        expected = _rows(connection, "expected", {})[0]
+        for kind in _KINDS:
+            for done, corrections in _rebuild(connection, kind):
+                on_progress(Progress(phase=kind.replace("_", " "), done=done, expected=getattr(expected, kind)))
+                yield from corrections
+        with connection.transaction():
+            connection.execute(_SQL["lock_house"])
+            corrections = _corrections(connection, "rebuild_house", {})
+        yield from corrections
+
+
+def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[int, list[Correction]]]:
+    """Rebuild one kind of row, chunk by chunk: gives how many are done, and what was wrong in the chunk."""
+    after, chunk = _KINDS[kind]
+    done = 0
+    while rows := _rows(connection, f"{kind}_chunk", {"after": after, "chunk": chunk}):
+        ids = [row.id for row in rows]
+        owner_ids = sorted({owner_id for row in rows for owner_id in row.owner_ids})
+        with connection.transaction():
+            connection.execute(_SQL["lock_owners"], {"owner_ids": owner_ids})
+            connection.execute(_SQL[f"lock_{kind}"], {"ids": ids})
+            corrections = _corrections(connection, f"rebuild_{kind}", {"ids": ids})
+        after = ids[-1]
+        done += len(ids)
+        yield done, corrections
+
+
+def _rows(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> list[Any]:
+    return connection.cursor(row_factory=namedtuple_row).execute(_SQL[name], parameters).fetchall()
+
+
+def _corrections(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> list[Correction]:
+    return connection.cursor(row_factory=class_row(Correction)).execute(_SQL[name], parameters).fetchall()

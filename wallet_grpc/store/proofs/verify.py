@@ -1,0 +1,329 @@
+"""Verification: proves on a live database, without stopping it, that the ledger is whole.
+
+Every statement is a snapshot of its own over a bounded chunk, so nothing is held for long, and each chunk is consistent
+in itself: a mutation commits its transaction, entries and derived rows together.
+
+Sums over the whole ledger need one moment for all of it. Transactions older than the cut (two minutes before the start;
+no mutation takes that long from its id to its commit) can no longer change, so they are summed chunk by chunk; one last
+statement reads, in one snapshot, the house accounts' stripes and the few entries since the cut.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.credit import FIRST_UUID
+
+from .stuck import Stuck, find_stuck
+
+_SQL = statements(__package__, "verify_players.sql", "verify_sessions.sql", "verify_credit.sql")
+
+_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
+"""The ids of credit wallets come after it: their first bit is set, which the time of a session's id never reaches."""
+_FIRST_OWNER = -(2**63)
+_CUT_MS = 120_000
+_TRANSACTIONS_CHUNK = 20_000
+_EVENTS_CHUNK = 20_000
+_OWNERS_CHUNK_FIRST = 200
+_SESSIONS_CHUNK_FIRST = 50
+_WALLETS_CHUNK_FIRST = 100
+_ACCOUNTS_CHUNK_FIRST = 100
+_CHUNK_MAX = 5_000
+_CHUNK_WANTED_S = 2.0
+_STATEMENT_TIMEOUT_MS = 60_000
+
+
+class Check(StrEnum):
+    """What is proved; the values are the names in the output."""
+
+    TRANSACTIONS_SUM_TO_ZERO = "transactions_sum_to_zero"
+    ENTRIES_ARE_COMPLETE = "entries_are_complete"
+    ENTRIES_FIT_THEIR_TRANSACTION = "entries_fit_their_transaction"
+    KEYS_FIT_THEIR_IDS = "keys_fit_their_ids"
+    OWNERS_ARE_KNOWN = "owners_are_known"
+    REFERENCES_EXIST = "references_exist"
+    BALANCES_EQUAL_POSTINGS = "balances_equal_postings"
+    VERSIONS_COUNT_POSTINGS = "versions_count_postings"
+    NO_PLAYER_ACCOUNT_IS_NEGATIVE = "no_player_account_is_negative"
+    BALANCES_FOLLOW_THEIR_POSTINGS = "balances_follow_their_postings"
+    VERSIONS_COUNT_MUTATIONS = "versions_count_mutations"
+    HOLDS_EQUAL_OPEN_WITHDRAWALS = "holds_equal_open_withdrawals"
+    SESSION_HOLDS_EQUAL_OPEN_SESSIONS = "session_holds_equal_open_sessions"
+    SESSIONS_ARE_OPENED_AND_SETTLED = "sessions_are_opened_and_settled"
+    SESSIONS_EQUAL_THEIR_JOURNAL = "sessions_equal_their_journal"
+    SESSION_VERSIONS_COUNT_ENTRIES = "session_versions_count_entries"
+    SETTLEMENTS_EQUAL_THEIR_JOURNAL = "settlements_equal_their_journal"
+    OPEN_ROUNDS_ARE_COUNTED = "open_rounds_are_counted"
+    LATE_ENTRIES_ARE_POSTED = "late_entries_are_posted"
+    JOURNAL_BALANCES_FOLLOW = "journal_balances_follow"
+    JOURNAL_REFERENCES_EXIST = "journal_references_exist"
+    WALLETS_FIT_THEIR_KEYS = "wallets_fit_their_keys"
+    WALLETS_EQUAL_THEIR_JOURNAL = "wallets_equal_their_journal"
+    WALLET_VERSIONS_COUNT_ENTRIES = "wallet_versions_count_entries"
+    WALLET_HOLDS_EQUAL_RESERVATIONS = "wallet_holds_equal_reservations"
+    RESERVATIONS_FIT_THEIR_JOURNAL = "reservations_fit_their_journal"
+    POSTINGS_EQUAL_THEIR_JOURNAL = "postings_equal_their_journal"
+    POSTINGS_COVER_EACH_ENTRY_ONCE = "postings_cover_each_entry_once"
+    WATERMARKS_EQUAL_POSTINGS = "watermarks_equal_postings"
+    RANGES_EQUAL_LEDGER_ENTRIES = "ranges_equal_ledger_entries"
+    UNPOSTED_WALLETS_ARE_QUEUED = "unposted_wallets_are_queued"
+    LEDGERS_ARE_CREATED = "ledgers_are_created"
+    JOURNAL_ACCOUNTS_EQUAL_POSTINGS = "journal_accounts_equal_postings"
+    JOURNAL_HISTORIES_EQUAL_LEDGER_ENTRIES = "journal_histories_equal_ledger_entries"
+    LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
+    HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
+    EVENTS_HAVE_THEIR_EFFECT = "events_have_their_effect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, and where."""
+
+    check: Check
+    subject: str
+    """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`,
+    `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
+    problem: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What was looked at, and what was found wrong."""
+
+    transactions: int = 0
+    entries: int = 0
+    accounts: int = 0
+    sessions: int = 0
+    session_entries: int = 0
+    wallets: int = 0
+    wallet_entries: int = 0
+    outbox_waiting: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    stuck: list[Stuck] = field(default_factory=list)
+    """What workers should have done by now; the ledger is whole without it."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a verification or a rebuild is."""
+
+    phase: str
+    done: int
+    expected: int
+    """An estimate: the ledger grows while it is read."""
+
+
+def verify(
+    database_url: str,
+    *,
+    posting_interval_ms: int = 0,
+    expiry_grace_ms: int = 0,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Verify a ledger; needs to read only. What workers are allowed to wait for tells what is stuck.
+
+    Raises:
+        psycopg.Error: The database does not answer, or a chunk took longer than a minute.
+    """
+    report = Report()
+    kind = kinds.verifier(statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
+    with kinds.connect(database_url, kind, autocommit=True) as connection:
+        transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
+        cut = _first_uuid_at(now_ms - _CUT_MS)
+        sums = _Sums()
+        for transactions, entries in _verify_transactions(connection, cut, sums, report):
+            report.transactions += transactions
+            report.entries += entries
+            on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
+        for done in _verify_owners(connection, report):
+            on_progress(Progress(phase="owners", done=done, expected=owners))
+        for done in _verify_sessions(connection, report):
+            on_progress(Progress(phase="sessions", done=done, expected=sessions))
+        for done in _verify_wallets(connection, report):
+            on_progress(Progress(phase="wallets", done=done, expected=wallets))
+        _verify_journal_accounts(connection, report)
+        _verify_sums(connection, cut, sums, report)
+        for done in _verify_events(connection, report):
+            on_progress(Progress(phase="events", done=done, expected=done))
+        (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
+        report.stuck = find_stuck(connection, posting_interval_ms=posting_interval_ms, expiry_grace_ms=expiry_grace_ms)
+    return report
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What the entries before the cut sum to, in minor units."""
+
+    by_network: dict[int, int] = field(default_factory=dict)
+    by_house_account: dict[int, int] = field(default_factory=dict)
+
+    def add(self, network_id: int, house_account_id: int | None, total: int) -> None:
+        self.by_network[network_id] = self.by_network.get(network_id, 0) + total
+        if house_account_id is not None:
+            self.by_house_account[house_account_id] = self.by_house_account.get(house_account_id, 0) + total
+
+
+def _verify_transactions(
+    connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report
+) -> Iterator[tuple[int, int]]:
+    """Check transactions and entries against each other, over the whole range of ids, orphaned entries included."""
+    after = FIRST_UUID
+    while after != _LAST_UUID:
+        end = connection.execute(
+            _SQL["transactions_chunk_end"], {"after": after, "chunk": _TRANSACTIONS_CHUNK}
+        ).fetchone()
+        upto = end[0] if end else _LAST_UUID
+        transactions, entries, problems, totals = _one_row(
+            connection, "transactions_chunk", {"after": after, "upto": upto, "cut": cut}
+        )
+        _note(report, problems, prefix="transaction ")
+        for network_id, account_id, total in totals or []:
+            sums.add(network_id, account_id, int(total))
+        after = upto
+        yield transactions, entries
+
+
+def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check what is derived, owner by owner."""
+    done = 0
+    for chunk, (accounts, problems) in _chunks(connection, "owners", _FIRST_OWNER, first=_OWNERS_CHUNK_FIRST):
+        report.accounts += accounts
+        _note(report, problems)
+        done += chunk
+        yield done
+
+
+def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check sessions and their journals against each other and the ledger, journals without a session included."""
+    for _, (sessions, entries, problems) in _chunks(
+        connection, "sessions", FIRST_UUID, last=_LAST_SESSION, first=_SESSIONS_CHUNK_FIRST
+    ):
+        report.sessions += sessions
+        report.session_entries += entries
+        _note(report, problems)
+        yield report.sessions
+
+
+def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted."""
+    for _, (wallets, entries, problems) in _chunks(
+        connection, "wallets", _LAST_SESSION, last=_LAST_UUID, first=_WALLETS_CHUNK_FIRST
+    ):
+        report.wallets += wallets
+        report.wallet_entries += entries
+        _note(report, problems)
+        yield report.wallets
+
+
+def _verify_journal_accounts(connection: psycopg.Connection[Any], report: Report) -> None:
+    """Check ledgers, and the accounts that callers defined in them, against their histories."""
+    _note(report, _one_row(connection, "ledgers", {})[0])
+    for _, (accounts, problems) in _chunks(connection, "journal_accounts", 0, first=_ACCOUNTS_CHUNK_FIRST):
+        report.accounts += accounts
+        _note(report, problems)
+
+
+def _chunks(
+    connection: psycopg.Connection[Any], name: str, after: int | str, *, last: str | None = None, first: int
+) -> Iterator[tuple[int, Any]]:
+    """Ask for `<name>_chunk` after the id `after`, chunk by chunk: gives the size that was aimed at, and the row.
+
+    With `last`, the chunks cover every id up to it, since something may be there that belongs to none of the rows that
+    they are measured by; without, they end with those rows. Chunks grow and shrink with how long they take: one session
+    may hold as many entries as thousands of others.
+    """
+    chunk = first
+    while after != last:
+        end = connection.execute(_SQL[f"{name}_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
+        upto = end[0] if end else last
+        if upto is None:
+            return
+        started = time.monotonic()
+        yield chunk, _one_row(connection, f"{name}_chunk", {"after": after, "upto": upto})
+        after = upto
+        took_s = max(time.monotonic() - started, 0.001)
+        chunk = max(1, min(_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
+
+
+def _note(report: Report, problems: Sequence[tuple[str, str, str]] | None, *, prefix: str = "") -> None:
+    """Put into the report what a statement found wrong: each a check's name, a subject and a problem."""
+    report.findings.extend(
+        Finding(check=Check(name), subject=f"{prefix}{subject}", problem=problem)
+        for name, subject, problem in problems or []
+    )
+
+
+def _verify_sums(connection: psycopg.Connection[Any], cut: str, sums: _Sums, report: Report) -> None:
+    """Check what only the whole ledger can show: it sums to zero, and house accounts equal their postings."""
+    by_network = dict(sums.by_network)
+    counted: set[int] = set()
+    for account_id, network_id, account_type, balance, recent, network_recent in connection.execute(
+        _SQL["house_accounts"], {"cut": cut}
+    ).fetchall():
+        report.accounts += 1
+        if network_id not in counted:
+            counted.add(network_id)
+            by_network[network_id] = by_network.get(network_id, 0) + int(network_recent)
+        posted = sums.by_house_account.get(account_id, 0) + int(recent)
+        if posted != int(balance):
+            report.findings.append(
+                Finding(
+                    check=Check.HOUSE_BALANCES_EQUAL_POSTINGS,
+                    subject=f"account {account_id}",
+                    problem=f"{account_type} in network {network_id}: the derived balance is {balance}, "
+                    f"its postings sum to {posted}",
+                )
+            )
+    report.findings.extend(
+        Finding(
+            check=Check.LEDGER_SUMS_TO_ZERO,
+            subject=f"currency network {network_id}",
+            problem=f"all its entries sum to {total}",
+        )
+        for network_id, total in sorted(by_network.items())
+        if total != 0
+    )
+
+
+def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check that each received event that counts as applied has its effect."""
+    after: int | None = 0
+    done = 0
+    while after is not None:
+        events, after, without_effect = _one_row(connection, "events_chunk", {"after": after, "chunk": _EVENTS_CHUNK})
+        report.findings.extend(
+            Finding(
+                check=Check.EVENTS_HAVE_THEIR_EFFECT,
+                subject=f"event {inbox_id}",
+                problem="it counts as applied, and what it tells is not in the ledger",
+            )
+            for inbox_id in without_effect
+        )
+        done += events
+        yield done
+
+
+def _first_uuid_at(unix_ms: int) -> str:
+    """Give the lowest UUIDv7 of a millisecond."""
+    text = f"{unix_ms:012x}"
+    return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
+
+
+def _one_row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Any:
+    row = connection.execute(_SQL[name], parameters).fetchone()
+    assert row is not None
+    return row

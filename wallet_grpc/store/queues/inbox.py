@@ -1,0 +1,256 @@
+"""The inbox: received events that have no effect yet, or that somebody has to look at.
+
+An event with its effect is recorded by the lane, in the effect's own statement (`steps.py`). What is recorded here had
+no effect, so it may be recorded after the fact: a consumer that dies in between gets the delivery again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.identifiers import Key
+from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
+from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.store.batch.rows import key_of
+from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.pool import Connection, Pool, only_row
+from wallet_grpc.store.connection.statements import statements
+
+_SQL = statements(__package__, "inbox.sql")
+_RETRIES_LOCK = 0x57414C49
+"""The class of the advisory lock of who tries again; owners use the other, 64-bit space."""
+_DELAY_MAX_S = 600.0
+_STRETCH = 5_000
+"""How many early events one statement looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxSettings:
+    """How patiently an early event is kept."""
+
+    attempts_max: int
+    """How often it is tried before it is parked."""
+    first_delay_ms: int
+    """Before the second try; it doubles with each, up to ten minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyEvents:
+    """A stretch of the early events."""
+
+    upto: int | None
+    """The last of the stretch; None if nothing is left after it."""
+    fulfilled: Sequence[int]
+    """Those whose withdrawal has come."""
+
+
+class InboxStore:
+    """Records what could not be applied, and finds what can be by now.
+
+    Every method raises DatabaseUnavailableError where the database does not answer. What the first three give may be
+    acknowledged: a synchronous standby has what it tells of.
+    """
+
+    def __init__(self, pool: Pool, settings: InboxSettings) -> None:
+        self._pool = pool
+        self._settings = settings
+
+    async def record_failure(
+        self, receipt: Receipt, refusal: Refusal, *, waits_for: str | None
+    ) -> ReceiptState | KnownReceipt:
+        """Record why an event was not applied: it waits for a withdrawal, or is parked.
+
+        Gives its state if it was recorded, else what the inbox knows of it: it has its effect, was discarded, or came
+        with another body.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                _SQL["record_failure"],
+                {
+                    **_columns(receipt),
+                    "reason": refusal.reason.value,
+                    "detail": refusal.message,
+                    "waits_for": waits_for,
+                    "attempts_max": self._settings.attempts_max,
+                    "first_delay_s": self._settings.first_delay_ms / 1000,
+                    "delay_max_s": _DELAY_MAX_S,
+                },
+            )
+            row = await cursor.fetchone()
+            known = await _known(connection, receipt.key) if row is None else None
+            await self._pool.confirm(connection)
+        if row is not None:
+            return ReceiptState(row[0])
+        assert known is not None, "rows of the inbox are never removed"
+        return known
+
+    async def known(self, key: Key) -> KnownReceipt | None:
+        """Give what the inbox knows of an event."""
+        async with self._pool.connection() as connection:
+            known = await _known(connection, key)
+            await self._pool.confirm(connection)
+        return known
+
+    async def broadcast_withdrawal(self, receipt: Receipt, withdrawal_id: str) -> bool:
+        """Record that a withdrawal is on its way, with its receipt; False if no withdrawal has that id."""
+        named = {"withdrawal_id": withdrawal_id}
+        async with self._pool.connection() as connection:
+            async with connection.transaction():
+                if not (await only_row(connection, _SQL["withdrawal_exists"], named))[0]:
+                    return False
+                recorded = await connection.execute(_SQL["record_applied"], _columns(receipt))
+                if await recorded.fetchone() is not None:
+                    await connection.execute(_SQL["broadcast_withdrawal"], named)
+            await self._pool.confirm(connection)
+        return True
+
+    async def due(self, limit: int, left_out: Collection[Key] = ()) -> Sequence[int]:
+        """Give the events whose next try is due, without some that are left alone now."""
+        async with self._pool.connection() as connection:
+            named = {"rows_max": limit, "left_out": literal(left_out)}
+            rows = await (await connection.execute(_SQL["due"], named)).fetchall()
+        return [row[0] for row in rows]
+
+    async def early(self, after: int) -> EarlyEvents:
+        """Look at the next stretch of early events after `after`."""
+        async with self._pool.connection() as connection:
+            looked_at, upto, fulfilled = await only_row(
+                connection, _SQL["early"], {"after": after, "rows_max": _STRETCH}
+            )
+        return EarlyEvents(upto=upto if looked_at == _STRETCH else None, fulfilled=fulfilled)
+
+    async def receipts(self, inbox_ids: Sequence[int]) -> list[Receipt]:
+        """Load events that have no effect yet."""
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(_SQL["receipts"], {"inbox_ids": list(inbox_ids)})).fetchall()
+        return [
+            Receipt(
+                key=key_of(key),
+                source=source,
+                event_id=event_id,
+                event_type=event_type,
+                body_key=key_of(body_key),
+                body=body,
+                traceparent=traceparent,
+            )
+            for key, source, event_id, event_type, body_key, body, traceparent in rows
+        ]
+
+    async def open_counts(self) -> tuple[int, int]:
+        """Count the events that wait and that are parked."""
+        async with self._pool.connection() as connection:
+            waiting, parked = await only_row(connection, _SQL["open_counts"])
+        return waiting, parked
+
+    @asynccontextmanager
+    async def retrying(self) -> AsyncIterator[RetryTurn | None]:
+        """Become the one who tries again, for the length of the block; None if another is. It ends with the process."""
+        async with self._pool.connection() as connection:
+            try:
+                await connection.execute(_SQL["bound_idle_session"])
+                (mine,) = await only_row(connection, _SQL["lock_retries"], {"lock": _RETRIES_LOCK})
+                yield RetryTurn(connection) if mine else None
+            finally:
+                await connection.close()  # the lock goes with the connection, whatever state it is in
+
+
+class RetryTurn:
+    """Being the one who tries again. A process that is frozen for a minute loses its turn."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def go_on(self) -> None:
+        """Show that we are alive; raises DatabaseUnavailableError, through the pool, if the turn is lost."""
+        await self._connection.execute("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEvent:
+    """A received event as it is listed."""
+
+    inbox_id: int
+    state: str
+    source: str
+    event_id: str
+    event_type: str
+    reason: str | None
+    attempts: int
+    received_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvent:
+    """Everything about a received event."""
+
+    inbox_id: int
+    state: str
+    source: str
+    event_id: str
+    event_type: str
+    reason: str | None
+    detail: str | None
+    waits_for: str | None
+    attempts: int
+    due_at: datetime | None
+    received_at: datetime
+    changed_at: datetime
+    traceparent: str | None
+    body: Any
+
+
+def list_events(
+    connection: psycopg.Connection[Any], *, state: ReceiptState | None, after: int, limit: int
+) -> list[ListedEvent]:
+    """Give received events, oldest first: those of a state, or all that wait or are parked."""
+    statement = _SQL["list_open"] if state is None else _SQL["list_state"]
+    with connection.cursor(row_factory=class_row(ListedEvent)) as cursor:
+        return cursor.execute(statement, {"state": state, "after": after, "rows_max": limit}).fetchall()
+
+
+def show_event(connection: psycopg.Connection[Any], inbox_id: int) -> ShownEvent | None:
+    """Give everything about one event."""
+    with connection.cursor(row_factory=class_row(ShownEvent)) as cursor:
+        return cursor.execute(_SQL["show"], {"inbox_id": inbox_id}).fetchone()
+
+
+def replay_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
+    """Have an event tried again now; False if none of that id waits or is parked."""
+    return connection.execute(_SQL["replay"], {"inbox_id": inbox_id}).fetchone() is not None
+
+
+def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
+    """Have every parked event tried again now but those that contradict another; gives their ids."""
+    return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
+
+
+def discard_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
+    """Give an event up for good; False if none of that id waits or is parked."""
+    return connection.execute(_SQL["discard"], {"inbox_id": inbox_id}).fetchone() is not None
+
+
+def _columns(receipt: Receipt) -> dict[str, object]:
+    return {
+        "key": receipt.key,
+        "source": receipt.source,
+        "event_id": receipt.event_id,
+        "event_type": receipt.event_type,
+        "body_key": receipt.body_key,
+        "body": receipt.body,
+        "traceparent": receipt.traceparent,
+    }
+
+
+async def _known(connection: Connection, key: Key) -> KnownReceipt | None:
+    row = await (await connection.execute(_SQL["known"], {"key": key})).fetchone()
+    if row is None:
+        return None
+    return KnownReceipt(body_key=key_of(row[0]), state=ReceiptState(row[1]))

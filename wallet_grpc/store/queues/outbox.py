@@ -1,0 +1,285 @@
+"""The outbox as a queue: what relays publish and remove, and what they had to set aside.
+
+Owners are split over a fixed number of partitions; a relay publishes those whose advisory lock it holds. The locks are
+the session's: a relay that dies, loses its connection, or is frozen for longer than its session may be idle, loses
+them, and others take over. A row is removed after the broker confirmed it, on the session that holds its partition.
+
+A relay looks from a floor upwards: rows are removed all the time, and a reader of the lowest ids would walk over what
+is left of them. Why nothing is missed: ids are given in order, and who is given one holds the lock of the table until
+its row can be seen, however long that takes: a commit waits for a synchronous standby without a limit. So once all who
+held the lock when an id was the last have ended, every row up to it that will ever be there can be seen; the floor is
+raised to it, or to just below the first that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.kinds import connect_async
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool, only_row
+from wallet_grpc.store.connection.sqlstates import is_outage
+from wallet_grpc.store.connection.standby import UnconfirmedError, confirm
+from wallet_grpc.store.connection.statements import statements
+
+from .halves import Halved, by_halves
+
+_SQL = statements(__package__, "outbox.sql")
+
+PARTITIONS = 16
+_PARTITION_LOCK = 0x57414C50
+_PRESENCE_LOCK = 0x57414C51
+"""The classes of the advisory locks of partitions, and of the relays that are there."""
+_LOOK_EVERY_S = 1.0
+_FAILURES_MAX = 100
+"""How many failed statements a round may cost in search of the rows that break it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event that is to be published; the fields in the order of the statement's columns."""
+
+    outbox_id: int
+    owner_id: int
+    event_type: str
+    sequence: int
+    data: str
+    traceparent: str | None
+    created_at: datetime
+    event_id: str
+
+
+@dataclass(slots=True)
+class _Floor:
+    """The outbox_id up to which there is nothing to publish any more, and what it takes to raise it."""
+
+    outbox_id: int = 0
+    settled: int = 0
+    """Up to here every row can be seen."""
+    given: int = 0
+    """The id that is settled once the writers have ended."""
+    writers: frozenset[str] = frozenset()
+    looked_at: float = float("-inf")
+
+    def rise(self, first_waiting: int | None) -> None:
+        """Rise to what is settled, but stay below the first of the rows that wait."""
+        settled = self.settled if first_waiting is None else min(self.settled, first_waiting - 1)
+        self.outbox_id = max(self.outbox_id, settled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What the outbox holds, of all relays."""
+
+    waiting: int
+    """Up to a hundred thousand; more are not counted."""
+    oldest_age_s: float
+    parked: int
+
+
+class OutboxQueue:
+    """One relay's session with the outbox. Not for use by two tasks at once.
+
+    Every method raises DatabaseUnavailableError where the database does not answer; the session is closed then, and its
+    partitions with it.
+    """
+
+    def __init__(self, database_url: str, *, timeout_ms: int) -> None:
+        self._database_url = database_url
+        self._timeout_ms = timeout_ms
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._partitions: set[int] = set()
+        self._floor = _Floor()
+
+    @property
+    def partitions(self) -> Collection[int]:
+        """Those that are this relay's."""
+        return self._partitions
+
+    async def share(self) -> None:
+        """Take or give back partitions, so that every relay has about as many. Nothing may be under way."""
+        (relays,) = await self._row("relays", {"lock_class": _PRESENCE_LOCK})
+        fair = -(-PARTITIONS // relays)
+        for partition in sorted(self._partitions)[fair:]:
+            await self._row("leave_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            self._partitions.discard(partition)
+        missing = [partition for partition in range(PARTITIONS) if partition not in self._partitions]
+        for partition in missing:
+            if len(self._partitions) >= fair:
+                break
+            (taken,) = await self._row("take_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            if taken:
+                self._partitions.add(partition)
+                self._floor = _Floor()  # the old one was that of the other partitions
+
+    async def next(self, limit: int, left_out: Collection[int] = ()) -> list[OutboxRow]:
+        """Give the next events of this relay's partitions, in order, without removing them. `left_out` are owners.
+
+        They are safe to publish: a synchronous standby has them, and the server takes it that they are removed.
+        """
+        floor = self._floor
+        if time.monotonic() - floor.looked_at >= _LOOK_EVERY_S:
+            await self._look(floor)
+        named = {
+            "floor": floor.outbox_id,
+            "partitions": sorted(self._partitions),
+            "partition_count": PARTITIONS,
+            "rows_max": limit,
+            "left_out": list(left_out),
+        }
+        events = [OutboxRow(*row) for row in await self._rows("next", named)]
+        if events:
+            await self._confirm()
+        if not left_out:  # what is left out waits as well, and is not to be passed over
+            floor.rise(events[0].outbox_id if events else None)
+        return events
+
+    async def _look(self, floor: _Floor) -> None:
+        """See whether those have ended that were writing; then, up to which id others are. The id comes first."""
+        if floor.writers:
+            floor.writers &= await self._writers()
+        if not floor.writers:
+            floor.settled = floor.given
+            (floor.given,) = await self._row("last_id", {})
+            floor.writers = await self._writers()
+        floor.looked_at = time.monotonic()
+
+    async def remove(self, outbox_ids: Sequence[int]) -> Halved[int]:
+        """Remove events that were published; gives those that could not be."""
+
+        async def remove(part: Sequence[int]) -> None:
+            await self._rows("remove", {"outbox_ids": list(part)})
+
+        return await by_halves(outbox_ids, remove, failures_max=_FAILURES_MAX)
+
+    async def park(self, outbox_ids: Sequence[int], failure: str) -> Halved[int]:
+        """Park events that no queue takes; gives those that could not be."""
+
+        async def park(part: Sequence[int]) -> None:
+            await self._rows("park", {"outbox_ids": list(part), "failure": failure})
+
+        return await by_halves(outbox_ids, park, failures_max=_FAILURES_MAX)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        connection, self._connection = self._connection, None
+        self._partitions.clear()
+        self._floor = _Floor()
+        if connection is not None:
+            await connection.close()
+
+    async def _row(self, name: str, parameters: dict[str, object]) -> Any:
+        return (await self._rows(name, parameters))[0]
+
+    async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
+        async with self._session() as connection:
+            cursor = await connection.execute(_SQL[name], parameters, prepare=True)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _writers(self) -> frozenset[str]:
+        return frozenset(writer for (writer,) in await self._rows("writers", {}))
+
+    async def _confirm(self) -> None:
+        async with self._session() as connection:
+            await confirm(connection, before_writing=True)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend the connection for one statement, and close the session unless only the statement fails."""
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                yield self._connection or await self._connect()
+        except (psycopg.Error, UnconfirmedError, TimeoutError, OSError) as error:
+            if isinstance(error, psycopg.Error) and not is_outage(error):
+                raise
+            await self.close()
+            raise DatabaseUnavailableError(str(error)) from error
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection = await connect_async(self._database_url, kinds.relay(timeout_ms=self._timeout_ms))
+        self._connection = connection
+        await connection.execute(_SQL["be_present"], {"lock_class": _PRESENCE_LOCK})
+        return connection
+
+
+class OutboxReader:
+    """Looks at the outbox without taking part."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def backlog(self) -> Backlog:
+        """Tell what waits and what is parked.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        async with self._pool.connection() as connection:
+            waiting, oldest_age_s, parked = await only_row(connection, _SQL["backlog"])
+        return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEvent:
+    """An event that was not published yet, as it is listed."""
+
+    outbox_id: int
+    event_id: str
+    event_type: str
+    player_id: int
+    created_at: datetime
+    parked_at: datetime | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvent:
+    """Everything about an event that was not published yet."""
+
+    outbox_id: int
+    event_id: str
+    event_type: str
+    player_id: int
+    sequence: int
+    created_at: datetime
+    parked_at: datetime | None
+    failure: str | None
+    traceparent: str | None
+    data: Any
+
+
+def list_events(connection: psycopg.Connection[Any], *, parked: bool, after: int, limit: int) -> list[ListedEvent]:
+    """Give events that were not published yet, oldest first: all of them, or the parked ones."""
+    with connection.cursor(row_factory=class_row(ListedEvent)) as cursor:
+        statement = _SQL["list_parked"] if parked else _SQL["list_all"]
+        return cursor.execute(statement, {"after": after, "rows_max": limit}).fetchall()
+
+
+def show_event(connection: psycopg.Connection[Any], outbox_id: int) -> ShownEvent | None:
+    """Give everything about one event."""
+    with connection.cursor(row_factory=class_row(ShownEvent)) as cursor:
+        return cursor.execute(_SQL["show"], {"outbox_id": outbox_id}).fetchone()
+
+
+def replay_event(connection: psycopg.Connection[Any], outbox_id: int) -> bool:
+    """Have a parked event published again, under a new outbox_id; False if none of that id is parked."""
+    return connection.execute(_SQL["replay"], {"outbox_id": outbox_id}).fetchone() is not None
+
+
+def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
+    """Have every parked event published again, in their order; gives their new outbox_ids."""
+    return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
+
+
+def discard_event(connection: psycopg.Connection[Any], outbox_id: int) -> bool:
+    """Remove a parked event for good; False if none of that id is parked."""
+    return connection.execute(_SQL["discard"], {"outbox_id": outbox_id}).fetchone() is not None

@@ -1,0 +1,1 @@
+"""What callers read beside the lanes: committed state, on connections of a pool."""

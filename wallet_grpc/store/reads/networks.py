@@ -1,0 +1,165 @@
+"""Currency networks: what the installation knows of currencies, with the house accounts of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId
+from wallet_grpc.domain.refusals import Reason, invalid
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.statements import statements
+
+_SQL = statements(__package__, "networks.sql")
+_REFRESH_INTERVAL_S = 1.0
+"""How often an unknown id may ask the database: networks are added rarely, and bad input must not cost a query each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyNetwork:
+    """A currency on a network."""
+
+    currency_network_id: CurrencyNetworkId
+    currency: str
+    network: str
+    decimals: int
+    house_account_ids: Mapping[AccountType, AccountId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    currency_network_id: int
+    currency: str
+    network: str
+    decimals: int
+    house: int
+    house_wager: int
+    house_fees: int
+    house_wallets: int
+
+
+class NetworkDirectory:
+    """The currency networks, kept in memory: they are added, never changed."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._networks: dict[CurrencyNetworkId, CurrencyNetwork] = {}
+        self._refreshed_at = float("-inf")
+
+    def known(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork:
+        """Give a network that a command was checked against."""
+        return self._networks[currency_network_id]
+
+    def of(self, currency_network_id: CurrencyNetworkId | None) -> CurrencyNetwork | None:
+        """Give the network of a transaction; a player's state has none."""
+        return None if currency_network_id is None else self._networks[currency_network_id]
+
+    async def find(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork | None:
+        """Give a network, asking the database for one that is not known, at most once a second."""
+        found = self._networks.get(currency_network_id)
+        if found is None and time.monotonic() - self._refreshed_at >= _REFRESH_INTERVAL_S:
+            await self.refresh()
+            found = self._networks.get(currency_network_id)
+        return found
+
+    async def require(self, currency_network_id: CurrencyNetworkId) -> None:
+        """Refuse a currency network that this installation does not have (rule 9's "network").
+
+        Raises:
+            MalformedError: It is unknown.
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        if currency_network_id not in self._networks and await self.find(currency_network_id) is None:
+            raise MalformedError(
+                invalid(
+                    Reason.UNKNOWN_CURRENCY_NETWORK,
+                    "currency_network_id",
+                    f"{currency_network_id} is unknown here; see ListCurrencyNetworks",
+                )
+            )
+
+    async def refresh(self) -> list[CurrencyNetwork]:
+        """Load all networks, in the order of their ids."""
+        self._refreshed_at = time.monotonic()
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(_Row))
+            rows = await (await cursor.execute(_SQL["list_networks"])).fetchall()
+        networks = [
+            CurrencyNetwork(
+                currency_network_id=CurrencyNetworkId(row.currency_network_id),
+                currency=row.currency,
+                network=row.network,
+                decimals=row.decimals,
+                house_account_ids=dict(
+                    zip(
+                        HOUSE_TYPES,
+                        map(AccountId, (row.house, row.house_wager, row.house_fees, row.house_wallets)),
+                        strict=True,
+                    )
+                ),
+            )
+            for row in rows
+        ]
+        self._networks = {network.currency_network_id: network for network in networks}
+        return networks
+
+
+class NetworkConflictError(Exception):
+    """The id, or the currency on the network, is taken by another currency network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedNetwork:
+    """A currency network as it is listed."""
+
+    currency_network_id: int
+    currency: str
+    network: str
+    decimals: int
+
+
+def list_networks(connection: psycopg.Connection[Any]) -> list[ListedNetwork]:
+    """Give all currency networks, by id."""
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        rows = cursor.execute(_SQL["list_networks"]).fetchall()
+    return [
+        ListedNetwork(
+            currency_network_id=row.currency_network_id,
+            currency=row.currency,
+            network=row.network,
+            decimals=row.decimals,
+        )
+        for row in rows
+    ]
+
+
+def add_network(
+    connection: psycopg.Connection[Any], *, currency: str, network: str, decimals: int, network_id: int | None
+) -> int:
+    """Add a currency network with its house accounts, unless the same is there; gives its id.
+
+    Raises:
+        NetworkConflictError: Something else is there under that id or name.
+    """
+    row = connection.execute(
+        _SQL["add_network"],
+        {"currency_network_id": network_id, "currency": currency, "network": network, "decimals": decimals},
+    ).fetchone()
+    if row is not None:
+        return int(row[0])
+    known = list_networks(connection)
+    same = next((found for found in known if (found.currency, found.network) == (currency, network)), None)
+    if same is None:
+        raise NetworkConflictError(f"id {network_id} is taken by another currency network; choose another id")
+    if same.decimals != decimals or network_id not in {None, same.currency_network_id}:
+        raise NetworkConflictError(
+            f"{currency} on {network} is there already, as {same.currency_network_id} with {same.decimals} decimals"
+        )
+    return same.currency_network_id

@@ -1,0 +1,157 @@
+"""Reads: balances, transactions and rounds, as they are committed right now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source
+from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
+from wallet_grpc.store.batch.rows import LoadedTransaction, key_of, transaction_of
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.statements import statements
+
+_SQL = statements(__package__, "players.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances:
+    """A player's balances in one currency network, in minor units."""
+
+    available_minor: int
+    withdraw_hold_minor: int
+    session_hold_minor: int
+    bonus_minor: int
+    state: PlayerState
+
+    @property
+    def total_minor(self) -> int:
+        """Everything that is the player's."""
+        return self.available_minor + self.withdraw_hold_minor + self.session_hold_minor + self.bonus_minor
+
+
+class TransactionHead(NamedTuple):
+    """What decides who may read a transaction."""
+
+    kind: Kind
+    source: Source
+    ledger_source: Source | None
+    """Whose ledger it is the creation or an entry of; None for all others."""
+
+
+Sees = Callable[[TransactionHead], bool]
+"""Tells whether a caller may read a transaction; what it may not read is as if it were not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRecord:
+    """A stored transaction with its postings, and what reversed it."""
+
+    transaction: Transaction
+    reversed_by_tx_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTotals:
+    """A round's gross totals in minor units; what was rolled back is counted beside them (rule 4)."""
+
+    closed: bool
+    bets_minor: int
+    wins_minor: int
+    rolled_back_bets_minor: int
+    rolled_back_wins_minor: int
+    transactions: int
+
+
+class LedgerReader:
+    """Reads the ledger. Every method raises DatabaseUnavailableError where the database does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> Balances:
+        """Give a player's balances; a player never seen has zeroes and is ACTIVE."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                _SQL["balances"], {"player_id": player_id, "currency_network_id": currency_network_id}
+            )
+            rows = await cursor.fetchall()
+        state = PlayerState(rows[0][0] or PlayerState.ACTIVE)
+        found = {AccountType(account_type): int(balance) for _, account_type, balance in rows if account_type}
+        return Balances(
+            available_minor=found.get(AccountType.MAIN, 0),
+            withdraw_hold_minor=found.get(AccountType.WITHDRAW_HOLD, 0),
+            session_hold_minor=found.get(AccountType.SESSION_HOLD, 0),
+            bonus_minor=found.get(AccountType.BONUS, 0),
+            state=state,
+        )
+
+    async def transaction_by_tx_id(self, tx_id: str, sees: Sees) -> TransactionRecord | None:
+        """Give a transaction by the wallet's own id, of any source."""
+        return await self._record("transaction_by_tx_id", {"tx_id": tx_id}, sees)
+
+    async def transaction_by_keys(self, keys: list[Key], sees: Sees) -> TransactionRecord | None:
+        """Give the transaction of the first of the keys that has one for this caller."""
+        return await self._record("transaction_by_keys", {"keys": keys}, sees)
+
+    async def round_totals(self, round_key: Key) -> RoundTotals | None:
+        """Give a round's totals, or None if nothing ever happened in it."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(_RoundRow))
+            row = await (await cursor.execute(_SQL["round_totals"], {"round_key": round_key})).fetchone()
+        if row is None or row.transactions == 0:
+            return None
+        return RoundTotals(
+            closed=row.closed,
+            bets_minor=int(row.bets_minor),
+            wins_minor=int(row.wins_minor),
+            rolled_back_bets_minor=int(row.rolled_back_bets_minor),
+            rolled_back_wins_minor=int(row.rolled_back_wins_minor),
+            transactions=row.transactions,
+        )
+
+    async def _record(self, name: str, parameters: dict[str, object], sees: Sees) -> TransactionRecord | None:
+        async with self._pool.connection() as connection:
+            for row in await (await connection.execute(_SQL[name], parameters)).fetchall():
+                *columns, key_hash, metadata, details, reversed_by_tx_id, ledger_source = row
+                loaded = LoadedTransaction._make((0, *columns, None, None, None, None))
+                if sees(TransactionHead(Kind(loaded.kind), Source(loaded.source), ledger_source)):
+                    break
+            else:
+                return None
+            rows = await (await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})).fetchall()
+        postings = tuple(
+            Posting(
+                account_type=AccountType(account_type),
+                amount_minor=int(amount_minor),
+                balance_after_minor=None if balance_after is None else int(balance_after),
+            )
+            for account_type, amount_minor, balance_after in rows
+        )
+        return TransactionRecord(
+            transaction=replace(
+                transaction_of(loaded, key_of(key_hash)),
+                metadata=metadata or {},
+                details=_details(details),
+                postings=postings,
+            ),
+            reversed_by_tx_id=reversed_by_tx_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RoundRow:
+    closed: bool
+    bets_minor: str
+    wins_minor: str
+    rolled_back_bets_minor: str
+    rolled_back_wins_minor: str
+    transactions: int
+
+
+def _details(details: Mapping[str, Any] | None) -> Details | None:
+    return None if details is None else Details(**details)

@@ -1,0 +1,39 @@
+"""Withdrawals: whose they are. An ending names only the withdrawal, and must find its owner's lane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.statements import statements
+
+_SQL = statements(__package__, "withdrawals.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalOwner:
+    """Whose a withdrawal is, and in which currency network; neither ever changes."""
+
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+
+
+class WithdrawalReader:
+    """Looks withdrawals up."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def owner_of(self, withdrawal_id: str) -> WithdrawalOwner | None:
+        """Give the owner of a withdrawal that was reserved, else None.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SQL["withdrawal_owner"], {"withdrawal_id": withdrawal_id})
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return WithdrawalOwner(player_id=PlayerId(row[0]), currency_network_id=CurrencyNetworkId(row[1]))
