@@ -78,7 +78,7 @@ class SteppedLane:
         """Store a decided batch."""
         try:
             if batch.loaded.book.changes:
-                await self.store.store(batch.loaded, [None] * len(batch.loaded.book.changes))
+                await self.store.store(batch.loaded)
         finally:
             if self._clock is not None:
                 self._clock.execute("SELECT pg_advisory_unlock_all()")

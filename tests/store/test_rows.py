@@ -82,11 +82,11 @@ async def test_a_history_in_batches_comes_out_as_in_memory_one_by_one(
             assert getattr(stored, name) == getattr(transaction, name), name
         assert (stored.reference_tx_id is None) == (transaction.reference_tx_id is None)
         assert (stored.reverses_tx_id is None) == (transaction.reverses_tx_id is None)
-        assert (stored.tx_id in loaded.book.reversals) == (transaction.tx_id in desk.book.reversals)
-        wins = loaded.book.standing_wins.get(stored.tx_id, 0)
-        assert wins == desk.book.standing_wins.get(transaction.tx_id, 0)
-    assert loaded.book.closers == {key: count for key, count in desk.book.closers.items() if count}
-    assert loaded.book.deposit_outputs == desk.book.deposit_outputs
+        assert (stored.tx_id in loaded.book.players.reversals) == (transaction.tx_id in desk.book.players.reversals)
+        wins = loaded.book.players.standing_wins.get(stored.tx_id, 0)
+        assert wins == desk.book.players.standing_wins.get(transaction.tx_id, 0)
+    assert loaded.book.players.closers == {key: count for key, count in desk.book.players.closers.items() if count}
+    assert loaded.book.players.deposit_outputs == desk.book.players.deposit_outputs
     await lane.store.close()
 
 
@@ -99,8 +99,8 @@ def _everything(desk: Desk) -> Needs:
         gaining=set(),
         whole_owner_ids=list(book.owners),
         keys=list(book.transactions),
-        round_keys=list(book.closers),
-        output_keys=list(book.deposit_outputs),
+        round_keys=list(book.players.closers),
+        output_keys=list(book.players.deposit_outputs),
         receipt_keys=[],
         sessions=None,
         credit=None,

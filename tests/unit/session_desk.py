@@ -39,7 +39,7 @@ class SessionDesk(Desk):
     @classmethod
     def opened(cls, lock: int = 100, *, funds: int = 200) -> SessionDesk:
         desk = cls()
-        desk.book.rails[GAMES, TRON] = Rail.LEDGER
+        desk.book.sessions.rails[GAMES, TRON] = Rail.LEDGER
         desk.send(deposit("d", funds))
         facts = desk.send(opening("open", lock))
         assert isinstance(facts, SessionFacts), facts
@@ -50,7 +50,7 @@ class SessionDesk(Desk):
 
     @property
     def session(self) -> Session:
-        return self.book.sessions[self.session_id]
+        return self.book.sessions.by_id[self.session_id]
 
     def bet(self, transaction_id: str, amount: int = 10, *, round_id: str = "r1", closes: bool = False) -> SessionBet:
         return SessionBet(**self._whose(transaction_id), amount_minor=amount, round_id=round_id, round_closed=closes)

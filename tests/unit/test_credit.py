@@ -70,7 +70,7 @@ class CreditDesk(Desk):
 
     @property
     def wallet(self) -> CreditWallet:
-        return self.book.credit_wallets[PURSE.wallet_id]
+        return self.book.credit.wallets[PURSE.wallet_id]
 
     def all(self, *commands: Command) -> CreditDesk:
         for command in commands:
@@ -193,10 +193,10 @@ WRITES = st.one_of(
 def test_any_history_adds_up(steps: list[tuple[Any, int]]) -> None:
     desk = CreditDesk()
     for command, seconds in steps:
-        if PURSE.wallet_id in desk.book.credit_wallets:
+        if PURSE.wallet_id in desk.book.credit.wallets:
             desk.later(seconds)
         desk.send(command)
-    if PURSE.wallet_id not in desk.book.credit_wallets:
+    if PURSE.wallet_id not in desk.book.credit.wallets:
         return
     wallet = desk.wallet
     assert wallet.balance_minor == sum(entry.change_minor for entry in wallet.entries)

@@ -35,14 +35,14 @@ def loaded(book: Book, needs: Needs) -> Book:
         if transaction is None:
             continue
         found.transactions[key] = transaction
-        if transaction.tx_id in book.reversals:
-            found.reversals[transaction.tx_id] = book.reversals[transaction.tx_id]
-        if transaction.tx_id in book.standing_wins:
-            found.standing_wins[transaction.tx_id] = book.standing_wins[transaction.tx_id]
+        if transaction.tx_id in book.players.reversals:
+            found.players.reversals[transaction.tx_id] = book.players.reversals[transaction.tx_id]
+        if transaction.tx_id in book.players.standing_wins:
+            found.players.standing_wins[transaction.tx_id] = book.players.standing_wins[transaction.tx_id]
     for round_key in needs.round_keys:
-        if book.closers.get(round_key):
-            found.closers[round_key] = book.closers[round_key]
-    found.deposit_outputs = {key for key in needs.output_keys if key in book.deposit_outputs}
+        if book.players.closers.get(round_key):
+            found.players.closers[round_key] = book.players.closers[round_key]
+    found.players.deposit_outputs = {key for key in needs.output_keys if key in book.players.deposit_outputs}
     return found
 
 

@@ -261,6 +261,6 @@ def test_a_live_session_has_its_rail() -> None:
     desk = Desk()
     desk.send(deposit("d", 100))
     assert told(desk.send(opening("x"))) == Reason.SETTLEMENT_RAIL_NOT_CONFIGURED
-    desk.book.rails[opening().source, TRON] = Rail.PAYMENTS
+    desk.book.sessions.rails[opening().source, TRON] = Rail.PAYMENTS
     assert told(desk.send(opening("x"))) == "SessionFacts"
     assert desk.book.changes[-1].transactions[0].details.rail == "payments"  # type: ignore[union-attr]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wallet_grpc.domain.credit.state import CreditWallet, Reservation, WalletEntry
 from wallet_grpc.domain.ledgers.state import Ledger
 from wallet_grpc.domain.sessions.state import Entry, Session
@@ -66,7 +68,7 @@ class Credited:
     reservation: Reservation | None = None
 
 
-@value
+@dataclass(slots=True, kw_only=True)
 class Change:
     """Everything that one mutation stores, together or not at all.
 
@@ -86,3 +88,5 @@ class Change:
     credited: Credited | None = None
     ledger: Ledger | None = None
     """A ledger that came into being."""
+    traceparent: str | None = None
+    """The trace of the request, which its events carry on; set as the change is recorded."""

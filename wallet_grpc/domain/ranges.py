@@ -62,7 +62,7 @@ def _overflows(book: Book, change: Change) -> bool:
     assert network is not None
     owner_id = change.owner_id
     has = gained + sum(book.balance(owner_id, network, account_type) for account_type in _PLAYERS_OWN)
-    pledged = book.at_play.get((owner_id, network), 0)
+    pledged = book.sessions.at_play.get((owner_id, network), 0)
     if change.transactions:  # the sum of the player's accounts is told as well: there a session is what was locked
         pledged = max(pledged, book.balance(owner_id, network, AccountType.SESSION_HOLD))
     return has + pledged > BALANCE_MAX
@@ -80,7 +80,7 @@ def _overflows_journal(book: Book, transaction: Transaction) -> bool:
     for posting in transaction.postings:
         name = (ledger_id, posting.account_code)
         if name not in balances:
-            account = book.journal_accounts.get(name)
+            account = book.ledgers.accounts.get(name)
             balances[name] = account.balance_minor if account else 0
         balances[name] += posting.amount_minor
         if abs(balances[name]) > BALANCE_MAX:

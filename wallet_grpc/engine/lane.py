@@ -224,25 +224,23 @@ class Lane:
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
         outcomes: list[Outcome | None] = []
-        traceparents: list[str | None] = []
         for job in batch:
             if job.owner_id in loaded.held:
                 outcomes.append(None)
                 continue
             receipt = job.ticket.receipt
-            refusal = None if receipt is None else refusal_of(receipt, book.receipts.get(receipt.key))
+            refusal = None if receipt is None else refusal_of(receipt, book.inbox.receipts.get(receipt.key))
             if refusal is not None:
                 outcomes.append(refusal)
                 continue
             decision = decide(book, job.command, moment)
             outcomes.append(decision.outcome)
             if receipt is not None and isinstance(decision.outcome, Accepted):
-                book.receive(receipt)
+                book.inbox.receive(receipt)
             if decision.change is not None:
-                book.record(decision.change)
-                traceparents.append(job.ticket.traceparent)
-        if book.changes or book.received:
-            await self._store.store(loaded, traceparents)
+                book.record(decision.change, job.ticket.traceparent)
+        if book.changes or book.inbox.received:
+            await self._store.store(loaded)
         else:
             await self._store.confirm(loaded)
         return outcomes

@@ -44,7 +44,7 @@ _CLOSED = Refusal(reason=Reason.RESERVATION_CLOSED, message="the reservation has
 
 def decide_write(book: Book, command: CreditCommand, moment: Moment) -> Decision:
     """Decide a write to a credit wallet."""
-    wallet = book.credit_wallets.get(command.wallet.wallet_id)
+    wallet = book.credit.wallets.get(command.wallet.wallet_id)
     if isinstance(command, CreditEnding):
         return _decide_ending(wallet, command)
     if wallet is not None:

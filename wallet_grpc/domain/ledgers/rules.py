@@ -26,7 +26,7 @@ def decide_ledger(book: Book, command: CreateLedger, moment: Moment) -> Decision
         refusal = _refuse_other(stored, Kind.LEDGER_CREATION)
         if refusal is not None:
             return Decision(refusal)
-        ledger = book.ledgers[command.key]
+        ledger = book.ledgers.created[command.key]
         if ledger.name != command.name:
             return Decision(id_reused(command.transaction_id, "name"))
         if ledger.currency_network_id != command.currency_network_id:
@@ -70,7 +70,7 @@ def decide_entry(book: Book, command: PostJournalEntry, moment: Moment) -> Decis
             return Decision(refusal)
         if stored.reference_tx_id != TxId(command.ledger_id):
             return Decision(id_reused(command.transaction_id, "ledger_id"))
-        if book.journal_legs.get(command.key) != command.legs:
+        if book.ledgers.legs.get(command.key) != command.legs:
             return Decision(id_reused(command.transaction_id, "postings"))
         return Decision(_posted(book, command, stored, replayed=True))
     total = sum(leg.amount_minor for leg in command.legs)
@@ -122,7 +122,7 @@ def _refuse_other(stored: Transaction, kind: Kind) -> Refusal | None:
 def _posted(book: Book, command: PostJournalEntry, transaction: Transaction, *, replayed: bool) -> JournalPosted:
     balances = {}
     for code in sorted({leg.account_code for leg in command.legs}):
-        account = book.journal_accounts.get((command.ledger_id, code))
+        account = book.ledgers.accounts.get((command.ledger_id, code))
         balances[code] = account.balance_minor if account else 0
     if not replayed:
         for leg in command.legs:

@@ -62,7 +62,7 @@ def decide_bet_and_win(book: Book, command: BetAndWin, moment: Moment) -> Decisi
 def _refuse(book: Book, command: Bet) -> Refusal | None:
     """Refuse in the order of rule 9: round, player, funds."""
     owner_id = owner_of(command)
-    if book.round_closed(command.round_key):
+    if book.players.round_closed(command.round_key):
         return ROUND_CLOSED
     if not book.owners[owner_id].state.may_play:
         return PLAYER_BLOCKED

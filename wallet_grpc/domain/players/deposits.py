@@ -22,7 +22,7 @@ _OUTPUT_CREDITED = Refusal(
 
 def decide_deposit(book: Book, command: ApplyDeposit, moment: Moment) -> Decision:
     """Decide a deposit whose deposit_id is new. Its output on the network is credited once, under whatever id."""
-    if command.output_key is not None and command.output_key in book.deposit_outputs:
+    if command.output_key is not None and command.output_key in book.players.deposit_outputs:
         return Decision(_OUTPUT_CREDITED)
     details = (
         Details(tx_hash=command.tx_hash, output_index=command.output_index)

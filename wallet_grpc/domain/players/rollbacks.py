@@ -53,10 +53,10 @@ def decide_rollback(book: Book, command: Rollback, moment: Moment) -> Decision:
         return Decision(PLAYER_MISMATCH)
     if target.currency_network_id != command.currency_network_id:
         return Decision(CURRENCY_MISMATCH)
-    first = book.reversals.get(target.tx_id)
+    first = book.players.reversals.get(target.tx_id)
     if first is not None:
         return Decision(_already_rolled_back(book, command, first))
-    if target.kind in BET_KINDS and book.standing_wins.get(target.tx_id, 0) > 0:
+    if target.kind in BET_KINDS and book.players.standing_wins.get(target.tx_id, 0) > 0:
         return Decision(BET_ALREADY_SETTLED)
     balance = book.balance(target.owner_id, command.currency_network_id, AccountType.MAIN)
     if balance + _gain(target) < 0:

@@ -91,9 +91,9 @@ def _refuse(book: Book, command: Win, bet: Transaction | None) -> Refusal | None
         return CURRENCY_MISMATCH
     if bet.round_key != command.round_key:
         return ROUND_MISMATCH
-    if bet.tx_id in book.reversals:
+    if bet.tx_id in book.players.reversals:
         return ROLLED_BACK
     assert command.round_key is not None
-    if book.round_closed(command.round_key):
+    if book.players.round_closed(command.round_key):
         return ROUND_CLOSED
     return None

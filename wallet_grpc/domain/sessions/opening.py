@@ -33,7 +33,7 @@ _NO_RAIL = Refusal(
 
 def find_session(book: Book, command: SessionCommand) -> Session | None:
     """Give the session that a command names; a token belongs to its source, and each of its parts must be right."""
-    session = book.sessions.get(command.session_id)
+    session = book.sessions.by_id.get(command.session_id)
     if (
         session is None
         or session.source != command.source
@@ -51,13 +51,13 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         refusal = refuse_reuse(command, stored)
         if refusal is not None:
             return Decision(refusal)
-        session = book.sessions[SessionId(stored.tx_id)]
+        session = book.sessions.by_id[SessionId(stored.tx_id)]
         if session.ttl_asked_s != command.ttl_asked_s:
             return Decision(id_reused(stored.reference, "ttl_seconds"))
         return Decision(session_facts(session, moment, replayed=True))
     owner_id = owner_of(command)
     network = command.currency_network_id
-    rail = book.rails.get((command.source, network))
+    rail = book.sessions.rails.get((command.source, network))
     if rail is None:
         return Decision(_NO_RAIL)
     if not book.owners[owner_id].state.may_play:

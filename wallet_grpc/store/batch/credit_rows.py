@@ -25,7 +25,7 @@ def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, Wall
     """Put wallets into the book."""
     for wallet_id, balance_minor, version, entry_count, held_minor, now in rows:
         address = addresses[WalletId(wallet_id)]
-        book.credit_wallets[address.wallet_id] = CreditWallet(
+        book.credit.wallets[address.wallet_id] = CreditWallet(
             wallet_id=address.wallet_id,
             owner_id=address.owner_id,
             ledger_id=address.ledger_id,
@@ -42,7 +42,7 @@ def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, Wall
 def read_wallet_entries(book: Book, rows: Sequence[Any]) -> None:
     """Put entries into their wallets: what a retry is compared with."""
     for wallet_id, key, kind, amount_minor in rows:
-        wallet = book.credit_wallets.get(WalletId(wallet_id))
+        wallet = book.credit.wallets.get(WalletId(wallet_id))
         if wallet is not None:  # else it has come into being since the statement before, and the store will refuse
             wallet.known[key_of(key)] = KnownEntry(kind=WalletEntryKind(kind), amount_minor=int(amount_minor))
 
@@ -50,7 +50,7 @@ def read_wallet_entries(book: Book, rows: Sequence[Any]) -> None:
 def read_reservations(book: Book, rows: Sequence[Any]) -> None:
     """Put reservations into their wallets; one of a wallet that nobody named belongs nowhere."""
     for key, wallet_id, owner_id, amount_minor, ttl_s, expires_at, state, committed_minor in rows:
-        wallet = book.credit_wallets.get(WalletId(wallet_id))
+        wallet = book.credit.wallets.get(WalletId(wallet_id))
         if wallet is not None:
             wallet.reservations[key_of(key)] = Reservation(
                 key=key_of(key),
@@ -67,7 +67,7 @@ def read_reservations(book: Book, rows: Sequence[Any]) -> None:
 def read_ledgers(book: Book, rows: Sequence[Any]) -> None:
     """Put ledgers into the book, by the key of their creation."""
     for key, ledger_id, owner_id, source, name, network_id, created_at in rows:
-        book.ledgers[key_of(key)] = Ledger(
+        book.ledgers.created[key_of(key)] = Ledger(
             ledger_id=LedgerId(ledger_id),
             owner_id=OwnerId(owner_id),
             source=Source(source),
@@ -80,7 +80,7 @@ def read_ledgers(book: Book, rows: Sequence[Any]) -> None:
 def read_journal_accounts(book: Book, rows: Sequence[Any]) -> None:
     """Put accounts of ledgers into the book."""
     for ledger_id, code, network_id, account_id, balance_minor, version in rows:
-        book.journal_accounts[LedgerId(ledger_id), code] = JournalAccount(
+        book.ledgers.accounts[LedgerId(ledger_id), code] = JournalAccount(
             currency_network_id=CurrencyNetworkId(network_id),
             balance_minor=int(balance_minor),
             version=version,
@@ -91,4 +91,4 @@ def read_journal_accounts(book: Book, rows: Sequence[Any]) -> None:
 def read_journal_legs(book: Book, rows: Sequence[Any]) -> None:
     """Put the postings of entries into the book, in their order."""
     for key, code, amount_minor in rows:
-        book.journal_legs[key_of(key)] = (*book.journal_legs.get(key_of(key), ()), Leg(code, int(amount_minor)))
+        book.ledgers.legs[key_of(key)] = (*book.ledgers.legs.get(key_of(key), ()), Leg(code, int(amount_minor)))

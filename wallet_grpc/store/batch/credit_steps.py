@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 
 def credit_steps(book: Book, parameters: Parameters) -> Mapping[str, int]:
     """Give how many rows each step of credit wallets must touch, and add its parameters."""
-    written = [book.credit_wallets[wallet_id] for wallet_id in sorted(book.credit_wallets)]
+    written = [book.credit.wallets[wallet_id] for wallet_id in sorted(book.credit.wallets)]
     written = [wallet for wallet in written if wallet.entries]
     if not written:
         return {}
@@ -48,7 +48,7 @@ def ledger_steps(book: Book, parameters: Parameters, take_account_id: Callable[[
         parameters["new_ledger_names"] = separated([ledger.name for ledger in ledgers])
         parameters["new_ledger_networks"] = literal([ledger.currency_network_id for ledger in ledgers])
         counts["new_ledgers"] = len(ledgers)
-    posted = [(name, account) for name, account in sorted(book.journal_accounts.items()) if account.postings]
+    posted = [(name, account) for name, account in sorted(book.ledgers.accounts.items()) if account.postings]
     if not posted:
         return counts
     new = [(name, account) for name, account in posted if account.account_id is None]

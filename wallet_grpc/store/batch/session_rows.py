@@ -93,7 +93,7 @@ def read_session(book: Book, row: LoadedSession) -> None:
         settled_at=row.settled_at,
         loaded_version=row.version,
     )
-    book.sessions[session.session_id] = session
+    book.sessions.by_id[session.session_id] = session
     if row.main_account_id is not None and row.main_balance_minor is not None and row.main_version is not None:
         book.accounts.setdefault(
             (session.owner_id, session.currency_network_id, AccountType.MAIN),
@@ -107,7 +107,7 @@ def read_session(book: Book, row: LoadedSession) -> None:
 
 def read_entry(book: Book, row: LoadedEntry) -> None:
     """Put an entry into its session: its facts, and what stands against it."""
-    session = book.sessions[SessionId(row.session_id)]
+    session = book.sessions.by_id[SessionId(row.session_id)]
     entry = entry_of(row)
     session.entries[entry.key] = entry
     if row.standing_wins:

@@ -15,9 +15,9 @@ _encode = msgspec.json.Encoder().encode
 
 def session_steps(book: Book, parameters: dict[str, object]) -> Mapping[str, int]:
     """Give how many rows each step must touch, and add its parameters."""
-    if not book.sessions:
+    if not book.sessions.by_id:
         return {}
-    ordered = [book.sessions[session_id] for session_id in sorted(book.sessions)]
+    ordered = [book.sessions.by_id[session_id] for session_id in sorted(book.sessions.by_id)]
     new = [session for session in ordered if session.loaded_version is None]
     changed = [session for session in ordered if session.loaded_version not in {None, session.version}]
     ended = {

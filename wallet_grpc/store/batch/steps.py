@@ -42,7 +42,6 @@ class Decided(Protocol):
 
 def steps_of(
     decided: Decided,
-    traceparents: Sequence[str | None],
     networks: NetworkDirectory,
     take_account_id: Callable[[], AccountId],
 ) -> tuple[tuple[str, ...], Parameters]:
@@ -66,7 +65,7 @@ def steps_of(
         **session_steps(book, parameters),
         **credit_steps(book, parameters),
         "receipts": _receipts(book, parameters),
-        "events": _events(book, decided.now, traceparents, networks, parameters),
+        "events": _events(book, decided.now, networks, parameters),
     }
     steps = tuple(step for step, count in counts.items() if count > 0)
     parameters.update({f"count_{step}": counts[step] for step in steps})
@@ -192,7 +191,7 @@ def _entries(
                 account_ids.append(house_account_ids[account_type])
             elif account_type is AccountType.JOURNAL:
                 ledger_id = LedgerId(transaction.reference_tx_id or "")
-                account_ids.append(book.journal_accounts[ledger_id, posting.account_code].account_id)
+                account_ids.append(book.ledgers.accounts[ledger_id, posting.account_code].account_id)
             else:
                 account_ids.append(book.accounts[transaction.owner_id, network, account_type].account_id)
             network_ids.append(network)
@@ -236,7 +235,7 @@ def _deposit_outputs(book: Book, parameters: Parameters) -> int:
 
 
 def _receipts(book: Book, parameters: Parameters) -> int:
-    rows = sorted(book.received, key=lambda receipt: receipt.key)
+    rows = sorted(book.inbox.received, key=lambda receipt: receipt.key)
     if rows:
         parameters["receipt_hashes"] = literal([row.key for row in rows])
         parameters["receipt_sources"] = separated([row.source for row in rows])
@@ -248,12 +247,10 @@ def _receipts(book: Book, parameters: Parameters) -> int:
     return len(rows)
 
 
-def _events(
-    book: Book, now: datetime, traceparents: Sequence[str | None], networks: NetworkDirectory, parameters: Parameters
-) -> int:
+def _events(book: Book, now: datetime, networks: NetworkDirectory, parameters: Parameters) -> int:
     rows = [
-        (number, event, traceparent)
-        for change, traceparent in zip(book.changes, traceparents, strict=True)
+        (number, event, change.traceparent)
+        for change in book.changes
         for number, event in enumerate(change.events, start=1)
     ]
     if rows:

@@ -207,8 +207,8 @@ class BatchStore:
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
-    async def store(self, loaded: Loaded, traceparents: Sequence[str | None]) -> None:
-        """Store the book's changes: all of them, durably, or none. `traceparents` go with the changes, one each.
+    async def store(self, loaded: Loaded) -> None:
+        """Store the book's changes: all of them, durably, or none.
 
         Raises:
             LostRaceError: Others were first; nothing was stored.
@@ -216,7 +216,7 @@ class BatchStore:
             OutcomeUnknownError: The database went away in the middle, or a synchronous standby does not confirm it.
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
         """
-        steps, parameters = steps_of(loaded, traceparents, self._networks, self._take_account_id)
+        steps, parameters = steps_of(loaded, self._networks, self._take_account_id)
         parameters |= {"clock_class": CLOCK_CLASS, "clock_key": self._clock_key}
         assert self._ledger is not None
         try:
@@ -343,12 +343,12 @@ class BatchStore:
                 _read_transaction(book, LoadedTransaction._make(row), needs)
         if rounds is not None:
             for position, closers in rounds.rows:
-                book.closers[needs.round_keys[position - 1]] = closers
+                book.players.closers[needs.round_keys[position - 1]] = closers
         if outputs is not None:
-            book.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in outputs.rows)
+            book.players.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in outputs.rows)
         if receipts is not None:
             for position, body_hash, state in receipts.rows:
-                book.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
+                book.inbox.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(
                     body_key=key_of(body_hash), state=ReceiptState(state)
                 )
         if sessions is not None:
@@ -519,7 +519,7 @@ def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
         read_session(book, LoadedSession._make(row))
     if rows.rounds is not None:
         for position, session_id, bets, closers in rows.rounds.rows:
-            session = book.sessions[SessionId(session_id)]
+            session = book.sessions.by_id[SessionId(session_id)]
             session.rounds[needs.round_keys[position - 1]] = SessionRound(standing_bets=bets, closers=closers)
     if rows.entries is not None:
         for row in rows.entries.rows:
@@ -527,7 +527,7 @@ def _read_sessions(book: Book, rows: _SessionRows, needs: SessionNeeds) -> None:
     if rows.rails is not None:
         for source, network_id, rail in rows.rails.rows:
             if rail is not None:
-                book.rails[Source(source), CurrencyNetworkId(network_id)] = Rail(rail)
+                book.sessions.rails[Source(source), CurrencyNetworkId(network_id)] = Rail(rail)
 
 
 class _CreditRows(NamedTuple):
@@ -618,14 +618,14 @@ def _read_accounts(book: Book, rows: Sequence[Any]) -> None:
             balance_minor=int(balance_minor), version=version, account_id=AccountId(account_id)
         )
         if at_play_minor is not None:
-            book.at_play[key[:2]] = int(at_play_minor)
+            book.sessions.at_play[key[:2]] = int(at_play_minor)
 
 
 def _read_transaction(book: Book, row: LoadedTransaction, needs: Needs) -> None:
     transaction = transaction_of(row, needs.keys[row.position - 1])
     book.transactions[transaction.key] = transaction
     if row.standing_wins:
-        book.standing_wins[transaction.tx_id] = row.standing_wins
+        book.players.standing_wins[transaction.tx_id] = row.standing_wins
     rollback = rollback_of(row, transaction)
     if rollback is not None:
-        book.reversals[transaction.tx_id] = rollback
+        book.players.reversals[transaction.tx_id] = rollback
