@@ -16,21 +16,21 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from bench.broker import Broker, BrokerFailedError, NoBrokerError
-from bench.child_process import ClientFailedError
-from bench.database import NotDurableError, private_server
-from bench.display import Display
-from bench.machine import machine_facts
-from bench.pgbench import PgbenchError
-from bench.plan import FULL, QUICK, Plan
-from bench.profiles import Profiler
-from bench.programme import STEP_NAMES, steps_of
-from bench.report import LATEST, print_report, write_latest
-from bench.results import Results
-from bench.testbed import Testbed
-from devstack.account import AccountError
-from devstack.binaries import BinariesNotFoundError
-from devstack.postgres_folder import PostgresError
+from bench.clients.child_process import ClientFailedError
+from bench.report.display import Display
+from bench.report.machine import machine_facts
+from bench.report.profiles import Profiler
+from bench.report.results import Results
+from bench.report.tables import LATEST, print_report, write_latest
+from bench.servers.broker import Broker, BrokerFailedError, NoBrokerError
+from bench.servers.database import NotDurableError, private_server
+from bench.steps.plan import FULL, QUICK, Plan
+from bench.steps.programme import STEP_NAMES, steps_of
+from bench.steps.testbed import Testbed
+from bench.yardsticks.pgbench import PgbenchError
+from devstack.servers.account import AccountError
+from devstack.servers.binaries import BinariesNotFoundError
+from devstack.servers.postgres_folder import PostgresError
 from devstack.stack_settings import StackError
 
 _WIDTH_IN_FILES = 140

@@ -6,8 +6,7 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from devstack import calling
-from devstack import demo as story
+from devstack.demo import one_call, telling
 from devstack.run import Stack
 from devstack.stack_settings import StackError, StackSettings
 
@@ -30,7 +29,7 @@ def run() -> None:
 def demo() -> None:
     """Tell a short story of the wallet's calls, against a wallet that `make run` started."""
     try:
-        story.tell(StackSettings.from_environment())
+        telling.tell(StackSettings.from_environment())
     except StackError as error:
         _fail(error)
 
@@ -42,7 +41,7 @@ def demo() -> None:
 def call(name: str, request_json: str, caller: str) -> None:
     """Make a unary call of WalletService to the running wallet, such as GetBalance '{"player_id": 42}'."""
     try:
-        click.echo(calling.call(StackSettings.from_environment(), name=name, request_json=request_json, caller=caller))
+        click.echo(one_call.call(StackSettings.from_environment(), name=name, request_json=request_json, caller=caller))
     except StackError as error:
         _fail(error)
 

@@ -13,7 +13,7 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
-from devstack.files import write_private
+from devstack.servers.files import write_private
 from devstack.stack_settings import StackError
 from devstack.wallet_command import SERVICE_ROLE, WalletCommand
 

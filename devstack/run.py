@@ -30,19 +30,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 from rich.markup import escape
 
-from devstack import process
-from devstack.account import AccountError
-from devstack.binaries import BinariesNotFoundError
 from devstack.credentials import Credentials, give_login
-from devstack.demo_events import prepare_broker
-from devstack.files import tail, write_private
-from devstack.folder_lock import FolderInUseError, FolderLock
-from devstack.ports import NoFreePortError, free_port, is_free
-from devstack.postgres import PostgresCluster
-from devstack.postgres_folder import PostgresError
-from devstack.process import ProcessId
-from devstack.rabbitmq import RabbitError, RabbitNode
-from devstack.rabbitmq_programs import BrokerUnavailableError, find_or_install
+from devstack.demo.events import prepare_broker
+from devstack.servers import process
+from devstack.servers.account import AccountError
+from devstack.servers.binaries import BinariesNotFoundError
+from devstack.servers.files import tail, write_private
+from devstack.servers.folder_lock import FolderInUseError, FolderLock
+from devstack.servers.ports import NoFreePortError, free_port, is_free
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_folder import PostgresError
+from devstack.servers.process import ProcessId
+from devstack.servers.rabbitmq import RabbitError, RabbitNode
+from devstack.servers.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
 from devstack.wallet_command import API_ROLE, Databases, HttpApi, WalletCommand

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack import process
-from devstack.process import ProcessId
+from devstack.servers import process
+from devstack.servers.process import ProcessId
 from devstack.wallet_command import WalletCommand
 
 _FIRST_PAUSE_S = 0.5

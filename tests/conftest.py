@@ -31,7 +31,7 @@ from support.side_by_side import SideBySide
 from support.wallet import Wallet
 from xdist.remote import Producer
 
-from devstack.postgres import PostgresCluster
+from devstack.servers.postgres import PostgresCluster
 
 pytest_plugins = ("support.broker", "support.events")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _READY_WITHIN_S = 60.0

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.postgres import PostgresCluster
-from devstack.postgres_folder import PostgresError
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_folder import PostgresError
 from wallet_grpc.addresses import why_not_bound
 
 ROOT = Path(__file__).parents[2]

@@ -14,13 +14,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from devstack import account
-from devstack.binaries import BinariesNotFoundError, debian_bin_dirs, find_binaries, wheel_bin_dirs
-from devstack.folder_lock import FolderInUseError
-from devstack.postgres import PostgresCluster
-from devstack.postgres_folder import PostgresError
-from devstack.postgres_settings import PostgresSettings, UnsafeSettingError
-from devstack.process import ProcessId, wait_until_gone
+from devstack.servers import account
+from devstack.servers.binaries import BinariesNotFoundError, debian_bin_dirs, find_binaries, wheel_bin_dirs
+from devstack.servers.folder_lock import FolderInUseError
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_folder import PostgresError
+from devstack.servers.postgres_settings import PostgresSettings, UnsafeSettingError
+from devstack.servers.process import ProcessId, wait_until_gone
 
 FOUND = {"wheel": wheel_bin_dirs(), "debian": debian_bin_dirs()}
 
@@ -157,8 +157,8 @@ def test_starts_over_a_pid_file_that_names_a_stranger(cluster: PostgresCluster, 
 
 OWNER = """
 import sys, time
-from devstack.postgres import PostgresCluster
-from devstack.postgres_settings import PostgresSettings
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_settings import PostgresSettings
 cluster = PostgresCluster.create_or_open(sys.argv[1], settings=PostgresSettings.for_tests(), bin_dir=sys.argv[2])
 cluster.start()
 print(cluster.postmaster_pid, cluster._guardian.pid, flush=True)

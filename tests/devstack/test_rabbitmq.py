@@ -15,11 +15,11 @@ import psutil
 import pytest
 from support.broker import Broker, new_vhost, running_broker
 
-from devstack import rabbitmq_programs
-from devstack.folder_lock import FolderInUseError
-from devstack.process import ProcessId, wait_until_gone
-from devstack.rabbitmq import RabbitError, RabbitNode
-from devstack.rabbitmq_programs import BrokerUnavailableError, RabbitPrograms, find_or_install
+from devstack.servers import rabbitmq_programs
+from devstack.servers.folder_lock import FolderInUseError
+from devstack.servers.process import ProcessId, wait_until_gone
+from devstack.servers.rabbitmq import RabbitError, RabbitNode
+from devstack.servers.rabbitmq_programs import BrokerUnavailableError, RabbitPrograms, find_or_install
 
 QUORUM = {"x-queue-type": "quorum"}
 QUEUE = "wallet.test.money"
@@ -120,7 +120,7 @@ async def test_it_keeps_to_itself(node: RabbitNode, tmp_path: Path) -> None:
 
 OWNER = """
 import sys, time
-from devstack.rabbitmq import RabbitNode
+from devstack.servers.rabbitmq import RabbitNode
 node = RabbitNode.create_or_open(sys.argv[1])
 node.start()
 print(node.pid, node._epmd.pid, *[guardian.pid for guardian in node._guardians], flush=True)

@@ -17,8 +17,8 @@ from support.requests import Player
 from support.server import WalletServer
 from support.waiting import wait_until
 
-from devstack.postgres import PostgresCluster
-from devstack.rabbitmq import RabbitNode
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.rabbitmq import RabbitNode
 
 KILLS_EACH = 10
 DEPOSITS = 10_000

@@ -32,7 +32,7 @@ from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 
 OUTAGES_S = [float(outage) for outage in os.environ.get("WALLET_TEST_OUTAGES", "3").split(",")]
 READS_PER_S = [int(reads) for reads in os.environ.get("WALLET_TEST_OUTAGE_READS", "100").split(",")]

@@ -8,8 +8,8 @@ from support.database import Installation, embedded_cluster, let_service_log_in
 from support.ledger import check_invariants
 from unit.desk import deposit
 
-from devstack.postgres import PostgresCluster
-from devstack.postgres_settings import PostgresSettings
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.operator.migrate import migrate

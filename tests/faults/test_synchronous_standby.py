@@ -15,7 +15,7 @@ from support.standby import Standby, running_standby
 from support.waiting import wait_until
 from support.wallet import Wallet
 
-from devstack.postgres import PostgresCluster
+from devstack.servers.postgres import PostgresCluster
 
 LANES = 2
 SOON = {

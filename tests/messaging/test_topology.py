@@ -10,7 +10,7 @@ from support.database import Installation
 from support.events import NAMES, Bus, Worker
 from support.waiting import wait_until
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 
 
 @pytest.fixture

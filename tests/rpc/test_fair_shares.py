@@ -16,7 +16,7 @@ from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Caller, Wallet, expect_error
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 from wallet_client import WalletClient
 

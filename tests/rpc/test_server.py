@@ -20,7 +20,7 @@ from support.requests import Player
 from support.server import WalletServer
 from support.wallet import Wallet, check_replay
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 New = Callable[..., Installation]

@@ -15,7 +15,7 @@ from support.sessions import Play, open_session, sessions_of
 from support.waiting import wait_until
 from support.wallet import Wallet
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet_grpc.domain.credit.state import wallet_address
 
 New = Callable[[], Installation]

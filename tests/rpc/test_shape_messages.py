@@ -14,7 +14,7 @@ from support.requests import Player, changed
 from support.server import WalletServer
 from support.wallet import Wallet, expect_error, expect_status
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024

@@ -20,8 +20,8 @@ from support.database import (
     own_installation,
 )
 
-from devstack.binaries import BinariesNotFoundError, find_binaries
-from devstack.postgres import PostgresCluster
+from devstack.servers.binaries import BinariesNotFoundError, find_binaries
+from devstack.servers.postgres import PostgresCluster
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.migrate import migrate

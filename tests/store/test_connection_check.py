@@ -12,7 +12,7 @@ from support.database import API_ROLE, SERVICE_ROLE, Installation
 from support.http_api import BALANCES, ApiServer
 from support.server import WalletServer
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database

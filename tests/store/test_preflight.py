@@ -8,7 +8,7 @@ from psycopg import sql
 from support.database import SERVICE_ROLE, Cluster, Installation
 from support.waiting import wait_until
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_S = 5

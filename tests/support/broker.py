@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from devstack.rabbitmq import RabbitNode
-from devstack.rabbitmq_programs import BrokerUnavailableError
+from devstack.servers.rabbitmq import RabbitNode
+from devstack.servers.rabbitmq_programs import BrokerUnavailableError
 from support.database import docker_answers
 
 _IMAGE = "rabbitmq:4"

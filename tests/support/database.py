@@ -23,8 +23,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from devstack.postgres import PostgresCluster
-from devstack.postgres_settings import PostgresSettings
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_settings import PostgresSettings
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
 
 ROOT = Path(__file__).resolve().parents[2]

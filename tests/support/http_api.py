@@ -6,7 +6,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from support.cookies import SECRET, token
 from support.database import Installation
 from support.process import WalletProcess

@@ -3,7 +3,7 @@
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from devstack.ports import free_port
+from devstack.servers.ports import free_port
 from support.database import Installation
 from support.process import WalletProcess
 from support.wallet import CHANNEL_OPTIONS, Wallet

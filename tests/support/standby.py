@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from devstack.postgres import PostgresCluster
-from devstack.postgres_settings import PostgresSettings
+from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_settings import PostgresSettings
 from support.waiting import wait_until
 
 _APPLICATION = "wallet-standby"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.event_files import deposit_messages, read_messages, write_messages
-from bench.figures import Reading
-from bench.processor import Parties
-from bench.steady import watch
-from bench.targets import Target, judge
+from bench.clients.event_files import deposit_messages, read_messages, write_messages
+from bench.report.figures import Reading
+from bench.report.processors import Parties
+from bench.report.targets import Target, judge
+from bench.steps.steady_rate import watch
 from devstack.stack_settings import StackError
 from wallet_grpc.messaging.cloudevents import CONTENT_TYPE, Delivery, open_envelope
 from wallet_grpc.messaging.payment_events import payment_event

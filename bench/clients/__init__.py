@@ -1,0 +1,1 @@
+"""What makes the load: client processes, what is sent, and what is counted of the answers."""

@@ -1,0 +1,76 @@
+"""Messages in files, for publishers: a line each, with routing key, message id and body parted by tabs."""
+
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+from bench.clients.workloads import NETWORK_ID
+from bench.servers.database import Server
+from wallet_grpc.messaging.cloudevents import render
+from wallet_grpc.messaging.payment_events import DEPOSIT_SETTLED
+from wallet_grpc.store.queues.outbox import OutboxRow
+
+_DEPOSIT_MINOR = 25_000_000
+_OUTBOX: LiteralString = """
+    SELECT outbox_id, owner_id, event_type, sequence, data::TEXT, traceparent, created_at,
+        tx_id::TEXT || '-' || event_no::TEXT
+    FROM outbox_events ORDER BY outbox_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """A message that is to be published."""
+
+    routing_key: str
+    message_id: str
+    body: bytes
+
+
+def read_messages(path: Path) -> list[EventMessage]:
+    """Read a file of messages."""
+    lines = (line.split(b"\t", 2) for line in path.read_bytes().splitlines())
+    return [EventMessage(key.decode(), message_id.decode(), body) for key, message_id, body in lines]
+
+
+def write_messages(path: Path, messages: Iterable[EventMessage]) -> int:
+    """Write a file of messages; returns how many they are."""
+    count = 0
+    with path.open("wb") as file:
+        for count, message in enumerate(messages, start=1):  # noqa: B007 it is returned
+            file.write(b"\t".join([message.routing_key.encode(), message.message_id.encode(), message.body]) + b"\n")
+    return count
+
+
+def outbox_messages(server: Server, database: str, *, environment: str) -> Iterator[EventMessage]:
+    """Yield what a relay is to publish, in its bytes."""
+    for columns in server.rows(database, _OUTBOX):
+        row = OutboxRow(*columns)
+        yield EventMessage(row.event_type, row.event_id, render(row, environment=environment))
+
+
+def deposit_messages(count: int, *, players: int) -> Iterator[EventMessage]:
+    """Yield deposits as the Payments System tells them, of players drawn uniformly."""
+    draw = random.Random("deposits")
+    for number in range(1, count + 1):
+        event_id = f"settled-{number:012d}"
+        event = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": "/payments",
+            "type": DEPOSIT_SETTLED,
+            "time": "2026-01-01T00:00:00Z",
+            "datacontenttype": "application/json",
+            "data": {
+                "depositId": f"bench-deposit-{number:012d}",
+                "playerId": str(draw.randint(1, players)),
+                "currencyNetworkId": NETWORK_ID,
+                "amountMinor": str(_DEPOSIT_MINOR),
+                "txHash": f"{draw.getrandbits(256):064x}",
+                "outputIndex": 0,
+            },
+        }
+        yield EventMessage(DEPOSIT_SETTLED, event_id, json.dumps(event, separators=(",", ":")).encode())

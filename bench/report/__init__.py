@@ -1,0 +1,1 @@
+"""What was measured: figures, targets, processors and profiles, on the terminal and in files."""

@@ -1,0 +1,1 @@
+"""Servers of one's own: PostgreSQL and RabbitMQ in a folder, their programs, ports, processes and guardians."""

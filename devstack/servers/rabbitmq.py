@@ -1,0 +1,476 @@
+"""A private RabbitMQ node in a folder: made, started, stopped, killed and started again.
+
+It listens on 127.0.0.1 only, under the account of whoever starts it, and lets one user in, whose password was made for
+this folder. Erlang nodes find each other through a daemon, epmd, which usually outlives them: this node has one of its
+own, as a child process, which ends with it. One process owns the folder at a time. If the owner dies without stopping
+the node, guardians stop it; if those die as well, the next start stops what it finds and goes on.
+
+The folder holds `node.json` (the node's name, its user and ports; mode 0600), `lock`, `rabbitmq.log`, RabbitMQ's
+configuration, which is written at every start, `home/` with Erlang's cookie, and `mnesia/`, RabbitMQ's own.
+"""
+
+import json
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from devstack.servers import process
+from devstack.servers.files import tail, write_private
+from devstack.servers.folder_lock import FolderLock
+from devstack.servers.ports import free_port, is_free
+from devstack.servers.process import ProcessId
+from devstack.servers.rabbitmq_programs import RabbitPrograms, find_or_install
+
+_USER = "wallet"
+_PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+_METHOD_FRAME = 1  # what an answer to the header begins with; a broker that refuses the version sends a header instead
+_ANSWER_TIMEOUT_S = 5.0
+_READY_POLL_S = 0.1
+_PORT_POLL_S = 0.03
+_PORT_RELEASE_WAIT_S = 5.0
+_EPMD_TIMEOUT_S = 10.0
+_CTL_TIMEOUT_S = 60.0
+_GONE_TIMEOUT_S = 30.0
+_ORPHAN_GRACE_S = 30.0
+_LOG_BYTES_MAX = 64 * 1024 * 1024
+_WAL_BYTES_MAX = 64 * 1024 * 1024  # of quorum queues; by default it may grow to 512 MB before it is written out
+
+
+class RabbitError(Exception):
+    """The node could not be started or used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """What must be known again at the next start: the content of node.json."""
+
+    node_name: str
+    user: str
+    password: str
+    port: int
+    dist_port: int
+    epmd_port: int
+
+    @classmethod
+    def load_or_new(cls, folder: Path) -> Self:
+        """Read the record of a folder, or make up a node for one that has none."""
+        try:
+            return cls(**json.loads(_record_path(folder).read_text()))
+        except FileNotFoundError:
+            return cls(
+                node_name=f"wallet-{secrets.token_hex(6)}@localhost",
+                user=_USER,
+                password=secrets.token_urlsafe(24),
+                port=free_port(),
+                dist_port=free_port(),
+                epmd_port=free_port(),
+            )
+        except (ValueError, TypeError) as error:
+            raise RabbitError(f"{_record_path(folder)} is damaged: move {folder} away ({error})") from error
+
+    def store(self, folder: Path) -> None:
+        """Write the record, all at once."""
+        write_private(_record_path(folder), json.dumps(asdict(self), indent=2) + "\n")
+
+
+class RabbitNode:
+    """A private RabbitMQ node. Blocking; not for use by two threads at once."""
+
+    def __init__(self, *, folder: Path, record: NodeRecord, programs: RabbitPrograms) -> None:
+        self._folder = folder
+        self._record = record
+        self._programs = programs
+        self._was_ready = False
+        self._lock: FolderLock | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._node: subprocess.Popen[bytes] | None = None
+        self._guardians: list[subprocess.Popen[bytes]] = []
+
+    @classmethod
+    def create_or_open(cls, data_dir: Path | str, *, programs: RabbitPrograms | None = None) -> Self:
+        """Open the node of a folder; its data are made at the first start.
+
+        Args:
+            data_dir: The folder; created with its parents.
+            programs: RabbitMQ's programs; by default those of this machine, installed if need be and if we may.
+
+        Raises:
+            BrokerUnavailableError: There are no programs.
+            RabbitError: The folder has data, but nothing says of which node.
+        """
+        folder = Path(data_dir).resolve()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (folder / "mnesia").exists() and not _record_path(folder).exists():
+            raise RabbitError(f"{folder}/mnesia has no node.json beside it, so its password is lost: move it away")
+        return cls(folder=folder, record=NodeRecord.load_or_new(folder), programs=programs or find_or_install())
+
+    # ---- starting, ending
+
+    def start(self, *, timeout_s: float = 120.0) -> None:
+        """Start the node and return when it answers AMQP; does nothing if it runs already.
+
+        Raises:
+            FolderInUseError: Another living process owns the folder.
+            RabbitError: It did not come up; the message ends with the log's last lines.
+        """
+        self.launch()
+        self.wait_until_ready(timeout_s=timeout_s)
+
+    def launch(self) -> None:
+        """Start the node without waiting for it; does nothing if it runs already.
+
+        What an earlier owner left running is ended first. The AMQP port is that of the last time; another one is taken
+        only if a stranger holds it, and never once this object's node was ready: its users know the port.
+
+        Raises:
+            FolderInUseError: Another living process owns the folder.
+            RabbitError: Its port is taken, or epmd did not start.
+        """
+        if self.running:
+            return
+        self._end_helpers()
+        if self._lock is None:
+            self._lock = FolderLock.acquire(self._folder)
+        try:
+            self._end_left_overs()
+            self._choose_ports()
+            self._begin_anew_if_never_ready()
+            self._write_configuration()
+            self._epmd = self._spawn_epmd()
+            self._node = self._spawn_node()
+            self._guard(self._node, self._epmd)
+        except BaseException:
+            self.kill()
+            raise
+
+    def wait_until_ready(self, *, timeout_s: float = 120.0) -> None:
+        """Wait until a launched node answers AMQP; what does not come up is ended.
+
+        Raises:
+            RabbitError: It ended, or the time is up; the message ends with the log's last lines.
+        """
+        try:
+            self._await_answer(timeout_s=timeout_s)
+        except BaseException:
+            self.kill()
+            raise
+        self._unfinished.unlink(missing_ok=True)
+        self._was_ready = True
+
+    def stop(self, *, timeout_s: float = 30.0) -> None:
+        """Stop the node and let go of the folder; by force after the time is up. Does nothing if it does not run."""
+        if self._node is not None and self.running:
+            self._node.terminate()  # RabbitMQ takes it as `rabbitmqctl shutdown`
+            try:
+                self._node.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                return
+        self._let_go()
+
+    def kill(self) -> None:
+        """End the node as a power cut would: SIGKILL to Erlang's VM and all its children; wait until they are gone.
+
+        `start` works again afterwards, on the same data and port.
+        """
+        if self._node is not None:
+            node = ProcessId.of(self._node.pid)
+            if node is not None:
+                _kill_trees([node], reap=self._node)
+        self._let_go()
+
+    @property
+    def running(self) -> bool:
+        """Whether the node that this object started lives; it may not be ready yet."""
+        return self._node is not None and self._node.poll() is None
+
+    def __enter__(self) -> Self:
+        """Start the node."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the node."""
+        self.stop()
+
+    # ---- using
+
+    @property
+    def amqp_url(self) -> str:
+        """The URL of the default virtual host, with user and password."""
+        return self.url("/")
+
+    def url(self, vhost: str) -> str:
+        """Return the URL of a virtual host, with user and password."""
+        path = "" if vhost == "/" else quote(vhost, safe="")
+        return f"amqp://{self._record.user}:{quote(self._record.password, safe='')}@127.0.0.1:{self.port}/{path}"
+
+    def ctl(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` on the node and return what it printed. It takes a second or two.
+
+        Raises:
+            RabbitError: It failed.
+        """
+        try:
+            done = subprocess.run(
+                [self._programs.ctl, "--quiet", *arguments],
+                env=self._environment(),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_CTL_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RabbitError(f"rabbitmqctl {arguments[0]} took more than {_CTL_TIMEOUT_S:.0f} s") from error
+        if done.returncode != 0:
+            raise RabbitError(f"rabbitmqctl {arguments[0]} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def settle(self) -> None:
+        """Have the node write its tables to disk now; for whoever kills it right after he declared a quorum queue.
+
+        RabbitMQ up to the spring of 2024 (Debian 12) writes the name of a new quorum queue up to a second late
+        (rabbitmq/ra#443). A node that is killed before forgets what the queue holds, and it never has a leader again.
+        """
+        self.ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+
+    @property
+    def port(self) -> int:
+        """The AMQP port on 127.0.0.1."""
+        return self._record.port
+
+    @property
+    def epmd_port(self) -> int:
+        """The port on 127.0.0.1 of the node's own epmd."""
+        return self._record.epmd_port
+
+    @property
+    def node_name(self) -> str:
+        """Erlang's name of the node, which its data are bound to."""
+        return self._record.node_name
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of Erlang's VM while it runs."""
+        return self._node.pid if self._node is not None and self.running else None
+
+    @property
+    def log_path(self) -> Path:
+        """The node's log."""
+        return self._folder / "rabbitmq.log"
+
+    @property
+    def description(self) -> str:
+        """One line for people: version, place."""
+        return f"RabbitMQ {self._programs.version} on port {self.port} in {self._folder}"
+
+    # ---- launching
+
+    def _choose_ports(self) -> None:
+        record = self._record
+        if self._was_ready and not _becomes_free(record.port):
+            raise RabbitError(f"Port {record.port}, which {self.node_name} had before, is taken by somebody else")
+        self._record = replace(
+            record,
+            port=_kept_or_new(record.port),
+            dist_port=_kept_or_new(record.dist_port),
+            epmd_port=_kept_or_new(record.epmd_port),
+        )
+        self._record.store(self._folder)
+
+    def _begin_anew_if_never_ready(self) -> None:
+        """Remove what an interrupted first start left: it may lack the user, and nobody has been told of it yet."""
+        mnesia = self._folder / "mnesia"
+        if self._unfinished.exists():
+            shutil.rmtree(mnesia, ignore_errors=True)
+        if not mnesia.exists():
+            self._unfinished.touch()
+            mnesia.mkdir(mode=0o700)
+
+    @property
+    def _unfinished(self) -> Path:
+        return self._folder / "first-start.unfinished"
+
+    def _write_configuration(self) -> None:
+        lines = (
+            "# Written at every start by devstack; what is changed here is lost.",
+            f"default_user = {self._record.user}",
+            f"default_pass = {self._record.password}",
+            "log.connection.level = error",  # each probe whether it is ready would be a warning
+            f"raft.wal_max_size_bytes = {_WAL_BYTES_MAX}",
+        )
+        write_private(self._folder / "rabbitmq.conf", "\n".join([*lines, ""]))
+        (self._folder / "enabled_plugins").write_text("[].\n")
+        (self._folder / "home").mkdir(mode=0o700, exist_ok=True)
+
+    def _spawn_epmd(self) -> subprocess.Popen[bytes]:
+        command = [*_epmd_title(self._programs, self._record).split(), "-address", "127.0.0.1"]
+        epmd = self._spawn(command)  # without -daemon, so it stays our child
+        deadline = time.monotonic() + _EPMD_TIMEOUT_S
+        while not _listens(self.epmd_port):
+            if epmd.poll() is not None or time.monotonic() > deadline:
+                epmd.kill()
+                epmd.wait()
+                raise RabbitError(f"epmd did not start on port {self.epmd_port}:\n{tail(self.log_path)}")
+            time.sleep(_PORT_POLL_S)
+        return epmd
+
+    def _spawn_node(self) -> subprocess.Popen[bytes]:
+        return self._spawn([self._programs.server])
+
+    def _spawn(self, command: list[Path] | list[str]) -> subprocess.Popen[bytes]:
+        if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
+            self.log_path.replace(self.log_path.with_suffix(".log.1"))
+        with self.log_path.open("ab") as log:
+            self.log_path.chmod(0o600)
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                cwd=self._folder,
+                start_new_session=True,  # a Ctrl-C in the terminal must not stop it before its clients
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of RabbitMQ's programs: nothing of ours, so that no variable or file misleads them."""
+        folder, record = self._folder, self._record
+        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+        return {
+            "PATH": self._programs.search_path,
+            "HOME": str(folder / "home"),  # Erlang's cookie is there
+            "LC_ALL": "C.UTF-8",
+            "ERL_EPMD_PORT": str(record.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
+            "RABBITMQ_NODENAME": record.node_name,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(record.port),
+            "RABBITMQ_DIST_PORT": str(record.dist_port),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder),
+            "RABBITMQ_LOGS": "-",  # standard output, which is a file in the folder already
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),  # there is none; nor is the system's read
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),  # likewise
+            "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
+            "RABBITMQ_SCHEDULER_BIND_TYPE": "u",  # unbound: the machine's cores are for others, too
+            # "Input" makes the script become Erlang's VM instead of its parent; -noinput then takes the input away.
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"-noinput +S 2:2 +sbwt none {loopback} {_node_mark(record)}"  # two schedulers that never spin
+            ),
+            "RABBITMQ_CTL_ERL_ARGS": f"+S 1:1 {loopback} -start_epmd false",
+        }
+
+    def _guard(self, *wards: subprocess.Popen[bytes]) -> None:
+        for ward in wards:
+            identity = ProcessId.of(ward.pid)
+            if identity is not None:
+                self._guardians.append(process.guard(identity, signal_name="SIGTERM", grace_s=_ORPHAN_GRACE_S))
+
+    def _await_answer(self, *, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not (self._answers() and self.running):
+            if not self.running:
+                raise RabbitError(f"{self.description} ended while it started:\n{tail(self.log_path)}")
+            if time.monotonic() > deadline:
+                raise RabbitError(f"{self.description} was not ready within {timeout_s:.0f} s:\n{tail(self.log_path)}")
+            time.sleep(_READY_POLL_S)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=_ANSWER_TIMEOUT_S) as probe:
+                probe.sendall(_PROTOCOL_HEADER)
+                return probe.recv(1) == bytes([_METHOD_FRAME])
+        except OSError:
+            return False
+
+    # ---- left-overs
+
+    def _end_left_overs(self) -> None:
+        """End what an earlier owner left running on this data."""
+        everything = process.processes_titled("")
+        mark, title = _node_mark(self._record), _epmd_title(self._programs, self._record)
+        nodes = [found for found in everything if mark in process.command_line(found.pid)]
+        epmds = [found for found in everything if process.command_line(found.pid).startswith(title)]
+        _kill_trees([*nodes, *epmds])
+
+    def _let_go(self) -> None:
+        self._end_helpers()
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = None
+
+    def _end_helpers(self) -> None:
+        """End epmd and the guardians of a node that is gone."""
+        for helper in (*self._guardians, *([self._epmd] if self._epmd is not None else [])):
+            helper.kill()
+            helper.wait()
+        self._guardians.clear()
+        self._epmd = self._node = None
+
+
+def _record_path(folder: Path) -> Path:
+    return folder / "node.json"
+
+
+def _node_mark(record: NodeRecord) -> str:
+    """Return arguments of Erlang's VM that mean nothing to it, and by which a node that was left over is found."""
+    return f"-wallet_node {record.node_name}"
+
+
+def _epmd_title(programs: RabbitPrograms, record: NodeRecord) -> str:
+    """Return what the command line of the node's epmd begins with."""
+    return f"{programs.epmd} -port {record.epmd_port}"
+
+
+def _kill_trees(roots: list[ProcessId], *, reap: subprocess.Popen[bytes] | None = None) -> None:
+    """Kill processes and all their descendants.
+
+    Raises:
+        RabbitError: They do not end.
+    """
+    victims = list(roots)
+    for victim in victims:  # grows while it is walked
+        victim.send(signal.SIGSTOP)  # so that it starts no process while we look at its children
+        victims.extend(process.children_of(victim))
+    for victim in victims:
+        victim.send(signal.SIGKILL)
+    if reap is not None:
+        reap.wait()
+    if not process.wait_until_gone(victims, timeout_s=_GONE_TIMEOUT_S):
+        raise RabbitError(f"processes of RabbitMQ do not end: {[victim.pid for victim in victims if victim.alive]}")
+
+
+def _kept_or_new(port: int) -> int:
+    return port if _becomes_free(port) else free_port()
+
+
+def _becomes_free(port: int) -> bool:
+    deadline = time.monotonic() + _PORT_RELEASE_WAIT_S
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PORT_POLL_S)
+    return True
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
