@@ -13,12 +13,17 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wallet.v1 import credit_wallet_pb2, session_pb2
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.commands import owner_of
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
 from wallet_grpc.domain.players.commands import UnlocatedEnding
-from wallet_grpc.rpc.players.requests import CALLS
+from wallet_grpc.rpc.credit.service import OPERATIONS as WALLET_OPERATIONS
+from wallet_grpc.rpc.operations import Operation
+from wallet_grpc.rpc.players.service import OPERATIONS
+from wallet_grpc.rpc.sessions.requests import SessionTimes
+from wallet_grpc.rpc.sessions.service import operations_of as session_operations_of
 
 pytestmark = pytest.mark.property
 
@@ -190,7 +195,7 @@ def _check_conversion(call: str, requests: st.SearchStrategy[Any]) -> None:
     def convert(request: Any) -> None:
         expected = set(faults(request))
         if not expected:
-            command = CALLS[call].convert(request, SOURCE)
+            command = OPERATIONS[call].command(request, SOURCE)
             if isinstance(command, UnlocatedEnding):
                 command = command.located(PlayerId(1), CurrencyNetworkId(1))
             assert owner_of(command) > 0
@@ -198,7 +203,7 @@ def _check_conversion(call: str, requests: st.SearchStrategy[Any]) -> None:
             assert command.source == SOURCE
             return
         with pytest.raises(MalformedError) as caught:
-            CALLS[call].convert(request, SOURCE)
+            OPERATIONS[call].command(request, SOURCE)
         refusal = caught.value.refusal
         assert refusal.message
         assert (refusal.reason.value, refusal.metadata["field"]) in expected
@@ -238,8 +243,25 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Any], bool]]] = {
 
 @pytest.mark.parametrize(("call", "fields", "holds"), CASES.values(), ids=CASES)
 def test_converts(call: str, fields: dict[str, Any], holds: Callable[[Any], bool]) -> None:
-    assert holds(CALLS[call].convert(MESSAGES[call](**fields), SOURCE))
+    assert holds(OPERATIONS[call].command(MESSAGES[call](**fields), SOURCE))
 
 
-def test_every_mutation_of_the_contract_is_converted() -> None:
-    assert CALLS.keys() == MESSAGES.keys() == set(pb.Operation.DESCRIPTOR.fields_by_name)
+@pytest.mark.parametrize(
+    ("operations", "contract"),
+    [
+        (OPERATIONS, pb.Operation),
+        (session_operations_of(SessionTimes(ttl_default_s=60, ttl_max_s=3600)), session_pb2.SessionOperation),
+        (WALLET_OPERATIONS, credit_wallet_pb2.WalletOperation),
+    ],
+    ids=["players", "sessions", "credit"],
+)
+def test_every_mutation_of_the_contract_is_an_operation(
+    operations: Mapping[str, Operation], contract: type[Message]
+) -> None:
+    """A batch finds the row by the name in its oneof, and hands the row's maker what stands under that name."""
+    asked = {name: field.message_type for name, field in contract.DESCRIPTOR.fields_by_name.items()}
+    assert {name: operation.request.DESCRIPTOR for name, operation in operations.items()} == asked
+
+
+def test_every_mutation_of_the_contract_is_tried_here() -> None:
+    assert {name: operation.request for name, operation in OPERATIONS.items()} == MESSAGES

@@ -20,7 +20,7 @@ from wallet_grpc.rpc.gate import CallGate
 from wallet_grpc.rpc.key_ring import KeyRing
 from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.metrics import CallMetrics
-from wallet_grpc.rpc.operations import Execution
+from wallet_grpc.rpc.operations import Directories, Execution
 from wallet_grpc.rpc.players.service import WalletServicer
 from wallet_grpc.rpc.rates import Rates
 from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
@@ -199,8 +199,7 @@ def _server(  # noqa: PLR0917 - its parts, given once
     credit_reader = CreditReader(pools.reads)
     execution = Execution(
         engine=engine,
-        networks=networks,
-        ledgers=LedgerDirectory(CreditReader(pools.lookups)),
+        directories=Directories(networks=networks, ledgers=LedgerDirectory(CreditReader(pools.lookups))),
         request_timeout_s=settings.request_timeout_ms / 1000,
         window_operations=settings.stream_window_operations,
         stream_lasts_s=settings.connection_age_grace_ms / 1000 * _STREAM_SHARE_OF_GRACE,

@@ -1,4 +1,4 @@
-"""What every call goes through: its id, its caller, its right, its place, and the end of one that is refused or fails.
+"""The gate lets calls in: each gets its id, its caller, its right and its place, or the status of what went wrong.
 
 Nothing of a call is read before it is let in (handlers.py), so what a stranger sends costs a refusal and no more.
 """
@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import grpc
 import structlog
@@ -216,12 +216,6 @@ class CallGate:
                 _log.error("call_failed", request_id=names.request_id, exc_info=error)
                 refusal = _INTERNAL
         await abort(context, refusal, names.request_id)
-
-
-class Gated(Protocol):
-    """A servicer whose methods are reached through a gate."""
-
-    gate: CallGate
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How gRPC reaches the servicers' methods: a call's key is checked first, then its message is read, within a time.
+"""Handlers lead gRPC to the servicers' methods: a call's key is checked first, then its message is read, within a time.
 
 gRPC's own handlers read and decode a unary call's message before they call anything. Until then a call that sends its
 headers alone holds its place, and a stranger's megabytes hold memory. So every method is served as one that takes a
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -20,8 +20,9 @@ from google.protobuf.message_factory import GetMessageClass
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
 
-from .gate import Context, Gated, GatedStream, GatedUnary, names_of
+from .gate import CallGate, Context, GatedStream, GatedUnary, names_of
 from .metrics import CallMetrics
+from .operations import Mutation, Operations
 
 Request = TypeVar("Request", bound=Message)
 
@@ -29,28 +30,38 @@ MESSAGE_WITHIN_S = 20.0
 """How long a unary call may take to send its message whole, once it was let in."""
 
 
-def handlers_of(servicer: Gated, service: ServiceDescriptor) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
-    """Give gRPC's handler of each method of a service, which the servicer must have as gated methods."""
+class Servicer(Protocol):
+    """What answers the calls of one service."""
+
+    gate: CallGate
+    operations: Operations
+
+
+def handlers_of(servicer: Servicer, service: ServiceDescriptor) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Give gRPC's handler of each method of a service, which the servicer must have, gated."""
     return {method.name: _handler(servicer, method) for method in service.methods}
 
 
-def _handler(servicer: Gated, described: Any) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(servicer: Servicer, described: Any) -> grpc.RpcMethodHandler[Any, Any]:
     parse = GetMessageClass(described.input_type).FromString
     serialize = GetMessageClass(described.output_type).SerializeToString
-    match getattr(type(servicer), described.name):
-        case GatedUnary() as declared:
+    declared = getattr(type(servicer), described.name)
+    if isinstance(declared, Mutation):
+        declared = servicer.operations.method(declared, described)
+    match declared:
+        case GatedUnary():
             assert not described.client_streaming, described.full_name
             assert not described.server_streaming, described.full_name
             return grpc.stream_unary_rpc_method_handler(_unary(servicer, declared, parse), None, serialize)
-        case GatedStream() as declared:
+        case GatedStream():
             assert described.client_streaming, described.full_name
             assert described.server_streaming, described.full_name
             return grpc.stream_stream_rpc_method_handler(_stream(servicer, declared, parse), None, serialize)
-        case other:
-            raise AssertionError(f"{described.full_name} is no gated method: {other}")
+        case _:
+            raise AssertionError(f"{described.full_name} is no gated method: {declared}")
 
 
-def _unary(servicer: Gated, declared: GatedUnary, parse: Callable[[bytes], Message]) -> Any:
+def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Message]) -> Any:
     gate, method, roles = servicer.gate, declared.method, declared.roles
 
     async def answer(_messages: object, context: Context) -> Any:
@@ -66,7 +77,7 @@ def _unary(servicer: Gated, declared: GatedUnary, parse: Callable[[bytes], Messa
     return answer
 
 
-def _stream(servicer: Gated, declared: GatedStream, parse: Callable[[bytes], Message]) -> Any:
+def _stream(servicer: Servicer, declared: GatedStream, parse: Callable[[bytes], Message]) -> Any:
     gate, method = servicer.gate, declared.method
 
     async def answers(_messages: object, context: Context) -> AsyncIterator[Any]:

@@ -1,44 +1,106 @@
-"""Mutations, one by one, in a batch or in a stream: what the services do alike."""
+"""Operations execute mutations: each is a row of its service's table, and takes one road, alone, in batch or stream.
+
+A row says who may ask for it, how its request becomes a command, where that has to be, and what answers it. Nothing
+here knows a service or a command by name.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from wallet_grpc.domain.commands import Request
-from wallet_grpc.domain.credit.outcomes import Reserved, Written
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
-from wallet_grpc.domain.players.outcomes import Accepted
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Source
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.rpc.players.answers import Filler
-from wallet_grpc.rpc.players.requests import Call, command_of
 from wallet_grpc.store.reads.credit import LedgerDirectory
+from wallet_grpc.store.reads.keys import Role
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
-from .gate import CallContext, RefusedError, not_allowed
+from .gate import CallContext, GatedUnary, RefusedError, not_allowed
 from .stream import execute_stream
 
 BATCH_OPERATIONS_MAX = 1_000
 _ANSWER_MARGIN_S = 0.02
 """What is left of a caller's deadline for the answer to travel."""
 
-Done = Accepted | Played | SessionFacts | Settled | Written | Reserved | LedgerCreated | JournalPosted
+RequestMessage = TypeVar("RequestMessage", bound=Message)
+AnswerMessage = TypeVar("AnswerMessage", bound=Message)
+Command = TypeVar("Command", bound=Request)
+Done = TypeVar("Done")
+
+FillOutcome = Callable[[Any, Any, str], Any]
+"""Fills an outcome into a message, under the request id that a fault is logged with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """What one service's operations and outcomes look like."""
+class Directories:
+    """What is known of where money can be."""
 
-    calls: Mapping[str, Call]
-    """Every mutation by its name in the operation's oneof."""
-    new_outcome: Callable[[], Any]
-    fill_outcome: Filler
+    networks: NetworkDirectory
+    ledgers: LedgerDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Done, AnswerMessage]):
+    """What answers an operation that was done: the outcome of the rules, and the message that it is filled into."""
+
+    outcome: type[Done]
+    message: type[AnswerMessage]
+    fill: Callable[[Done, AnswerMessage], AnswerMessage]
+
+
+class Operation:
+    """A row of a service's table: one mutation, all of it."""
+
+    __slots__ = ("answer", "command", "place", "request", "role")
+
+    def __init__(
+        self,
+        role: Role,
+        request: type[RequestMessage],
+        command: Callable[[RequestMessage, Source], Command],
+        place: Callable[[Command, Directories], Awaitable[object]] | None,
+        answer: Answer[Done, AnswerMessage],
+    ) -> None:
+        """Describe an operation; the type checker sees that its parts fit together.
+
+        Args:
+            role: Who may ask for it.
+            request: The message that asks for it.
+            command: Makes the command, each field checked in its order: rule 9's "shape".
+            place: Refuses a command of a network or ledger that is not there, rule 9's "network"; None where the rules
+                find that out by themselves.
+            answer: What its outcome becomes.
+        """
+        self.role = role
+        self.request = request
+        self.command: Callable[[Any, Source], Request] = command
+        self.place: Callable[[Any, Directories], Awaitable[object]] | None = place
+        self.answer: Answer[Any, Any] = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A servicer's method that is an operation: all there is to say of it stands in the table, under this name."""
+
+    name: str
+
+
+class _InNetwork(Protocol):
+    @property
+    def currency_network_id(self) -> CurrencyNetworkId: ...
+
+
+def in_known_network(command: _InNetwork, known: Directories) -> Awaitable[None]:
+    """Refuse a currency network that this installation does not have."""
+    return known.networks.require(command.currency_network_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +108,7 @@ class Execution:
     """What mutations are executed with, whichever service they come through."""
 
     engine: Engine
-    networks: NetworkDirectory
-    ledgers: LedgerDirectory
+    directories: Directories
     request_timeout_s: float
     window_operations: int
     """How many operations of a stream may be unanswered; then it is read no further until one is."""
@@ -58,29 +119,30 @@ class Execution:
 class Operations:
     """Executes the mutations of one service."""
 
-    def __init__(self, dialect: Dialect, execution: Execution) -> None:
-        self._dialect = dialect
+    def __init__(self, table: Mapping[str, Operation], execution: Execution) -> None:
+        self._table = table
+        """Every mutation by its name in the oneof of the service's batches and streams."""
         self._engine = execution.engine
-        self._networks = execution.networks
-        self._ledgers = execution.ledgers
+        self._directories = execution.directories
         self._request_timeout_s = execution.request_timeout_s
         self._window_operations = execution.window_operations
         self._stream_lasts_s = execution.stream_lasts_s
 
-    async def one(self, name: str, request: Any, call: CallContext) -> Done:
-        """Take the road of every unary mutation.
+    def method(self, mutation: Mutation, described: Any) -> GatedUnary:
+        """Give the method that a mutation is, which the proto must describe as the table does."""
+        operation = self._table[mutation.name]
+        assert described.input_type is operation.request.DESCRIPTOR, described.full_name
+        assert described.output_type is operation.answer.message.DESCRIPTOR, described.full_name
 
-        Raises:
-            RefusedError: It was refused.
-            MalformedError: A field is wrong.
-        """
-        calls = self._dialect.calls
-        return await self.decided(
-            await command_of(calls[name], request, call.caller.source, self._networks, self._ledgers), call
-        )
+        async def answer(_servicer: object, request: Any, call: CallContext) -> Any:
+            command = await self._command_of(operation, request, call)
+            expected = operation.answer
+            return expected.fill(await self.decided(command, expected.outcome, call), expected.message())
 
-    async def decided(self, command: Request, call: CallContext) -> Done:
-        """Execute a command that was made already.
+        return GatedUnary(answer, (operation.role,))
+
+    async def decided(self, command: Request, outcome: type[Done], call: CallContext) -> Done:
+        """Execute a command, of which this outcome is known to come where it is not refused.
 
         Raises:
             RefusedError: It was refused.
@@ -88,12 +150,12 @@ class Operations:
         ticket = _ticket(1, call)
         await self._execute(ticket, [(0, command)], call)
         decided = ticket.outcomes[0]
-        assert decided is not None
         if isinstance(decided, Refusal):
             raise RefusedError(decided)
+        assert isinstance(decided, outcome)
         return decided
 
-    async def batch(self, request: Any, response: Any, call: CallContext) -> Any:
+    async def batch(self, request: Any, response: Any, fill: FillOutcome, call: CallContext) -> Any:
         """Execute mutations in order, each on its own, and fill the response with their outcomes."""
         operations = request.operations
         if not operations:
@@ -110,15 +172,16 @@ class Operations:
             else:
                 accepted.append((index, command))
         await self._execute(ticket, accepted, call)
-        fill, outcomes, request_id = self._dialect.fill_outcome, response.outcomes, call.request_id
+        outcomes, request_id = response.outcomes, call.request_id
         for decided in ticket.outcomes:
             assert decided is not None
             fill(decided, outcomes.add(), request_id)
         return response
 
-    async def stream(self, operations: AsyncIterator[Any], call: CallContext) -> AsyncIterator[Any]:
-        """Execute a stream of mutations, with the outcomes in their order."""
-        dialect = self._dialect
+    async def stream(
+        self, operations: AsyncIterator[Any], answer: Callable[[], Any], fill: FillOutcome, call: CallContext
+    ) -> AsyncIterator[Any]:
+        """Execute a stream of mutations, with the outcomes in their order, each filled into an answer of its own."""
         async for decided in execute_stream(
             operations,
             call,
@@ -127,21 +190,32 @@ class Operations:
             window_operations=self._window_operations,
             lasts_s=self._stream_lasts_s,
         ):
-            yield dialect.fill_outcome(decided, dialect.new_outcome(), call.request_id)
+            yield fill(decided, answer(), call.request_id)
 
-    async def _converted(self, operation: Any, call: CallContext) -> Request | Refusal:
-        """Convert one operation of a batch or a stream: its right, its shape, its network; a refusal is its outcome."""
-        name = operation.WhichOneof("operation")
+    async def _converted(self, asked: Any, call: CallContext) -> Request | Refusal:
+        """Convert one operation of a batch or a stream: its right, its shape, its place; a refusal is its outcome."""
+        name = asked.WhichOneof("operation")
         if name is None:
             return invalid(Reason.MISSING_FIELD, "operation", "is required")
-        mutation = self._dialect.calls[name]
-        if mutation.role not in call.caller.roles:
-            return not_allowed(mutation.role)
+        operation = self._table[name]
+        if operation.role not in call.caller.roles:
+            return not_allowed(operation.role)
         try:
-            request = getattr(operation, name)
-            return await command_of(mutation, request, call.caller.source, self._networks, self._ledgers)
+            return await self._command_of(operation, getattr(asked, name), call)
         except MalformedError as error:
             return error.refusal
+
+    async def _command_of(self, operation: Operation, request: Any, call: CallContext) -> Request:
+        """Make a command, and see that it is in a place that is there.
+
+        Raises:
+            MalformedError: A field is wrong, or the currency network or the ledger is unknown.
+            DatabaseUnavailableError: Nobody can tell now whether they are known.
+        """
+        command = operation.command(request, call.caller.source)
+        if operation.place is not None:
+            await operation.place(command, self._directories)
+        return command
 
     async def _execute(self, ticket: Ticket, accepted: list[tuple[int, Request]], call: CallContext) -> None:
         """Execute what was accepted, within the caller's deadline and ours."""

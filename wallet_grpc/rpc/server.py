@@ -18,8 +18,8 @@ from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.players.service import WalletServicer
 from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 
-from .gate import CallGate, Gated
-from .handlers import handlers_of
+from .gate import CallGate
+from .handlers import Servicer, handlers_of
 from .open_calls import Health, OpenCalls, Reflection
 
 _WALLET = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
@@ -83,7 +83,7 @@ class WalletServer:
         self._gate = gate
         self._ready = False
         self._server = grpc.aio.server(options=_options(settings))
-        gated: dict[ServiceDescriptor, Gated] = {
+        gated: dict[ServiceDescriptor, Servicer] = {
             _WALLET: servicers.wallet,
             _SESSIONS: servicers.sessions,
             _CREDIT: servicers.credit,

@@ -1,23 +1,23 @@
-"""Outcomes and reads of credit wallets and ledgers to proto messages."""
+"""Answers tell callers what became of credit wallets: outcomes and reads become messages."""
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from wallet.v1 import credit_wallet_pb2 as pb
-from wallet.v1 import ledger_pb2
 from wallet_grpc.domain.credit.outcomes import Reserved, WriteStatus, Written
 from wallet_grpc.domain.credit.state import WalletEntryKind, reservation_id_of
-from wallet_grpc.domain.ledgers.outcomes import JournalPosted
-from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
-from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.rpc.players.answers import fill_timestamp
+from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.status import status_of
-from wallet_grpc.store.reads.credit import JournalEntryRow, JournalRow, PostingRow, WalletFacts
+from wallet_grpc.rpc.wire import fill_timestamp
+from wallet_grpc.store.reads.credit import JournalRow, PostingRow, WalletFacts
 
 _STATUSES = {
     WriteStatus.ACCEPTED: pb.WALLET_STATUS_ACCEPTED,
     WriteStatus.DUPLICATE: pb.WALLET_STATUS_DUPLICATE,
 }
+assert set(_STATUSES) == set(WriteStatus)
 _KINDS = {
     WalletEntryKind.CREDIT: pb.WALLET_ENTRY_KIND_CREDIT,
     WalletEntryKind.DEBIT: pb.WALLET_ENTRY_KIND_DEBIT,
@@ -25,10 +25,11 @@ _KINDS = {
     WalletEntryKind.COMMIT: pb.WALLET_ENTRY_KIND_COMMIT,
     WalletEntryKind.RELEASE: pb.WALLET_ENTRY_KIND_RELEASE,
 }
+assert set(_KINDS) == set(WalletEntryKind)
 _ENDINGS = frozenset({WalletEntryKind.COMMIT, WalletEntryKind.RELEASE})
 
 
-def outcome(decided: Outcome, into: pb.WalletOutcome, request_id: str) -> pb.WalletOutcome:
+def outcome(decided: Reserved | Written | Refusal, into: pb.WalletOutcome, request_id: str) -> pb.WalletOutcome:
     """Fill the outcome of one operation of a batch into a message."""
     match decided:
         case Reserved():
@@ -38,7 +39,7 @@ def outcome(decided: Outcome, into: pb.WalletOutcome, request_id: str) -> pb.Wal
         case Refusal():
             into.error.CopyFrom(status_of(decided, request_id))
         case _:
-            raise AssertionError("an outcome of another service")
+            assert_never(decided)
     return into
 
 
@@ -58,6 +59,10 @@ def reservation(reserved: Reserved, into: pb.ReserveResponse) -> pb.ReserveRespo
     into.balance_minor = str(reserved.balance_minor)
     into.available_minor = str(reserved.available_minor)
     return into
+
+
+RESULT = Answer(Written, pb.WalletResult, result)
+RESERVATION = Answer(Reserved, pb.ReserveResponse, reservation)
 
 
 def wallet(wallet_key: str, ledger_network_id: int, facts: WalletFacts) -> pb.CreditWallet:
@@ -101,44 +106,3 @@ def posting(row: PostingRow, into: pb.WalletPosting) -> pb.WalletPosting:
     into.amount_minor = str(row.amount_minor)
     fill_timestamp(row.created_at, into.created_at)
     return into
-
-
-def ledger(facts: Ledger, into: ledger_pb2.Ledger, *, replayed: bool = False) -> ledger_pb2.Ledger:
-    """Fill a ledger into a message."""
-    into.ledger_id = facts.ledger_id
-    into.name = facts.name
-    into.currency_network_id = facts.currency_network_id
-    fill_timestamp(facts.created_at, into.created_at)
-    into.replayed = replayed
-    return into
-
-
-def journal_posted(posted: JournalPosted) -> ledger_pb2.PostJournalEntryResponse:
-    """Render the answer of a direct entry."""
-    message = ledger_pb2.PostJournalEntryResponse(
-        tx_id=posted.tx_id,
-        transaction_id=posted.transaction_id,
-        accounts=[
-            ledger_pb2.LedgerAccount(account_code=code, balance_minor=str(balance)) for code, balance in posted.balances
-        ],
-        replayed=posted.replayed,
-    )
-    fill_timestamp(posted.created_at, message.created_at)
-    return message
-
-
-def journal_entry(ledger_id: LedgerId, row: JournalEntryRow) -> ledger_pb2.JournalEntry:
-    """Render a direct entry."""
-    message = ledger_pb2.JournalEntry(
-        tx_id=row.tx_id,
-        ledger_id=ledger_id,
-        source=row.source,
-        transaction_id=row.transaction_id,
-        postings=[
-            ledger_pb2.JournalPosting(account_code=leg.account_code, amount_minor=str(leg.amount_minor))
-            for leg in row.legs
-        ],
-        metadata=row.metadata,
-    )
-    fill_timestamp(row.created_at, message.created_at)
-    return message

@@ -1,23 +1,36 @@
-"""CreditWalletService: each method converts the request, calls the engine or the reader, and converts the answer."""
+"""CreditWalletService serves credit wallets: mutations as its table says, reads by the methods below it."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
+
+from google.protobuf.message import Message
 
 from wallet.v1 import credit_wallet_pb2 as pb
-from wallet_grpc.domain.credit.outcomes import Reserved, Written
 from wallet_grpc.domain.credit.rules import WALLET_NOT_FOUND
-from wallet_grpc.domain.credit.state import WalletAddress
+from wallet_grpc.domain.credit.state import WalletAddress, WalletId
 from wallet_grpc.domain.ledgers.state import Ledger
 from wallet_grpc.rpc import rights
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
-from wallet_grpc.rpc.operations import Dialect, Execution, Operations
-from wallet_grpc.rpc.pages import after_number, fill_page, page_size
+from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations
+from wallet_grpc.rpc.pages import Row, after_number, fill_page, page_size
 from wallet_grpc.store.reads.credit import CreditReader, WalletFacts
 from wallet_grpc.store.reads.keys import Role
 
-from . import answers
-from .requests import CREDIT_CALLS, wallet_of
+from . import answers, requests
+from .answers import RESERVATION, RESULT
+from .requests import in_own_ledger, wallet_of
+
+OPERATIONS: Mapping[str, Operation] = {
+    "credit": Operation(Role.CREDIT, pb.CreditRequest, requests.credit, in_own_ledger, RESULT),
+    "debit": Operation(Role.CREDIT, pb.DebitRequest, requests.debit, in_own_ledger, RESULT),
+    "reserve": Operation(Role.CREDIT, pb.ReserveRequest, requests.reserve, in_own_ledger, RESERVATION),
+    "commit": Operation(Role.CREDIT, pb.CommitRequest, requests.commit, in_own_ledger, RESULT),
+    "release": Operation(Role.CREDIT, pb.ReleaseRequest, requests.release, in_own_ledger, RESULT),
+}
+"""Every mutation by its name in `WalletOperation`."""
 
 
 class CreditWalletServicer:
@@ -25,47 +38,15 @@ class CreditWalletServicer:
 
     def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
         self.gate = gate
+        self.operations = Operations(OPERATIONS, execution)
         self._reader = reader
-        self._ledgers = execution.ledgers
-        self._operations = Operations(
-            Dialect(calls=CREDIT_CALLS, new_outcome=pb.WalletOutcome, fill_outcome=answers.outcome),
-            execution,
-        )
+        self._ledgers = execution.directories.ledgers
 
-    @gated(Role.CREDIT)
-    async def Credit(self, request: pb.CreditRequest, call: CallContext) -> pb.WalletResult:
-        """Add to a balance."""
-        decided = await self._operations.one("credit", request, call)
-        assert isinstance(decided, Written)
-        return answers.result(decided, pb.WalletResult())
-
-    @gated(Role.CREDIT)
-    async def Debit(self, request: pb.DebitRequest, call: CallContext) -> pb.WalletResult:
-        """Take from what is available."""
-        decided = await self._operations.one("debit", request, call)
-        assert isinstance(decided, Written)
-        return answers.result(decided, pb.WalletResult())
-
-    @gated(Role.CREDIT)
-    async def Reserve(self, request: pb.ReserveRequest, call: CallContext) -> pb.ReserveResponse:
-        """Hold a part of what is available."""
-        decided = await self._operations.one("reserve", request, call)
-        assert isinstance(decided, Reserved)
-        return answers.reservation(decided, pb.ReserveResponse())
-
-    @gated(Role.CREDIT)
-    async def Commit(self, request: pb.CommitRequest, call: CallContext) -> pb.WalletResult:
-        """End a reservation by taking what it holds, or less."""
-        decided = await self._operations.one("commit", request, call)
-        assert isinstance(decided, Written)
-        return answers.result(decided, pb.WalletResult())
-
-    @gated(Role.CREDIT)
-    async def Release(self, request: pb.ReleaseRequest, call: CallContext) -> pb.WalletResult:
-        """End a reservation by giving back what it holds."""
-        decided = await self._operations.one("release", request, call)
-        assert isinstance(decided, Written)
-        return answers.result(decided, pb.WalletResult())
+    Credit = Mutation("credit")
+    Debit = Mutation("debit")
+    Reserve = Mutation("reserve")
+    Commit = Mutation("commit")
+    Release = Mutation("release")
 
     @gated()
     async def GetWallet(self, request: pb.GetWalletRequest, call: CallContext) -> pb.CreditWallet:
@@ -79,16 +60,12 @@ class CreditWalletServicer:
         self, request: pb.ListWalletEntriesRequest, call: CallContext
     ) -> pb.ListWalletEntriesResponse:
         """Read a page of a wallet's journal."""
-        address = wallet_of(request.wallet_key)
-        size, after = page_size(request.page_size), after_number(request.page_token)
-        await self._ledger(address, call)
-        await self._wallet(address)
         response = pb.ListWalletEntriesResponse()
-        response.next_page_token = await fill_page(
-            response.entries,
-            size=size,
-            after=after,
-            read=partial(self._reader.entries, address.wallet_id),
+        response.next_page_token = await self._page(
+            request,
+            call,
+            into=response.entries,
+            read=self._reader.entries,
             cursor_of=lambda row: row.entry_no,
             fill=answers.entry,
         )
@@ -97,16 +74,12 @@ class CreditWalletServicer:
     @gated()
     async def ListPostings(self, request: pb.ListPostingsRequest, call: CallContext) -> pb.ListPostingsResponse:
         """Read a page of a wallet's postings."""
-        address = wallet_of(request.wallet_key)
-        size, after = page_size(request.page_size), after_number(request.page_token)
-        await self._ledger(address, call)
-        await self._wallet(address)
         response = pb.ListPostingsResponse()
-        response.next_page_token = await fill_page(
-            response.postings,
-            size=size,
-            after=after,
-            read=partial(self._reader.postings, address.wallet_id),
+        response.next_page_token = await self._page(
+            request,
+            call,
+            into=response.postings,
+            read=self._reader.postings,
             cursor_of=lambda row: row.last_entry_no,
             fill=answers.posting,
         )
@@ -118,8 +91,27 @@ class CreditWalletServicer:
     ) -> pb.ExecuteWalletBatchResponse:
         """Execute mutations in order, each on its own."""
         response = pb.ExecuteWalletBatchResponse()
-        await self._operations.batch(request, response, call)
+        await self.operations.batch(request, response, answers.outcome, call)
         return response
+
+    async def _page(
+        self,
+        request: pb.ListWalletEntriesRequest | pb.ListPostingsRequest,
+        call: CallContext,
+        *,
+        into: Any,
+        read: Callable[[WalletId, int, int], Awaitable[Sequence[Row]]],
+        cursor_of: Callable[[Row], int],
+        fill: Callable[[Row, Any], Message],
+    ) -> str:
+        """Fill a page of what a wallet has, and give the token of the next one."""
+        address = wallet_of(request.wallet_key)
+        size, after = page_size(request.page_size), after_number(request.page_token)
+        await self._ledger(address, call)
+        await self._wallet(address)
+        return await fill_page(
+            into, size=size, after=after, read=partial(read, address.wallet_id), cursor_of=cursor_of, fill=fill
+        )
 
     async def _ledger(self, address: WalletAddress, call: CallContext) -> Ledger:
         return await self._ledgers.require(

@@ -1,37 +1,40 @@
-"""LedgerService: each method converts the request, calls the engine or the reader, and converts the answer."""
+"""LedgerService serves callers' own ledgers: creations as its table says, the rest by the methods below it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from functools import partial
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import caller_key
-from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
+from wallet_grpc.domain.ledgers.outcomes import JournalPosted
 from wallet_grpc.domain.ledgers.state import Ledger, LedgerId, parse_ledger_id
-from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.rpc import rights
-from wallet_grpc.rpc.credit import answers
-from wallet_grpc.rpc.credit.requests import LEDGER_CALLS, journal_entry_of, ledger_id_of, legs_of
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
-from wallet_grpc.rpc.operations import Dialect, Execution, Operations
+from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, fill_page, page_size
 from wallet_grpc.store.reads.credit import FIRST_UUID, CreditReader
 from wallet_grpc.store.reads.keys import Role
 from wallet_grpc.store.reads.moments import FutureMomentError, UnsettledMomentError
+
+from . import answers, requests
+from .requests import journal_entry_of, ledger_id_of, legs_of, moment_of
 
 _UNSETTLED = Refusal(
     reason=Reason.DATABASE_UNAVAILABLE,
     message="at cannot be answered yet: what happened until then is still being stored; send it again",
 )
 _ENTRY_NOT_FOUND = Refusal(reason=Reason.TRANSACTION_NOT_FOUND, message="the ledger has no such entry")
-_NANOS_MAX = 999_999_999
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "create_ledger": Operation(
+        Role.CREDIT, pb.CreateLedgerRequest, requests.create_ledger, in_known_network, answers.LEDGER_CREATED
+    ),
+}
+"""Every mutation whose request alone makes its command: an entry's needs the ledger that it names."""
 
 
 class LedgerServicer:
@@ -39,19 +42,11 @@ class LedgerServicer:
 
     def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
         self.gate = gate
+        self.operations = Operations(OPERATIONS, execution)
         self._reader = reader
-        self._ledgers = execution.ledgers
-        self._operations = Operations(
-            Dialect(calls=LEDGER_CALLS, new_outcome=pb.Ledger, fill_outcome=_no_batches),
-            execution,
-        )
+        self._ledgers = execution.directories.ledgers
 
-    @gated(Role.CREDIT)
-    async def CreateLedger(self, request: pb.CreateLedgerRequest, call: CallContext) -> pb.Ledger:
-        """Begin a ledger."""
-        decided = await self._operations.one("create_ledger", request, call)
-        assert isinstance(decided, LedgerCreated)
-        return answers.ledger(decided.ledger, pb.Ledger(), replayed=decided.replayed)
+    CreateLedger = Mutation("create_ledger")
 
     @gated()
     async def ListLedgers(self, request: pb.ListLedgersRequest, call: CallContext) -> pb.ListLedgersResponse:
@@ -86,9 +81,8 @@ class LedgerServicer:
         fields.metadata(request.metadata)
         source = call.caller.source
         ledger = await self._ledgers.require(ledger_id, lambda ledger: ledger.source == source)
-        decided = await self._operations.decided(journal_entry_of(request, source, ledger, legs), call)
-        assert isinstance(decided, JournalPosted)
-        return answers.journal_posted(decided)
+        entry = journal_entry_of(request, source, ledger, legs)
+        return answers.journal_posted(await self.operations.decided(entry, JournalPosted, call))
 
     @gated()
     async def GetJournalEntry(self, request: pb.GetJournalEntryRequest, call: CallContext) -> pb.JournalEntry:
@@ -114,7 +108,7 @@ class LedgerServicer:
         """Read an account's balance, now or at a time, of which the answer is then the same for ever."""
         ledger_id = ledger_id_of(request.ledger_id)
         code = fields.identifier(request.account_code, "account_code")
-        at = _moment(request.at) if request.HasField("at") else None
+        at = moment_of(request.at) if request.HasField("at") else None
         await self._ledger(ledger_id, call)
         try:
             balance = await self._reader.account_balance(ledger_id, code, at)
@@ -126,17 +120,3 @@ class LedgerServicer:
 
     async def _ledger(self, ledger_id: LedgerId, call: CallContext) -> Ledger:
         return await self._ledgers.require(ledger_id, lambda ledger: rights.sees_ledgers(call.caller, ledger.source))
-
-
-def _moment(at: Timestamp) -> datetime:
-    """Read a time to the microsecond, which is what the ledger keeps."""
-    if not 0 <= at.nanos <= _NANOS_MAX:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", f"its nanos must be 0 to {_NANOS_MAX:,}"))
-    try:
-        return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
-    except OverflowError as error:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "must be of the years 1 to 9999")) from error
-
-
-def _no_batches(_decided: Outcome, _into: pb.Ledger, _request_id: str) -> pb.Ledger:
-    raise AssertionError("LedgerService has no batches")

@@ -1,41 +1,27 @@
-"""Outcomes and reads to proto messages."""
+"""Answers tell callers what became of players' money: outcomes and reads become messages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import assert_never
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.transactions import Direction, Kind, OutcomeStatus, TransactionStatus, WinKind
+from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, WinKind
+from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.status import status_of
+from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
 from wallet_grpc.store.reads.networks import CurrencyNetwork
-from wallet_grpc.store.reads.players import Balances, RoundTotals, TransactionRecord
+from wallet_grpc.store.reads.players import Balances, TransactionRecord
 
-from .requests import DIRECTIONS, PLAYER_STATES, WIN_KINDS
+from .requests import DIRECTIONS, PLAYER_STATES
 
-Filler = Callable[[Outcome, Any, str], Any]
-"""Fills an outcome into a message, under the request id that a fault is logged with."""
-
-STATUSES = {
-    OutcomeStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
-    OutcomeStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
-    OutcomeStatus.ALREADY_ROLLED_BACK: pb.OPERATION_STATUS_ALREADY_ROLLED_BACK,
-}
-WIN_KIND_NUMBERS = {kind: number for number, kind in WIN_KINDS.items()}
 _DIRECTIONS = {direction: number for number, direction in DIRECTIONS.items()}
 _PLAYER_STATES = {state: number for number, state in PLAYER_STATES.items()}
-STORED_STATUSES = {
-    TransactionStatus.APPLIED: pb.OPERATION_STATUS_APPLIED,
-    TransactionStatus.VOIDED: pb.OPERATION_STATUS_VOIDED,
-    TransactionStatus.TOMBSTONE: pb.OPERATION_STATUS_VOIDED,
-}
 
 
 def operation_result(accepted: Accepted, into: pb.OperationResult) -> pb.OperationResult:
@@ -43,7 +29,7 @@ def operation_result(accepted: Accepted, into: pb.OperationResult) -> pb.Operati
     if accepted.tx_id is not None:
         into.tx_id = accepted.tx_id
     into.transaction_id = accepted.transaction_id
-    into.status = STATUSES[accepted.status]
+    into.status = OUTCOME_STATUSES[accepted.status]
     into.replayed = accepted.replayed
     if accepted.balance_after_minor is not None:
         into.balance_after_minor = str(accepted.balance_after_minor)
@@ -53,13 +39,18 @@ def operation_result(accepted: Accepted, into: pb.OperationResult) -> pb.Operati
     return into
 
 
-def outcome(decided: Outcome, into: pb.Outcome, request_id: str) -> pb.Outcome:
+OPERATION_RESULT = Answer(Accepted, pb.OperationResult, operation_result)
+
+
+def outcome(decided: Accepted | Refusal, into: pb.Outcome, request_id: str) -> pb.Outcome:
     """Fill the outcome of one operation of a batch or a stream into a message."""
-    if isinstance(decided, Accepted):
-        operation_result(decided, into.result)
-    else:
-        assert isinstance(decided, Refusal), "an outcome of another service"
-        into.error.CopyFrom(status_of(decided, request_id))
+    match decided:
+        case Accepted():
+            operation_result(decided, into.result)
+        case Refusal():
+            into.error.CopyFrom(status_of(decided, request_id))
+        case _:
+            assert_never(decided)
     return into
 
 
@@ -117,6 +108,8 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
             message.state = _state(stored.variant)
         case None:
             pass
+        case _:
+            assert_never(stored.variant)
     if stored.details is not None:
         message.tx_hash = stored.details.tx_hash
         message.reason = stored.details.reason
@@ -125,18 +118,6 @@ def transaction(record: TransactionRecord) -> pb.Transaction:
         if stored.details.output_index is not None:
             message.output_index = stored.details.output_index
     return message
-
-
-def game_round(totals: RoundTotals) -> pb.GetRoundResponse:
-    """Render a round's totals."""
-    return pb.GetRoundResponse(
-        closed=totals.closed,
-        bets_minor=str(totals.bets_minor),
-        wins_minor=str(totals.wins_minor),
-        rolled_back_bets_minor=str(totals.rolled_back_bets_minor),
-        rolled_back_wins_minor=str(totals.rolled_back_wins_minor),
-        transactions=totals.transactions,
-    )
 
 
 def currency_network(network: CurrencyNetwork) -> pb.CurrencyNetwork:
@@ -161,9 +142,3 @@ def _timestamp(moment: datetime) -> Timestamp:
     timestamp = Timestamp()
     fill_timestamp(moment, timestamp)
     return timestamp
-
-
-def fill_timestamp(moment: datetime, timestamp: Timestamp) -> None:
-    """Fill a time into a message."""
-    timestamp.seconds = int(moment.timestamp())
-    timestamp.nanos = moment.microsecond * 1000

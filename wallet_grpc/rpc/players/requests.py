@@ -1,23 +1,14 @@
-"""Requests to commands: every field is checked here, in its order, and a bad one is refused by its name.
+"""Requests become commands: every field is checked here, in its order, and a bad one is refused by its name.
 
-This is rule 9's "shape" and "network": what comes out is well-formed and of a known currency network.
+This is rule 9's "shape": what comes out is well-formed. Each maker is a row of OPERATIONS in `service.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.commands import Request
-from wallet_grpc.domain.credit.commands import CreditCommand
-from wallet_grpc.domain.identifiers import (
-    DERIVED_ROLLBACK_PREFIX,
-    Source,
-)
-from wallet_grpc.domain.ledgers.commands import PostJournalEntry
+from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, Source
 from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
@@ -30,60 +21,22 @@ from wallet_grpc.domain.players.commands import (
     Win,
 )
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.sessions.commands import SessionCommand
-from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
-from wallet_grpc.domain.transactions import Direction, WinKind
-from wallet_grpc.store.reads.credit import LedgerDirectory
-from wallet_grpc.store.reads.keys import Role
-from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.domain.transactions import Direction
+from wallet_grpc.rpc.wire import WIN_KINDS
 
-WIN_KINDS = {
-    pb.WIN_KIND_REGULAR: WinKind.REGULAR,
-    pb.WIN_KIND_FREE_ROUND: WinKind.FREE_ROUND,
-    pb.WIN_KIND_JACKPOT: WinKind.JACKPOT,
-    pb.WIN_KIND_PROMO: WinKind.PROMO,
-}
 DIRECTIONS = {pb.DIRECTION_CREDIT: Direction.CREDIT, pb.DIRECTION_DEBIT: Direction.DEBIT}
+assert set(DIRECTIONS.values()) == set(Direction)
 PLAYER_STATES = {
     pb.PLAYER_STATE_ACTIVE: PlayerState.ACTIVE,
     pb.PLAYER_STATE_BLOCKED: PlayerState.BLOCKED,
     pb.PLAYER_STATE_CLOSED: PlayerState.CLOSED,
     pb.PLAYER_STATE_EXCLUDED: PlayerState.EXCLUDED,
 }
+assert set(PLAYER_STATES.values()) == set(PlayerState)
 
 
-class Call(NamedTuple):
-    """A mutation by its name: who may call it, and how its request becomes a command."""
-
-    role: Role
-    convert: Callable[[Any, Source], Request]
-
-
-_NetworkKnown = SetPlayerState | UnlocatedEnding | PostJournalEntry
-"""What is in no currency network, or in that of what it names."""
-
-
-async def command_of(
-    call: Call, request: Any, source: Source, networks: NetworkDirectory, ledgers: LedgerDirectory
-) -> Request:
-    """Convert a request.
-
-    Raises:
-        MalformedError: A field is wrong, or the currency network or the ledger is unknown.
-        DatabaseUnavailableError: Nobody can tell now whether they are known.
-    """
-    command = call.convert(request, source)
-    if isinstance(command, SessionCommand):
-        if await networks.find(command.currency_network_id) is None:
-            raise fields.MalformedError(SESSION_NOT_FOUND)  # no session can be in a network that is not there
-    elif isinstance(command, CreditCommand):
-        await ledgers.require(command.wallet.ledger_id, lambda ledger: ledger.source == source)
-    elif not isinstance(command, _NetworkKnown):
-        await networks.require(command.currency_network_id)
-    return command
-
-
-def _bet(request: pb.BetRequest, source: Source) -> Bet:
+def bet(request: pb.BetRequest, source: Source) -> Bet:
+    """Read a bet."""
     return Bet(
         source=source,
         transaction_id=fields.transaction_id(request.transaction_id),
@@ -97,7 +50,8 @@ def _bet(request: pb.BetRequest, source: Source) -> Bet:
     )
 
 
-def _bet_and_win(request: pb.BetAndWinRequest, source: Source) -> BetAndWin:
+def bet_and_win(request: pb.BetAndWinRequest, source: Source) -> BetAndWin:
+    """Read a bet with its win."""
     return BetAndWin(
         source=source,
         transaction_id=fields.transaction_id(request.transaction_id),
@@ -112,7 +66,8 @@ def _bet_and_win(request: pb.BetAndWinRequest, source: Source) -> BetAndWin:
     )
 
 
-def _win(request: pb.WinRequest, source: Source) -> Win:
+def win(request: pb.WinRequest, source: Source) -> Win:
+    """Read a win; what names its bet is needed of a REGULAR one only."""
     regular = request.win_kind == pb.WIN_KIND_REGULAR
     needed = fields.identifier if regular else fields.optional_identifier
     return Win(
@@ -132,7 +87,8 @@ def _win(request: pb.WinRequest, source: Source) -> Win:
     )
 
 
-def _rollback(request: pb.RollbackRequest, source: Source) -> Rollback:
+def rollback(request: pb.RollbackRequest, source: Source) -> Rollback:
+    """Read a rollback; without an id of its own it gets one that is derived."""
     own_id = fields.transaction_id(request.transaction_id) if request.transaction_id else ""
     player = fields.player_id(request.player_id)
     network = fields.currency_network_id(request.currency_network_id)
@@ -148,7 +104,8 @@ def _rollback(request: pb.RollbackRequest, source: Source) -> Rollback:
     )
 
 
-def _reserve_withdrawal(request: pb.ReserveWithdrawalRequest, source: Source) -> ReserveWithdrawal:
+def reserve_withdrawal(request: pb.ReserveWithdrawalRequest, source: Source) -> ReserveWithdrawal:
+    """Read a reservation."""
     return ReserveWithdrawal(
         source=source,
         withdrawal_id=fields.identifier(request.withdrawal_id, "withdrawal_id"),
@@ -159,7 +116,8 @@ def _reserve_withdrawal(request: pb.ReserveWithdrawalRequest, source: Source) ->
     )
 
 
-def _settle_withdrawal(request: pb.SettleWithdrawalRequest, source: Source) -> UnlocatedEnding:
+def settle_withdrawal(request: pb.SettleWithdrawalRequest, source: Source) -> UnlocatedEnding:
+    """Read a settlement; whose withdrawal it is is found out later."""
     return UnlocatedEnding.settle(
         source=source,
         withdrawal_id=fields.identifier(request.withdrawal_id, "withdrawal_id"),
@@ -169,7 +127,8 @@ def _settle_withdrawal(request: pb.SettleWithdrawalRequest, source: Source) -> U
     )
 
 
-def _fail_withdrawal(request: pb.FailWithdrawalRequest, source: Source) -> UnlocatedEnding:
+def fail_withdrawal(request: pb.FailWithdrawalRequest, source: Source) -> UnlocatedEnding:
+    """Read a failure; whose withdrawal it is is found out later."""
     return UnlocatedEnding.fail(
         source=source,
         withdrawal_id=fields.identifier(request.withdrawal_id, "withdrawal_id"),
@@ -178,7 +137,8 @@ def _fail_withdrawal(request: pb.FailWithdrawalRequest, source: Source) -> Unloc
     )
 
 
-def _apply_deposit_settlement(request: pb.DepositSettlementRequest, source: Source) -> ApplyDeposit:
+def apply_deposit_settlement(request: pb.DepositSettlementRequest, source: Source) -> ApplyDeposit:
+    """Read a deposit."""
     output_index = request.output_index if request.HasField("output_index") else None
     deposit_id = fields.identifier(request.deposit_id, "deposit_id")
     player = fields.player_id(request.player_id)
@@ -199,7 +159,8 @@ def _apply_deposit_settlement(request: pb.DepositSettlementRequest, source: Sour
     )
 
 
-def _adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
+def adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
+    """Read an adjustment."""
     return Adjust(
         source=source,
         transaction_id=fields.transaction_id(request.transaction_id),
@@ -213,7 +174,8 @@ def _adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
     )
 
 
-def _set_player_state(request: pb.SetPlayerStateRequest, source: Source) -> SetPlayerState:
+def set_player_state(request: pb.SetPlayerStateRequest, source: Source) -> SetPlayerState:
+    """Read a player's new state."""
     return SetPlayerState(
         source=source,
         transaction_id=fields.transaction_id(request.transaction_id),
@@ -223,18 +185,3 @@ def _set_player_state(request: pb.SetPlayerStateRequest, source: Source) -> SetP
         actor=fields.required_text(request.actor, "actor"),
         metadata=fields.metadata(request.metadata),
     )
-
-
-CALLS: Mapping[str, Call] = {
-    "bet": Call(Role.GAME, _bet),
-    "win": Call(Role.GAME, _win),
-    "rollback": Call(Role.GAME, _rollback),
-    "bet_and_win": Call(Role.GAME, _bet_and_win),
-    "reserve_withdrawal": Call(Role.PAYMENTS, _reserve_withdrawal),
-    "settle_withdrawal": Call(Role.PAYMENTS, _settle_withdrawal),
-    "fail_withdrawal": Call(Role.PAYMENTS, _fail_withdrawal),
-    "apply_deposit_settlement": Call(Role.PAYMENTS, _apply_deposit_settlement),
-    "adjust": Call(Role.BACKOFFICE, _adjust),
-    "set_player_state": Call(Role.BACKOFFICE, _set_player_state),
-}
-"""Every mutation by its name in `Operation`."""

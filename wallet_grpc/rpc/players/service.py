@@ -1,11 +1,10 @@
-"""WalletService: each method converts the request, calls the engine or the reader, and converts the answer."""
+"""WalletService serves players' money: mutations as its table says, reads by the methods below it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Any
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
@@ -19,16 +18,44 @@ from wallet_grpc.domain.identifiers import (
     withdrawal_ending_key,
     withdrawal_key,
 )
-from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.rpc import rights
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated, gated_stream
-from wallet_grpc.rpc.operations import Dialect, Execution, Operations
+from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
+from wallet_grpc.rpc.wire import game_round
 from wallet_grpc.store.reads.keys import Role
 from wallet_grpc.store.reads.players import LedgerReader
 
-from . import answers
-from .requests import CALLS
+from . import answers, requests
+from .answers import OPERATION_RESULT
+
+OPERATIONS: Mapping[str, Operation] = {
+    "bet": Operation(Role.GAME, pb.BetRequest, requests.bet, in_known_network, OPERATION_RESULT),
+    "win": Operation(Role.GAME, pb.WinRequest, requests.win, in_known_network, OPERATION_RESULT),
+    "rollback": Operation(Role.GAME, pb.RollbackRequest, requests.rollback, in_known_network, OPERATION_RESULT),
+    "bet_and_win": Operation(Role.GAME, pb.BetAndWinRequest, requests.bet_and_win, in_known_network, OPERATION_RESULT),
+    "reserve_withdrawal": Operation(
+        Role.PAYMENTS, pb.ReserveWithdrawalRequest, requests.reserve_withdrawal, in_known_network, OPERATION_RESULT
+    ),
+    "settle_withdrawal": Operation(
+        Role.PAYMENTS, pb.SettleWithdrawalRequest, requests.settle_withdrawal, None, OPERATION_RESULT
+    ),
+    "fail_withdrawal": Operation(
+        Role.PAYMENTS, pb.FailWithdrawalRequest, requests.fail_withdrawal, None, OPERATION_RESULT
+    ),
+    "apply_deposit_settlement": Operation(
+        Role.PAYMENTS,
+        pb.DepositSettlementRequest,
+        requests.apply_deposit_settlement,
+        in_known_network,
+        OPERATION_RESULT,
+    ),
+    "adjust": Operation(Role.BACKOFFICE, pb.AdjustRequest, requests.adjust, in_known_network, OPERATION_RESULT),
+    "set_player_state": Operation(
+        Role.BACKOFFICE, pb.SetPlayerStateRequest, requests.set_player_state, None, OPERATION_RESULT
+    ),
+}
+"""Every mutation by its name in `Operation`; an ending of a withdrawal and a state are of no network that they name."""
 
 _KeyOf = Callable[[Source, str], Key]
 
@@ -51,64 +78,20 @@ class WalletServicer:
 
     def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
         self.gate = gate
-        self._networks = execution.networks
+        self.operations = Operations(OPERATIONS, execution)
+        self._networks = execution.directories.networks
         self._reader = reader
-        self._operations = Operations(
-            Dialect(calls=CALLS, new_outcome=pb.Outcome, fill_outcome=answers.outcome),
-            execution,
-        )
 
-    @gated(Role.GAME)
-    async def Bet(self, request: pb.BetRequest, call: CallContext) -> pb.OperationResult:
-        """Take a stake."""
-        return await self._mutate("bet", request, call)
-
-    @gated(Role.GAME)
-    async def Win(self, request: pb.WinRequest, call: CallContext) -> pb.OperationResult:
-        """Pay a win."""
-        return await self._mutate("win", request, call)
-
-    @gated(Role.GAME)
-    async def Rollback(self, request: pb.RollbackRequest, call: CallContext) -> pb.OperationResult:
-        """Reverse a bet, a win or a bet-and-win."""
-        return await self._mutate("rollback", request, call)
-
-    @gated(Role.GAME)
-    async def BetAndWin(self, request: pb.BetAndWinRequest, call: CallContext) -> pb.OperationResult:
-        """Take a stake and pay its win."""
-        return await self._mutate("bet_and_win", request, call)
-
-    @gated(Role.PAYMENTS)
-    async def ReserveWithdrawal(self, request: pb.ReserveWithdrawalRequest, call: CallContext) -> pb.OperationResult:
-        """Hold money for a withdrawal."""
-        return await self._mutate("reserve_withdrawal", request, call)
-
-    @gated(Role.PAYMENTS)
-    async def SettleWithdrawal(self, request: pb.SettleWithdrawalRequest, call: CallContext) -> pb.OperationResult:
-        """End a withdrawal that was paid out."""
-        return await self._mutate("settle_withdrawal", request, call)
-
-    @gated(Role.PAYMENTS)
-    async def FailWithdrawal(self, request: pb.FailWithdrawalRequest, call: CallContext) -> pb.OperationResult:
-        """End a withdrawal that failed."""
-        return await self._mutate("fail_withdrawal", request, call)
-
-    @gated(Role.PAYMENTS)
-    async def ApplyDepositSettlement(
-        self, request: pb.DepositSettlementRequest, call: CallContext
-    ) -> pb.OperationResult:
-        """Credit a deposit."""
-        return await self._mutate("apply_deposit_settlement", request, call)
-
-    @gated(Role.BACKOFFICE)
-    async def Adjust(self, request: pb.AdjustRequest, call: CallContext) -> pb.OperationResult:
-        """Correct a balance by hand."""
-        return await self._mutate("adjust", request, call)
-
-    @gated(Role.BACKOFFICE)
-    async def SetPlayerState(self, request: pb.SetPlayerStateRequest, call: CallContext) -> pb.OperationResult:
-        """Block, close or open a player."""
-        return await self._mutate("set_player_state", request, call)
+    Bet = Mutation("bet")
+    Win = Mutation("win")
+    Rollback = Mutation("rollback")
+    BetAndWin = Mutation("bet_and_win")
+    ReserveWithdrawal = Mutation("reserve_withdrawal")
+    SettleWithdrawal = Mutation("settle_withdrawal")
+    FailWithdrawal = Mutation("fail_withdrawal")
+    ApplyDepositSettlement = Mutation("apply_deposit_settlement")
+    Adjust = Mutation("adjust")
+    SetPlayerState = Mutation("set_player_state")
 
     @gated(*rights.BALANCE_READERS)
     async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
@@ -157,7 +140,7 @@ class WalletServicer:
             totals = await self._reader.round_totals(round_key(source, player, network, game_code, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
-        return answers.game_round(totals)
+        return game_round(totals)
 
     @gated()
     async def ListCurrencyNetworks(
@@ -173,7 +156,7 @@ class WalletServicer:
     async def ExecuteBatch(self, request: pb.ExecuteBatchRequest, call: CallContext) -> pb.ExecuteBatchResponse:
         """Execute mutations in order, each on its own."""
         response = pb.ExecuteBatchResponse()
-        await self._operations.batch(request, response, call)
+        await self.operations.batch(request, response, answers.outcome, call)
         return response
 
     @gated_stream
@@ -181,11 +164,5 @@ class WalletServicer:
         self, request_iterator: AsyncIterator[pb.Operation], call: CallContext
     ) -> AsyncIterator[pb.Outcome]:
         """Execute a stream of mutations, with the outcomes in their order."""
-        async for outcome in self._operations.stream(request_iterator, call):
+        async for outcome in self.operations.stream(request_iterator, pb.Outcome, answers.outcome, call):
             yield outcome
-
-    async def _mutate(self, name: str, request: Any, call: CallContext) -> pb.OperationResult:
-        """Take the road of every unary mutation."""
-        decided = await self._operations.one(name, request, call)
-        assert isinstance(decided, Accepted)
-        return answers.operation_result(decided, pb.OperationResult())

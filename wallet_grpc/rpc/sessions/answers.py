@@ -1,16 +1,18 @@
-"""Session outcomes and reads to proto messages."""
+"""Answers tell callers what became of sessions: outcomes and reads become messages."""
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
-from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.sessions.state import SessionState
 from wallet_grpc.domain.transactions import Kind
-from wallet_grpc.rpc.players.answers import STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
+from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.status import status_of
+from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
 from wallet_grpc.store.reads.sessions import JournalRow
 
 _KINDS = {
@@ -21,7 +23,9 @@ _KINDS = {
 }
 
 
-def outcome(decided: Outcome, into: pb.SessionOutcome, request_id: str) -> pb.SessionOutcome:
+def outcome(
+    decided: Played | SessionFacts | Settled | Refusal, into: pb.SessionOutcome, request_id: str
+) -> pb.SessionOutcome:
     """Fill the outcome of one operation of a batch or a stream into a message."""
     match decided:
         case Played():
@@ -33,14 +37,14 @@ def outcome(decided: Outcome, into: pb.SessionOutcome, request_id: str) -> pb.Se
         case Refusal():
             into.error.CopyFrom(status_of(decided, request_id))
         case _:
-            raise AssertionError("an outcome of another service")
+            assert_never(decided)
     return into
 
 
 def result(played: Played, into: pb.SessionResult) -> pb.SessionResult:
     """Fill the answer of a bet, win or rollback into a message."""
     into.transaction_id = played.transaction_id
-    into.status = STATUSES[played.status]
+    into.status = OUTCOME_STATUSES[played.status]
     into.replayed = played.replayed
     into.balance_after_minor = str(played.balance_after_minor)
     into.current_balance_minor = str(played.current_balance_minor)
@@ -56,10 +60,13 @@ def session(facts: SessionFacts, into: pb.Session) -> pb.Session:
     into.game_code = facts.game_code
     into.locked_balance_minor = str(facts.lock_amount_minor)
     into.balance_minor = str(facts.balance_minor)
-    if facts.state is SessionState.SETTLED:
-        into.status = pb.SESSION_STATUS_SETTLED
-    else:
-        into.status = pb.SESSION_STATUS_EXPIRED if facts.expired else pb.SESSION_STATUS_OPEN
+    match facts.state:
+        case SessionState.SETTLED:
+            into.status = pb.SESSION_STATUS_SETTLED
+        case SessionState.OPEN:
+            into.status = pb.SESSION_STATUS_EXPIRED if facts.expired else pb.SESSION_STATUS_OPEN
+        case _:
+            assert_never(facts.state)
     fill_timestamp(facts.opened_at, into.opened_at)
     fill_timestamp(facts.expires_at, into.expires_at)
     into.replayed = facts.replayed
@@ -74,6 +81,11 @@ def settlement(settled: Settled, into: pb.SettleSessionResponse) -> pb.SettleSes
     into.tx_id = settled.tx_id
     into.replayed = settled.replayed
     return into
+
+
+SESSION = Answer(SessionFacts, pb.Session, session)
+RESULT = Answer(Played, pb.SessionResult, result)
+SETTLEMENT = Answer(Settled, pb.SettleSessionResponse, settlement)
 
 
 def journal_row(row: JournalRow, into: pb.SessionTransaction) -> pb.SessionTransaction:

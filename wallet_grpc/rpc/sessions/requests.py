@@ -1,11 +1,11 @@
-"""Session requests to commands: every field is checked here, in its order, and a bad one is refused by its name.
+"""Requests become session commands: every field is checked here, in its order, and a bad one is refused by its name.
 
 A token that is none of ours names no session: that is found out last, since it is existence, not shape (rule 9).
+Each maker is a row of the table in `service.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wallet.v1 import session_pb2 as pb
@@ -13,11 +13,18 @@ from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, Source
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
+from wallet_grpc.domain.sessions.commands import (
+    OpenSession,
+    SessionBet,
+    SessionCommand,
+    SessionRollback,
+    SessionWin,
+    SettleSession,
+)
 from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
 from wallet_grpc.domain.sessions.state import SessionAddress, session_address
-from wallet_grpc.rpc.players.requests import WIN_KINDS, Call
-from wallet_grpc.store.reads.keys import Role
+from wallet_grpc.rpc.operations import Directories
+from wallet_grpc.rpc.wire import WIN_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +33,6 @@ class SessionTimes:
 
     ttl_default_s: int
     ttl_max_s: int
-
-
-def session_calls(times: SessionTimes) -> Mapping[str, Call]:
-    """Give every mutation by its name in `SessionOperation`."""
-
-    def open_session(request: pb.OpenSessionRequest, source: Source) -> OpenSession:
-        return _open_session(request, source, times)
-
-    return {
-        "open_session": Call(Role.GAME, open_session),
-        "bet": Call(Role.GAME, _bet),
-        "win": Call(Role.GAME, _win),
-        "rollback": Call(Role.GAME, _rollback),
-        "settle_session": Call(Role.GAME, _settle_session),
-    }
 
 
 def addressed(token: str) -> SessionAddress:
@@ -55,7 +47,14 @@ def addressed(token: str) -> SessionAddress:
     return address
 
 
-def _open_session(request: pb.OpenSessionRequest, source: Source, times: SessionTimes) -> OpenSession:
+async def in_possible_session(command: SessionCommand, known: Directories) -> None:
+    """Refuse a session in a currency network that is not there: no session can be in it."""
+    if await known.networks.find(command.currency_network_id) is None:
+        raise fields.MalformedError(SESSION_NOT_FOUND)
+
+
+def open_session(times: SessionTimes, request: pb.OpenSessionRequest, source: Source) -> OpenSession:
+    """Read an opening; without a time to live it gets the default."""
     transaction_id = fields.transaction_id(request.transaction_id)
     player = fields.player_id(request.player_id)
     network = fields.currency_network_id(request.currency_network_id)
@@ -77,7 +76,8 @@ def _open_session(request: pb.OpenSessionRequest, source: Source, times: Session
     )
 
 
-def _bet(request: pb.SessionBetRequest, source: Source) -> SessionBet:
+def bet(request: pb.SessionBetRequest, source: Source) -> SessionBet:
+    """Read a bet."""
     token = fields.identifier(request.session_token, "session_token")
     transaction_id = fields.transaction_id(request.transaction_id)
     amount_minor = fields.amount(request.amount_minor, "amount_minor")
@@ -97,7 +97,8 @@ def _bet(request: pb.SessionBetRequest, source: Source) -> SessionBet:
     )
 
 
-def _win(request: pb.SessionWinRequest, source: Source) -> SessionWin:
+def win(request: pb.SessionWinRequest, source: Source) -> SessionWin:
+    """Read a win; what names its bet is needed of a REGULAR one only."""
     regular = request.win_kind == wallet_pb2.WIN_KIND_REGULAR
     needed = fields.identifier if regular else fields.optional_identifier
     token = fields.identifier(request.session_token, "session_token")
@@ -125,7 +126,8 @@ def _win(request: pb.SessionWinRequest, source: Source) -> SessionWin:
     )
 
 
-def _rollback(request: pb.SessionRollbackRequest, source: Source) -> SessionRollback:
+def rollback(request: pb.SessionRollbackRequest, source: Source) -> SessionRollback:
+    """Read a rollback; without an id of its own it gets one that is derived."""
     token = fields.identifier(request.session_token, "session_token")
     own_id = fields.transaction_id(request.transaction_id) if request.transaction_id else ""
     referenced = fields.rolled_back_id(request.reference_transaction_id, own_id)
@@ -143,7 +145,8 @@ def _rollback(request: pb.SessionRollbackRequest, source: Source) -> SessionRoll
     )
 
 
-def _settle_session(request: pb.SettleSessionRequest, source: Source) -> SettleSession:
+def settle_session(request: pb.SettleSessionRequest, source: Source) -> SettleSession:
+    """Read a settlement."""
     address = addressed(fields.identifier(request.session_token, "session_token"))
     return SettleSession(
         source=source,

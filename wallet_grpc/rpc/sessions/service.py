@@ -1,8 +1,8 @@
-"""LedgerSessionService: each method converts the request, calls the engine or the reader, and converts the answer."""
+"""LedgerSessionService serves game sessions: mutations as its table says, reads by the methods below it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 from wallet.v1 import session_pb2 as pb
@@ -10,18 +10,34 @@ from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
-from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.sessions.outcomes import SessionFacts
 from wallet_grpc.domain.sessions.state import SessionAddress, session_round_key
 from wallet_grpc.rpc import rights
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated, gated_stream
-from wallet_grpc.rpc.operations import Dialect, Execution, Operations
+from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.pages import after_number, fill_page, page_size
-from wallet_grpc.rpc.players import answers
+from wallet_grpc.rpc.wire import game_round
 from wallet_grpc.store.reads.keys import Role
 from wallet_grpc.store.reads.sessions import SessionReader
 
-from . import answers as session_answers
-from .requests import SessionTimes, addressed, session_calls
+from . import answers, requests
+from .answers import RESULT
+from .requests import SessionTimes, addressed, in_possible_session
+
+
+def operations_of(times: SessionTimes) -> Mapping[str, Operation]:
+    """Give every mutation by its name in `SessionOperation`."""
+    return {
+        "open_session": Operation(
+            Role.GAME, pb.OpenSessionRequest, partial(requests.open_session, times), in_known_network, answers.SESSION
+        ),
+        "bet": Operation(Role.GAME, pb.SessionBetRequest, requests.bet, in_possible_session, RESULT),
+        "win": Operation(Role.GAME, pb.SessionWinRequest, requests.win, in_possible_session, RESULT),
+        "rollback": Operation(Role.GAME, pb.SessionRollbackRequest, requests.rollback, in_possible_session, RESULT),
+        "settle_session": Operation(
+            Role.GAME, pb.SettleSessionRequest, requests.settle_session, in_possible_session, answers.SETTLEMENT
+        ),
+    }
 
 
 class LedgerSessionServicer:
@@ -29,53 +45,21 @@ class LedgerSessionServicer:
 
     def __init__(self, gate: CallGate, execution: Execution, reader: SessionReader, times: SessionTimes) -> None:
         self.gate = gate
+        self.operations = Operations(operations_of(times), execution)
         self._reader = reader
-        self._operations = Operations(
-            Dialect(calls=session_calls(times), new_outcome=pb.SessionOutcome, fill_outcome=session_answers.outcome),
-            execution,
-        )
 
-    @gated(Role.GAME)
-    async def OpenSession(self, request: pb.OpenSessionRequest, call: CallContext) -> pb.Session:
-        """Lock a stake."""
-        decided = await self._operations.one("open_session", request, call)
-        assert isinstance(decided, SessionFacts)
-        return session_answers.session(decided, pb.Session())
-
-    @gated(Role.GAME)
-    async def Bet(self, request: pb.SessionBetRequest, call: CallContext) -> pb.SessionResult:
-        """Take a stake."""
-        decided = await self._operations.one("bet", request, call)
-        assert isinstance(decided, Played)
-        return session_answers.result(decided, pb.SessionResult())
-
-    @gated(Role.GAME)
-    async def Win(self, request: pb.SessionWinRequest, call: CallContext) -> pb.SessionResult:
-        """Pay a win."""
-        decided = await self._operations.one("win", request, call)
-        assert isinstance(decided, Played)
-        return session_answers.result(decided, pb.SessionResult())
-
-    @gated(Role.GAME)
-    async def Rollback(self, request: pb.SessionRollbackRequest, call: CallContext) -> pb.SessionResult:
-        """Reverse a bet or a win."""
-        decided = await self._operations.one("rollback", request, call)
-        assert isinstance(decided, Played)
-        return session_answers.result(decided, pb.SessionResult())
-
-    @gated(Role.GAME)
-    async def SettleSession(self, request: pb.SettleSessionRequest, call: CallContext) -> pb.SettleSessionResponse:
-        """End a session."""
-        decided = await self._operations.one("settle_session", request, call)
-        assert isinstance(decided, Settled)
-        return session_answers.settlement(decided, pb.SettleSessionResponse())
+    OpenSession = Mutation("open_session")
+    Bet = Mutation("bet")
+    Win = Mutation("win")
+    Rollback = Mutation("rollback")
+    SettleSession = Mutation("settle_session")
 
     @gated()
     async def GetSession(self, request: pb.GetSessionRequest, call: CallContext) -> pb.Session:
         """Read a session."""
         address = addressed(fields.identifier(request.session_token, "session_token"))
         facts = await self._session(address, call)
-        return session_answers.session(facts, pb.Session())
+        return answers.session(facts, pb.Session())
 
     @gated()
     async def GetRound(self, request: pb.GetSessionRoundRequest, call: CallContext) -> wallet_pb2.GetRoundResponse:
@@ -87,7 +71,7 @@ class LedgerSessionServicer:
         totals = await self._reader.round_totals(session_round_key(address.session_id, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
-        return answers.game_round(totals)
+        return game_round(totals)
 
     @gated()
     async def ListSessionTransactions(
@@ -106,7 +90,7 @@ class LedgerSessionServicer:
             after=after,
             read=partial(self._reader.journal, address.session_id),
             cursor_of=lambda row: row.entry.entry_no,
-            fill=session_answers.journal_row,
+            fill=answers.journal_row,
         )
         return response
 
@@ -116,7 +100,7 @@ class LedgerSessionServicer:
     ) -> pb.ExecuteSessionBatchResponse:
         """Execute mutations in order, each on its own."""
         response = pb.ExecuteSessionBatchResponse()
-        await self._operations.batch(request, response, call)
+        await self.operations.batch(request, response, answers.outcome, call)
         return response
 
     @gated_stream
@@ -124,7 +108,7 @@ class LedgerSessionServicer:
         self, request_iterator: AsyncIterator[pb.SessionOperation], call: CallContext
     ) -> AsyncIterator[pb.SessionOutcome]:
         """Execute a stream of mutations, with the outcomes in their order."""
-        async for outcome in self._operations.stream(request_iterator, call):
+        async for outcome in self.operations.stream(request_iterator, pb.SessionOutcome, answers.outcome, call):
             yield outcome
 
     async def _session(self, address: SessionAddress, call: CallContext) -> SessionFacts:
