@@ -1,4 +1,26 @@
 # The wallet's processes (serve, consume, relay, api) and its operator's command. No development dependencies, no root, no PostgreSQL.
+FROM python:3.11-slim AS build
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /build
+
+COPY requirements/bootstrap.txt requirements/bootstrap.txt
+RUN pip install --require-hashes --only-binary :all: --no-deps -r requirements/bootstrap.txt
+
+COPY requirements/dev.txt requirements/dev.txt
+COPY pyproject.toml pyproject.toml
+COPY LICENSE LICENSE
+COPY migrations migrations
+COPY wallet wallet
+COPY wallet_grpc wallet_grpc
+COPY wallet_cli wallet_cli
+COPY wallet_api wallet_api
+COPY wallet_client wallet_client
+# What builds it is locked as well.
+RUN uv build --wheel --build-constraints requirements/dev.txt --require-build-hashes --out-dir wheel
+
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -8,25 +30,12 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin wallet
 
-WORKDIR /app
-
 # Locked wheels first: this layer changes with requirements/run.txt alone.
-COPY requirements/run.txt requirements/run.txt
-RUN pip install --require-hashes --only-binary :all: --no-deps -r requirements/run.txt
+COPY requirements/run.txt /tmp/run.txt
+RUN pip install --require-hashes --only-binary :all: --no-deps -r /tmp/run.txt
 
-COPY LICENSE ./
-COPY migrations migrations
-COPY wallet wallet
-COPY wallet_grpc wallet_grpc
-COPY wallet_cli wallet_cli
-COPY wallet_api wallet_api
-RUN python -m compileall -q wallet wallet_grpc wallet_api wallet_cli
-
-# `wallet` as it is in a checkout: the migrations are read from beside the packages.
-COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet
-#!/bin/sh
-exec python -m wallet_cli "$@"
-SCRIPT
+# The wallet itself, with its migrations and the `wallet` command.
+RUN --mount=type=bind,from=build,source=/build/wheel,target=/wheel pip install --no-index --no-deps /wheel/*.whl
 
 # Asks the server's own health service. With TLS, override the health check: it needs names and certificates of yours.
 COPY --chmod=0755 <<'SCRIPT' /usr/local/bin/wallet-health
@@ -46,8 +55,7 @@ with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_prox
 sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)
 SCRIPT
 
-ENV PYTHONPATH=/app \
-    WALLET_GRPC_ADDRESS=0.0.0.0:50051
+ENV WALLET_GRPC_ADDRESS=0.0.0.0:50051
 USER wallet
 EXPOSE 50051
 STOPSIGNAL SIGTERM

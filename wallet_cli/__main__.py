@@ -1,4 +1,4 @@
-"""The `wallet` command. Its parts are in `cli/`."""
+"""The `wallet` command: puts the groups of its parts together. `python -m wallet_cli` is the same."""
 
 from __future__ import annotations
 

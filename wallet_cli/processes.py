@@ -34,6 +34,7 @@ def serve(workers: int | None) -> None:
             try:
                 sys.exit(
                     supervisor.supervise(
+                        [sys.executable, "-m", "wallet_cli", "serve"],
                         workers,
                         settings.grpc_address,
                         stop_timeout_s=(settings.lame_duck_ms + settings.stop_timeout_ms * 2) / 1000 + 1,

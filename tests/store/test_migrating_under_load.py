@@ -127,7 +127,7 @@ def test_an_index_of_a_hot_table_is_built_beside_its_writers(own_ledger: Install
 
 def test_killed_in_the_middle_an_index_is_removed_and_built_anew(own_ledger: Installation, tmp_path: Path) -> None:
     folder = released(tmp_path, _9999_index=INDEX)
-    code = "import sys, pathlib; from wallet_grpc.store.migrations import migrate; "
+    code = "import sys, pathlib; from wallet_grpc.store.operator.migrate import migrate; "
     code += "migrate(sys.argv[1], 'TEST', folder=pathlib.Path(sys.argv[2]))"
     with reader(own_ledger):
         process = subprocess.Popen([sys.executable, "-c", code, own_ledger.admin_dsn, str(folder)], cwd=ROOT)

@@ -87,7 +87,7 @@ def test_one_that_is_killed_leaves_nothing_behind(empty: Installation, tmp_path:
     parts = (ROOT / "migrations" / f"{RELEASED[0]}.sql").read_text().split(";\n\n")
     slow = ";\n\n".join([*parts[:statements], "SELECT pg_sleep(1)", *parts[statements:]])
     (tmp_path / f"{RELEASED[0]}.sql").write_text(slow)
-    code = "import sys, pathlib; from wallet_grpc.store.migrations import migrate; "
+    code = "import sys, pathlib; from wallet_grpc.store.operator.migrate import migrate; "
     code += "migrate(sys.argv[1], 'TEST', folder=pathlib.Path(sys.argv[2]))"
     process = subprocess.Popen([sys.executable, "-c", code, empty.admin_dsn, str(tmp_path)], cwd=ROOT)
     until_asleep(empty, process)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,8 @@ class WalletProcess:
     """One `wallet` command in an environment of its own; ends with the block, in which it may be started again."""
 
     stopped_within_s = 40.0
+    program: tuple[str, ...] = (sys.executable, "-m", "wallet_cli")
+    folder: Path = ROOT
 
     def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
         self._arguments = arguments
@@ -55,9 +58,14 @@ class WalletProcess:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process without waiting for it."""
-        command = [sys.executable, "-m", "wallet_cli", *self._arguments]
+        command = [*self.program, *self._arguments]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
         )
         return self._process
 

@@ -1,5 +1,7 @@
 """Migration files: how they are taken apart, and what may be run without a transaction."""
 
+from pathlib import Path
+
 import pytest
 
 from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
@@ -23,6 +25,13 @@ def test_the_released_files_are_whole_when_they_are_split() -> None:
         joined = "".join(statement + ";" for statement in migration.statements)
         assert len(joined.split()) > 0.9 * len(migration.sql.replace(";", " ; ").split())
         assert migration.in_transaction
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_no_migrations_are_an_error(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "README").touch()
+    with pytest.raises(MigrationError, match="there are no migrations in"):
+        migrations(tmp_path / folder)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -35,10 +34,11 @@ class AddressInUseError(Exception):
     """Another server holds the address."""
 
 
-def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
+def supervise(command: Sequence[str], workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
     """Run the workers until a signal; gives 0 if all of them stopped well.
 
     Args:
+        command: What a worker is started with.
         workers: How many.
         address: What they share, `host:port`.
         stop_timeout_s: How long they may take to stop.
@@ -52,7 +52,7 @@ def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s
 
     _on_signals(stop)
     with _held(address):
-        running = {number: _Worker(number) for number in range(workers)}
+        running = {number: _Worker(command, number) for number in range(workers)}
         while stopped_by is None:
             for worker in running.values():
                 worker.end_if_hung(hung_after_s)
@@ -64,8 +64,9 @@ def supervise(workers: int, address: str, *, stop_timeout_s: float, hung_after_s
 class _Worker:
     """One worker process, and how patiently it is started again."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, command: Sequence[str], number: int) -> None:
         self.number = number
+        self._command = command
         self._wait_s = _RESTART_WAIT_MIN_S
         self._start_at = 0.0
         self.process = self._started()
@@ -103,9 +104,7 @@ class _Worker:
             heartbeat.FILE_DESCRIPTOR: str(descriptor),
         }
         try:
-            return subprocess.Popen(
-                [sys.executable, "-m", "wallet_grpc", "serve"], env=environment, pass_fds=(descriptor,)
-            )
+            return subprocess.Popen(self._command, env=environment, pass_fds=(descriptor,))  # noqa: S603 - this very program
         finally:
             self._heartbeat.worker_has_it()
 

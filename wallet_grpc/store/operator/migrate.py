@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any, LiteralString
 
 import psycopg
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from wallet_grpc.store.connection.kinds import connect, encoding_fault, migrator
 
-from .migration_files import _FOLDER, Migration, MigrationError, built_index, migrations
+from .migration_files import RELEASED, Migration, MigrationError, built_index, migrations
 from .migration_locks import PATIENCE, Budget, Patience, Waiting, Watch, alone, tried
 
 _CREATE: LiteralString = """
@@ -37,8 +37,12 @@ SELECT pg_index.indisvalid FROM pg_index WHERE pg_index.indexrelid = to_regclass
 __all__ = ["MigrationError", "Patience", "Waiting", "migrate", "migrations", "pending_migrations"]
 
 
-def pending_migrations(connection: psycopg.Connection[Any], folder: Path = _FOLDER) -> list[str]:
-    """Give the versions that the database lacks, without changing anything."""
+def pending_migrations(connection: psycopg.Connection[Any], folder: Traversable = RELEASED) -> list[str]:
+    """Give the versions that the database lacks, without changing anything.
+
+    Raises:
+        MigrationError: There are no migrations here to compare it with.
+    """
     applied = _applied(connection)
     return [migration.version for migration in migrations(folder) if migration.version not in applied]
 
@@ -49,7 +53,7 @@ def migrate(
     *,
     on_applied: Callable[[str], None] = lambda _: None,
     on_wait: Callable[[Waiting], None] = lambda _: None,
-    folder: Path = _FOLDER,
+    folder: Traversable = RELEASED,
     patience: Patience = PATIENCE,
     dry_run: bool = False,
 ) -> list[str]:
@@ -65,8 +69,8 @@ def migrate(
         dry_run: Change nothing; give the versions that would be applied.
 
     Raises:
-        MigrationError: A released file was edited, the installation is of another environment, or locks could not be
-            had.
+        MigrationError: There are no files, a released one was edited, the installation is of another environment, or
+            locks could not be had.
     """
     kind = migrator(lock_timeout_ms=patience.lock_timeout_ms)
     with connect(admin_database_url, kind, autocommit=True) as connection:
@@ -96,7 +100,7 @@ def migrate(
     return [migration.version for migration in lacking]
 
 
-def _lacking(connection: psycopg.Connection[Any], folder: Path) -> list[Migration]:
+def _lacking(connection: psycopg.Connection[Any], folder: Traversable) -> list[Migration]:
     """Give the migrations that are to be applied, after a look at those that were."""
     applied = _applied(connection)
     lacking = []

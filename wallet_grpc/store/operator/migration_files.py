@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-_FOLDER = Path(__file__).resolve().parents[3] / "migrations"
+RELEASED = files("wallet_grpc") / "migrations"
+"""The folder of the released files: `migrations/` of a checkout, to which a link leads; in a wheel, a copy of it."""
 _NO_TRANSACTION = "-- wallet: no transaction"
 _PIECES = re.compile(
     r"--[^\n]*|/\*.*?\*/"  # comments
@@ -65,9 +67,23 @@ class Migration:
         return found
 
 
-def migrations(folder: Path = _FOLDER) -> list[Migration]:
-    """Read the migrations, in order."""
-    return [Migration(version=path.stem, sql=path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))]
+def migrations(folder: Traversable = RELEASED) -> list[Migration]:
+    """Read the migrations, in order.
+
+    Raises:
+        MigrationError: There are none: an empty list would pass for a database that lacks nothing.
+    """
+    found = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
+    released = [
+        Migration(version=file.name.removesuffix(".sql"), sql=file.read_text(encoding="utf-8"))
+        for file in found
+        if file.name.endswith(".sql")
+    ]
+    if not released:
+        raise MigrationError(
+            f"there are no migrations in {folder}: install the wallet anew, from a wheel that has them"
+        )
+    return released
 
 
 def split(sql: str) -> list[str]:

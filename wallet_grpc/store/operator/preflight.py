@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -17,7 +18,7 @@ from wallet_grpc.store.connection.check import (
 from wallet_grpc.store.connection.kinds import ConnectionKind, command, connect, encoding_fault
 from wallet_grpc.store.connection.statements import statements
 
-from .migrate import pending_migrations
+from .migrate import MigrationError, pending_migrations
 
 _SQL = statements(__package__, "preflight.sql")
 _WANTED_PRED_LOCKS = {
@@ -50,21 +51,9 @@ def check_database(
         with connect(
             database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000), autocommit=True
         ) as connection:
-            fault = encoding_fault(connection)
-            if fault is not None:
-                raise UnfitDatabaseError(fault)
-            pending = pending_migrations(connection)
-            if pending:
-                raise UnfitDatabaseError(f"migrations are behind: {', '.join(pending)}; run `wallet migrate` first")
-            row = connection.execute(_SQL["environment"]).fetchone()
-            if row is None:
-                raise UnfitDatabaseError("the database was never set up as an installation; run `wallet migrate`")
-            if row[0] != environment:
-                raise UnfitDatabaseError(
-                    f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
-                    "test and real money never share a database"
-                )
-            settings: dict[str, str] = dict(connection.execute(_SQL["settings"]).fetchall())
+            settings = _settings_of_ours(connection, environment)
+    except MigrationError as error:
+        raise UnfitDatabaseError(str(error)) from error
     except psycopg.OperationalError as error:
         raise UnfitDatabaseError(f"the database cannot be reached: {with_advice(error, database_url)}") from error
     except psycopg.ProgrammingError as error:
@@ -84,6 +73,30 @@ def check_database(
             if 0 <= int(settings[name]) < wanted
         ]
     )
+
+
+def _settings_of_ours(connection: psycopg.Connection[Any], environment: str) -> dict[str, str]:
+    """Refuse a database that is not ours, not migrated or of another environment; give what else is looked at.
+
+    Raises:
+        UnfitDatabaseError: It is one of these.
+        MigrationError: Nobody can tell, as there are no migrations here.
+    """
+    fault = encoding_fault(connection)
+    if fault is not None:
+        raise UnfitDatabaseError(fault)
+    pending = pending_migrations(connection)
+    if pending:
+        raise UnfitDatabaseError(f"migrations are behind: {', '.join(pending)}; run `wallet migrate` first")
+    row = connection.execute(_SQL["environment"]).fetchone()
+    if row is None:
+        raise UnfitDatabaseError("the database was never set up as an installation; run `wallet migrate`")
+    if row[0] != environment:
+        raise UnfitDatabaseError(
+            f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
+            "test and real money never share a database"
+        )
+    return dict(connection.execute(_SQL["settings"]).fetchall())
 
 
 def _refuse_undurable(settings: Mapping[str, str]) -> None:
