@@ -2,7 +2,7 @@
 
 Group commit: what arrives while a batch is in flight waits for the next, so a lane under load commits many mutations
 together, with the result of running them one after the other, in order. Lanes of one process never work on the same
-owner (see `backlog.py`); other processes are kept apart by the store (see `store/batch.py`).
+owner (see `backlog.py`); other processes are kept apart by the store (see `store/batch/store.py`).
 
 A lane waits for nobody's lock. Owners whose locks other processes hold are left to one lane more, `PatientLane`, which
 takes one of them at a time.
