@@ -7,6 +7,8 @@ a player never seen has zeroes, and a zero that is not true would be worse than 
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.store.reads.keys import Caller, Role
@@ -15,19 +17,6 @@ from wallet_grpc.store.reads.players import TransactionHead
 _SEE_EVERYTHING = frozenset({Role.BACKOFFICE, Role.AUDITOR})
 
 BALANCE_READERS = (Role.GAME, Role.PAYMENTS, Role.BACKOFFICE, Role.AUDITOR)
-
-_PLAY = frozenset(
-    {
-        Kind.BET,
-        Kind.WIN,
-        Kind.BET_AND_WIN,
-        Kind.ROLLBACK,
-        Kind.TOMBSTONE,
-        Kind.SESSION_OPENING,
-        Kind.SESSION_SETTLEMENT,
-    }
-)
-_PAYMENTS = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL_RESERVATION, Kind.WITHDRAWAL_SETTLEMENT, Kind.WITHDRAWAL_FAILURE})
 
 
 def sees_everything(caller: Caller) -> bool:
@@ -49,8 +38,22 @@ def sees_transaction(caller: Caller, found: TransactionHead) -> bool:
     """Tell whether a key reads a transaction: play of its own source, payments of any, what its own ledgers hold."""
     if sees_everything(caller):
         return True
-    if found.kind in _PLAY:
-        return sees_play(caller, found.source)
-    if found.kind in _PAYMENTS:
-        return Role.PAYMENTS in caller.roles
-    return found.ledger_source is not None and sees_ledgers(caller, found.ledger_source)
+    match found.kind:
+        case (
+            Kind.BET
+            | Kind.WIN
+            | Kind.BET_AND_WIN
+            | Kind.ROLLBACK
+            | Kind.TOMBSTONE
+            | Kind.SESSION_OPENING
+            | Kind.SESSION_SETTLEMENT
+        ):
+            return sees_play(caller, found.source)
+        case Kind.DEPOSIT | Kind.WITHDRAWAL_RESERVATION | Kind.WITHDRAWAL_SETTLEMENT | Kind.WITHDRAWAL_FAILURE:
+            return Role.PAYMENTS in caller.roles
+        case Kind.LEDGER_CREATION | Kind.JOURNAL_ENTRY | Kind.WALLET_POSTING:
+            return found.ledger_source is not None and sees_ledgers(caller, found.ledger_source)
+        case Kind.ADJUSTMENT | Kind.PLAYER_STATE:
+            return False
+        case _:
+            assert_never(found.kind)
