@@ -9,8 +9,8 @@ import click
 from wallet_cli import console
 from wallet_grpc.domain.sessions.state import Rail
 from wallet_grpc.settings import Environment
+from wallet_grpc.store.operator import keys as key_store
 from wallet_grpc.store.operator import rails as rail_store
-from wallet_grpc.store.reads import keys as key_store
 from wallet_grpc.store.reads.keys import Role
 
 from .options import admin_connection, json_option, read_settings, source_of

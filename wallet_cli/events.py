@@ -10,8 +10,8 @@ import psycopg
 
 from wallet_cli import console
 from wallet_grpc.domain.receipts import ReceiptState
-from wallet_grpc.store.queues import inbox as inbox_store
-from wallet_grpc.store.queues import outbox as outbox_store
+from wallet_grpc.store.operator import inbox as inbox_store
+from wallet_grpc.store.operator import outbox as outbox_store
 
 from .options import admin_connection, json_option, read_settings
 

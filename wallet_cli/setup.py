@@ -6,9 +6,9 @@ import click
 import psycopg
 
 from wallet_cli import console
+from wallet_grpc.store.operator import ledgers as ledger_store
+from wallet_grpc.store.operator import networks as network_store
 from wallet_grpc.store.operator.migrate import MigrationError, migrate
-from wallet_grpc.store.reads import credit as credit_store
-from wallet_grpc.store.reads import networks as network_store
 
 from .options import admin_connection, failed, json_option, read_admin_settings, read_settings, source_of
 
@@ -100,7 +100,7 @@ def create_ledger(name: str, source: str, network_id: int, *, as_json: bool) -> 
     if not (name.isprintable() and 0 < len(name) <= _LEDGER_NAME_LENGTH_MAX):
         raise click.BadParameter(f"must be 1 to {_LEDGER_NAME_LENGTH_MAX} printable characters", param_hint="NAME")
     with admin_connection(read_settings()) as connection:
-        ledger_id = credit_store.create_ledger(
+        ledger_id = ledger_store.create_ledger(
             connection, source=source_of(source), name=name, currency_network_id=network_id
         )
     if ledger_id is None:
@@ -117,5 +117,5 @@ def create_ledger(name: str, source: str, network_id: int, *, as_json: bool) -> 
 def list_ledgers(*, as_json: bool) -> None:
     """List the ledgers, oldest first."""
     with admin_connection(read_settings()) as connection:
-        rows = credit_store.list_ledgers(connection)
+        rows = ledger_store.list_ledgers(connection)
     console.print_rows(rows, as_json=as_json, empty="there are none; create one with `wallet ledgers create`")

@@ -13,7 +13,8 @@ from devstack.servers.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.operator.migrate import migrate
-from wallet_grpc.store.reads.networks import NetworkDirectory, add_network
+from wallet_grpc.store.operator.networks import add_network
+from wallet_grpc.store.reads.networks import NetworkDirectory
 
 pytestmark = pytest.mark.faults
 

@@ -12,7 +12,8 @@ from model.machine import Count, Driven, WalletMachine
 from support.database import Installation
 from support.server import ENGINE_MODES, WalletServer
 
-from wallet_grpc.store.reads.keys import Role, create_key
+from wallet_grpc.store.operator.keys import create_key
+from wallet_grpc.store.reads.keys import Role
 
 SOURCES = ("model-a", "model-b", "model-c")
 

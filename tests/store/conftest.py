@@ -25,7 +25,8 @@ from devstack.servers.postgres import PostgresCluster
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.migrate import migrate
-from wallet_grpc.store.reads.networks import NetworkDirectory, add_network
+from wallet_grpc.store.operator.networks import add_network
+from wallet_grpc.store.reads.networks import NetworkDirectory
 
 # Version: where its programs come from, and what to install where they are missing.
 VERSIONS = {

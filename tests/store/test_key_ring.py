@@ -8,7 +8,8 @@ from support.database import Installation
 
 from wallet_grpc.rpc.key_ring import KeyRing
 from wallet_grpc.store.connection.pool import Pool
-from wallet_grpc.store.reads.keys import KeyReader, Role, create_key, hash_of
+from wallet_grpc.store.operator.keys import create_key
+from wallet_grpc.store.reads.keys import KeyReader, Role, hash_of
 
 _READINGS = 10
 

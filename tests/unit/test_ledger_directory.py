@@ -8,7 +8,7 @@ import pytest
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, Source
 from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
-from wallet_grpc.store.reads.credit import LedgerDirectory
+from wallet_grpc.store.reads.ledgers import LedgerDirectory
 
 OURS = Ledger(
     ledger_id=LedgerId("01890000-0000-7000-8000-000000000001"),

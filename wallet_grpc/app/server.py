@@ -31,10 +31,11 @@ from wallet_grpc.store.background.reservations import ReservationStore
 from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.watch import DatabaseWatch
-from wallet_grpc.store.reads.credit import CreditReader, LedgerDirectory
+from wallet_grpc.store.reads.credit import CreditReader
 from wallet_grpc.store.reads.keys import KeyReader
+from wallet_grpc.store.reads.ledgers import LedgerDirectory, LedgerReader
 from wallet_grpc.store.reads.networks import NetworkDirectory
-from wallet_grpc.store.reads.players import LedgerReader
+from wallet_grpc.store.reads.players import PlayerReader
 from wallet_grpc.store.reads.sessions import SessionReader
 from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
@@ -196,10 +197,9 @@ def _server(  # noqa: PLR0917 - its parts, given once
         Rates(on_refused=metrics.refused_rate.inc),
         calls_max=settings.concurrent_calls_max,
     )
-    credit_reader = CreditReader(pools.reads)
     execution = Execution(
         engine=engine,
-        directories=Directories(networks=networks, ledgers=LedgerDirectory(CreditReader(pools.lookups))),
+        directories=Directories(networks=networks, ledgers=LedgerDirectory(LedgerReader(pools.lookups))),
         request_timeout_s=settings.request_timeout_ms / 1000,
         window_operations=settings.stream_window_operations,
         stream_lasts_s=settings.connection_age_grace_ms / 1000 * _STREAM_SHARE_OF_GRACE,
@@ -219,10 +219,10 @@ def _server(  # noqa: PLR0917 - its parts, given once
         ),
         gate,
         Servicers(
-            wallet=WalletServicer(gate, execution, LedgerReader(pools.reads)),
+            wallet=WalletServicer(gate, execution, PlayerReader(pools.reads)),
             sessions=LedgerSessionServicer(gate, execution, SessionReader(pools.reads), times),
-            credit=CreditWalletServicer(gate, execution, credit_reader),
-            ledgers=LedgerServicer(gate, execution, credit_reader),
+            credit=CreditWalletServicer(gate, execution, CreditReader(pools.reads)),
+            ledgers=LedgerServicer(gate, execution, LedgerReader(pools.reads)),
         ),
     )
 

@@ -22,6 +22,9 @@ TxId = NewType("TxId", str)
 Key = NewType("Key", str)
 """128 bits of SHA-256 over a namespace and an id, as 32 hex digits: what makes an id unique."""
 
+FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+"""Before all ids that are UUIDs: where pages and chunks of them begin."""
+
 SEPARATOR = "\x1f"
 """Stands between the hashed parts of a key: no id and no source can contain it."""
 

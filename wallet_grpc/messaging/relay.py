@@ -26,7 +26,7 @@ from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
-from wallet_grpc.store.queues.halves import Halved
+from wallet_grpc.store.connection.halves import Halved
 from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxRow
 from wallet_grpc.tasks import end
 

@@ -19,8 +19,8 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, Source
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.store.reads.credit import LedgerDirectory
 from wallet_grpc.store.reads.keys import Role
+from wallet_grpc.store.reads.ledgers import LedgerDirectory
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .gate import CallContext, GatedUnary, RefusedError, not_allowed

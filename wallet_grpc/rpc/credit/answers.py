@@ -11,7 +11,7 @@ from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import fill_timestamp
-from wallet_grpc.store.reads.credit import JournalRow, PostingRow, WalletFacts
+from wallet_grpc.store.reads.credit import WalletEntryRow, WalletFacts, WalletPostingRow
 
 _STATUSES = {
     WriteStatus.ACCEPTED: pb.WALLET_STATUS_ACCEPTED,
@@ -79,7 +79,7 @@ def wallet(wallet_key: str, ledger_network_id: int, facts: WalletFacts) -> pb.Cr
     return message
 
 
-def entry(row: JournalRow, into: pb.WalletEntry) -> pb.WalletEntry:
+def entry(row: WalletEntryRow, into: pb.WalletEntry) -> pb.WalletEntry:
     """Fill an entry of a journal into a message."""
     into.entry_no = row.entry_no
     into.kind = _KINDS[row.kind]
@@ -98,7 +98,7 @@ def entry(row: JournalRow, into: pb.WalletEntry) -> pb.WalletEntry:
     return into
 
 
-def posting(row: PostingRow, into: pb.WalletPosting) -> pb.WalletPosting:
+def posting(row: WalletPostingRow, into: pb.WalletPosting) -> pb.WalletPosting:
     """Fill a posting of a wallet into a message."""
     into.tx_id = row.tx_id
     into.first_entry_no = row.first_entry_no

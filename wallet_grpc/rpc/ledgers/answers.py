@@ -7,7 +7,7 @@ from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
 from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
 from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.wire import fill_timestamp
-from wallet_grpc.store.reads.credit import JournalEntryRow
+from wallet_grpc.store.reads.ledgers import JournalEntryRow
 
 
 def ledger_created(created: LedgerCreated, into: pb.Ledger) -> pb.Ledger:

@@ -8,7 +8,7 @@ from functools import partial
 from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import caller_key
+from wallet_grpc.domain.identifiers import FIRST_UUID, caller_key
 from wallet_grpc.domain.ledgers.outcomes import JournalPosted
 from wallet_grpc.domain.ledgers.state import Ledger, LedgerId, parse_ledger_id
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
@@ -16,8 +16,8 @@ from wallet_grpc.rpc import rights
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, fill_page, page_size
-from wallet_grpc.store.reads.credit import FIRST_UUID, CreditReader
 from wallet_grpc.store.reads.keys import Role
+from wallet_grpc.store.reads.ledgers import LedgerReader
 from wallet_grpc.store.reads.moments import FutureMomentError, UnsettledMomentError
 
 from . import answers, requests
@@ -40,7 +40,7 @@ OPERATIONS: Mapping[str, Operation] = {
 class LedgerServicer:
     """Ledgers over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
         self.gate = gate
         self.operations = Operations(OPERATIONS, execution)
         self._reader = reader

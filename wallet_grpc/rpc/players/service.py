@@ -24,7 +24,7 @@ from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated, gat
 from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.wire import game_round
 from wallet_grpc.store.reads.keys import Role
-from wallet_grpc.store.reads.players import LedgerReader
+from wallet_grpc.store.reads.players import PlayerReader
 
 from . import answers, requests
 from .answers import OPERATION_RESULT
@@ -76,7 +76,7 @@ _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").f
 class WalletServicer:
     """The general ledger over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, reader: PlayerReader) -> None:
         self.gate = gate
         self.operations = Operations(OPERATIONS, execution)
         self._networks = execution.directories.networks

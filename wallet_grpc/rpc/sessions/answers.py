@@ -13,7 +13,7 @@ from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.operations import Answer
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
-from wallet_grpc.store.reads.sessions import JournalRow
+from wallet_grpc.store.reads.sessions import SessionJournalRow
 
 _KINDS = {
     Kind.BET: wallet_pb2.TRANSACTION_KIND_BET,
@@ -88,7 +88,7 @@ RESULT = Answer(Played, pb.SessionResult, result)
 SETTLEMENT = Answer(Settled, pb.SettleSessionResponse, settlement)
 
 
-def journal_row(row: JournalRow, into: pb.SessionTransaction) -> pb.SessionTransaction:
+def journal_row(row: SessionJournalRow, into: pb.SessionTransaction) -> pb.SessionTransaction:
     """Fill a row of the journal into a message."""
     entry = row.entry
     into.transaction_id = entry.transaction_id

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.halves import by_halves
 from wallet_grpc.store.connection.pool import Connection, Pool, look_up_by_key
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.queues.halves import by_halves
 
 _SQL = statements(__package__, "reservations.sql")
 

@@ -30,9 +30,9 @@ from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key
 from wallet_grpc.domain.ledgers.state import WALLET_POSTING_NAMESPACE, LedgerId
 from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.halves import by_halves
 from wallet_grpc.store.connection.pool import Connection, Pool, look_up_by_key, only_row
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.queues.halves import by_halves
 from wallet_grpc.store.reads.moments import CLOCK_CLASS
 from wallet_grpc.store.reads.networks import NetworkDirectory
 

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
+from wallet_grpc.domain.identifiers import FIRST_UUID
 from wallet_grpc.store.connection.kinds import command, connect
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.credit import FIRST_UUID
 
 from .verify import Progress
 

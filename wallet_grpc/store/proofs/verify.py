@@ -18,9 +18,9 @@ from typing import Any
 
 import psycopg
 
+from wallet_grpc.domain.identifiers import FIRST_UUID
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.credit import FIRST_UUID
 
 from .stuck import Stuck, find_stuck
 

@@ -9,11 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-import psycopg
-from psycopg.rows import class_row
 
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
@@ -170,71 +165,6 @@ class RetryTurn:
     async def go_on(self) -> None:
         """Show that we are alive; raises DatabaseUnavailableError, through the pool, if the turn is lost."""
         await self._connection.execute("")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedEvent:
-    """A received event as it is listed."""
-
-    inbox_id: int
-    state: str
-    source: str
-    event_id: str
-    event_type: str
-    reason: str | None
-    attempts: int
-    received_at: datetime
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownEvent:
-    """Everything about a received event."""
-
-    inbox_id: int
-    state: str
-    source: str
-    event_id: str
-    event_type: str
-    reason: str | None
-    detail: str | None
-    waits_for: str | None
-    attempts: int
-    due_at: datetime | None
-    received_at: datetime
-    changed_at: datetime
-    traceparent: str | None
-    body: Any
-
-
-def list_events(
-    connection: psycopg.Connection[Any], *, state: ReceiptState | None, after: int, limit: int
-) -> list[ListedEvent]:
-    """Give received events, oldest first: those of a state, or all that wait or are parked."""
-    statement = _SQL["list_open"] if state is None else _SQL["list_state"]
-    with connection.cursor(row_factory=class_row(ListedEvent)) as cursor:
-        return cursor.execute(statement, {"state": state, "after": after, "rows_max": limit}).fetchall()
-
-
-def show_event(connection: psycopg.Connection[Any], inbox_id: int) -> ShownEvent | None:
-    """Give everything about one event."""
-    with connection.cursor(row_factory=class_row(ShownEvent)) as cursor:
-        return cursor.execute(_SQL["show"], {"inbox_id": inbox_id}).fetchone()
-
-
-def replay_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
-    """Have an event tried again now; False if none of that id waits or is parked."""
-    return connection.execute(_SQL["replay"], {"inbox_id": inbox_id}).fetchone() is not None
-
-
-def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
-    """Have every parked event tried again now but those that contradict another; gives their ids."""
-    return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
-
-
-def discard_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
-    """Give an event up for good; False if none of that id waits or is parked."""
-    return connection.execute(_SQL["discard"], {"inbox_id": inbox_id}).fetchone() is not None
 
 
 def _columns(receipt: Receipt) -> dict[str, object]:

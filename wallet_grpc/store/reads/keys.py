@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-
-import psycopg
-from psycopg.rows import class_row
 
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "keys.sql")
-_KEY_BYTES = 32
 _ROWS_AT_ONCE = 1_000
 """Keys that are read in one turn of the event loop: a few milliseconds."""
 
@@ -45,29 +39,6 @@ class Caller:
     roles: frozenset[Role]
     rate_per_s: int | None = None
     """Calls and operations a second that the key may send to one server process; None: no bound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredKey:
-    """A key as the database keeps it, without its secret."""
-
-    key_id: str
-    source: str
-    roles: list[str]
-    rate_per_s: int | None
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey:
-    """A key just made: the only time that its secret is seen."""
-
-    key_id: str
-    key: str
-    source: str
-    roles: list[str]
-    rate_per_s: int | None
 
 
 def hash_of(key: str) -> bytes:
@@ -103,44 +74,3 @@ def _caller(key_id: str, source: str, roles: list[str], rate_per_s: int | None) 
         roles=frozenset(_ROLES[role] for role in roles if role in _ROLES),  # a newer wallet may know others
         rate_per_s=rate_per_s,
     )
-
-
-def create_key(
-    connection: psycopg.Connection[tuple[object, ...]],
-    *,
-    prefix: str,
-    source: str,
-    roles: list[Role],
-    rate_per_s: int | None = None,
-) -> NewKey:
-    """Make a key with 256 random bits and store its hash."""
-    key_id = f"key_{secrets.token_hex(6)}"
-    key = f"{prefix}{secrets.token_urlsafe(_KEY_BYTES)}"
-    connection.execute(
-        _SQL["add_key"],
-        {
-            "key_id": key_id,
-            "key_hash": hash_of(key),
-            "source": source,
-            "roles": [role.value for role in roles],
-            "rate_per_s": rate_per_s,
-        },
-    )
-    return NewKey(key_id=key_id, key=key, source=source, roles=[role.value for role in roles], rate_per_s=rate_per_s)
-
-
-def list_keys(connection: psycopg.Connection[tuple[object, ...]]) -> list[StoredKey]:
-    """Give all keys, oldest first."""
-    with connection.cursor(row_factory=class_row(StoredKey)) as cursor:
-        return cursor.execute(_SQL["list_keys"]).fetchall()
-
-
-def limit_key(connection: psycopg.Connection[tuple[object, ...]], key_id: str, *, rate_per_s: int | None) -> bool:
-    """Set a key's rate, or take it away; False if there is no key of that id."""
-    parameters = {"key_id": key_id, "rate_per_s": rate_per_s}
-    return connection.execute(_SQL["limit_key"], parameters).rowcount == 1
-
-
-def revoke_key(connection: psycopg.Connection[tuple[object, ...]], key_id: str) -> bool:
-    """Revoke a key for good; False if there is none of that id. Revoking again changes nothing."""
-    return connection.execute(_SQL["revoke_key"], {"key_id": key_id}).rowcount == 1

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
@@ -34,7 +32,7 @@ class CurrencyNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class _NetworkRow:
     currency_network_id: int
     currency: str
     network: str
@@ -89,7 +87,7 @@ class NetworkDirectory:
         """Load all networks, in the order of their ids."""
         self._refreshed_at = time.monotonic()
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(_Row))
+            cursor = connection.cursor(row_factory=class_row(_NetworkRow))
             rows = await (await cursor.execute(_SQL["list_networks"])).fetchall()
         networks = [
             CurrencyNetwork(
@@ -109,57 +107,3 @@ class NetworkDirectory:
         ]
         self._networks = {network.currency_network_id: network for network in networks}
         return networks
-
-
-class NetworkConflictError(Exception):
-    """The id, or the currency on the network, is taken by another currency network."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedNetwork:
-    """A currency network as it is listed."""
-
-    currency_network_id: int
-    currency: str
-    network: str
-    decimals: int
-
-
-def list_networks(connection: psycopg.Connection[Any]) -> list[ListedNetwork]:
-    """Give all currency networks, by id."""
-    with connection.cursor(row_factory=class_row(_Row)) as cursor:
-        rows = cursor.execute(_SQL["list_networks"]).fetchall()
-    return [
-        ListedNetwork(
-            currency_network_id=row.currency_network_id,
-            currency=row.currency,
-            network=row.network,
-            decimals=row.decimals,
-        )
-        for row in rows
-    ]
-
-
-def add_network(
-    connection: psycopg.Connection[Any], *, currency: str, network: str, decimals: int, network_id: int | None
-) -> int:
-    """Add a currency network with its house accounts, unless the same is there; gives its id.
-
-    Raises:
-        NetworkConflictError: Something else is there under that id or name.
-    """
-    row = connection.execute(
-        _SQL["add_network"],
-        {"currency_network_id": network_id, "currency": currency, "network": network, "decimals": decimals},
-    ).fetchone()
-    if row is not None:
-        return int(row[0])
-    known = list_networks(connection)
-    same = next((found for found in known if (found.currency, found.network) == (currency, network)), None)
-    if same is None:
-        raise NetworkConflictError(f"id {network_id} is taken by another currency network; choose another id")
-    if same.decimals != decimals or network_id not in {None, same.currency_network_id}:
-        raise NetworkConflictError(
-            f"{currency} on {network} is there already, as {same.currency_network_id} with {same.decimals} decimals"
-        )
-    return same.currency_network_id

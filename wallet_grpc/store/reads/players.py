@@ -1,8 +1,8 @@
-"""Reads: balances, transactions and rounds, as they are committed right now."""
+"""Reads of players' money: balances, transactions and rounds, as they are committed right now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,17 @@ from wallet_grpc.store.batch.rows import LoadedTransaction, key_of, transaction_
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
+from .rows import rows_of
+
 _SQL = statements(__package__, "players.sql")
+_NOT_READ: dict[str, Any] = {
+    "position": 0,
+    "rollback_tx_id": None,
+    "rollback_main_balance_after_minor": None,
+    "rollback_created_at": None,
+    "standing_wins": None,
+}
+"""What a lane loads of a transaction and a read does not ask for: its place in a batch, and what stands against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +77,11 @@ class RoundTotals:
     transactions: int
 
 
-class LedgerReader:
-    """Reads the ledger. Every method raises DatabaseUnavailableError where the database does not answer."""
+class PlayerReader:
+    """Reads balances, transactions and rounds.
+
+    Every method raises DatabaseUnavailableError where the database does not answer.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -76,12 +89,10 @@ class LedgerReader:
     async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> Balances:
         """Give a player's balances; a player never seen has zeroes and is ACTIVE."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _SQL["balances"], {"player_id": player_id, "currency_network_id": currency_network_id}
-            )
-            rows = await cursor.fetchall()
-        state = PlayerState(rows[0][0] or PlayerState.ACTIVE)
-        found = {AccountType(account_type): int(balance) for _, account_type, balance in rows if account_type}
+            named = {"player_id": player_id, "currency_network_id": currency_network_id}
+            rows = await rows_of(connection, _SQL["balances"], named)
+        state = PlayerState(rows[0].state or PlayerState.ACTIVE)
+        found = {AccountType(row.account_type): int(row.balance_minor) for row in rows if row.account_type}
         return Balances(
             available_minor=found.get(AccountType.MAIN, 0),
             withdraw_hold_minor=found.get(AccountType.WITHDRAW_HOLD, 0),
@@ -101,50 +112,42 @@ class LedgerReader:
     async def round_totals(self, round_key: Key) -> RoundTotals | None:
         """Give a round's totals, or None if nothing ever happened in it."""
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(_RoundRow))
+            cursor = connection.cursor(row_factory=class_row(RoundRow))
             row = await (await cursor.execute(_SQL["round_totals"], {"round_key": round_key})).fetchone()
-        if row is None or row.transactions == 0:
-            return None
-        return RoundTotals(
-            closed=row.closed,
-            bets_minor=int(row.bets_minor),
-            wins_minor=int(row.wins_minor),
-            rolled_back_bets_minor=int(row.rolled_back_bets_minor),
-            rolled_back_wins_minor=int(row.rolled_back_wins_minor),
-            transactions=row.transactions,
-        )
+        assert row is not None
+        return row.totals()
 
     async def _record(self, name: str, parameters: dict[str, object], sees: Sees) -> TransactionRecord | None:
         async with self._pool.connection() as connection:
-            for row in await (await connection.execute(_SQL[name], parameters)).fetchall():
-                *columns, key_hash, metadata, details, reversed_by_tx_id, ledger_source = row
-                loaded = LoadedTransaction._make((0, *columns, None, None, None, None))
-                if sees(TransactionHead(Kind(loaded.kind), Source(loaded.source), ledger_source)):
+            for found in await rows_of(connection, _SQL[name], parameters):
+                if sees(TransactionHead(Kind(found.kind), Source(found.source), found.ledger_source)):
                     break
             else:
                 return None
-            rows = await (await connection.execute(_SQL["postings"], {"tx_id": loaded.tx_id})).fetchall()
+            rows = await rows_of(connection, _SQL["postings"], {"tx_id": found.tx_id})
         postings = tuple(
             Posting(
-                account_type=AccountType(account_type),
-                amount_minor=int(amount_minor),
-                balance_after_minor=None if balance_after is None else int(balance_after),
+                account_type=AccountType(row.account_type),
+                amount_minor=int(row.amount_minor),
+                balance_after_minor=None if row.balance_after is None else int(row.balance_after),
             )
-            for account_type, amount_minor, balance_after in rows
+            for row in rows
         )
         return TransactionRecord(
             transaction=replace(
-                transaction_of(loaded, key_of(key_hash)),
-                metadata=metadata or {},
-                details=_details(details),
+                transaction_of(_loaded(found), key_of(found.key_hash)),
+                metadata=found.metadata or {},
+                details=None if found.details is None else Details(**found.details),
                 postings=postings,
             ),
-            reversed_by_tx_id=reversed_by_tx_id,
+            reversed_by_tx_id=found.reversed_by_tx_id,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RoundRow:
+class RoundRow:
+    """A row of `round_totals`, of a player's rounds or a session's."""
+
     closed: bool
     bets_minor: str
     wins_minor: str
@@ -152,6 +155,22 @@ class _RoundRow:
     rolled_back_wins_minor: str
     transactions: int
 
+    def totals(self) -> RoundTotals | None:
+        """Give a round's totals, or None if nothing ever happened in it."""
+        if self.transactions == 0:
+            return None
+        return RoundTotals(
+            closed=self.closed,
+            bets_minor=int(self.bets_minor),
+            wins_minor=int(self.wins_minor),
+            rolled_back_bets_minor=int(self.rolled_back_bets_minor),
+            rolled_back_wins_minor=int(self.rolled_back_wins_minor),
+            transactions=self.transactions,
+        )
 
-def _details(details: Mapping[str, Any] | None) -> Details | None:
-    return None if details is None else Details(**details)
+
+def _loaded(found: Any) -> LoadedTransaction:
+    """Give the columns that a lane loads as well, by their names."""
+    columns = found._asdict()
+    read = {name: columns[name] for name in LoadedTransaction._fields if name not in _NOT_READ}
+    return LoadedTransaction(**read, **_NOT_READ)

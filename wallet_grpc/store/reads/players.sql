@@ -46,7 +46,7 @@ SELECT
     found.key_hash::TEXT,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT,
+    rollback.tx_id::TEXT AS reversed_by_tx_id,
     ledgers.source AS ledger_source
 FROM ledger_transactions AS found
 LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
@@ -79,7 +79,7 @@ SELECT
     found.key_hash::TEXT,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT,
+    rollback.tx_id::TEXT AS reversed_by_tx_id,
     ledgers.source AS ledger_source
 FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
 INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, Source
+from psycopg.rows import class_row
+
+from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId, Key, OwnerId, PlayerId, Source
 from wallet_grpc.domain.sessions.commands import SettleSession
 from wallet_grpc.domain.sessions.outcomes import SessionFacts
 from wallet_grpc.domain.sessions.state import Entry, SessionAddress, SessionId, SessionState, session_token
@@ -15,13 +16,26 @@ from wallet_grpc.store.batch.session_rows import LoadedEntry, entry_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
-from .players import RoundTotals
+from .players import RoundRow, RoundTotals
+from .rows import rows_of
 
 _SQL = statements(__package__, "sessions.sql")
+_NOT_READ: dict[str, Any] = {
+    "rollback_entry_no": None,
+    "rollback_transaction_id": None,
+    "rollback_key_hash": None,
+    "rollback_balance_after_minor": None,
+    "rollback_late": None,
+    "rollback_tx_id": None,
+    "standing_wins": None,
+    "round_bets": None,
+    "round_closers": None,
+}
+"""What a lane loads of an entry and a read does not ask for: what stands against it, and its round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalRow:
+class SessionJournalRow:
     """An entry of a journal, and what reversed it."""
 
     entry: Entry
@@ -43,7 +57,7 @@ class ExpiryPlace:
     session_id: SessionId
 
 
-FIRST_EXPIRY = ExpiryPlace(expires_at=datetime(1970, 1, 1, tzinfo=UTC), session_id=SessionId(str(UUID(int=0))))
+FIRST_EXPIRY = ExpiryPlace(expires_at=datetime(1970, 1, 1, tzinfo=UTC), session_id=SessionId(FIRST_UUID))
 """Before all of them."""
 
 
@@ -64,84 +78,72 @@ class SessionReader:
     async def session(self, address: SessionAddress) -> SourcedSession | None:
         """Give a session; None if there is none."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _SQL["session"],
-                {
-                    "session_id": address.session_id,
-                    "owner_id": address.player_id,
-                    "currency_network_id": address.currency_network_id,
-                },
-            )
-            row = await cursor.fetchone()
-        return None if row is None else SourcedSession(Source(row[0]), _facts(address, row[1:]))
+            named = {
+                "session_id": address.session_id,
+                "owner_id": address.player_id,
+                "currency_network_id": address.currency_network_id,
+            }
+            rows = await rows_of(connection, _SQL["session"], named)
+        return SourcedSession(Source(rows[0].source), _facts(address, rows[0])) if rows else None
 
-    async def journal(self, session_id: SessionId, after: int, limit: int) -> list[JournalRow]:
+    async def journal(self, session_id: SessionId, after: int, limit: int) -> list[SessionJournalRow]:
         """Give the entries after a number, oldest first."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _SQL["journal"], {"session_id": session_id, "after": after, "rows_max": limit}
-            )
-            rows = await cursor.fetchall()
+            named = {"session_id": session_id, "after": after, "rows_max": limit}
+            rows = await rows_of(connection, _SQL["journal"], named)
         return [
-            JournalRow(
-                entry=replace(entry_of(LoadedEntry(*columns, *[None] * 9)), metadata=metadata or {}),
-                reversed_by_transaction_id=reversed_by,
+            SessionJournalRow(
+                entry=replace(entry_of(_loaded(row)), metadata=row.metadata or {}),
+                reversed_by_transaction_id=row.reversed_by_transaction_id,
             )
-            for *columns, metadata, reversed_by in rows
+            for row in rows
         ]
 
     async def round_totals(self, round_key: Key) -> RoundTotals | None:
         """Give a round's totals, or None if nothing ever happened in it."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["round_totals"], {"round_key": round_key})
-            row = await cursor.fetchone()
+            cursor = connection.cursor(row_factory=class_row(RoundRow))
+            row = await (await cursor.execute(_SQL["round_totals"], {"round_key": round_key})).fetchone()
         assert row is not None
-        closed, bets, wins, rolled_back_bets, rolled_back_wins, transactions = row
-        if transactions == 0:
-            return None
-        return RoundTotals(
-            closed=closed,
-            bets_minor=int(bets),
-            wins_minor=int(wins),
-            rolled_back_bets_minor=int(rolled_back_bets),
-            rolled_back_wins_minor=int(rolled_back_wins),
-            transactions=transactions,
-        )
+        return row.totals()
 
     async def expired(self, after: ExpiryPlace, *, grace_ms: int, limit: int) -> list[ExpiredSession]:
         """Give sessions whose time has been over for a while, the longest first, after a place in that order."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _SQL["expired"],
-                {"after_time": after.expires_at, "after_id": after.session_id, "grace_ms": grace_ms, "rows_max": limit},
-            )
-            rows = await cursor.fetchall()
+            place = {"after_time": after.expires_at, "after_id": after.session_id}
+            named = {**place, "grace_ms": grace_ms, "rows_max": limit}
+            rows = await rows_of(connection, _SQL["expired"], named)
         return [
             ExpiredSession(
                 settlement=SettleSession(
-                    source=Source(source),
-                    session_id=SessionId(session_id),
-                    player_id=PlayerId(owner_id),
-                    currency_network_id=CurrencyNetworkId(network_id),
+                    source=Source(row.source),
+                    session_id=SessionId(row.session_id),
+                    player_id=PlayerId(row.owner_id),
+                    currency_network_id=CurrencyNetworkId(row.currency_network_id),
                 ),
-                place=ExpiryPlace(expires_at=expires_at, session_id=SessionId(session_id)),
+                place=ExpiryPlace(expires_at=row.expires_at, session_id=SessionId(row.session_id)),
             )
-            for session_id, source, owner_id, network_id, expires_at in rows
+            for row in rows
         ]
 
 
 def _facts(address: SessionAddress, row: Any) -> SessionFacts:
-    game_code, lock, balance, state, opened_at, expires_at, now = row
-    assert isinstance(now, datetime)
     return SessionFacts(
         session_token=session_token(address.session_id, address.player_id, address.currency_network_id),
         player_id=OwnerId(address.player_id),
         currency_network_id=address.currency_network_id,
-        game_code=game_code,
-        lock_amount_minor=int(lock),
-        balance_minor=int(balance),
-        state=SessionState(state),
-        expired=now >= expires_at,
-        opened_at=opened_at,
-        expires_at=expires_at,
+        game_code=row.game_code,
+        lock_amount_minor=int(row.lock_amount_minor),
+        balance_minor=int(row.balance_minor),
+        state=SessionState(row.state),
+        expired=row.now >= row.expires_at,
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
     )
+
+
+def _loaded(found: Any) -> LoadedEntry:
+    """Give the columns that a lane loads as well, by their names."""
+    columns = found._asdict()
+    read = {name: columns[name] for name in LoadedEntry._fields if name not in _NOT_READ}
+    return LoadedEntry(**read, **_NOT_READ)

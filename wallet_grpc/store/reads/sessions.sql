@@ -16,7 +16,7 @@ WHERE
 
 -- name: journal
 SELECT
-    found.subledger_id::TEXT,
+    found.subledger_id::TEXT AS session_id,
     found.entry_no,
     found.owner_id,
     found.kind,

@@ -8,6 +8,8 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
+from .rows import rows_of
+
 _SQL = statements(__package__, "withdrawals.sql")
 
 
@@ -32,8 +34,10 @@ class WithdrawalReader:
             DatabaseUnavailableError: Nobody can tell now.
         """
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL["withdrawal_owner"], {"withdrawal_id": withdrawal_id})
-            row = await cursor.fetchone()
-        if row is None:
+            rows = await rows_of(connection, _SQL["withdrawal_owner"], {"withdrawal_id": withdrawal_id})
+        if not rows:
             return None
-        return WithdrawalOwner(player_id=PlayerId(row[0]), currency_network_id=CurrencyNetworkId(row[1]))
+        (row,) = rows
+        return WithdrawalOwner(
+            player_id=PlayerId(row.owner_id), currency_network_id=CurrencyNetworkId(row.currency_network_id)
+        )

@@ -1,0 +1,22 @@
+-- name: add_key
+INSERT INTO api_keys (key_id, key_hash, source, roles, rate_per_s)
+VALUES (%(key_id)s, %(key_hash)s, %(source)s, %(roles)s, %(rate_per_s)s);
+
+-- name: list_keys
+SELECT
+    api_keys.key_id,
+    api_keys.source,
+    api_keys.roles,
+    api_keys.rate_per_s,
+    api_keys.created_at,
+    api_keys.revoked_at
+FROM api_keys
+ORDER BY api_keys.created_at, api_keys.key_id;
+
+-- name: limit_key
+UPDATE api_keys SET rate_per_s = %(rate_per_s)s
+WHERE api_keys.key_id = %(key_id)s;
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = coalesce(api_keys.revoked_at, now())
+WHERE api_keys.key_id = %(key_id)s;

@@ -1,0 +1,57 @@
+-- name: list_ledgers
+SELECT
+    ledgers.ledger_id::TEXT,
+    ledgers.owner_id,
+    ledgers.source,
+    ledgers.name,
+    ledgers.currency_network_id,
+    ledgers.created_at
+FROM ledgers
+ORDER BY ledgers.ledger_id;
+
+-- A ledger, made by an operator for a source: with its transaction, as LedgerService makes one.
+-- name: create_ledger
+WITH made AS (
+    INSERT INTO ledger_transactions (
+        tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
+        entry_count, created_at
+    )
+    SELECT
+        %(ledger_id)s::UUID,
+        %(owner_id)s::BIGINT,
+        %(source)s,
+        %(reference)s,
+        %(key)s::UUID,
+        'LEDGER_CREATION',
+        'APPLIED',
+        currency_networks.currency_network_id,
+        0,
+        FALSE,
+        0,
+        clock_timestamp()
+    FROM currency_networks
+    WHERE currency_networks.currency_network_id = %(currency_network_id)s
+    RETURNING ledger_transactions.currency_network_id, ledger_transactions.created_at
+),
+
+owned AS (
+    INSERT INTO owners (owner_id, version)
+    SELECT
+        %(owner_id)s::BIGINT,
+        1
+    FROM made
+)
+
+INSERT INTO ledgers (ledger_id, owner_id, source, name, currency_network_id, created_at)
+SELECT
+    %(ledger_id)s::UUID,
+    %(owner_id)s::BIGINT,
+    %(source)s,
+    %(name)s,
+    made.currency_network_id,
+    made.created_at
+FROM made
+RETURNING ledgers.ledger_id::TEXT;
+
+-- name: clock
+SELECT (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT;
