@@ -17,9 +17,9 @@ from .endpoints import PATHS, Endpoints
 from .gate import Gate
 from .metrics import ApiMetrics
 from .networks import Networks
-from .problems import ProblemError, Reason
+from .problems import ProblemError, ProblemReason
 from .rate_limit import RateLimit
-from .reader import PlayerReader
+from .reader import ApiReader
 from .session import Sessions
 from .settings import ApiSettings
 
@@ -54,7 +54,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         rate_limit=RateLimit(
             per_s=settings.rate_per_s, burst=settings.rate_burst, players_max=settings.rate_players_max
         ),
-        reader=PlayerReader(database, networks, scan_rows_max=settings.history_scan_rows_max),
+        reader=ApiReader(database, networks, scan_rows_max=settings.history_scan_rows_max),
         networks=networks,
         probe=Networks(probed),
         registry=registry,
@@ -80,4 +80,4 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
 
 
 async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise ProblemError(Reason.NOT_FOUND, "there is nothing under this path")
+    raise ProblemError(ProblemReason.NOT_FOUND, "there is nothing under this path")

@@ -55,7 +55,7 @@ def kind_of_connections(timeout_ms: int) -> ConnectionKind:
     )
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """What a query gave."""
 
     rows: list[tuple[Any, ...]]
@@ -86,7 +86,7 @@ class Database:
         """Close every connection."""
         await self._pool.close()
 
-    async def read(self, query: Positional, values: Sequence[Any] = ()) -> Answer:
+    async def read(self, query: Positional, values: Sequence[Any] = ()) -> QueryResult:
         """Run a query.
 
         Raises:
@@ -138,7 +138,7 @@ class Database:
             self._is_away = True
             _log.warning("database_unavailable", problem=type(error).__name__)
 
-    async def _read_anyhow(self, query: Positional, values: Sequence[Any]) -> Answer:
+    async def _read_anyhow(self, query: Positional, values: Sequence[Any]) -> QueryResult:
         """Run a query on one connection after the other: at worst, each of them was dead."""
         deadline = time.monotonic() + self._wait_s
         for _ in range(self._connections_max):
@@ -151,13 +151,13 @@ class Database:
                     raise
         return await self._read(query, values, deadline)
 
-    async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> Answer:
+    async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> QueryResult:
         connection = await self._pool.take(deadline=deadline)
         try:
             as_of = None
             if self._is_replica:
                 ((as_of,),) = await (await connection.execute(_AS_OF.text)).fetchall()
             cursor = await connection.execute(query.text, values)
-            return Answer(await cursor.fetchall(), as_of)
+            return QueryResult(await cursor.fetchall(), as_of)
         finally:
             await self._pool.give_back(connection)

@@ -15,7 +15,7 @@ from .history_query import read_query
 from .networks import Networks
 from .openapi import document
 from .rate_limit import RateLimit
-from .reader import PlayerReader
+from .reader import ApiReader
 from .session import Sessions
 from .views import Currencies
 
@@ -40,7 +40,7 @@ class Endpoints:
         *,
         sessions: Sessions,
         rate_limit: RateLimit,
-        reader: PlayerReader,
+        reader: ApiReader,
         networks: Networks,
         probe: Networks,
         registry: CollectorRegistry,

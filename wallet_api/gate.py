@@ -18,7 +18,7 @@ from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .cors import Cors
 from .metrics import ApiMetrics
-from .problems import ProblemError, Reason, answer
+from .problems import ProblemError, ProblemReason, answer
 
 _READING_METHODS = frozenset({"GET", "HEAD"})
 _RETRY_AFTER_S = 1
@@ -75,7 +75,7 @@ class Gate:
             if method == "OPTIONS" and self._cors:
                 await self._cors.preflight()(scope, receive, respond)
                 return
-            raise ProblemError(Reason.METHOD_NOT_ALLOWED, "this API only reads: use GET or HEAD")
+            raise ProblemError(ProblemReason.METHOD_NOT_ALLOWED, "this API only reads: use GET or HEAD")
         self._check_body(scope["headers"])
         await self._app(scope, receive, respond)
 
@@ -83,7 +83,7 @@ class Gate:
         """Refuse a body that is too large to be left unread; no body is ever looked at."""
         for name, value in headers:
             if name == b"content-length" and (not value.isdigit() or int(value) > self._body_bytes_max):
-                raise ProblemError(Reason.BODY_NOT_ALLOWED, "send no body: nothing here reads one")
+                raise ProblemError(ProblemReason.BODY_NOT_ALLOWED, "send no body: nothing here reads one")
 
 
 def _problem(error: Exception, scope: Scope) -> ASGIApp:
@@ -94,16 +94,18 @@ def _problem(error: Exception, scope: Scope) -> ASGIApp:
             return answer(_too_many())
         case UnsettledMomentError():
             early = "to cannot be answered yet: what happened until then is still being stored"
-            return answer(ProblemError(Reason.UNAVAILABLE, early, retry_after_s=_RETRY_AFTER_S))
+            return answer(ProblemError(ProblemReason.UNAVAILABLE, early, retry_after_s=_RETRY_AFTER_S))
         case DatabaseUnavailableError():
-            away = ProblemError(Reason.UNAVAILABLE, "the wallet cannot be read now", retry_after_s=_RETRY_AFTER_S)
+            away = ProblemError(
+                ProblemReason.UNAVAILABLE, "the wallet cannot be read now", retry_after_s=_RETRY_AFTER_S
+            )
             return answer(away)
         case _:
             request_id = uuid.uuid4().hex
             _log.error("request_failed", request_id=request_id, path=scope["path"], exc_info=error)
-            fault = ProblemError(Reason.INTERNAL, "a fault of the wallet; its log knows more")
+            fault = ProblemError(ProblemReason.INTERNAL, "a fault of the wallet; its log knows more")
             return answer(fault, request_id=request_id)
 
 
 def _too_many() -> ProblemError:
-    return ProblemError(Reason.UNAVAILABLE, "too many requests at once", retry_after_s=_RETRY_AFTER_S)
+    return ProblemError(ProblemReason.UNAVAILABLE, "too many requests at once", retry_after_s=_RETRY_AFTER_S)

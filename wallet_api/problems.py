@@ -14,7 +14,7 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 
 
-class Reason(Enum):
+class ProblemReason(Enum):
     """Why a request was not answered: the name that programs read, and its status."""
 
     UNAUTHENTICATED = HTTPStatus.UNAUTHORIZED
@@ -46,7 +46,7 @@ class ProblemError(Exception):
     """A request that is answered with a problem."""
 
     def __init__(
-        self, reason: Reason, detail: str, *, field: str | None = None, retry_after_s: int | None = None
+        self, reason: ProblemReason, detail: str, *, field: str | None = None, retry_after_s: int | None = None
     ) -> None:
         super().__init__(detail)
         self.reason = reason
@@ -57,7 +57,7 @@ class ProblemError(Exception):
 
 def invalid(field: str, detail: str) -> ProblemError:
     """A parameter that cannot be used; the detail says why, without the field's name."""
-    return ProblemError(Reason.INVALID_FIELD, f"{field} {detail}", field=field)
+    return ProblemError(ProblemReason.INVALID_FIELD, f"{field} {detail}", field=field)
 
 
 def body_of(error: ProblemError, *, request_id: str | None = None) -> bytes:
@@ -78,9 +78,9 @@ def body_of(error: ProblemError, *, request_id: str | None = None) -> bytes:
 def answer(error: ProblemError, *, request_id: str | None = None) -> Response:
     """Make the answer to a request that failed."""
     headers = {}
-    if error.reason is Reason.UNAUTHENTICATED:
+    if error.reason is ProblemReason.UNAUTHENTICATED:
         headers["www-authenticate"] = 'Cookie realm="wallet", cookie-name="wallet_session"'
-    if error.reason is Reason.METHOD_NOT_ALLOWED:
+    if error.reason is ProblemReason.METHOD_NOT_ALLOWED:
         headers["allow"] = "GET, HEAD"
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)

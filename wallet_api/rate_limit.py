@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from wallet_grpc.domain.identifiers import PlayerId
 
-from .problems import ProblemError, Reason
+from .problems import ProblemError, ProblemReason
 
 
 class RateLimit:
@@ -40,7 +40,7 @@ class RateLimit:
         tokens = min(self._burst, tokens + (now - since) * self._per_s)
         if tokens < 1:
             wait_s = math.ceil((1 - tokens) / self._per_s)
-            raise ProblemError(Reason.TOO_MANY_REQUESTS, "ask more slowly", retry_after_s=wait_s)
+            raise ProblemError(ProblemReason.TOO_MANY_REQUESTS, "ask more slowly", retry_after_s=wait_s)
         self._buckets[player_id] = (tokens - 1, now)
         self._buckets.move_to_end(player_id)
         if len(self._buckets) > self._players_max:

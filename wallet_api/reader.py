@@ -17,7 +17,7 @@ _PAGE = statement(HISTORY, "page")
 _TX_ID, _NETWORK_ID, _IS_WANTED, _IS_LAST_PLACE = 0, 4, 8, 9
 
 
-class PlayerReader:
+class ApiReader:
     """Answers what a player asks. Every method raises DatabaseUnavailableError where the database does not answer."""
 
     def __init__(self, database: Database, networks: Networks, *, scan_rows_max: int) -> None:

@@ -17,13 +17,13 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from wallet_grpc import addresses
+from wallet_grpc.addresses import AddressInUseError, why
 from wallet_grpc.store.connection.check import ConnectionsUnavailableError, UnfitConnectionsError, check_connections
 from wallet_grpc.store.connection.lending import DatabaseUnavailableError
 
 from .app import create_app, database_of
 from .database import Database, kind_of_connections
-from .problems import MEDIA_TYPE, ProblemError, Reason, body_of
+from .problems import MEDIA_TYPE, ProblemError, ProblemReason, body_of
 from .settings import ApiSettings
 
 _BACKLOG = 2_048
@@ -39,16 +39,12 @@ SECURITY_HEADERS = (
     ("cross-origin-resource-policy", "same-origin"),
 )
 
-_HEAD_TOO_LONG = ProblemError(Reason.HEADERS_TOO_LARGE, "the request line and headers are too long")
+_HEAD_TOO_LONG = ProblemError(ProblemReason.HEADERS_TOO_LARGE, "the request line and headers are too long")
 
 _log = structlog.get_logger(__name__)
 
 
-class AddressInUseError(Exception):
-    """Another server holds the address."""
-
-
-class UnfitDatabaseError(Exception):
+class UnfitLoginError(Exception):
     """The API must not read this database, or not by this login; the message says why."""
 
 
@@ -57,7 +53,7 @@ async def serve(settings: ApiSettings) -> None:
 
     Raises:
         AddressInUseError: The address is taken.
-        UnfitDatabaseError: The login could change something, or its connections would not do.
+        UnfitLoginError: The login could change something, or its connections would not do.
         UnusableKeysError: The cookie keys' file cannot be used.
     """
     database = database_of(settings)
@@ -69,7 +65,7 @@ async def serve(settings: ApiSettings) -> None:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
         )
     except OSError as error:
-        reason = addresses.why(error, port=port)
+        reason = why(error, port=port)
         raise AddressInUseError(f"{settings.http_address} cannot be bound: {reason}") from error
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
     server = _Server(
@@ -101,7 +97,7 @@ async def _check_database(settings: ApiSettings) -> None:
     try:
         await check_connections(settings.dsn, [kind] * 2, on_primary=not settings.is_on_replica)
     except UnfitConnectionsError as error:
-        raise UnfitDatabaseError(str(error)) from error
+        raise UnfitLoginError(str(error)) from error
     except ConnectionsUnavailableError as error:
         _log.warning("database_unavailable", problem=str(error))
         return
@@ -113,7 +109,7 @@ async def _check_database(settings: ApiSettings) -> None:
     finally:
         await database.close()
     if tables:
-        raise UnfitDatabaseError(
+        raise UnfitLoginError(
             f"the API's login may change {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}; "  # noqa: PLR2004 a few names tell it
             "use one with the rights of role wallet_api alone"
         )
@@ -158,7 +154,7 @@ def _bounded_protocol(head_bytes_max: int) -> type[HttpToolsProtocol]:
 
         def send_400_response(self, msg: str) -> None:
             del msg  # it is uvicorn's own, in plain text
-            self._refuse(ProblemError(Reason.INVALID_FIELD, "this is no HTTP request"))
+            self._refuse(ProblemError(ProblemReason.INVALID_FIELD, "this is no HTTP request"))
 
         def _refuse(self, error: ProblemError) -> None:
             """Answer without the application, and close: what else comes cannot be told apart."""

@@ -18,7 +18,7 @@ import jwt
 from wallet_grpc.domain.identifiers import PlayerId
 
 from .cookie_keys import CookieKeys
-from .problems import ProblemError, Reason
+from .problems import ProblemError, ProblemReason
 
 COOKIE = "wallet_session"
 AUDIENCE = "wallet-api"
@@ -51,7 +51,7 @@ class Sessions:
         """
         token = _token_of(headers)
         if token is None:
-            raise ProblemError(Reason.UNAUTHENTICATED, f"the cookie {COOKIE} is missing")
+            raise ProblemError(ProblemReason.UNAUTHENTICATED, f"the cookie {COOKIE} is missing")
         if self._generation != self._keys.generation:
             self._verified.clear()
             self._generation = self._keys.generation
@@ -126,7 +126,7 @@ def _token_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
 
 
 def _not_good() -> ProblemError:
-    return ProblemError(Reason.UNAUTHENTICATED, f"the cookie {COOKIE} is not valid, or no longer")
+    return ProblemError(ProblemReason.UNAUTHENTICATED, f"the cookie {COOKIE} is not valid, or no longer")
 
 
 def issue(*, secret: str, player_id: int, ttl_s: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from wallet_grpc.addresses import AddressInUseError
 from wallet_grpc.logs import configure_logs
 from wallet_grpc.settings import Settings
 from wallet_grpc.store.connection import kinds
@@ -41,10 +42,9 @@ def serve(workers: int | None) -> None:
                         hung_after_s=settings.worker_hung_after_ms / 1000,
                     )
                 )
-            except supervisor.AddressInUseError as error:
+            except AddressInUseError as error:
                 raise click.ClickException(str(error)) from error
     from wallet_grpc.app.server import serve as serve_worker
-    from wallet_grpc.rpc.server import AddressInUseError
 
     _run(serve_worker(settings, worker=None if number is None else int(number)), AddressInUseError)
 
@@ -82,7 +82,7 @@ def api_command() -> None:
     configure_logs(settings.log_level, settings.log_format)
     try:
         server.run(settings)
-    except (server.AddressInUseError, server.UnfitDatabaseError, UnusableKeysError) as error:
+    except (AddressInUseError, server.UnfitLoginError, UnusableKeysError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,9 +1,13 @@
-"""Why an address cannot be bound, in words that tell what to do: gRPC itself says only that it could not."""
+"""Addresses that cannot be bound, and why, in words that tell what to do: gRPC itself says only that it could not."""
 
 from __future__ import annotations
 
 import errno
 import socket
+
+
+class AddressInUseError(Exception):
+    """The address to listen at cannot be bound, as a rule since another server holds it; the message says why."""
 
 
 def why_not_bound(address: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from support.cookies import AUDIENCE, SECRET
 
 from wallet_api.cookie_keys import CookieKeys
-from wallet_api.problems import ProblemError, Reason
+from wallet_api.problems import ProblemError, ProblemReason
 from wallet_api.session import Sessions
 
 _NOW = int(time.time())
@@ -47,7 +47,7 @@ def player_of(token: bytes) -> int | None:
         try:
             answers.append(int(sessions.player_of([(b"cookie", b"wallet_session=" + token)])))
         except ProblemError as problem:
-            answers.append(0 if problem.reason is Reason.UNAUTHENTICATED else -1)
+            answers.append(0 if problem.reason is ProblemReason.UNAUTHENTICATED else -1)
     assert answers[0] == answers[1] != -1
     return answers[0] or None
 

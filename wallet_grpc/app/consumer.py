@@ -13,7 +13,7 @@ from wallet_grpc.engine.engine import Engine
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
 from wallet_grpc.messaging.gauges import watch_inbox
-from wallet_grpc.messaging.inbox import Inbox
+from wallet_grpc.messaging.inbox import EventInbox
 from wallet_grpc.messaging.metrics import InboxMetrics
 from wallet_grpc.messaging.retries import Retries
 from wallet_grpc.settings import Settings
@@ -58,7 +58,7 @@ async def consume(settings: Settings) -> None:
         inbox_pool,
         InboxSettings(attempts_max=settings.inbox_attempts_max, first_delay_ms=settings.inbox_backoff_ms),
     )
-    inbox = Inbox(engine=engine, networks=networks, store=store, metrics=metrics)
+    inbox = EventInbox(engine=engine, networks=networks, store=store, metrics=metrics)
     consumer = PaymentsConsumer(
         ConsumerSettings(
             amqp_url=settings.amqp_url.get_secret_value(),

@@ -13,7 +13,8 @@ from types import FrameType
 
 import structlog
 
-from wallet_grpc import addresses, heartbeat
+from wallet_grpc import heartbeat
+from wallet_grpc.addresses import AddressInUseError, why
 from wallet_grpc.heartbeat import Heartbeat
 
 _log = structlog.get_logger(__name__)
@@ -28,10 +29,6 @@ _STOPPED_WELL = (0, -signal.SIGTERM)
 
 WORKER_NUMBER = "WALLET_WORKER_NUMBER"
 """Tells a process that it is a supervised worker, and which."""
-
-
-class AddressInUseError(Exception):
-    """Another server holds the address."""
 
 
 def supervise(command: Sequence[str], workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
@@ -148,7 +145,7 @@ def _held(address: str) -> Iterator[None]:
                 target
             )  # not to listen: callers that wait for a server would come in, and keep the address taken
     except OSError as error:
-        raise AddressInUseError(f"{address} cannot be bound: {addresses.why(error, port=int(port))}") from error
+        raise AddressInUseError(f"{address} cannot be bound: {why(error, port=int(port))}") from error
     with socket.socket(family) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(target)

@@ -33,7 +33,7 @@ from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
 from .cloudevents import Delivery, open_envelope
 from .failures import Failures
 from .frames import DeliveryTransport, RawDelivery
-from .inbox import Inbox
+from .inbox import EventInbox
 from .letters import letter_of
 from .metrics import InboxMetrics
 from .payment_events import PaymentEvent, payment_event
@@ -111,7 +111,7 @@ class PaymentsConsumer:
     def __init__(
         self,
         settings: ConsumerSettings,
-        inbox: Inbox,
+        inbox: EventInbox,
         metrics: InboxMetrics,
         *,
         installation: Callable[[], Awaitable[UUID]],

@@ -57,7 +57,7 @@ class TryAgainError(Exception):
     """Nothing can be told of the event now; whether it has its effect shows when it is taken again."""
 
 
-class Inbox:
+class EventInbox:
     """Takes events."""
 
     def __init__(self, *, engine: Engine, networks: NetworkDirectory, store: InboxStore, metrics: InboxMetrics) -> None:

@@ -60,7 +60,7 @@ class RelaySettings:
 
 
 @dataclass(slots=True)
-class _Round:
+class _RelayRound:
     """What became of the events of one round."""
 
     published: list[OutboxRow] = field(default_factory=list)
@@ -122,7 +122,7 @@ class Relay:
 
     async def _round(self, exchange: AbstractExchange, rows: Sequence[OutboxRow]) -> float:
         """Publish events and settle them in the outbox; gives how long to wait before the next round, in seconds."""
-        done = _Round()
+        done = _RelayRound()
         owners: dict[int, list[OutboxRow]] = {}
         for row in rows:
             owners.setdefault(row.owner_id, []).append(row)
@@ -139,7 +139,7 @@ class Relay:
             await self._settle(done)
         return _REFUSED_PAUSE_S if done.refused else 0.0
 
-    async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _Round) -> None:
+    async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
         """Publish the events of one owner after the other, each confirmed before the next."""
         for events in left:
             for row in events:
@@ -168,7 +168,7 @@ class Relay:
             type=row.event_type,
         )
 
-    async def _settle(self, done: _Round) -> None:
+    async def _settle(self, done: _RelayRound) -> None:
         metrics = self._metrics
         metrics.refused.inc(done.refused)
         kept: Halved[int] = Halved()
@@ -191,7 +191,7 @@ class Relay:
             )
         self._set_aside(done, kept)
 
-    def _set_aside(self, done: _Round, kept: Halved[int]) -> None:
+    def _set_aside(self, done: _RelayRound, kept: Halved[int]) -> None:
         """Leave owners alone for a while of whom something failed; the others have had their turn."""
         owners = {row.outbox_id: row.owner_id for row in (*done.published, *done.unroutable)}
         failed = {row.owner_id: error for row, error in done.failed}

@@ -21,7 +21,7 @@ from wallet_grpc.domain.receipts import Receipt
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.queues.inbox import InboxStore
 
-from .inbox import Inbox, TryAgainError
+from .inbox import EventInbox, TryAgainError
 from .payment_events import stored_payment_event
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _TURN_EVERY_MS = 1_000
 class Retries:
     """Takes again what waits; `run` is its task."""
 
-    def __init__(self, inbox: Inbox, store: InboxStore, chores: ChoreMetrics, *, poll_ms: int) -> None:
+    def __init__(self, inbox: EventInbox, store: InboxStore, chores: ChoreMetrics, *, poll_ms: int) -> None:
         self._inbox = inbox
         self._store = store
         self._chores = chores

@@ -48,7 +48,7 @@ class Directories:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Done, AnswerMessage]):
+class Answering(Generic[Done, AnswerMessage]):
     """What answers an operation that was done: the outcome of the rules, and the message that it is filled into."""
 
     outcome: type[Done]
@@ -67,7 +67,7 @@ class Operation:
         request: type[RequestMessage],
         command: Callable[[RequestMessage, Source], Command],
         place: Callable[[Command, Directories], Awaitable[object]] | None,
-        answer: Answer[Done, AnswerMessage],
+        answer: Answering[Done, AnswerMessage],
     ) -> None:
         """Describe an operation; the type checker sees that its parts fit together.
 
@@ -83,7 +83,7 @@ class Operation:
         self.request = request
         self.command: Callable[[Any, Source], Request] = command
         self.place: Callable[[Any, Directories], Awaitable[object]] | None = place
-        self.answer: Answer[Any, Any] = answer
+        self.answer: Answering[Any, Any] = answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from wallet.v1 import credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
-from wallet_grpc.addresses import why_not_bound
+from wallet_grpc.addresses import AddressInUseError, why_not_bound
 from wallet_grpc.rpc.credit.service import CreditWalletServicer
 from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.players.service import WalletServicer
@@ -70,10 +70,6 @@ class Servicers:
     sessions: LedgerSessionServicer
     credit: CreditWalletServicer
     ledgers: LedgerServicer
-
-
-class AddressInUseError(Exception):
-    """The address cannot be bound."""
 
 
 class WalletServer:

@@ -8,7 +8,7 @@ from wallet.v1 import credit_wallet_pb2 as pb
 from wallet_grpc.domain.credit.outcomes import Reserved, WriteStatus, Written
 from wallet_grpc.domain.credit.state import WalletEntryKind, reservation_id_of
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.rpc.operations import Answer
+from wallet_grpc.rpc.operations import Answering
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import fill_timestamp
 from wallet_grpc.store.reads.credit import WalletEntryRow, WalletFacts, WalletPostingRow
@@ -61,8 +61,8 @@ def reservation(reserved: Reserved, into: pb.ReserveResponse) -> pb.ReserveRespo
     return into
 
 
-RESULT = Answer(Written, pb.WalletResult, result)
-RESERVATION = Answer(Reserved, pb.ReserveResponse, reservation)
+RESULT = Answering(Written, pb.WalletResult, result)
+RESERVATION = Answering(Reserved, pb.ReserveResponse, reservation)
 
 
 def wallet(wallet_key: str, ledger_network_id: int, facts: WalletFacts) -> pb.CreditWallet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
 from wallet_grpc.domain.ledgers.state import Ledger, LedgerId
-from wallet_grpc.rpc.operations import Answer
+from wallet_grpc.rpc.operations import Answering
 from wallet_grpc.rpc.wire import fill_timestamp
 from wallet_grpc.store.reads.ledgers import JournalEntryRow
 
@@ -17,7 +17,7 @@ def ledger_created(created: LedgerCreated, into: pb.Ledger) -> pb.Ledger:
     return into
 
 
-LEDGER_CREATED = Answer(LedgerCreated, pb.Ledger, ledger_created)
+LEDGER_CREATED = Answering(LedgerCreated, pb.Ledger, ledger_created)
 
 
 def ledger(facts: Ledger, into: pb.Ledger) -> pb.Ledger:

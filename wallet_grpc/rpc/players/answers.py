@@ -12,11 +12,11 @@ from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, WinKind
-from wallet_grpc.rpc.operations import Answer
+from wallet_grpc.rpc.operations import Answering
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
 from wallet_grpc.store.reads.networks import CurrencyNetwork
-from wallet_grpc.store.reads.players import Balances, TransactionRecord
+from wallet_grpc.store.reads.players import PlayerBalances, TransactionRecord
 
 from .requests import DIRECTIONS, PLAYER_STATES
 
@@ -39,7 +39,7 @@ def operation_result(accepted: Accepted, into: pb.OperationResult) -> pb.Operati
     return into
 
 
-OPERATION_RESULT = Answer(Accepted, pb.OperationResult, operation_result)
+OPERATION_RESULT = Answering(Accepted, pb.OperationResult, operation_result)
 
 
 def outcome(decided: Accepted | Refusal, into: pb.Outcome, request_id: str) -> pb.Outcome:
@@ -54,7 +54,7 @@ def outcome(decided: Accepted | Refusal, into: pb.Outcome, request_id: str) -> p
     return into
 
 
-def balance(balances: Balances) -> pb.GetBalanceResponse:
+def balance(balances: PlayerBalances) -> pb.GetBalanceResponse:
     """Render a player's balances."""
     return pb.GetBalanceResponse(
         available_minor=str(balances.available_minor),

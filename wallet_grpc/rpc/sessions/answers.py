@@ -10,7 +10,7 @@ from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
 from wallet_grpc.domain.sessions.state import SessionState
 from wallet_grpc.domain.transactions import Kind
-from wallet_grpc.rpc.operations import Answer
+from wallet_grpc.rpc.operations import Answering
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
 from wallet_grpc.store.reads.sessions import SessionJournalRow
@@ -83,9 +83,9 @@ def settlement(settled: Settled, into: pb.SettleSessionResponse) -> pb.SettleSes
     return into
 
 
-SESSION = Answer(SessionFacts, pb.Session, session)
-RESULT = Answer(Played, pb.SessionResult, result)
-SETTLEMENT = Answer(Settled, pb.SettleSessionResponse, settlement)
+SESSION = Answering(SessionFacts, pb.Session, session)
+RESULT = Answering(Played, pb.SessionResult, result)
+SETTLEMENT = Answering(Settled, pb.SettleSessionResponse, settlement)
 
 
 def journal_row(row: SessionJournalRow, into: pb.SessionTransaction) -> pb.SessionTransaction:

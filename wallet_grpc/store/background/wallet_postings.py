@@ -85,7 +85,7 @@ class Posted:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Round:
+class _PostingRound:
     """A round while it is under way."""
 
     ledger: DueLedger
@@ -148,7 +148,7 @@ class PostingStore:
         async with self._pool.connection() as connection:
             queued = await self._queued(connection, ledger, left_out)
             wallet_ids = sorted({wallet_id for _, wallets in queued for wallet_id in wallets})
-            round_ = _Round(ledger=ledger, has_begun=goes_on)
+            round_ = _PostingRound(ledger=ledger, has_begun=goes_on)
 
             async def post_part(part: Sequence[str]) -> None:
                 if not round_.is_taken:
@@ -196,7 +196,7 @@ class PostingStore:
         )
         return await cursor.fetchall()
 
-    async def _post_part(self, connection: Connection, round_: _Round, wallet_ids: list[str]) -> None:
+    async def _post_part(self, connection: Connection, round_: _PostingRound, wallet_ids: list[str]) -> None:
         """Post some wallets in one transaction, unless another worker is at it."""
         ledger = round_.ledger
         async with connection.transaction():

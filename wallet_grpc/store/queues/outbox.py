@@ -75,7 +75,7 @@ class _Floor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class OutboxBacklog:
     """What the outbox holds, of all relays."""
 
     waiting: int
@@ -215,7 +215,7 @@ class OutboxReader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> OutboxBacklog:
         """Tell what waits and what is parked.
 
         Raises:
@@ -223,4 +223,4 @@ class OutboxReader:
         """
         async with self._pool.connection() as connection:
             waiting, oldest_age_s, parked = await only_row(connection, _SQL["backlog"])
-        return Backlog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)
+        return OutboxBacklog(waiting=waiting, oldest_age_s=float(oldest_age_s), parked=parked)

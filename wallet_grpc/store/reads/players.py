@@ -29,7 +29,7 @@ _NOT_READ: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balances:
+class PlayerBalances:
     """A player's balances in one currency network, in minor units."""
 
     available_minor: int
@@ -86,14 +86,14 @@ class PlayerReader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> Balances:
+    async def balances(self, player_id: PlayerId, currency_network_id: CurrencyNetworkId) -> PlayerBalances:
         """Give a player's balances; a player never seen has zeroes and is ACTIVE."""
         async with self._pool.connection() as connection:
             named = {"player_id": player_id, "currency_network_id": currency_network_id}
             rows = await rows_of(connection, _SQL["balances"], named)
         state = PlayerState(rows[0].state or PlayerState.ACTIVE)
         found = {AccountType(row.account_type): int(row.balance_minor) for row in rows if row.account_type}
-        return Balances(
+        return PlayerBalances(
             available_minor=found.get(AccountType.MAIN, 0),
             withdraw_hold_minor=found.get(AccountType.WITHDRAW_HOLD, 0),
             session_hold_minor=found.get(AccountType.SESSION_HOLD, 0),
