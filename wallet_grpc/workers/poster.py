@@ -1,7 +1,8 @@
 """Poster: brings what credit wallets gained into the general ledger, every few seconds, in aggregates.
 
 Any number of these may run, in any number of processes: a ledger is posted to by one at a time, and a round of it is
-begun once an interval, whoever comes first (see `store/postings.py`). Nothing is leased and nothing is left by a kill.
+begun once an interval, whoever comes first (see `store/background/wallet_postings.py`). Nothing is leased, and nothing
+is left by a kill.
 
 A wallet that cannot be posted is set aside, and so is a ledger of which nothing can be: the others are posted.
 """

@@ -1,7 +1,7 @@
 """Sweeper: marks the reservations of credit wallets whose time is over, a bounded chunk at a time.
 
-Nothing waits for it: see `store/reservations.py`. Any number may run. A wallet whose reservations cannot be marked is
-set aside.
+Nothing waits for it: see `store/background/reservations.py`. Any number may run. A wallet whose reservations cannot be
+marked is set aside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
--- What the sweeper asks. See store/reservations.py.
+-- What the sweeper asks. See reservations.py.
 
 -- The reservations that are over and not marked, oldest first, without those of wallets that are left alone now: a
 -- chunk, without locks.

@@ -1,4 +1,4 @@
--- What the poster asks: whose turn it is, what is queued, and the one statement that posts. See store/postings.py.
+-- What the poster asks: whose turn it is, what is queued, and the one statement that posts. See wallet_postings.py.
 
 -- name: due_ledgers
 SELECT

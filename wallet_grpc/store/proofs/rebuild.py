@@ -19,7 +19,14 @@ from wallet_grpc.store.connection.statements import statements
 
 from .verify import Progress
 
-_SQL = statements(__package__, "rebuild.sql")
+_SQL = statements(
+    __package__,
+    "rebuild.sql",
+    "rebuild_players.sql",
+    "rebuild_sessions.sql",
+    "rebuild_credit.sql",
+    "rebuild_ledgers.sql",
+)
 _KINDS: dict[str, tuple[str, int]] = {
     "players": ("0", 200),
     "sessions": (FIRST_UUID, 50),

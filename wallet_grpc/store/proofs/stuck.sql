@@ -1,4 +1,4 @@
--- What workers should have done by now, the longest waiting first, so many of each kind. See store/stuck.py.
+-- What workers should have done by now, the longest waiting first, so many of each kind. See stuck.py.
 
 -- Ledgers with writes to credit wallets that are not posted.
 -- name: postings

@@ -24,7 +24,15 @@ from wallet_grpc.store.connection.statements import statements
 
 from .stuck import Stuck, find_stuck
 
-_SQL = statements(__package__, "verify_players.sql", "verify_sessions.sql", "verify_credit.sql")
+_SQL = statements(
+    __package__,
+    "verify_transactions.sql",
+    "verify_players.sql",
+    "verify_sessions.sql",
+    "verify_credit.sql",
+    "verify_ledgers.sql",
+    "verify_events.sql",
+)
 
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"

@@ -1,4 +1,4 @@
--- What `wallet verify` asks of sessions: one snapshot of bounded size each; see wallet_grpc/store/verify.py.
+-- What `wallet verify` asks of sessions: one snapshot of bounded size each; see verify.py.
 
 -- The upper end of the next chunk of sessions; no row where fewer than a chunk are left.
 -- name: sessions_chunk_end

@@ -1,6 +1,6 @@
 """The inbox: received events that have no effect yet, or that somebody has to look at.
 
-An event with its effect is recorded by the lane, in the effect's own statement (`steps.py`). What is recorded here had
+An event with its effect is recorded by the lane, in the effect's own statement (store/batch). What is recorded here had
 no effect, so it may be recorded after the fact: a consumer that dies in between gets the delivery again.
 """
 

@@ -1,5 +1,5 @@
 -- The inbox: received events that have no effect yet, or that somebody has to look at. Those that have their effect are
--- written with it, by the lane's store statement (batch.sql, step_receipts).
+-- written with it, by the lane's store statement (store/batch).
 
 -- Records that an event could not be applied. One that waits is tried again after a growing delay, until it was tried
 -- too often; then it is parked, and still knows what it waits for. No row comes back if the event has its effect

@@ -1,4 +1,4 @@
--- The outbox as relays use it. Its rows are written by the lanes (batch.sql, step_events).
+-- The outbox as relays use it. Its rows are written by the lanes (store/batch).
 
 -- name: be_present
 SELECT pg_advisory_lock_shared(%(lock_class)s::INTEGER, 0);

@@ -1,4 +1,4 @@
--- Who is under way, by the number of the transaction: see store/moments.py. pg_locks shows them to every login.
+-- Who is under way, by the number of the transaction: see moments.py. pg_locks shows them to every login.
 
 -- name: clock
 SELECT clock_timestamp();

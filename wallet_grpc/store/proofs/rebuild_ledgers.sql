@@ -1,0 +1,70 @@
+-- How `wallet balances rebuild` sets the accounts of ledgers right: see rebuild.sql for the three statements.
+
+-- Accounts that callers defined: their history is written with each entry.
+-- name: journal_accounts_chunk
+SELECT
+    accounts.account_id::TEXT AS id,
+    ARRAY[ledgers.owner_id] AS owner_ids
+FROM accounts
+INNER JOIN ledgers ON accounts.ledger_id = ledgers.ledger_id
+WHERE accounts.account_type = 'JOURNAL' AND accounts.account_id > %(after)s::BIGINT
+ORDER BY accounts.account_id
+LIMIT %(chunk)s::INTEGER;
+
+-- name: lock_journal_accounts
+SELECT account_balances.account_id
+FROM account_balances
+WHERE account_balances.account_id = any(%(ids)s::BIGINT[]) AND account_balances.stripe = 0
+ORDER BY account_balances.account_id
+FOR UPDATE;
+
+-- name: rebuild_journal_accounts
+WITH known AS MATERIALIZED (
+    SELECT
+        accounts.*,
+        account_balances.balance_minor,
+        account_balances.version,
+        history.total,
+        history.postings
+    FROM accounts
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                coalesce(sum(journal_postings.amount_minor), 0) AS total,
+                count(*) AS postings
+            FROM journal_postings
+            WHERE journal_postings.account_id = accounts.account_id
+        ) AS history
+    WHERE accounts.account_id = any(%(ids)s::BIGINT[])
+),
+
+rebuilt AS (
+    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    SELECT
+        known.account_id,
+        0,
+        NULL,
+        known.total,
+        known.postings
+    FROM known
+    WHERE (known.balance_minor, known.version) IS DISTINCT FROM (known.total, known.postings)
+    ON CONFLICT (account_id, stripe) DO UPDATE SET
+        balance_minor = excluded.balance_minor, version = excluded.version
+)
+
+SELECT
+    changed.field,
+    changed.was::TEXT,
+    changed.now::TEXT,
+    format('account %%s', known.account_id) AS subject,
+    format('%%s of ledger %%s', known.account_code, known.ledger_id) AS name
+FROM known
+CROSS JOIN
+    LATERAL (
+        VALUES
+        ('balance_minor', known.balance_minor, known.total),
+        ('version', known.version, known.postings)
+    ) AS changed (field, was, now)
+WHERE changed.was IS DISTINCT FROM changed.now
+ORDER BY known.account_id, changed.field;

@@ -1,0 +1,88 @@
+-- How `wallet balances rebuild` sets players' accounts right: see rebuild.sql for the three statements.
+
+-- Players, of whom one with accounts has a row in owners, unless somebody removed it.
+-- name: players_chunk
+SELECT
+    known.owner_id::TEXT AS id,
+    ARRAY[known.owner_id] AS owner_ids
+FROM (
+    (
+        SELECT owners.owner_id FROM owners
+        WHERE owners.owner_id > %(after)s::BIGINT
+        ORDER BY owners.owner_id LIMIT %(chunk)s::INTEGER
+    )
+    UNION
+    (
+        SELECT accounts.player_id FROM accounts
+        WHERE accounts.player_id > %(after)s::BIGINT
+        ORDER BY accounts.player_id LIMIT %(chunk)s::INTEGER
+    )
+) AS known (owner_id)
+ORDER BY known.owner_id
+LIMIT %(chunk)s::INTEGER;
+
+-- name: lock_players
+SELECT account_balances.account_id
+FROM unnest(%(ids)s::BIGINT[]) AS wanted (owner_id)
+INNER JOIN accounts ON wanted.owner_id = accounts.player_id
+INNER JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+ORDER BY account_balances.account_id
+FOR UPDATE OF account_balances;
+
+-- name: rebuild_players
+WITH posted AS MATERIALIZED (
+    SELECT
+        accounts.account_id,
+        accounts.player_id,
+        accounts.account_type,
+        accounts.currency_network_id,
+        coalesce(sum(ledger_entries.amount_minor), 0) AS total,
+        count(ledger_entries.entry_id) AS entries
+    FROM unnest(%(ids)s::BIGINT[]) AS wanted (owner_id)
+    INNER JOIN accounts ON wanted.owner_id = accounts.player_id
+    LEFT JOIN ledger_transactions ON wanted.owner_id = ledger_transactions.owner_id
+    LEFT JOIN ledger_entries
+        ON ledger_transactions.tx_id = ledger_entries.tx_id AND accounts.account_id = ledger_entries.account_id
+    GROUP BY accounts.account_id
+),
+
+wrong AS MATERIALIZED (
+    SELECT
+        posted.*,
+        account_balances.balance_minor AS was_minor,
+        account_balances.version AS was_version
+    FROM posted
+    LEFT JOIN account_balances ON posted.account_id = account_balances.account_id AND account_balances.stripe = 0
+    WHERE
+        account_balances.balance_minor IS DISTINCT FROM posted.total
+        OR account_balances.version IS DISTINCT FROM posted.entries
+),
+
+rebuilt AS (
+    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    SELECT
+        wrong.account_id,
+        0,
+        wrong.player_id,
+        wrong.total,
+        wrong.entries
+    FROM wrong
+    ON CONFLICT (account_id, stripe) DO UPDATE SET
+        balance_minor = excluded.balance_minor, version = excluded.version
+)
+
+SELECT
+    changed.field,
+    changed.was::TEXT,
+    changed.now::TEXT,
+    format('account %%s', wrong.account_id) AS subject,
+    format('%%s of player %%s in network %%s', wrong.account_type, wrong.player_id, wrong.currency_network_id) AS name
+FROM wrong
+CROSS JOIN
+    LATERAL (
+        VALUES
+        ('balance_minor', wrong.was_minor, wrong.total),
+        ('version', wrong.was_version, wrong.entries)
+    ) AS changed (field, was, now)
+WHERE changed.was IS DISTINCT FROM changed.now
+ORDER BY wrong.account_id, changed.field;

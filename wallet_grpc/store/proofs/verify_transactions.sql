@@ -1,0 +1,279 @@
+-- What `wallet verify` asks of transactions and their entries, and of the whole ledger. Each statement is one snapshot
+-- of bounded size; see verify.py.
+
+-- name: facts
+SELECT
+    (
+        SELECT greatest(pg_class.reltuples, 0)::BIGINT FROM pg_class
+        WHERE pg_class.oid = 'ledger_transactions'::REGCLASS)
+        AS transactions_estimate,
+    (SELECT count(*) FROM owners) AS owners,
+    (SELECT count(*) FROM sessions) AS sessions,
+    (SELECT count(*) FROM credit_wallets) AS wallets,
+    (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
+
+-- The upper end of the next chunk of transactions; no row where fewer than a chunk are left.
+-- name: transactions_chunk_end
+SELECT ledger_transactions.tx_id::TEXT
+FROM ledger_transactions
+WHERE ledger_transactions.tx_id > %(after)s::UUID
+ORDER BY ledger_transactions.tx_id
+LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
+
+-- Every transaction of a chunk beside its entries, and every entry beside its transaction.
+-- name: transactions_chunk
+WITH chunk_transactions AS MATERIALIZED (
+    SELECT ledger_transactions.*
+    FROM ledger_transactions
+    WHERE ledger_transactions.tx_id > %(after)s::UUID AND ledger_transactions.tx_id <= %(upto)s::UUID
+),
+
+chunk_entries AS MATERIALIZED (
+    SELECT
+        ledger_entries.tx_id,
+        ledger_entries.owner_id,
+        ledger_entries.amount_minor,
+        ledger_entries.currency_network_id,
+        accounts.player_id,
+        accounts.account_id,
+        accounts.currency_network_id AS account_network_id,
+        accounts.wallet_id,
+        accounts.ledger_id,
+        accounts.account_type,
+        ledgers.owner_id AS ledger_owner_id
+    FROM ledger_entries
+    LEFT JOIN accounts ON ledger_entries.account_id = accounts.account_id
+    LEFT JOIN ledgers ON accounts.ledger_id = ledgers.ledger_id
+    WHERE ledger_entries.tx_id > %(after)s::UUID AND ledger_entries.tx_id <= %(upto)s::UUID
+),
+
+posted AS MATERIALIZED (
+    SELECT
+        chunk_entries.tx_id,
+        count(*) AS entries,
+        sum(chunk_entries.amount_minor) AS total,
+        min(chunk_entries.owner_id) AS owner_min,
+        max(chunk_entries.owner_id) AS owner_max,
+        min(chunk_entries.currency_network_id) AS network_min,
+        max(chunk_entries.currency_network_id) AS network_max,
+        bool_and(chunk_entries.account_id IS NOT NULL) AS accounts_known,
+        bool_and(chunk_entries.account_network_id = chunk_entries.currency_network_id) AS accounts_of_network,
+        bool_and(
+            CASE
+                WHEN chunk_entries.player_id IS NOT NULL THEN chunk_entries.player_id = chunk_entries.owner_id
+                WHEN chunk_entries.ledger_id IS NOT NULL
+                    THEN coalesce(chunk_entries.ledger_owner_id = chunk_entries.owner_id, FALSE)
+                ELSE TRUE
+            END
+        ) AS accounts_of_owner
+    FROM chunk_entries
+    GROUP BY chunk_entries.tx_id
+),
+
+-- What the entries of wallets' accounts say, beside the ranges that were posted; and those of callers' own accounts,
+-- beside the accounts' histories.
+derived AS MATERIALIZED (
+    SELECT
+        coalesce(entered.tx_id, told.tx_id) AS tx_id,
+        bool_or(
+            entered.is_wallet IS NOT FALSE
+            AND told.is_wallet IS NOT FALSE
+            AND coalesce(entered.total, 0) <> coalesce(told.total, 0)
+        ) AS ranges_differ,
+        bool_or(
+            entered.is_wallet IS NOT TRUE
+            AND told.is_wallet IS NOT TRUE
+            AND (
+                coalesce(entered.total, 0) <> coalesce(told.total, 0)
+                OR coalesce(entered.entries, 0) <> coalesce(told.entries, 0)
+            )
+        ) AS histories_differ
+    FROM (
+        SELECT
+            chunk_entries.tx_id,
+            chunk_entries.account_id,
+            chunk_entries.wallet_id IS NOT NULL AS is_wallet,
+            sum(chunk_entries.amount_minor) AS total,
+            count(*) AS entries
+        FROM chunk_entries
+        WHERE chunk_entries.ledger_id IS NOT NULL
+        GROUP BY chunk_entries.tx_id, chunk_entries.account_id, chunk_entries.wallet_id IS NOT NULL
+    ) AS entered
+    FULL JOIN (
+        SELECT
+            wallet_postings.tx_id,
+            accounts.account_id,
+            TRUE AS is_wallet,
+            sum(wallet_postings.amount_minor) AS total,
+            0 AS entries
+        FROM wallet_postings
+        LEFT JOIN accounts ON wallet_postings.wallet_id = accounts.wallet_id
+        WHERE wallet_postings.tx_id > %(after)s::UUID AND wallet_postings.tx_id <= %(upto)s::UUID
+        GROUP BY wallet_postings.tx_id, accounts.account_id
+        UNION ALL
+        SELECT
+            journal_postings.tx_id,
+            journal_postings.account_id,
+            FALSE,
+            sum(journal_postings.amount_minor),
+            count(*)
+        FROM journal_postings
+        WHERE journal_postings.tx_id > %(after)s::UUID AND journal_postings.tx_id <= %(upto)s::UUID
+        GROUP BY journal_postings.tx_id, journal_postings.account_id
+    ) AS told ON entered.tx_id = told.tx_id AND entered.account_id = told.account_id
+    GROUP BY coalesce(entered.tx_id, told.tx_id)
+),
+
+problems AS (
+    SELECT
+        checked.name,
+        checked.problem,
+        coalesce(made.tx_id, posted.tx_id) AS tx_id
+    FROM chunk_transactions AS made
+    FULL JOIN posted ON made.tx_id = posted.tx_id
+    LEFT JOIN owners ON made.owner_id = owners.owner_id
+    LEFT JOIN ledger_transactions AS reversed ON made.reverses_tx_id = reversed.tx_id
+    LEFT JOIN ledger_transactions AS referenced ON made.reference_tx_id = referenced.tx_id
+    LEFT JOIN sessions AS opened ON made.tx_id = opened.session_id
+    LEFT JOIN ledgers AS created ON made.tx_id = created.ledger_id
+    LEFT JOIN derived ON made.tx_id = derived.tx_id
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'transactions_sum_to_zero',
+                posted.total <> 0 OR posted.network_min <> posted.network_max,
+                format('its entries sum to %%s', posted.total)
+            ),
+            (
+                'entries_are_complete',
+                made.tx_id IS NULL OR made.entry_count <> coalesce(posted.entries, 0),
+                format('it has %%s entries and was made with %%s', coalesce(posted.entries, 0), made.entry_count)
+            ),
+            (
+                'entries_fit_their_transaction',
+                posted.owner_min <> made.owner_id OR posted.owner_max <> made.owner_id
+                OR posted.network_min <> made.currency_network_id
+                OR NOT posted.accounts_known OR NOT posted.accounts_of_network OR NOT posted.accounts_of_owner,
+                'an entry is of another owner, account or currency network'
+            ),
+            (
+                'keys_fit_their_ids',
+                made.key_hash <> encode(
+                    substr(
+                        sha256(
+                            convert_to(
+                                CASE
+                                    WHEN made.kind = 'DEPOSIT' THEN 'deposit'
+                                    WHEN made.kind = 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
+                                    WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'SESSION_SETTLEMENT' THEN 'session-settlement'
+                                    WHEN made.kind = 'WALLET_POSTING' THEN 'wallet-posting'
+                                    WHEN
+                                        referenced.kind = 'SESSION_OPENING'
+                                        THEN 'session' || E'\x1f' || made.reference_tx_id
+                                    ELSE 'source' || E'\x1f' || made.source
+                                END || E'\x1f' || made.reference,
+                                'UTF8'
+                            )
+                        ),
+                        1,
+                        16
+                    ),
+                    'hex'
+                )::UUID,
+                format('key_hash is not that of %%s', made.reference)
+            ),
+            (
+                'owners_are_known',
+                made.tx_id IS NOT NULL AND owners.owner_id IS NULL,
+                format('owner %%s has no row', made.owner_id)
+            ),
+            (
+                'references_exist',
+                (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
+                OR (made.reference_tx_id IS NOT NULL AND referenced.owner_id IS DISTINCT FROM made.owner_id),
+                'the transaction that it refers to is missing or another owner''s'
+            ),
+            (
+                'sessions_are_opened_and_settled',
+                made.kind = 'SESSION_OPENING' AND opened.session_id IS NULL,
+                'it opened a session that is not there'
+            ),
+            (
+                'ledgers_are_created',
+                made.kind = 'LEDGER_CREATION' AND created.ledger_id IS NULL,
+                'it created a ledger that is not there'
+            ),
+            (
+                'ranges_equal_ledger_entries',
+                derived.ranges_differ,
+                'what it posts to credit wallets is not what their ranges of journal entries say'
+            ),
+            (
+                'journal_histories_equal_ledger_entries',
+                derived.histories_differ,
+                'what it posts to accounts of a ledger is not what their histories say'
+            )
+        ) AS checked (name, broken, problem)
+    WHERE checked.broken
+)
+
+SELECT
+    (SELECT count(*) FROM chunk_transactions) AS transactions,
+    (SELECT count(*) FROM chunk_entries) AS entries,
+    (
+        SELECT json_agg(json_build_array(problems.name, problems.tx_id, problems.problem)) FROM problems
+    ) AS problems,
+    (
+        SELECT json_agg(json_build_array(settled.network_id, settled.account_id, settled.total::TEXT))
+        FROM (
+            SELECT
+                chunk_entries.currency_network_id AS network_id,
+                CASE
+                    WHEN chunk_entries.player_id IS NULL AND chunk_entries.ledger_id IS NULL
+                        THEN chunk_entries.account_id
+                END AS account_id,
+                sum(chunk_entries.amount_minor) AS total
+            FROM chunk_entries
+            WHERE chunk_entries.tx_id < %(cut)s::UUID
+            GROUP BY 1, 2
+        ) AS settled
+    ) AS totals;
+
+-- The end of the sums: the house accounts' stripes and the entries since the cut, in one snapshot.
+-- name: house_accounts
+SELECT
+    accounts.account_id,
+    accounts.currency_network_id,
+    accounts.account_type,
+    coalesce(
+        (
+            SELECT sum(account_balances.balance_minor)
+            FROM account_balances
+            WHERE account_balances.account_id = accounts.account_id
+        ),
+        0
+    )::TEXT AS balance_minor,
+    coalesce(recent.total, 0)::TEXT AS recent_minor,
+    coalesce(all_recent.total, 0)::TEXT AS network_recent_minor
+FROM accounts
+LEFT JOIN (
+    SELECT
+        ledger_entries.account_id,
+        sum(ledger_entries.amount_minor) AS total
+    FROM ledger_entries
+    WHERE ledger_entries.tx_id >= %(cut)s::UUID
+    GROUP BY ledger_entries.account_id
+) AS recent ON accounts.account_id = recent.account_id
+LEFT JOIN (
+    SELECT
+        ledger_entries.currency_network_id,
+        sum(ledger_entries.amount_minor) AS total
+    FROM ledger_entries
+    WHERE ledger_entries.tx_id >= %(cut)s::UUID
+    GROUP BY ledger_entries.currency_network_id
+) AS all_recent ON accounts.currency_network_id = all_recent.currency_network_id
+WHERE accounts.player_id IS NULL AND accounts.ledger_id IS NULL
+ORDER BY accounts.account_id;
