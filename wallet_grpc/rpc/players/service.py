@@ -94,7 +94,7 @@ class WalletServicer:
     SetPlayerState = Mutation("set_player_state")
 
     @gated(*rights.BALANCE_READERS)
-    async def GetBalance(self, request: pb.GetBalanceRequest, call: CallContext) -> pb.GetBalanceResponse:
+    async def GetBalance(self, request: pb.GetBalanceRequest, _call: CallContext) -> pb.GetBalanceResponse:
         """Read a player's balances."""
         player = fields.player_id(request.player_id)
         network = fields.currency_network_id(request.currency_network_id)
@@ -144,10 +144,9 @@ class WalletServicer:
 
     @gated()
     async def ListCurrencyNetworks(
-        self, request: pb.ListCurrencyNetworksRequest, call: CallContext
+        self, _request: pb.ListCurrencyNetworksRequest, _call: CallContext
     ) -> pb.ListCurrencyNetworksResponse:
         """List the currency networks."""
-        del request
         return pb.ListCurrencyNetworksResponse(
             currency_networks=map(answers.currency_network, await self._networks.refresh())
         )
