@@ -17,8 +17,8 @@ import pytest_asyncio
 from store.lanes import SteppedLane
 from support.database import Installation
 from support.ledger import check_invariants
+from unit.credit_desk import commit, credit, debit, release, reserve
 from unit.desk import GAMES, TRON
-from unit.test_credit import commit, credit, debit, release, reserve
 
 from wallet_grpc.domain.credit.commands import Credit, CreditCommand
 from wallet_grpc.domain.credit.state import WalletAddress, wallet_address

@@ -1,101 +1,33 @@
-"""Credit wallets and ledgers: every answer of every call as a table, and any history beside its sum."""
+"""Credit wallets: every answer of every call as a table, and any history beside its sum."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.desk import GAMES, TRON, Desk
+from unit.credit_desk import (
+    LEDGER,
+    OTHER,
+    PURSE,
+    TTL_S,
+    CreditDesk,
+    address,
+    commit,
+    credit,
+    debit,
+    release,
+    reserve,
+    told,
+)
 
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
 from wallet_grpc.domain.credit.outcomes import WriteStatus
-from wallet_grpc.domain.credit.state import (
-    CreditWallet,
-    WalletAddress,
-    reservation_key,
-    wallet_address,
-    wallet_entry_key,
-)
-from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
-from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
-from wallet_grpc.domain.ledgers.state import LedgerId, Leg
-from wallet_grpc.domain.outcomes import Outcome
-from wallet_grpc.domain.refusals import Reason, Refusal
-
-LEDGER = "0189abcd-0000-7000-8000-000000000001"
-TTL_S = 60
-
-
-def address(caller_key: str = "purse") -> WalletAddress:
-    found = wallet_address(f"{LEDGER}:{caller_key}")
-    assert found is not None
-    return found
-
-
-PURSE, OTHER = address(), address("other")
-
-
-def credit(transaction_id: str, amount: int = 100, wallet: WalletAddress = PURSE) -> Credit:
-    return Credit(source=GAMES, wallet=wallet, transaction_id=transaction_id, amount_minor=amount)
-
-
-def debit(transaction_id: str, amount: int = 10) -> Debit:
-    return Debit(source=GAMES, wallet=PURSE, transaction_id=transaction_id, amount_minor=amount)
-
-
-def reserve(transaction_id: str, amount: int = 40, ttl_s: int = TTL_S) -> Reserve:
-    return Reserve(source=GAMES, wallet=PURSE, transaction_id=transaction_id, amount_minor=amount, ttl_s=ttl_s)
-
-
-def commit(reservation: str, amount: int | None = None, wallet: WalletAddress = PURSE) -> Commit:
-    key = wallet_entry_key(PURSE.wallet_id, reservation)
-    return Commit(source=GAMES, wallet=wallet, reservation_key=key, amount_minor=amount)
-
-
-def release(reservation: str) -> Release:
-    return Release(source=GAMES, wallet=PURSE, reservation_key=wallet_entry_key(PURSE.wallet_id, reservation))
-
-
-class CreditDesk(Desk):
-    """A desk whose wallets' clocks can be set forward."""
-
-    __slots__ = ()
-
-    @property
-    def wallet(self) -> CreditWallet:
-        return self.book.credit.wallets[PURSE.wallet_id]
-
-    def all(self, *commands: Command) -> CreditDesk:
-        for command in commands:
-            outcome = self.send(command)
-            assert not isinstance(outcome, Refusal), f"{command}: {outcome}"
-        return self
-
-    def later(self, seconds: int) -> CreditDesk:
-        """Do what a load at a later time does: what is over by then holds nothing."""
-        wallet = self.wallet
-        before, wallet.now = wallet.now, wallet.now + timedelta(seconds=seconds)
-        wallet.held_minor -= sum(
-            it.amount_minor
-            for it in wallet.reservations.values()
-            if it.state == "OPEN" and before < it.expires_at <= wallet.now
-        )
-        return self
-
-
-def told(outcome: Outcome) -> tuple[Any, ...]:
-    """Give what an outcome comes down to."""
-    if isinstance(outcome, Refusal):
-        return (outcome.reason, *([outcome.metadata["field"]] if "field" in outcome.metadata else []))
-    return (outcome.status, outcome.balance_minor, outcome.available_minor)  # type: ignore[union-attr]
-
+from wallet_grpc.domain.credit.state import reservation_key, wallet_address
+from wallet_grpc.domain.refusals import Reason
 
 OK, AGAIN = WriteStatus.ACCEPTED, WriteStatus.DUPLICATE
 FUNDED = (credit("c"),)
@@ -205,58 +137,3 @@ def test_any_history_adds_up(steps: list[tuple[Any, int]]) -> None:
     )
     assert [entry.entry_no for entry in wallet.entries] == list(range(1, wallet.entry_count + 1))
     assert len({entry.key for entry in wallet.entries}) == wallet.entry_count
-
-
-def entry(transaction_id: str, *legs: tuple[str, int], ledger_id: str = LEDGER) -> PostJournalEntry:
-    return PostJournalEntry(
-        source=GAMES,
-        transaction_id=transaction_id,
-        ledger_id=LedgerId(ledger_id),
-        owner_id=OwnerId(-5),
-        currency_network_id=TRON,
-        legs=tuple(Leg(*leg) for leg in legs),
-    )
-
-
-def test_a_journal_entry_balances_and_is_posted_once() -> None:
-    desk = CreditDesk()
-    first = desk.send(entry("e", ("cash", 10), ("sales", -7), ("tax", -3)))
-    assert isinstance(first, JournalPosted)
-    assert first.balances == (("cash", 10), ("sales", -7), ("tax", -3))
-    again = desk.send(entry("e", ("cash", 10), ("sales", -7), ("tax", -3)))
-    assert isinstance(again, JournalPosted)
-    assert (again.replayed, again.tx_id) == (True, first.tx_id)
-    for other, field in (
-        (entry("e", ("cash", 10), ("sales", -10)), "postings"),
-        (entry("e", ("cash", 10), ("sales", -7), ("tax", -3), ledger_id=LEDGER[:-1] + "2"), "ledger_id"),
-    ):
-        assert told(desk.send(other)) == (Reason.IDEMPOTENCY_KEY_REUSED, field)
-    assert told(desk.send(entry("f", ("cash", 10), ("sales", -9)))) == (Reason.UNBALANCED_POSTINGS,)
-    twice = desk.send(entry("g", ("cash", 5), ("cash", -2), ("sales", -3)))
-    assert isinstance(twice, JournalPosted)
-    assert twice.balances == (("cash", 13), ("sales", -10))
-
-
-def test_an_account_of_a_ledger_stays_within_the_range() -> None:
-    desk = Desk()
-    desk.send(entry("e1", ("cash", BALANCE_MAX), ("equity", -BALANCE_MAX)))
-    for refused in (
-        entry("e2", ("cash", 1), ("other", -1)),
-        entry("e2", ("equity", -1), ("other", 1)),
-        entry("e2", ("cash", 1), ("cash", -1)),
-    ):
-        assert told(desk.send(refused)) == (Reason.INVALID_AMOUNT, "amount_minor")
-    assert isinstance(desk.send(entry("e2", ("cash", -1), ("cash", 1))), JournalPosted)
-
-
-def test_a_ledger_is_created_once() -> None:
-    def creation(name: str = "tokens") -> CreateLedger:
-        return CreateLedger(source=GAMES, transaction_id="l", name=name, currency_network_id=TRON)
-
-    desk = CreditDesk()
-    first, again = desk.send(creation()), desk.send(creation())
-    assert isinstance(first, LedgerCreated)
-    assert isinstance(again, LedgerCreated)
-    assert (first.replayed, again.replayed, again.ledger) == (False, True, first.ledger)
-    assert told(desk.send(creation("points"))) == (Reason.IDEMPOTENCY_KEY_REUSED, "name")
-    assert told(desk.send(entry("l", ("a", 1), ("b", -1)))) == (Reason.IDEMPOTENCY_KEY_REUSED, "call")
