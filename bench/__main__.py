@@ -16,6 +16,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from bench.against.comparison import compare_with
+from bench.against.tables import print_comparison, render_json
+from bench.against.workloads import LONG, ROUNDS_MAX, SHORT, WORKLOAD_NAMES, Extent, workloads_of
 from bench.clients.child_process import ClientFailedError
 from bench.report.display import Display
 from bench.report.machine import machine_facts
@@ -24,6 +27,7 @@ from bench.report.results import Results
 from bench.report.tables import LATEST, print_report, write_latest
 from bench.servers.broker import Broker, BrokerFailedError, NoBrokerError
 from bench.servers.database import NotDurableError, private_server
+from bench.servers.revision import RevisionError
 from bench.steps.plan import FULL, QUICK, Plan
 from bench.steps.programme import STEP_NAMES, steps_of
 from bench.steps.testbed import Testbed
@@ -37,7 +41,7 @@ _WIDTH_IN_FILES = 140
 _VOID, _FAILED, _STOPPED = 1, 2, 130
 _FAILURES = (
     AccountError, BinariesNotFoundError, BrokerFailedError, ClientFailedError, NotDurableError, PgbenchError,
-    PostgresError, StackError,
+    PostgresError, RevisionError, StackError,
 )  # fmt: skip
 
 
@@ -45,30 +49,85 @@ class _StopRequestedError(BaseException):
     """Ctrl-C or SIGTERM came."""
 
 
-@click.group(invoke_without_command=True)
+def _names(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for part in given for name in part.split(",") if name)
+
+
+@click.command()
 @click.option("--quick", is_flag=True, help="All but growth, in two minutes: short windows, a small ledger.")
 @click.option(
     "--only",
-    type=click.Choice(STEP_NAMES),
     multiple=True,
-    help="Only these steps, for work on one of them; writes no results file.",
+    callback=_names,
+    help=f"Only these, parted by commas; writes no results file. Steps: {', '.join(STEP_NAMES)}. "
+    f"Against a revision: {', '.join(WORKLOAD_NAMES)}.",
 )
 @click.option(
     "--profile",
     type=click.Path(file_okay=False, path_type=Path),
     help="Also write py-spy's samples, and pg_stat_statements where PostgreSQL has it, to this folder.",
 )
-@click.pass_context
-def main(context: click.Context, *, quick: bool, only: tuple[str, ...], profile: Path | None) -> None:
+@click.option("--against", metavar="REV", help="Measure this source and that revision in turns instead.")
+@click.option("--rounds", type=click.IntRange(1, ROUNDS_MAX), help="Against a revision: how many windows each has.")
+@click.option("--json", "as_json", is_flag=True, help="Against a revision: JSON instead of a table.")
+def main(
+    *,
+    quick: bool,
+    only: tuple[str, ...],
+    profile: Path | None,
+    against: str | None,
+    rounds: int | None,
+    as_json: bool,
+) -> None:
     """Measure the wallet beside yardsticks on servers of its own; exits with 1 if the ledger was not exactly right."""
-    if context.invoked_subcommand is None:
+    known = STEP_NAMES if against is None else WORKLOAD_NAMES
+    for name in only:
+        if name not in known:
+            raise click.BadParameter(f"{name} is none of {', '.join(known)}", param_hint="--only")
+    if against is None:
+        if as_json or rounds is not None:
+            raise click.UsageError("--json and --rounds are for --against.")
         sys.exit(_measure(QUICK if quick else FULL, only=only, profile=profile))
+    if profile is not None:
+        raise click.UsageError("--profile is not for --against: sampling would cost both sides.")
+    extent = SHORT if quick else LONG
+    sys.exit(_compare(against, only=only, extent=extent, rounds=rounds or extent.rounds, as_json=as_json))
+
+
+def _compare(revision: str, *, only: tuple[str, ...], extent: Extent, rounds: int, as_json: bool) -> int:
+    console = _console(stderr=as_json)
+    try:
+        with _stop_signals():
+            comparison = compare_with(
+                revision, workloads_of(only), extent=extent, rounds=rounds, display=Display(console)
+            )
+    except (_StopRequestedError, *_FAILURES) as error:
+        return _told(error, console)
+    if as_json:
+        click.echo(render_json(comparison))
+    else:
+        print_comparison(console, comparison)
+    return _VOID if comparison.complaints else 0
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(highlight=False, stderr=stderr)
+    if not console.is_terminal:
+        console.width = _WIDTH_IN_FILES
+    return console
+
+
+def _told(error: BaseException, console: Console) -> int:
+    """Tell why a run ended early; returns the exit status."""
+    if isinstance(error, _StopRequestedError):
+        console.print("Stopped; nothing is left behind.")
+        return _STOPPED
+    console.print(f"[bold red]failed[/] {escape(str(error))}", soft_wrap=True)
+    return _FAILED
 
 
 def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_IN_FILES
+    console = _console()
     results = Results(display=Display(console))
     started_at, started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
@@ -82,12 +141,8 @@ def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
             testbed = Testbed(server=server, broker=broker, plan=plan, results=results)
             testbed.profiler = Profiler(server, profile) if profile is not None else None
             _run_steps(testbed, only)
-    except _StopRequestedError:
-        console.print("Stopped; nothing is left behind.")
-        return _STOPPED
-    except _FAILURES as error:
-        console.print(f"[bold red]failed[/] {escape(str(error))}", soft_wrap=True)
-        return _FAILED
+    except (_StopRequestedError, *_FAILURES) as error:
+        return _told(error, console)
     results.conclude()
     print_report(console, results, decides=plan is FULL)
     took_s = time.monotonic() - started

@@ -64,7 +64,7 @@ class WalletCommand:
         Raises:
             StackError: It failed.
         """
-        command = self._command(arguments)
+        command = self.command_line(*arguments)
         try:
             done = subprocess.run(
                 command,
@@ -87,7 +87,7 @@ class WalletCommand:
         if arguments[0] != "serve":
             environment.pop("WALLET_METRICS_ADDRESS", None)
         return subprocess.Popen(
-            self._command(arguments),
+            self.command_line(*arguments),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -95,7 +95,8 @@ class WalletCommand:
             start_new_session=True,  # a Ctrl-C in the terminal comes to us alone, and we stop it
         )
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+    def command_line(self, *arguments: str) -> list[str]:
+        """Return the program and its arguments."""
         return [sys.executable, "-m", "wallet_cli", *arguments]
 
     def environment(self) -> Mapping[str, str]:

@@ -22,6 +22,8 @@ class Load:
     outcome: Outcome
     cores: dict[str, float]
     """Busy cores within the window: client, server, postgres, what ran beside, others."""
+    used_s: dict[str, float]
+    """The same as processor seconds."""
     counters: Counters | None
     """What the engine did within the window; None for the echo."""
 
@@ -95,7 +97,12 @@ class _Observer:
     def load(self, outcome: Outcome) -> Load:
         """Put the looks and the client's outcome together."""
         if len(self._looks) != 2:
-            return Load(outcome=outcome, cores={}, counters=None)
+            return Load(outcome=outcome, cores={}, used_s={}, counters=None)
         (began, used_before, before), (ended, used_after, after) = self._looks
         counted = after.since(before) if after is not None and before is not None else None
-        return Load(outcome=outcome, cores=cores(used_before, used_after, seconds=ended - began), counters=counted)
+        return Load(
+            outcome=outcome,
+            cores=cores(used_before, used_after, seconds=ended - began),
+            used_s={name: used_after[name] - used_before[name] for name in used_after},
+            counters=counted,
+        )

@@ -22,7 +22,7 @@ def used_s(parties: Parties) -> dict[str, float]:
     """Return the processor seconds that each party has used since it began; stolen time counts as of others."""
     used = {
         **{name: _used_s(pids) for name, pids in parties.processes.items()},
-        "postgres": _used_s([parties.postmaster, *_children(parties.postmaster)]),
+        "postgres": _used_s([parties.postmaster, *_children(parties.postmaster)]) + _ended_s(parties.postmaster),
     }
     whole = psutil.cpu_times()
     return {**used, "others": whole.user + whole.nice + whole.system + whole.steal - sum(used.values())}
@@ -38,6 +38,15 @@ def _children(pid: int) -> list[int]:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.NoSuchProcess:
         return []
+
+
+def _ended_s(pid: int) -> float:
+    """Return what those children have used that have ended: workers of a query, vacuuming, connections."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.children_user + times.children_system)
 
 
 def _used_s(pids: Iterable[int]) -> float:

@@ -18,11 +18,13 @@ import psycopg
 from psycopg import sql
 
 from bench.clients.workloads import NETWORK_ID
+from bench.servers.revision import Revision
 from bench.servers.wallet_server import BenchCommand
 from devstack.credentials import Credentials, give_login
 from devstack.servers.account import fallback_folder
 from devstack.servers.ports import free_port
 from devstack.servers.postgres import PostgresCluster
+from devstack.servers.postgres_settings import PostgresSettings
 from devstack.stack_settings import StackSettings
 from devstack.wallet_command import Databases
 
@@ -41,6 +43,8 @@ class Server:
     cluster: PostgresCluster
     folder: Path
     service_password: str
+    revision: Revision | None = None
+    """Whose wallet its databases are for; None: that of this very source."""
 
     # ---- databases
 
@@ -79,7 +83,7 @@ class Server:
             data_dir=self.folder, environment="test", grpc_port=free_port(), database_url=self.cluster.dsn(database)
         )
         databases = Databases.of(admin_url=self.cluster.dsn(database), service_password=self.service_password)
-        return BenchCommand(settings=settings, databases=databases, extra=extra or {})
+        return BenchCommand(settings=settings, databases=databases, extra=extra or {}, revision=self.revision)
 
     def make_template(self) -> str:
         """Migrate the template, without players yet; returns the key of its caller."""
@@ -129,19 +133,27 @@ class Server:
         """
         return {str(name): int(size) for name, size in self.rows(database, query)}
 
+    def database_bytes(self, database: str) -> int:
+        """Return the size on disk of a whole database."""
+        return int(self.rows(database, "SELECT pg_database_size(current_database())")[0][0])
+
+    def wal_bytes(self) -> int:
+        """Return how much was ever written to the server's log."""
+        return int(self.rows("postgres", "SELECT pg_current_wal_insert_lsn() - '0/0'::PG_LSN")[0][0])
+
 
 @contextmanager
-def private_server() -> Iterator[Server]:
+def private_server(*, revision: Revision | None = None, settings: PostgresSettings | None = None) -> Iterator[Server]:
     """Start a PostgreSQL for a block; nothing of it is left afterwards."""
     # Not in /tmp, which may be memory: an fsync there costs nothing, and keeps nothing.
     folder = Path(tempfile.mkdtemp(prefix="wallet-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))  # noqa: S108
     folder.chmod(0o711)  # PostgreSQL refuses root and may run as another account
     try:
-        cluster = PostgresCluster.create_or_open(folder / "postgres")
+        cluster = PostgresCluster.create_or_open(folder / "postgres", settings=settings)
         try:
             with cluster:
                 password = Credentials.load_or_new(folder).service_password
-                yield Server(cluster=cluster, folder=folder, service_password=password)
+                yield Server(cluster=cluster, folder=folder, service_password=password, revision=revision)
         finally:
             if not cluster.pgdata.is_relative_to(folder):
                 shutil.rmtree(fallback_folder(cluster.pgdata), ignore_errors=True)

@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,6 +15,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.servers.revision import Revision
 from devstack.servers import process
 from devstack.servers.ports import free_port, is_free
 from devstack.servers.process import ProcessId
@@ -42,6 +43,8 @@ class BenchCommand(WalletCommand):
     """The `wallet` command with nothing of our own environment but what is to be tuned."""
 
     extra: Mapping[str, str] = field(default_factory=dict)
+    revision: Revision | None = None
+    """Whose `wallet` command it is; None: that of this very source."""
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment variables that every command gets."""
@@ -51,11 +54,14 @@ class BenchCommand(WalletCommand):
         kept = {
             name: value for name, value in given.items() if name in allowed or not name.startswith(("WALLET_", "PG"))
         }
-        return kept | ours | {"WALLET_LOG_LEVEL": "WARNING"} | dict(self.extra)
+        source = {} if self.revision is None else self.revision.environment()
+        return kept | ours | source | {"WALLET_LOG_LEVEL": "WARNING"} | dict(self.extra)
 
     def command_line(self, *arguments: str) -> list[str]:
         """Return the program and its arguments."""
-        return self._command(arguments)
+        if self.revision is not None:
+            return self.revision.command_line(*arguments)
+        return WalletCommand.command_line(self, *arguments)
 
     def settings_in_use(self) -> dict[str, int]:
         """Return the tunable settings as the server reads them."""
@@ -129,7 +135,7 @@ def serving(command: BenchCommand, *, workers: int = 1) -> Iterator[RunningWalle
     metrics_port = _free_ports(workers)
     address = command.settings.grpc_address
     extra = {**command.extra, "WALLET_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}"}
-    served = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
+    served = replace(command, extra=extra)
     with started(served, "serve", "--workers", str(workers)) as server:
         running = RunningWallet(address=address, metrics_port=metrics_port, workers=workers, pid=server.pid)
         _wait_until_serving(running, server)
@@ -148,7 +154,7 @@ def running_part(command: BenchCommand, name: Part, *, amqp_url: str) -> Iterato
         StackError: It had ended before it was asked to.
     """
     extra = {**command.extra, "WALLET_AMQP_URL": amqp_url}
-    part = BenchCommand(settings=command.settings, databases=command.databases, extra=extra)
+    part = replace(command, extra=extra)
     with started(part, name) as running:
         yield running.pid
 

@@ -50,7 +50,7 @@ _ENTRIES = """
 
 def audit(server: Server, command: BenchCommand, database: str, expected: Ledgered) -> list[str]:
     """Return what is wrong with a database that nobody serves any more; empty if all is well."""
-    return [*_miscounted(server, database, expected), *_unverified(command, database)]
+    return [*_miscounted(server, database, expected), *unverified(command, database)]
 
 
 def _miscounted(server: Server, database: str, expected: Ledgered) -> list[str]:
@@ -73,7 +73,8 @@ def _miscounted(server: Server, database: str, expected: Ledgered) -> list[str]:
     ]
 
 
-def _unverified(command: BenchCommand, database: str) -> list[str]:
+def unverified(command: BenchCommand, database: str) -> list[str]:
+    """Return what `wallet verify` says against a database; empty if it finds nothing."""
     arguments = ("verify", "--json")
     try:
         done = subprocess.run(

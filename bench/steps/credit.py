@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import grpc
 
 from bench.clients.load import Load
-from bench.clients.orders import Content
+from bench.clients.orders import Content, Order
 from bench.clients.workloads import NETWORK_ID
 from bench.report.results import Results
-from bench.steps.plan import LEDGERS, WALLETS
+from bench.steps.plan import LEDGERS, WALLETS, Plan
 from bench.steps.players import Recorder, alone_order, batch_order, paced_order, rate_of, unary_order
-from bench.steps.testbed import Testbed, Workbench
+from bench.steps.testbed import Testbed
 from wallet.v1 import ledger_pb2, ledger_pb2_grpc
 
 _CALLERS = 64
@@ -50,16 +50,8 @@ class CreditWallets:
             full, warm_up_s=min(full.warm_up_s, 2), settle_s=min(full.settle_s, 1), window_s=max(0.7, full.window_s / 2)
         )
         with testbed.workbench(self.name) as bench:
-            ledger_ids = tuple(_create_ledgers(bench))
-            funding = replace(
-                batch_order(plan),
-                content=Content.WALLET_WRITES,
-                ledger_ids=ledger_ids,
-                players=WALLETS,
-                funding=True,
-                operations=WALLETS,
-                prefix="cf",
-            )
+            ledger_ids = tuple(create_ledgers(bench.wallet.address, bench.testbed.key))
+            funding = funding_order(plan, ledger_ids=ledger_ids, wallets=WALLETS)
             bench.load(funding)
             writes = replace(funding, funding=False, operations=None)
             hot = replace(writes, players=1, in_flight=_CALLERS, channels=_CHANNELS)
@@ -83,9 +75,23 @@ class CreditWallets:
             rate_of("journal_entries_per_s")(results, bench.measure("journal entries", entries_order))
 
 
-def _create_ledgers(bench: Workbench) -> Sequence[str]:
-    metadata = (("authorization", f"Bearer {bench.testbed.key}"),)
-    with grpc.insecure_channel(bench.wallet.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+def funding_order(plan: Plan, *, ledger_ids: Sequence[str], wallets: int) -> Order:
+    """Return the load that credits each wallet once, before any is debited."""
+    return replace(
+        batch_order(plan),
+        content=Content.WALLET_WRITES,
+        ledger_ids=tuple(ledger_ids),
+        players=wallets,
+        funding=True,
+        operations=wallets,
+        prefix="cf",
+    )
+
+
+def create_ledgers(address: str, key: str) -> Sequence[str]:
+    """Create the ledgers whose wallets are written to; returns their ids."""
+    metadata = (("authorization", f"Bearer {key}"),)
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         stub = ledger_pb2_grpc.LedgerServiceStub(channel)
         return [
             stub.CreateLedger(

@@ -13,9 +13,10 @@ from bench.clients.load import Load
 from bench.clients.orders import Content
 from bench.clients.workloads import NETWORK_ID
 from bench.report.results import Results
+from bench.steps.audit import Ledgered
 from bench.steps.plan import FULL, SESSIONS
 from bench.steps.players import alone_order, batch_order, rate_of, stream_order
-from bench.steps.testbed import Testbed, Workbench
+from bench.steps.testbed import Testbed
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc
 
@@ -44,7 +45,10 @@ class Sessions:
     def run(self, testbed: Testbed) -> None:
         """Measure on one database."""
         plan = testbed.plan
-        with testbed.workbench(self.name) as bench, _house(bench) as house:
+        with (
+            testbed.workbench(self.name) as bench,
+            house_of(bench.wallet.address, bench.testbed.key, bench.ledgered) as house,
+        ):
             tokens = house.open(range(1, SESSIONS + 1))
             for name, order, record in (
                 ("session batch", batch_order(plan), rate_of("session_batch_bets_per_s")),
@@ -68,12 +72,12 @@ class Sessions:
 
 
 @dataclass(slots=True)
-class _House:
+class House:
     """A game that opens and settles sessions of one database, and counts what its ledger must hold."""
 
     stub: session_pb2_grpc.LedgerSessionServiceStub
     metadata: tuple[tuple[str, str], ...]
-    bench: Workbench
+    ledgered: Ledgered
     _opened: int = 0
 
     def open(self, player_ids: Sequence[int]) -> list[str]:
@@ -91,8 +95,8 @@ class _House:
                 )
             )
         outcomes = self._execute([pb.SessionOperation(open_session=request) for request in requests], size=_BATCH)
-        self.bench.ledgered.transactions["SESSION_OPENING"] += len(requests)
-        self.bench.ledgered.entries += _OPENING_ENTRIES * len(requests)
+        self.ledgered.transactions["SESSION_OPENING"] += len(requests)
+        self.ledgered.entries += _OPENING_ENTRIES * len(requests)
         return [outcome.session.session_token for outcome in outcomes]
 
     def settle(self, tokens: Sequence[str]) -> float:
@@ -119,7 +123,7 @@ class _House:
             for token in tokens
         ]
         self._execute(operations, size=_LONG_BATCH)
-        self.bench.ledgered.session_bets += len(operations)
+        self.ledgered.session_bets += len(operations)
         took_ms = []
         settled = []
         for token in tokens:
@@ -134,9 +138,9 @@ class _House:
         return took_ms
 
     def _count(self, settled: Sequence[pb.SettleSessionResponse]) -> None:
-        self.bench.ledgered.transactions["SESSION_SETTLEMENT"] += len(settled)
+        self.ledgered.transactions["SESSION_SETTLEMENT"] += len(settled)
         for settlement in settled:
-            self.bench.ledgered.entries += _SETTLEMENT_ENTRIES - (settlement.net_minor == "0")
+            self.ledgered.entries += _SETTLEMENT_ENTRIES - (settlement.net_minor == "0")
 
     def _execute(self, operations: Sequence[pb.SessionOperation], *, size: int) -> list[pb.SessionOutcome]:
         """Execute operations in batches, a few at once; every one must be accepted."""
@@ -160,7 +164,8 @@ class _House:
 
 
 @contextmanager
-def _house(bench: Workbench) -> Iterator[_House]:
-    metadata = (("authorization", f"Bearer {bench.testbed.key}"),)
-    with grpc.insecure_channel(bench.wallet.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        yield _House(session_pb2_grpc.LedgerSessionServiceStub(channel), metadata, bench)
+def house_of(address: str, key: str, ledgered: Ledgered) -> Iterator[House]:
+    """Reach the wallet at an address for a block."""
+    metadata = (("authorization", f"Bearer {key}"),)
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield House(session_pb2_grpc.LedgerSessionServiceStub(channel), metadata, ledgered)

@@ -19,6 +19,22 @@ _FUNDING_BATCH = 500
 _FUNDING_IN_FLIGHT = 4
 
 
+def deposits_order(players: int) -> Order:
+    """Return the load that funds players; whoever runs it knows the address and the key."""
+    return Order(
+        shape=Shape.BATCH,
+        content=Content.DEPOSITS,
+        address="",
+        key="",
+        channels=1,
+        in_flight=_FUNDING_IN_FLIGHT,
+        players=players,
+        prefix="fund",
+        batch_operations=_FUNDING_BATCH,
+        operations=players,
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class Testbed:
     """The run's ground."""
@@ -52,20 +68,7 @@ class Testbed:
         self.results.details["server_settings"] = command.settings_in_use()
         with serving(command) as wallet:
             bench = Workbench(testbed=self, name=TEMPLATE, command=command, wallet=wallet, ledgered=self.funded)
-            load = bench.load(
-                Order(
-                    shape=Shape.BATCH,
-                    content=Content.DEPOSITS,
-                    address=wallet.address,
-                    key=self.key,
-                    channels=1,
-                    in_flight=_FUNDING_IN_FLIGHT,
-                    players=PLAYERS,
-                    prefix="fund",
-                    batch_operations=_FUNDING_BATCH,
-                    operations=PLAYERS,
-                )
-            )
+            load = bench.load(deposits_order(PLAYERS))
         if load.outcome.applied_in_window != PLAYERS:
             raise RuntimeError(f"not every player was funded: {dict(load.outcome.refused)}")
         self.server.vacuum(TEMPLATE)
