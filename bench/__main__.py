@@ -1,14 +1,10 @@
 """`python -m bench`: the body of `make bench` and `make bench-quick`."""
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # servers are started while channels are open; read at import
 
@@ -36,6 +32,7 @@ from devstack.servers.account import AccountError
 from devstack.servers.binaries import BinariesNotFoundError
 from devstack.servers.postgres_folder import PostgresError
 from devstack.stack_settings import StackError
+from devstack.stop_signals import StopRequestedError, stop_signals
 
 _WIDTH_IN_FILES = 140
 _VOID, _FAILED, _STOPPED = 1, 2, 130
@@ -43,10 +40,6 @@ _FAILURES = (
     AccountError, BinariesNotFoundError, BrokerFailedError, ClientFailedError, NotDurableError, PgbenchError,
     PostgresError, RevisionError, StackError,
 )  # fmt: skip
-
-
-class _StopRequestedError(BaseException):
-    """Ctrl-C or SIGTERM came."""
 
 
 def _names(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,11 +90,11 @@ def main(
 def _compare(revision: str, *, only: tuple[str, ...], extent: Extent, rounds: int, as_json: bool) -> int:
     console = _console(stderr=as_json)
     try:
-        with _stop_signals():
+        with stop_signals():
             comparison = compare_with(
                 revision, workloads_of(only), extent=extent, rounds=rounds, display=Display(console)
             )
-    except (_StopRequestedError, *_FAILURES) as error:
+    except (StopRequestedError, *_FAILURES) as error:
         return _told(error, console)
     if as_json:
         click.echo(render_json(comparison))
@@ -119,7 +112,7 @@ def _console(*, stderr: bool = False) -> Console:
 
 def _told(error: BaseException, console: Console) -> int:
     """Tell why a run ended early; returns the exit status."""
-    if isinstance(error, _StopRequestedError):
+    if isinstance(error, StopRequestedError):
         console.print("Stopped; nothing is left behind.")
         return _STOPPED
     console.print(f"[bold red]failed[/] {escape(str(error))}", soft_wrap=True)
@@ -132,7 +125,7 @@ def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
     started_at, started = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
         with (
-            _stop_signals(),
+            stop_signals(),
             private_server() as server,
             Broker(server.folder / "rabbitmq", say=console.print) as broker,
         ):
@@ -141,7 +134,7 @@ def _measure(plan: Plan, *, only: tuple[str, ...], profile: Path | None) -> int:
             testbed = Testbed(server=server, broker=broker, plan=plan, results=results)
             testbed.profiler = Profiler(server, profile) if profile is not None else None
             _run_steps(testbed, only)
-    except (_StopRequestedError, *_FAILURES) as error:
+    except (StopRequestedError, *_FAILURES) as error:
         return _told(error, console)
     results.conclude()
     print_report(console, results, decides=plan is FULL)
@@ -164,23 +157,6 @@ def _run_steps(testbed: Testbed, only: tuple[str, ...]) -> None:
                     step.run(testbed)
                 except NoBrokerError as error:
                     results.skip(step.name, str(error))
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; ignore what comes while things are being stopped."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise _StopRequestedError
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

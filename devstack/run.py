@@ -8,30 +8,23 @@ Everything is kept in `$WALLET_DATA_DIR` and found again by the next run. TEST a
 need is in `$WALLET_DATA_DIR/dev.json`, mode 0600: it is there, complete, while the wallet serves.
 """
 
-import errno
 import json
 import shlex
-import shutil
-import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import FrameType
 
-import grpc
 import psycopg
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 from rich.markup import escape
 
+from devstack.advice import advice_on, call_to_paste
 from devstack.credentials import Credentials, give_login
 from devstack.demo.events import prepare_broker
+from devstack.probes import is_ready, is_serving
 from devstack.servers import process
 from devstack.servers.account import AccountError
 from devstack.servers.binaries import BinariesNotFoundError
@@ -41,10 +34,12 @@ from devstack.servers.ports import NoFreePortError, free_port, is_free
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_folder import PostgresError
 from devstack.servers.process import ProcessId
-from devstack.servers.rabbitmq import RabbitError, RabbitNode
+from devstack.servers.rabbitmq import RabbitNode
+from devstack.servers.rabbitmq_folder import RabbitError
 from devstack.servers.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
+from devstack.stop_signals import StopRequestedError, stop_signals
 from devstack.wallet_command import API_ROLE, Databases, HttpApi, WalletCommand
 from wallet_grpc import addresses
 
@@ -53,12 +48,10 @@ _BROKER_COMMANDS = ("consume", "relay")
 """What runs beside the server when there is a broker."""
 
 _API_COMMAND = "api"
-_BUF = "tools/buf/node_modules/.bin/buf"  # as in the Makefile
 _HTTP_PORT = 8080
 _NO_BROKER = (BrokerUnavailableError, RabbitError, FolderInUseError, NoFreePortError)
 _BROKER_TIMEOUT_S = 60.0
 _HEALTH_POLL_S = 0.1
-_HEALTH_TIMEOUT_S = 1.0
 _WATCH_POLL_S = 0.5
 _SERVING_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
@@ -83,10 +76,6 @@ DEMO_CURRENCIES = (
 )
 
 
-class _StopRequestedError(Exception):
-    """Ctrl-C or SIGTERM came."""
-
-
 class Stack:
     """One run of the stack, in the foreground."""
 
@@ -102,17 +91,17 @@ class Stack:
         Raises:
             StackError: Something did not start, or the wallet ended by itself.
         """
-        with _stop_signals(), ExitStack() as stops:
+        with stop_signals(), ExitStack() as stops:
             try:
                 self._start_and_wait(stops)
-            except _StopRequestedError:
+            except StopRequestedError:
                 self._console.print("\nStopping")
             except FolderInUseError as error:
                 raise StackError(f"A wallet already runs here: {error}. Stop it, or set WALLET_DATA_DIR.") from error
             except (PostgresError, BinariesNotFoundError, AccountError, NoFreePortError, psycopg.Error) as error:
                 raise StackError(f"PostgreSQL: {error}") from error
             except OSError as error:
-                raise StackError(_told(error, self._settings.data_dir)) from error
+                raise StackError(advice_on(error, self._settings.data_dir)) from error
 
     def _start_and_wait(self, stops: ExitStack) -> None:
         settings = self._settings
@@ -231,7 +220,7 @@ class Stack:
 
     def _await_http(self, address: str, server: subprocess.Popen[bytes], services: Services) -> None:
         deadline = time.monotonic() + _SERVING_TIMEOUT_S
-        while not _is_ready(address):
+        while not is_ready(address):
             self._complain_if_ended(server)
             services.tend()
             if time.monotonic() > deadline:
@@ -253,7 +242,7 @@ class Stack:
         if ward is not None:
             stops.callback(_end, process.guard(ward, signal_name="SIGTERM", grace_s=_STOP_TIMEOUT_S))
         deadline = time.monotonic() + _SERVING_TIMEOUT_S
-        while not _is_serving(self._settings.grpc_address):
+        while not is_serving(self._settings.grpc_address):
             self._complain_if_ended(server)
             if time.monotonic() > deadline:
                 raise StackError(f"The wallet did not say SERVING within {_SERVING_TIMEOUT_S:.0f} s:\n{tail(log_path)}")
@@ -305,7 +294,7 @@ class Stack:
 
     def _tell(self, http_api: HttpApi, credentials: Credentials) -> None:
         settings = self._settings
-        call = _call_to_paste(settings, key=credentials.keys["game"].key)
+        call = call_to_paste(settings, key=credentials.keys["game"].key)
         cookie = f"WALLET_DATA_DIR={shlex.quote(str(settings.data_dir))} .venv/bin/wallet token --player 42"
         look = f'curl -sS -b "$({cookie})" \\\n  http://{http_api.address}/api/wallet/balances'
         printer = self._console
@@ -330,58 +319,6 @@ def _refuse_taken_port(port: int, variable: str) -> None:
             ) from error
 
 
-def _call_to_paste(settings: StackSettings, *, key: str) -> str:
-    """Return a call that works as it is pasted, in the folder of the Makefile: by buf where it can be had."""
-    request = '{"player_id": 42, "currency_network_id": 1}'
-    if not (Path(_BUF).exists() or shutil.which("npm")):
-        data_dir = shlex.quote(str(settings.data_dir))
-        return f"WALLET_DATA_DIR={data_dir} \\\n  .venv/bin/python -m devstack call GetBalance '{request}'"
-    return (
-        f"make -s {_BUF} && {_BUF} curl \\\n"
-        "  --protocol grpc --http2-prior-knowledge \\\n"
-        f'  -H "authorization: Bearer {key}" \\\n'
-        f"  -d '{request}' \\\n"
-        f"  http://{settings.grpc_address}/wallet.v1.WalletService/GetBalance"
-    )
-
-
-def _told(error: OSError, data_dir: Path) -> str:
-    """Tell what the operating system refused, and what to do."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            advice = "Make room there"
-        case errno.EMFILE | errno.ENFILE:
-            advice = "Raise the limit of open files (ulimit -n)"
-        case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EEXIST:
-            advice = f"The data folder is {data_dir}: it must be yours to write"
-        case _:
-            return f"{what}. The data folder is {data_dir}; WALLET_DATA_DIR sets another one."
-    return f"{what}. {advice}, or set WALLET_DATA_DIR to another folder."
-
-
-def _is_ready(address: str) -> bool:
-    connection = HTTPConnection(address, timeout=_HEALTH_TIMEOUT_S)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _is_serving(address: str) -> bool:
-    options = [("grpc.enable_http_proxy", 0)]  # a proxy of the environment is not for this machine
-    with grpc.insecure_channel(address, options=options) as channel:
-        check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined] # the stubs lack what __init__ sets
-        try:
-            answer = check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S)
-        except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
 def _stop_server(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.terminate()
@@ -395,20 +332,3 @@ def _stop_server(server: subprocess.Popen[bytes]) -> None:
 def _end(guardian: subprocess.Popen[bytes]) -> None:
     guardian.kill()
     guardian.wait()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; ignore what comes while things are being stopped."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise _StopRequestedError
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

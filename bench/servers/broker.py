@@ -10,7 +10,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
-from devstack.servers.rabbitmq import RabbitError, RabbitNode
+from devstack.servers.rabbitmq import RabbitNode
+from devstack.servers.rabbitmq_folder import RabbitError
 from devstack.servers.rabbitmq_programs import BrokerUnavailableError, find_or_install
 from wallet_grpc.messaging.topology import (
     Topology,

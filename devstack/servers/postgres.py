@@ -19,11 +19,19 @@ from psycopg import sql
 
 from devstack.servers import process
 from devstack.servers.account import Placement, place
-from devstack.servers.binaries import BinariesNotFoundError, PostgresBinaries, find_binaries
+from devstack.servers.binaries import PostgresBinaries
 from devstack.servers.files import tail
 from devstack.servers.folder_lock import FolderLock
-from devstack.servers.ports import free_port, is_free
-from devstack.servers.postgres_folder import SUPERUSER, ClusterRecord, PostgresError, ensure_made, program_environment
+from devstack.servers.ports import becomes_free, free_port
+from devstack.servers.postgres_folder import (
+    SUPERUSER,
+    ClusterRecord,
+    PostgresError,
+    binaries_for,
+    ensure_made,
+    program_environment,
+)
+from devstack.servers.postgres_left_overs import end_left_overs
 from devstack.servers.postgres_settings import PostgresSettings
 from devstack.servers.process import ProcessId
 
@@ -94,7 +102,7 @@ class PostgresCluster:
             raise PostgresError(
                 f"{folder} names {pgdata} as its data, but there is none: remove {folder} to begin anew"
             )
-        binaries = _binaries_for(pgdata, bin_dir)
+        binaries = binaries_for(pgdata, bin_dir)
         if port is not None:
             record = replace(record, port=port)
         return cls(
@@ -122,7 +130,7 @@ class PostgresCluster:
         if self._lock is None:
             self._lock = FolderLock.acquire(self._folder)
         try:
-            self._remove_left_overs()
+            end_left_overs(self.pgdata, cluster_name=self._record.cluster_name)
             self._launch(deadline=time.monotonic() + timeout_s)
         except BaseException:
             self.kill()
@@ -310,34 +318,9 @@ class PostgresCluster:
             self._placement.account.give(path)
 
     def _choose_port(self) -> None:
-        deadline = time.monotonic() + _PORT_RELEASE_WAIT_S
-        while not is_free(self.port):
-            if time.monotonic() > deadline:
-                self._record = replace(self._record, port=free_port())
-                break
-            time.sleep(_READY_POLL_S)
+        if not becomes_free(self.port, timeout_s=_PORT_RELEASE_WAIT_S):
+            self._record = replace(self._record, port=free_port())
         self._record.store(self._folder)
-
-    # ---- left-overs
-
-    def _remove_left_overs(self) -> None:
-        """End what an earlier owner left running on this data, so that nothing holds its files or shared memory."""
-        pid_file = self.pgdata / "postmaster.pid"
-        pid = _pid_in(pid_file)
-        if pid is not None and process.command_line(pid).endswith(f"-D {self.pgdata}"):
-            postmaster = ProcessId.of(pid)
-            if postmaster is not None:
-                postmaster.send(signal.SIGINT)
-                if not process.wait_until_gone([postmaster], timeout_s=_ORPHAN_GRACE_S):
-                    postmaster.send(signal.SIGKILL)
-        orphans = process.processes_titled(f"postgres: {self._record.cluster_name}: ")
-        for orphan in orphans:
-            orphan.send(signal.SIGKILL)
-        if not process.wait_until_gone(orphans, timeout_s=_ORPHAN_GRACE_S):
-            raise PostgresError(f"processes of an earlier server do not end: {[orphan.pid for orphan in orphans]}")
-        # A pid file that outlived its server may name a zombie, or a stranger by now: PostgreSQL would refuse to start.
-        if pid is not None and Path(f"/proc/{pid}").exists():
-            pid_file.unlink(missing_ok=True)
 
     def _forget_processes(self) -> None:
         if self._guardian is not None:
@@ -351,27 +334,6 @@ class PostgresCluster:
         if self._lock is not None:
             self._lock.release()
         self._lock = None
-
-
-def _binaries_for(pgdata: Path, bin_dir: Path | str | None) -> PostgresBinaries:
-    """Find programs of the major version that the data are of; no other one can read them."""
-    written = (pgdata / "PG_VERSION").read_text().strip()
-    if not written.isdecimal():
-        raise PostgresError(f"{pgdata}/PG_VERSION holds {written!r}, which is no version: move {pgdata} away")
-    try:
-        return find_binaries(bin_dir=bin_dir, major=int(written))
-    except BinariesNotFoundError as error:
-        raise PostgresError(
-            f"the data in {pgdata} are of PostgreSQL {written}, and only that version can read them. {error}; "
-            "or set WALLET_DATA_DIR to another folder, to begin with empty data"
-        ) from error
-
-
-def _pid_in(pid_file: Path) -> int | None:
-    try:
-        return int(pid_file.read_text().splitlines()[0])
-    except (OSError, IndexError, ValueError):
-        return None
 
 
 def _stop_signal(mode: StopMode) -> signal.Signals:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from devstack.servers.account import Placement, place
-from devstack.servers.binaries import find_binaries
+from devstack.servers.binaries import BinariesNotFoundError, PostgresBinaries, find_binaries
 from devstack.servers.files import write_private
 from devstack.servers.folder_lock import FolderLock
 from devstack.servers.ports import free_port
@@ -63,6 +63,24 @@ def ensure_made(folder: Path, *, port: int | None, bin_dir: Path | str | None) -
     with FolderLock.acquire(folder):
         if not (folder / "cluster.json").exists():
             _make(folder, port=port, bin_dir=bin_dir)
+
+
+def binaries_for(pgdata: Path, bin_dir: Path | str | None) -> PostgresBinaries:
+    """Find programs of the major version that the data are of; no other one can read them.
+
+    Raises:
+        PostgresError: There are none, or the data do not tell their version.
+    """
+    written = (pgdata / "PG_VERSION").read_text().strip()
+    if not written.isdecimal():
+        raise PostgresError(f"{pgdata}/PG_VERSION holds {written!r}, which is no version: move {pgdata} away")
+    try:
+        return find_binaries(bin_dir=bin_dir, major=int(written))
+    except BinariesNotFoundError as error:
+        raise PostgresError(
+            f"the data in {pgdata} are of PostgreSQL {written}, and only that version can read them. {error}; "
+            "or set WALLET_DATA_DIR to another folder, to begin with empty data"
+        ) from error
 
 
 def program_environment(bin_dir: Path) -> dict[str, str]:

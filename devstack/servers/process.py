@@ -86,6 +86,28 @@ def wait_until_gone(processes: Iterable[ProcessId], *, timeout_s: float) -> bool
     return True
 
 
+def kill_trees(
+    roots: Iterable[ProcessId], *, reap: subprocess.Popen[bytes] | None, timeout_s: float
+) -> list[ProcessId]:
+    """Kill processes and all their descendants; returns those that still live at the end of the time.
+
+    Args:
+        roots: The processes.
+        reap: One of them that is our child, and would be a zombie until it is waited for.
+        timeout_s: How long to wait.
+    """
+    victims = list(roots)
+    for victim in victims:  # grows while it is walked
+        victim.send(signal.SIGSTOP)  # so that it starts no process while we look at its children
+        victims.extend(children_of(victim))
+    for victim in victims:
+        victim.send(signal.SIGKILL)
+    if reap is not None:
+        reap.wait()
+    wait_until_gone(victims, timeout_s=timeout_s)
+    return [victim for victim in victims if victim.alive]
+
+
 def guard(ward: ProcessId, *, signal_name: str, grace_s: float) -> subprocess.Popen[bytes]:
     """Start a guardian that stops `ward` once this process is gone, however it went.
 

@@ -4,32 +4,34 @@ It listens on 127.0.0.1 only, under the account of whoever starts it, and lets o
 this folder. Erlang nodes find each other through a daemon, epmd, which usually outlives them: this node has one of its
 own, as a child process, which ends with it. One process owns the folder at a time. If the owner dies without stopping
 the node, guardians stop it; if those die as well, the next start stops what it finds and goes on.
-
-The folder holds `node.json` (the node's name, its user and ports; mode 0600), `lock`, `rabbitmq.log`, RabbitMQ's
-configuration, which is written at every start, `home/` with Erlang's cookie, and `mnesia/`, RabbitMQ's own.
 """
 
-import json
-import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 from devstack.servers import process
-from devstack.servers.files import tail, write_private
+from devstack.servers.files import tail
 from devstack.servers.folder_lock import FolderLock
-from devstack.servers.ports import free_port, is_free
+from devstack.servers.ports import becomes_free, kept_or_new, listens
 from devstack.servers.process import ProcessId
+from devstack.servers.rabbitmq_folder import (
+    NodeRecord,
+    RabbitError,
+    epmd_title,
+    node_mark,
+    program_environment,
+    record_path,
+    write_configuration,
+)
 from devstack.servers.rabbitmq_programs import RabbitPrograms, find_or_install
 
-_USER = "wallet"
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = 1  # what an answer to the header begins with; a broker that refuses the version sends a header instead
 _ANSWER_TIMEOUT_S = 5.0
@@ -41,44 +43,6 @@ _CTL_TIMEOUT_S = 60.0
 _GONE_TIMEOUT_S = 30.0
 _ORPHAN_GRACE_S = 30.0
 _LOG_BYTES_MAX = 64 * 1024 * 1024
-_WAL_BYTES_MAX = 64 * 1024 * 1024  # of quorum queues; by default it may grow to 512 MB before it is written out
-
-
-class RabbitError(Exception):
-    """The node could not be started or used; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRecord:
-    """What must be known again at the next start: the content of node.json."""
-
-    node_name: str
-    user: str
-    password: str
-    port: int
-    dist_port: int
-    epmd_port: int
-
-    @classmethod
-    def load_or_new(cls, folder: Path) -> Self:
-        """Read the record of a folder, or make up a node for one that has none."""
-        try:
-            return cls(**json.loads(_record_path(folder).read_text()))
-        except FileNotFoundError:
-            return cls(
-                node_name=f"wallet-{secrets.token_hex(6)}@localhost",
-                user=_USER,
-                password=secrets.token_urlsafe(24),
-                port=free_port(),
-                dist_port=free_port(),
-                epmd_port=free_port(),
-            )
-        except (ValueError, TypeError) as error:
-            raise RabbitError(f"{_record_path(folder)} is damaged: move {folder} away ({error})") from error
-
-    def store(self, folder: Path) -> None:
-        """Write the record, all at once."""
-        write_private(_record_path(folder), json.dumps(asdict(self), indent=2) + "\n")
 
 
 class RabbitNode:
@@ -108,7 +72,7 @@ class RabbitNode:
         """
         folder = Path(data_dir).resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if (folder / "mnesia").exists() and not _record_path(folder).exists():
+        if (folder / "mnesia").exists() and not record_path(folder).exists():
             raise RabbitError(f"{folder}/mnesia has no node.json beside it, so its password is lost: move it away")
         return cls(folder=folder, record=NodeRecord.load_or_new(folder), programs=programs or find_or_install())
 
@@ -143,9 +107,9 @@ class RabbitNode:
             self._end_left_overs()
             self._choose_ports()
             self._begin_anew_if_never_ready()
-            self._write_configuration()
+            write_configuration(self._folder, self._record)
             self._epmd = self._spawn_epmd()
-            self._node = self._spawn_node()
+            self._node = self._spawn([self._programs.server])
             self._guard(self._node, self._epmd)
         except BaseException:
             self.kill()
@@ -184,7 +148,7 @@ class RabbitNode:
         if self._node is not None:
             node = ProcessId.of(self._node.pid)
             if node is not None:
-                _kill_trees([node], reap=self._node)
+                _kill([node], reap=self._node)
         self._let_go()
 
     @property
@@ -224,7 +188,7 @@ class RabbitNode:
         try:
             done = subprocess.run(
                 [self._programs.ctl, "--quiet", *arguments],
-                env=self._environment(),
+                env=program_environment(self._folder, self._record, search_path=self._programs.search_path),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -280,13 +244,13 @@ class RabbitNode:
 
     def _choose_ports(self) -> None:
         record = self._record
-        if self._was_ready and not _becomes_free(record.port):
+        if self._was_ready and not becomes_free(record.port, timeout_s=_PORT_RELEASE_WAIT_S):
             raise RabbitError(f"Port {record.port}, which {self.node_name} had before, is taken by somebody else")
         self._record = replace(
             record,
-            port=_kept_or_new(record.port),
-            dist_port=_kept_or_new(record.dist_port),
-            epmd_port=_kept_or_new(record.epmd_port),
+            port=kept_or_new(record.port, timeout_s=_PORT_RELEASE_WAIT_S),
+            dist_port=kept_or_new(record.dist_port, timeout_s=_PORT_RELEASE_WAIT_S),
+            epmd_port=kept_or_new(record.epmd_port, timeout_s=_PORT_RELEASE_WAIT_S),
         )
         self._record.store(self._folder)
 
@@ -303,32 +267,17 @@ class RabbitNode:
     def _unfinished(self) -> Path:
         return self._folder / "first-start.unfinished"
 
-    def _write_configuration(self) -> None:
-        lines = (
-            "# Written at every start by devstack; what is changed here is lost.",
-            f"default_user = {self._record.user}",
-            f"default_pass = {self._record.password}",
-            "log.connection.level = error",  # each probe whether it is ready would be a warning
-            f"raft.wal_max_size_bytes = {_WAL_BYTES_MAX}",
-        )
-        write_private(self._folder / "rabbitmq.conf", "\n".join([*lines, ""]))
-        (self._folder / "enabled_plugins").write_text("[].\n")
-        (self._folder / "home").mkdir(mode=0o700, exist_ok=True)
-
     def _spawn_epmd(self) -> subprocess.Popen[bytes]:
-        command = [*_epmd_title(self._programs, self._record).split(), "-address", "127.0.0.1"]
+        command = [*epmd_title(self._programs, self._record).split(), "-address", "127.0.0.1"]
         epmd = self._spawn(command)  # without -daemon, so it stays our child
         deadline = time.monotonic() + _EPMD_TIMEOUT_S
-        while not _listens(self.epmd_port):
+        while not listens(self.epmd_port):
             if epmd.poll() is not None or time.monotonic() > deadline:
                 epmd.kill()
                 epmd.wait()
                 raise RabbitError(f"epmd did not start on port {self.epmd_port}:\n{tail(self.log_path)}")
             time.sleep(_PORT_POLL_S)
         return epmd
-
-    def _spawn_node(self) -> subprocess.Popen[bytes]:
-        return self._spawn([self._programs.server])
 
     def _spawn(self, command: list[Path] | list[str]) -> subprocess.Popen[bytes]:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
@@ -340,42 +289,10 @@ class RabbitNode:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
+                env=program_environment(self._folder, self._record, search_path=self._programs.search_path),
                 cwd=self._folder,
                 start_new_session=True,  # a Ctrl-C in the terminal must not stop it before its clients
             )
-
-    def _environment(self) -> dict[str, str]:
-        """Return the environment of RabbitMQ's programs: nothing of ours, so that no variable or file misleads them."""
-        folder, record = self._folder, self._record
-        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
-        return {
-            "PATH": self._programs.search_path,
-            "HOME": str(folder / "home"),  # Erlang's cookie is there
-            "LC_ALL": "C.UTF-8",
-            "ERL_EPMD_PORT": str(record.epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
-            "RABBITMQ_NODENAME": record.node_name,
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(record.port),
-            "RABBITMQ_DIST_PORT": str(record.dist_port),
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(folder),
-            "RABBITMQ_LOGS": "-",  # standard output, which is a file in the folder already
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),  # there is none; nor is the system's read
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),  # likewise
-            "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-            "RABBITMQ_SCHEDULER_BIND_TYPE": "u",  # unbound: the machine's cores are for others, too
-            # "Input" makes the script become Erlang's VM instead of its parent; -noinput then takes the input away.
-            "RABBITMQ_ALLOW_INPUT": "true",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                f"-noinput +S 2:2 +sbwt none {loopback} {_node_mark(record)}"  # two schedulers that never spin
-            ),
-            "RABBITMQ_CTL_ERL_ARGS": f"+S 1:1 {loopback} -start_epmd false",
-        }
 
     def _guard(self, *wards: subprocess.Popen[bytes]) -> None:
         for ward in wards:
@@ -405,10 +322,10 @@ class RabbitNode:
     def _end_left_overs(self) -> None:
         """End what an earlier owner left running on this data."""
         everything = process.processes_titled("")
-        mark, title = _node_mark(self._record), _epmd_title(self._programs, self._record)
+        mark, title = node_mark(self._record), epmd_title(self._programs, self._record)
         nodes = [found for found in everything if mark in process.command_line(found.pid)]
         epmds = [found for found in everything if process.command_line(found.pid).startswith(title)]
-        _kill_trees([*nodes, *epmds])
+        _kill([*nodes, *epmds])
 
     def _let_go(self) -> None:
         self._end_helpers()
@@ -425,52 +342,7 @@ class RabbitNode:
         self._epmd = self._node = None
 
 
-def _record_path(folder: Path) -> Path:
-    return folder / "node.json"
-
-
-def _node_mark(record: NodeRecord) -> str:
-    """Return arguments of Erlang's VM that mean nothing to it, and by which a node that was left over is found."""
-    return f"-wallet_node {record.node_name}"
-
-
-def _epmd_title(programs: RabbitPrograms, record: NodeRecord) -> str:
-    """Return what the command line of the node's epmd begins with."""
-    return f"{programs.epmd} -port {record.epmd_port}"
-
-
-def _kill_trees(roots: list[ProcessId], *, reap: subprocess.Popen[bytes] | None = None) -> None:
-    """Kill processes and all their descendants.
-
-    Raises:
-        RabbitError: They do not end.
-    """
-    victims = list(roots)
-    for victim in victims:  # grows while it is walked
-        victim.send(signal.SIGSTOP)  # so that it starts no process while we look at its children
-        victims.extend(process.children_of(victim))
-    for victim in victims:
-        victim.send(signal.SIGKILL)
-    if reap is not None:
-        reap.wait()
-    if not process.wait_until_gone(victims, timeout_s=_GONE_TIMEOUT_S):
-        raise RabbitError(f"processes of RabbitMQ do not end: {[victim.pid for victim in victims if victim.alive]}")
-
-
-def _kept_or_new(port: int) -> int:
-    return port if _becomes_free(port) else free_port()
-
-
-def _becomes_free(port: int) -> bool:
-    deadline = time.monotonic() + _PORT_RELEASE_WAIT_S
-    while not is_free(port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_PORT_POLL_S)
-    return True
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _kill(roots: list[ProcessId], *, reap: subprocess.Popen[bytes] | None = None) -> None:
+    left = process.kill_trees(roots, reap=reap, timeout_s=_GONE_TIMEOUT_S)
+    if left:
+        raise RabbitError(f"processes of RabbitMQ do not end: {[one.pid for one in left]}")
