@@ -17,7 +17,7 @@ from support.broker import Broker, new_vhost, running_broker
 
 from devstack.servers import rabbitmq_programs
 from devstack.servers.folder_lock import FolderInUseError
-from devstack.servers.process import ProcessId, wait_until_gone
+from devstack.servers.process import ProcessId, command_line, processes_titled, wait_until_gone
 from devstack.servers.rabbitmq import RabbitNode
 from devstack.servers.rabbitmq_folder import RabbitError
 from devstack.servers.rabbitmq_programs import BrokerUnavailableError, RabbitPrograms, find_or_install
@@ -64,8 +64,7 @@ async def consume(url: str) -> bytes:
 def processes_of(node: RabbitNode) -> list[str]:
     """Return the command lines of this machine that name the node, or the port of its epmd."""
     marks = (node.node_name, f"-port {node.epmd_port}")
-    living = [one for one in psutil.process_iter() if one.status() != psutil.STATUS_ZOMBIE and one.pid != os.getpid()]
-    lines = [" ".join(one.cmdline()) for one in living if one.is_running()]
+    lines = [command_line(one.pid) for one in processes_titled("") if one.pid != os.getpid()]
     return [line for line in lines if any(mark in line for mark in marks)]
 
 

@@ -25,7 +25,7 @@ ENDS = "sys.exit(3)"
 class StandIn(WalletCommand):
     """Python in the place of `wallet`: says its name and what it was told; `relay` then lasts, `consume` ends."""
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+    def command_line(self, *arguments: str) -> list[str]:
         (name,) = arguments
         return [sys.executable, "-c", SCRIPT.format(name=name, then=LASTS if name == "relay" else ENDS)]
 
