@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.decide import decide
+from wallet_grpc.domain.batch import decide_batch
+from wallet_grpc.domain.commands import Command, owner_of
 from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import TxIdSequence
 from wallet_grpc.domain.needs import needs_of
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
+from wallet_grpc.engine.tickets import Job, Ticket
 from wallet_grpc.store.batch.store import BatchStore, Loaded, Locking, LostRaceError
 from wallet_grpc.store.reads.moments import CLOCK_CLASS
 
@@ -52,14 +53,9 @@ class SteppedLane:
     async def decide(self, *commands: Command) -> DecidedBatch:
         """Lock, load and decide; the owners stay locked."""
         loaded = await self.store.load(needs_of(commands), self.locking)
-        moment = Moment(now=loaded.now, tx_ids=self.tx_ids)
-        outcomes: list[Outcome] = []
-        for command in commands:
-            decision = decide(loaded.book, command, moment)
-            outcomes.append(decision.outcome)
-            if decision.change is not None:
-                loaded.book.record(decision.change)
-        return DecidedBatch(loaded, outcomes)
+        jobs = [Job(command, owner_of(command), Ticket([None]), 0) for command in commands]
+        decided = decide_batch(loaded.book, jobs, Moment(now=loaded.now, tx_ids=self.tx_ids))
+        return DecidedBatch(loaded, [outcome for outcome in decided if outcome is not None])
 
     async def decide_unlocked(self, *commands: Command) -> DecidedBatch:
         """Lock, load and decide, then lose the locks: whatever happens from now on, the batch knows nothing of it."""

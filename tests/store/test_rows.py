@@ -20,6 +20,7 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.needs import PlayerNeeds
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import WinKind
@@ -85,7 +86,7 @@ async def test_a_history_in_batches_comes_out_as_in_memory_one_by_one(
         assert (stored.tx_id in loaded.book.players.reversals) == (transaction.tx_id in desk.book.players.reversals)
         wins = loaded.book.players.standing_wins.get(stored.tx_id, 0)
         assert wins == desk.book.players.standing_wins.get(transaction.tx_id, 0)
-    assert loaded.book.players.closers == {key: count for key, count in desk.book.players.closers.items() if count}
+    assert loaded.book.players.closers == desk.book.players.closers
     assert loaded.book.players.deposit_outputs == desk.book.players.deposit_outputs
     await lane.store.close()
 
@@ -99,9 +100,8 @@ def _everything(desk: Desk) -> Needs:
         gaining=set(),
         whole_owner_ids=list(book.owners),
         keys=list(book.transactions),
-        round_keys=list(book.players.closers),
-        output_keys=list(book.players.deposit_outputs),
         receipt_keys=[],
+        players=PlayerNeeds(round_keys=list(book.players.closers), output_keys=list(book.players.deposit_outputs)),
         sessions=None,
         credit=None,
         ledgers=None,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.batch import decide_batch
 from wallet_grpc.domain.book import Book, Owner
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.commands import Command, owner_of
@@ -19,6 +20,7 @@ from wallet_grpc.domain.decide import decide
 from wallet_grpc.domain.decisions import Decision, Moment
 from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, PlayerId, Source, TxId, TxIdSequence
+from wallet_grpc.domain.needs import needs_of
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.commands import (
     Adjust,
@@ -35,6 +37,7 @@ from wallet_grpc.domain.players.commands import (
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Direction, OutcomeStatus, Transaction, WinKind
+from wallet_grpc.engine.tickets import Job, Ticket
 
 ANN, BOB = PlayerId(1), PlayerId(2)
 TRON, ETHEREUM = CurrencyNetworkId(1), CurrencyNetworkId(2)
@@ -74,8 +77,12 @@ class Desk:
         return desk
 
     def load(self, command: Command) -> None:
-        """Do what a load does for an owner who was never seen."""
-        self.book.owners.setdefault(owner_of(command), Owner(version=None, state=PlayerState.ACTIVE))
+        """Do what a load does: what the command needs is known, and what was never seen is not there."""
+        needs = needs_of([command])
+        self.book.ask(needs)
+        self.book.sessions.at_play.ask(needs.balances)  # counted from the beginning, whoever may gain later
+        for owner_id in needs.owner_ids:
+            self.book.owners.setdefault(owner_id, Owner(version=None, state=PlayerState.ACTIVE))
 
     def decide(self, command: Command) -> Decision:
         """Decide a command, without recording what it changes."""
@@ -85,10 +92,11 @@ class Desk:
 
     def send(self, command: Command) -> Outcome:
         """Execute a command."""
-        decision = self.decide(command)
-        if decision.change is not None:
-            self.book.record(decision.change)
-        return decision.outcome
+        self.load(command)
+        self.seconds += 1
+        (outcome,) = decide_batch(self.book, [Job(command, owner_of(command), Ticket([None]), 0)], self.moment)
+        assert outcome is not None
+        return outcome
 
     def accepted(self, command: Command) -> Accepted:
         outcome = self.send(command)

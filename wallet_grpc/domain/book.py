@@ -20,7 +20,10 @@ from .accounts import HOUSE_TYPES, AccountType, PlayerState
 from .changes import Change
 from .identifiers import AccountId, CurrencyNetworkId, Key, OwnerId
 from .inbox import Inbox
-from .transactions import Kind, Transaction
+from .loaded import Rows
+from .needs import Needs
+from .shared_needs import Purse
+from .transactions import Kind, Transaction, TransactionStatus
 
 HouseAccount = tuple[CurrencyNetworkId, AccountType]
 PlayerAccount = tuple[OwnerId, CurrencyNetworkId, AccountType]
@@ -53,9 +56,13 @@ class Book:
 
     owners: dict[OwnerId, Owner] = field(default_factory=dict)
     accounts: dict[PlayerAccount, Account] = field(default_factory=dict)
+    purses: set[Purse] = field(default_factory=set)
+    """Those whose accounts were asked for."""
+    whole_owner_ids: set[OwnerId] = field(default_factory=set)
+    """Those of whom every account was asked for."""
     house: dict[HouseAccount, int] = field(default_factory=dict)
     """What the batch adds to house accounts, in minor units."""
-    transactions: dict[Key, Transaction] = field(default_factory=dict)
+    transactions: Rows[Key, Transaction] = field(default_factory=Rows)
     """By key: those that the batch's commands are or name. Facts, whoever owns them."""
     players: PlayerBook = field(default_factory=PlayerBook)
     sessions: SessionBook = field(default_factory=SessionBook)
@@ -64,18 +71,48 @@ class Book:
     inbox: Inbox = field(default_factory=Inbox)
     changes: list[Change] = field(default_factory=list)
 
+    def ask(self, needs: Needs) -> None:
+        """Note what the rules may read: what a load of these needs does not find is not there."""
+        self.purses.update(needs.balances)
+        self.whole_owner_ids.update(needs.whole_owner_ids)
+        self.transactions.asked.update(needs.keys)
+        self.inbox.receipts.asked.update(needs.receipt_keys)
+        self.players.ask(needs.players)
+        self.sessions.at_play.ask(needs.gaining)
+        if needs.sessions is not None:
+            self.sessions.ask(needs.sessions)
+        if needs.credit is not None:
+            self.credit.ask(needs.credit)
+        if needs.ledgers is not None:
+            self.ledgers.ask(needs.ledgers)
+
+    def owner(self, owner_id: OwnerId) -> Owner:
+        """Give an owner; those that were never seen are loaded as well."""
+        owner = self.owners.get(owner_id)
+        assert owner is not None, f"read without a need that declares it: owner {owner_id}"
+        return owner
+
+    def account(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> Account | None:
+        """Give a player's account, None where there is none; it must have been asked for."""
+        account = self.accounts.get((owner_id, network, account_type))
+        if account is None:
+            asked = (owner_id, network) in self.purses or owner_id in self.whole_owner_ids
+            assert asked, f"read without a need that declares it: {account_type} of {owner_id} in {network}"
+        return account
+
     def balance(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> int:
         """Give an account's balance in minor units; an account that does not exist has 0."""
-        account = self.accounts.get((owner_id, network, account_type))
+        account = self.accounts.get((owner_id, network, account_type)) or self.account(owner_id, network, account_type)
         return account.balance_minor if account else 0
 
     def version(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> int:
         """Give how many postings an account has had."""
-        account = self.accounts.get((owner_id, network, account_type))
+        account = self.accounts.get((owner_id, network, account_type)) or self.account(owner_id, network, account_type)
         return account.version if account else 0
 
     def owns_nothing(self, owner_id: OwnerId) -> bool:
         """Tell whether every balance of the owner is zero, in all currency networks."""
+        assert owner_id in self.whole_owner_ids, f"read without a need that declares it: all accounts of {owner_id}"
         return all(account.balance_minor == 0 for key, account in self.accounts.items() if key[0] == owner_id)
 
     def record(self, change: Change, traceparent: str | None = None) -> None:
@@ -91,15 +128,20 @@ class Book:
             return
         if change.ledger is not None:
             self.ledgers.created[change.transactions[0].key] = change.ledger
-        owner = self.owners[change.owner_id]
+        owner = self.owner(change.owner_id)
         owner.mutations += 1
         if change.player_state is not None:
             owner.state = change.player_state
+        if change.deposit_output is not None:
+            self.players.deposit_outputs.add(change.deposit_output.key, 1)
         for transaction in change.transactions:
             self.transactions[transaction.key] = transaction
             if transaction.postings:
                 self._post(transaction)
-        self.players.record(change)
+            if transaction.status is TransactionStatus.APPLIED:
+                self.players.count(transaction)
+        if change.reversed is not None:
+            self.players.reverse(change.reversed, change.transactions[0])
 
     def _post(self, transaction: Transaction) -> None:
         network = transaction.currency_network_id
@@ -116,7 +158,7 @@ class Book:
             assert posting.balance_after_minor is not None
             assert posting.balance_after_minor >= 0, "a player account below zero"
             key = (transaction.owner_id, network, account_type)
-            account = self.accounts.get(key)
+            account = self.accounts.get(key) or self.account(*key)
             if account is None:
                 account = self.accounts[key] = Account(balance_minor=0, version=0)
             account.balance_minor += posting.amount_minor

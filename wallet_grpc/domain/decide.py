@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.credit.commands import CreditCommand
-from wallet_grpc.domain.credit.rules import decide_write
+from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
+from wallet_grpc.domain.credit.rules import decide_ending, decide_write
 from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
 from wallet_grpc.domain.ledgers.rules import decide_entry, decide_ledger
 from wallet_grpc.domain.players.bets import decide_bet, decide_bet_and_win
@@ -16,22 +16,22 @@ from wallet_grpc.domain.players.commands import (
     Bet,
     BetAndWin,
     FailWithdrawal,
+    PlayerCommand,
     ReserveWithdrawal,
     Rollback,
     SetPlayerState,
     SettleWithdrawal,
     Win,
-    WithdrawalEnding,
 )
 from wallet_grpc.domain.players.deposits import decide_adjustment, decide_deposit
 from wallet_grpc.domain.players.rollbacks import decide_rollback
 from wallet_grpc.domain.players.states import decide_state
 from wallet_grpc.domain.players.wins import decide_win
 from wallet_grpc.domain.players.withdrawals import decide_failure, decide_reservation, decide_settlement
-from wallet_grpc.domain.sessions.commands import OpenSession, SessionPlay, SettleSession
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
 from wallet_grpc.domain.sessions.opening import decide_opening
-from wallet_grpc.domain.sessions.opening import decide_settlement as decide_session_settlement
 from wallet_grpc.domain.sessions.play import decide_play
+from wallet_grpc.domain.sessions.settlement import decide_session_settlement
 
 from .commands import Command
 from .decisions import Decision, Moment
@@ -54,42 +54,46 @@ def decide(book: Book, command: Command, moment: Moment) -> Decision:
 
 
 def _decide(book: Book, command: Command, moment: Moment) -> Decision:
-    if isinstance(command, SessionPlay):
-        return decide_play(book, command, moment)
-    if isinstance(command, SettleSession):
-        return decide_session_settlement(book, command, moment)
-    if isinstance(command, OpenSession):
-        return decide_opening(book, command, moment)
-    if isinstance(command, CreditCommand):
-        return decide_write(book, command, moment)
-    if isinstance(command, CreateLedger):
-        return decide_ledger(book, command, moment)
-    if isinstance(command, PostJournalEntry):
-        return decide_entry(book, command, moment)
-    if not isinstance(command, WithdrawalEnding):  # their order of checks differs, see there
-        stored = book.transactions.get(command.key)
-        if stored is not None:
-            return replay(book, command, stored)
     match command:
-        case BetAndWin():
-            return decide_bet_and_win(book, command, moment)
-        case Bet():
-            return decide_bet(book, command, moment)
+        case Bet():  # the most frequent first: each case that is not it costs some time
+            return _replayed(book, command) or decide_bet(book, command, moment)
         case Win():
-            return decide_win(book, command, moment)
+            return _replayed(book, command) or decide_win(book, command, moment)
+        case SessionBet() | SessionWin() | SessionRollback():
+            return decide_play(book, command, moment)
+        case Credit() | Debit() | Reserve():
+            return decide_write(book, command, moment)
+        case Commit() | Release():
+            return decide_ending(book, command)
+        case BetAndWin():
+            return _replayed(book, command) or decide_bet_and_win(book, command, moment)
         case Rollback():
-            return decide_rollback(book, command, moment)
+            return _replayed(book, command) or decide_rollback(book, command, moment)
+        case OpenSession():
+            return decide_opening(book, command, moment)
+        case SettleSession():
+            return decide_session_settlement(book, command, moment)
+        case ApplyDeposit():
+            return _replayed(book, command) or decide_deposit(book, command, moment)
         case ReserveWithdrawal():
-            return decide_reservation(book, command, moment)
-        case SettleWithdrawal():
+            return _replayed(book, command) or decide_reservation(book, command, moment)
+        case SettleWithdrawal():  # whether it is a replay is seen after its reservation, see there
             return decide_settlement(book, command, moment)
         case FailWithdrawal():
             return decide_failure(book, command, moment)
-        case ApplyDeposit():
-            return decide_deposit(book, command, moment)
         case Adjust():
-            return decide_adjustment(book, command, moment)
+            return _replayed(book, command) or decide_adjustment(book, command, moment)
         case SetPlayerState():
-            return decide_state(book, command, moment)
+            return _replayed(book, command) or decide_state(book, command, moment)
+        case PostJournalEntry():
+            return decide_entry(book, command, moment)
+        case CreateLedger():
+            return decide_ledger(book, command, moment)
         case _:
             assert_never(command)
+
+
+def _replayed(book: Book, command: PlayerCommand) -> Decision | None:
+    """Answer a command whose id is taken (rule 1)."""
+    stored = book.transactions.find(command.key)
+    return None if stored is None else replay(book, command, stored)

@@ -1,17 +1,15 @@
-"""What a rule gives back, and the pieces that every rule builds it from: postings, events, the accepted answer."""
+"""What a rule gives back, and the answers that every rule builds it from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
-from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxId, TxIdSequence
+from wallet_grpc.domain.identifiers import TxId, TxIdSequence
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Posting, Transaction
+from wallet_grpc.domain.transactions import Transaction
 
 from .outcomes import Outcome
 from .transactions import OutcomeStatus
@@ -42,27 +40,6 @@ class Decision:
     change: Change | None = None
 
 
-def post(
-    book: Book, owner_id: OwnerId, network: CurrencyNetworkId, *legs: tuple[AccountType, int]
-) -> tuple[Posting, ...]:
-    """Turn signed legs into postings, in order, each with the balance after it. Legs of 0 are not posted."""
-    postings: list[Posting] = []
-    balances: dict[AccountType, int] = {}
-    for account_type, amount_minor in legs:
-        if amount_minor == 0:
-            continue
-        balance_after: int | None = None
-        if account_type not in HOUSE_TYPES:
-            balance = balances.get(account_type)
-            if balance is None:
-                balance = book.balance(owner_id, network, account_type)
-            balance_after = balances[account_type] = balance + amount_minor
-        postings.append(
-            Posting(account_type=account_type, amount_minor=amount_minor, balance_after_minor=balance_after)
-        )
-    return tuple(postings)
-
-
 def applied(transaction: Transaction) -> Accepted:
     """The answer to a transaction that has just been decided."""
     return Accepted(
@@ -83,18 +60,3 @@ def insufficient_funds(balance_minor: int) -> Refusal:
         message=f"the balance is {balance_minor} minor units, too little for this",
         metadata={"balance_minor": str(balance_minor)},
     )
-
-
-PLAYER_BLOCKED = Refusal(
-    reason=Reason.PLAYER_BLOCKED,
-    message="the player's state does not allow it; a backoffice can make the player ACTIVE again",
-)
-ROUND_CLOSED = Refusal(
-    reason=Reason.ROUND_CLOSED, message="the round is closed; roll back what closed it, or play another round"
-)
-PLAYER_MISMATCH = Refusal(
-    reason=Reason.PLAYER_MISMATCH, message="reference_transaction_id is another player's transaction"
-)
-CURRENCY_MISMATCH = Refusal(
-    reason=Reason.CURRENCY_MISMATCH, message="reference_transaction_id is a transaction of another currency network"
-)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .identifiers import Key
+from .loaded import Rows
 from .receipts import KnownReceipt, Receipt, ReceiptState
 
 
@@ -12,14 +13,14 @@ from .receipts import KnownReceipt, Receipt, ReceiptState
 class Inbox:
     """The inbox's section of the book."""
 
-    receipts: dict[Key, KnownReceipt] = field(default_factory=dict)
+    receipts: Rows[Key, KnownReceipt] = field(default_factory=Rows)
     """By key: the received events of the batch that were known before."""
     received: list[Receipt] = field(default_factory=list)
     """The events whose effect this batch stores, or had been stored before under another id."""
 
     def receive(self, receipt: Receipt) -> None:
         """Note that an event has its effect, now or before, unless that was noted already."""
-        known = self.receipts.get(receipt.key)
+        known = self.receipts.find(receipt.key)
         if known is None or known.state is not ReceiptState.APPLIED:
             self.receipts[receipt.key] = KnownReceipt(body_key=receipt.body_key, state=ReceiptState.APPLIED)
             self.received.append(receipt)

@@ -10,14 +10,29 @@ House accounts are what all players have done together. They are stored with mor
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.amounts import BALANCE_DIGITS_MAX, BALANCE_MAX
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
+from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
+from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
 from wallet_grpc.domain.ledgers.state import JournalAccountName, LedgerId
-from wallet_grpc.domain.players.commands import BetAndWin, Rollback
+from wallet_grpc.domain.players.commands import (
+    Adjust,
+    ApplyDeposit,
+    Bet,
+    BetAndWin,
+    FailWithdrawal,
+    ReserveWithdrawal,
+    Rollback,
+    SetPlayerState,
+    SettleWithdrawal,
+    Win,
+)
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.domain.sessions.commands import SessionRollback
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionRollback, SessionWin, SettleSession
 from wallet_grpc.domain.transactions import Kind, Transaction
 
 from .commands import Command
@@ -30,14 +45,30 @@ def refuse_overflow(book: Book, command: Command, change: Change) -> Refusal | N
     """Refuse a command whose change would take a balance out of its range."""
     if not _overflows(book, change):
         return None
+    return invalid(
+        Reason.INVALID_AMOUNT,
+        _field_of_what_is_gained(command),
+        f"the balance would have more than {BALANCE_DIGITS_MAX} digits",
+    )
+
+
+def _field_of_what_is_gained(command: Command) -> str:
+    """Name the field to blame. What only moves money within a player's range is never blamed, and named for form."""
     match command:
         case BetAndWin():
-            name = "win_amount_minor"
+            return "win_amount_minor"
         case Rollback() | SessionRollback():
-            name = "reference_transaction_id"
+            return "reference_transaction_id"
+        case Bet() | Win() | ApplyDeposit() | Adjust() | SessionBet() | SessionWin():
+            return "amount_minor"
+        case Credit() | Debit() | Reserve() | Commit() | Release() | PostJournalEntry():
+            return "amount_minor"
+        case ReserveWithdrawal() | SettleWithdrawal() | FailWithdrawal() | SetPlayerState():
+            return "amount_minor"
+        case OpenSession() | SettleSession() | CreateLedger():
+            return "amount_minor"
         case _:
-            name = "amount_minor"
-    return invalid(Reason.INVALID_AMOUNT, name, f"the balance would have more than {BALANCE_DIGITS_MAX} digits")
+            assert_never(command)
 
 
 def _overflows(book: Book, change: Change) -> bool:
@@ -62,7 +93,7 @@ def _overflows(book: Book, change: Change) -> bool:
     assert network is not None
     owner_id = change.owner_id
     has = gained + sum(book.balance(owner_id, network, account_type) for account_type in _PLAYERS_OWN)
-    pledged = book.sessions.at_play.get((owner_id, network), 0)
+    pledged = book.sessions.at_play.of((owner_id, network))
     if change.transactions:  # the sum of the player's accounts is told as well: there a session is what was locked
         pledged = max(pledged, book.balance(owner_id, network, AccountType.SESSION_HOLD))
     return has + pledged > BALANCE_MAX
@@ -70,7 +101,11 @@ def _overflows(book: Book, change: Change) -> bool:
 
 def _gained_in_play(journaled: Journaled) -> int:
     """Give what a player gains by what a session records; its beginning and its end only move money."""
-    return 0 if journaled.settlement is not None else sum(entry.change_minor for entry in journaled.entries)
+    gained = 0
+    if journaled.settlement is None:
+        for entry in journaled.entries:
+            gained += entry.change_minor
+    return gained
 
 
 def _overflows_journal(book: Book, transaction: Transaction) -> bool:
@@ -80,8 +115,7 @@ def _overflows_journal(book: Book, transaction: Transaction) -> bool:
     for posting in transaction.postings:
         name = (ledger_id, posting.account_code)
         if name not in balances:
-            account = book.ledgers.accounts.get(name)
-            balances[name] = account.balance_minor if account else 0
+            balances[name] = book.ledgers.balance(name)
         balances[name] += posting.amount_minor
         if abs(balances[name]) > BALANCE_MAX:
             return True

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from wallet_grpc.domain.decide import decide
+from wallet_grpc.domain.batch import decide_batch
 from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
 from wallet_grpc.domain.needs import Needs, needs_of
 from wallet_grpc.domain.outcomes import Outcome
-from wallet_grpc.domain.players.outcomes import Accepted
-from wallet_grpc.domain.receipts import refusal_of
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.store.batch.store import (
     BatchStore,
@@ -223,22 +221,7 @@ class Lane:
             self._tell_of_stripes()
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
-        outcomes: list[Outcome | None] = []
-        for job in batch:
-            if job.owner_id in loaded.held:
-                outcomes.append(None)
-                continue
-            receipt = job.ticket.receipt
-            refusal = None if receipt is None else refusal_of(receipt, book.inbox.receipts.get(receipt.key))
-            if refusal is not None:
-                outcomes.append(refusal)
-                continue
-            decision = decide(book, job.command, moment)
-            outcomes.append(decision.outcome)
-            if receipt is not None and isinstance(decision.outcome, Accepted):
-                book.inbox.receive(receipt)
-            if decision.change is not None:
-                book.record(decision.change, job.ticket.traceparent)
+        outcomes = decide_batch(book, batch, moment, loaded.held)
         if book.changes or book.inbox.received:
             await self._store.store(loaded)
         else:

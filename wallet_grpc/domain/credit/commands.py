@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import final
 
 from wallet_grpc.domain.identifiers import Key, Source
 from wallet_grpc.domain.transactions import NO_METADATA
@@ -12,6 +13,7 @@ from wallet_grpc.domain.values import value
 from .state import WalletAddress, ending_id_of, wallet_entry_key
 
 
+@final
 @value
 class Credit:
     """Add to a wallet's balance."""
@@ -28,18 +30,42 @@ class Credit:
         object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
+@final
 @value
-class Debit(Credit):
+class Debit:
     """Take from what is available of a wallet's balance."""
 
+    source: Source
+    wallet: WalletAddress
+    transaction_id: str
+    amount_minor: int
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
 
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
+
+
+@final
 @value
-class Reserve(Credit):
+class Reserve:
     """Hold a part of what is available, until it is committed, released or expired. Its key is the reservation's."""
 
+    source: Source
+    wallet: WalletAddress
+    transaction_id: str
+    amount_minor: int
     ttl_s: int
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+    key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the key."""
+        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
+@final
 @value
 class Commit:
     """End a reservation by taking what it holds, or less."""
@@ -57,6 +83,7 @@ class Commit:
         object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
+@final
 @value
 class Release:
     """End a reservation by giving back what it holds."""
@@ -75,5 +102,8 @@ class Release:
 CreditEnding = Commit | Release
 """The ends of a reservation."""
 
-CreditCommand = Credit | CreditEnding
-"""What changes a credit wallet; Debit and Reserve are Credits."""
+CreditWrite = Credit | Debit | Reserve
+"""What has an id of its own in its wallet."""
+
+CreditCommand = CreditWrite | CreditEnding
+"""What changes a credit wallet."""

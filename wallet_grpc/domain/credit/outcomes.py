@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import final
 
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.values import Name, value
@@ -15,6 +16,7 @@ class WriteStatus(Name):
     DUPLICATE = "DUPLICATE"
 
 
+@final
 @value
 class Written:
     """A write to a credit wallet that is recorded: now, or before. The balances are those of this moment."""
@@ -24,9 +26,13 @@ class Written:
     available_minor: int
 
 
+@final
 @value
-class Reserved(Written):
-    """A reservation that is recorded: now, or before."""
+class Reserved:
+    """A reservation that is recorded: now, or before. The balances are those of this moment."""
 
+    status: WriteStatus
+    balance_minor: int
+    available_minor: int
     reservation_key: Key
     expires_at: datetime

@@ -13,11 +13,11 @@ from typing import assert_never
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Credited
 from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
-from wallet_grpc.domain.idempotency import id_reused
+from wallet_grpc.domain.idempotency import refuse_other_write
 from wallet_grpc.domain.identifiers import Key, Source
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 
-from .commands import Credit, CreditCommand, CreditEnding, Debit, Release, Reserve
+from .commands import Commit, Credit, CreditEnding, CreditWrite, Debit, Release, Reserve
 from .outcomes import Reserved, WriteStatus, Written
 from .state import (
     CreditWallet,
@@ -42,24 +42,22 @@ _EXPIRED = Refusal(
 _CLOSED = Refusal(reason=Reason.RESERVATION_CLOSED, message="the reservation has ended otherwise")
 
 
-def decide_write(book: Book, command: CreditCommand, moment: Moment) -> Decision:
-    """Decide a write to a credit wallet."""
-    wallet = book.credit.wallets.get(command.wallet.wallet_id)
-    if isinstance(command, CreditEnding):
-        return _decide_ending(wallet, command)
-    if wallet is not None:
-        known = wallet.known.get(command.key)
+def decide_write(book: Book, command: CreditWrite, moment: Moment) -> Decision:
+    """Decide a credit, a debit or a reservation. The first write that is accepted brings its wallet into being."""
+    wallet = book.credit.wallets.find(command.wallet.wallet_id)
+    if wallet is None:
+        wallet = _new_wallet(command.wallet, moment.now)
+    else:
+        known = wallet.known.find(command.key)
         if known is not None:
             return Decision(_repeated(wallet, command, known))
-    else:
-        wallet = _new_wallet(command.wallet, moment.now)
     match command:
-        case Reserve():
-            return _decide_reserve(wallet, command)
-        case Debit():
-            return _decide_movement(wallet, command, WalletEntryKind.DEBIT, -command.amount_minor)
         case Credit():
             return _decide_movement(wallet, command, WalletEntryKind.CREDIT, command.amount_minor)
+        case Debit():
+            return _decide_movement(wallet, command, WalletEntryKind.DEBIT, -command.amount_minor)
+        case Reserve():
+            return _decide_reserve(wallet, command)
         case _:
             assert_never(command)
 
@@ -75,7 +73,9 @@ def _new_wallet(address: WalletAddress, now: datetime) -> CreditWallet:
     )
 
 
-def _decide_movement(wallet: CreditWallet, command: Credit, kind: WalletEntryKind, change_minor: int) -> Decision:
+def _decide_movement(
+    wallet: CreditWallet, command: Credit | Debit, kind: WalletEntryKind, change_minor: int
+) -> Decision:
     if change_minor < 0 and wallet.available_minor < -change_minor:
         return Decision(_insufficient(wallet))
     entry = _entry(
@@ -133,11 +133,12 @@ def _decide_reserve(wallet: CreditWallet, command: Reserve) -> Decision:
     )
 
 
-def _decide_ending(wallet: CreditWallet | None, command: CreditEnding) -> Decision:
+def decide_ending(book: Book, command: CreditEnding) -> Decision:
     """Decide the one end of a reservation: the same again is a duplicate, another is refused."""
+    wallet = book.credit.wallets.find(command.wallet.wallet_id)
     if wallet is None:
         return Decision(WALLET_NOT_FOUND)
-    reservation = wallet.reservations.get(command.reservation_key)
+    reservation = wallet.reservations.find(command.reservation_key)
     if reservation is None or reservation.wallet_id != wallet.wallet_id:
         return Decision(RESERVATION_NOT_FOUND)
     committed = _committed(command, reservation)
@@ -178,40 +179,43 @@ def _decide_ending(wallet: CreditWallet | None, command: CreditEnding) -> Decisi
 
 def _committed(command: CreditEnding, reservation: Reservation) -> int | None:
     """Give what an ending takes; None for a release."""
-    if isinstance(command, Release):
-        return None
-    return reservation.amount_minor if command.amount_minor is None else command.amount_minor
+    match command:
+        case Commit():
+            return reservation.amount_minor if command.amount_minor is None else command.amount_minor
+        case Release():
+            return None
+        case _:
+            assert_never(command)
 
 
-def _repeated(wallet: CreditWallet, command: Credit, known: KnownEntry) -> Written | Refusal:
+def _repeated(wallet: CreditWallet, command: CreditWrite, known: KnownEntry) -> Written | Reserved | Refusal:
     """Answer a command whose id is taken in its wallet: nothing moves (rule 1)."""
     match command:
+        case Credit() | Debit():
+            return refuse_other_write(command, known, None) or _written(wallet, WriteStatus.DUPLICATE)
         case Reserve():
-            kind = WalletEntryKind.RESERVE
-        case Debit():
-            kind = WalletEntryKind.DEBIT
+            reservation = wallet.reservations.find(command.key)
+            refusal = refuse_other_write(command, known, reservation)
+            if refusal is not None:
+                return refusal
+            assert reservation is not None
+            return _reserved(wallet, reservation, WriteStatus.DUPLICATE)
         case _:
-            kind = WalletEntryKind.CREDIT
-    if kind is not known.kind:
-        return id_reused(command.transaction_id, "call")
-    if command.amount_minor != known.amount_minor:
-        return id_reused(command.transaction_id, "amount_minor")
-    if not isinstance(command, Reserve):
-        return _written(wallet, WriteStatus.DUPLICATE)
-    reservation = wallet.reservations[command.key]
-    if command.ttl_s != reservation.ttl_s:
-        return id_reused(command.transaction_id, "ttl_seconds")
+            assert_never(command)
+
+
+def _written(wallet: CreditWallet, status: WriteStatus) -> Written:
+    return Written(status=status, balance_minor=wallet.balance_minor, available_minor=wallet.available_minor)
+
+
+def _reserved(wallet: CreditWallet, reservation: Reservation, status: WriteStatus) -> Reserved:
     return Reserved(
-        status=WriteStatus.DUPLICATE,
+        status=status,
         balance_minor=wallet.balance_minor,
         available_minor=wallet.available_minor,
         reservation_key=reservation.key,
         expires_at=reservation.expires_at,
     )
-
-
-def _written(wallet: CreditWallet, status: WriteStatus) -> Written:
-    return Written(status=status, balance_minor=wallet.balance_minor, available_minor=wallet.available_minor)
 
 
 def _insufficient(wallet: CreditWallet) -> Refusal:

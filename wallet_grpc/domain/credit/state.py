@@ -17,6 +17,7 @@ from typing import NewType
 
 from wallet_grpc.domain.identifiers import SEPARATOR, Key, OwnerId, Source
 from wallet_grpc.domain.ledgers.state import LedgerId
+from wallet_grpc.domain.loaded import Rows
 from wallet_grpc.domain.sessions.state import journal_key
 from wallet_grpc.domain.values import Name, value
 
@@ -162,9 +163,9 @@ class CreditWallet:
     entry_count: int = 0
     loaded_version: int | None = None
     """None for a wallet that comes into being in this batch."""
-    known: dict[Key, KnownEntry] = field(default_factory=dict)
+    known: Rows[Key, KnownEntry] = field(default_factory=Rows)
     """Of the journal: those that the batch's commands are."""
-    reservations: dict[Key, Reservation] = field(default_factory=dict)
+    reservations: Rows[Key, Reservation] = field(default_factory=Rows)
     """Those that the batch's commands are or name."""
     entries: list[WalletEntry] = field(default_factory=list)
     """What this batch adds to the journal."""

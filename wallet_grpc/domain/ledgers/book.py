@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wallet_grpc.domain.identifiers import Key
+from wallet_grpc.domain.loaded import Rows
 from wallet_grpc.domain.transactions import Transaction
 
+from .needs import LedgerNeeds
 from .state import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
 
 
@@ -14,11 +16,22 @@ from .state import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
 class LedgerBook:
     """The ledgers' section of the book."""
 
-    created: dict[Key, Ledger] = field(default_factory=dict)
+    created: Rows[Key, Ledger] = field(default_factory=Rows)
     """By the key of their creation."""
-    accounts: dict[JournalAccountName, JournalAccount] = field(default_factory=dict)
-    legs: dict[Key, tuple[Leg, ...]] = field(default_factory=dict)
+    accounts: Rows[JournalAccountName, JournalAccount] = field(default_factory=Rows)
+    legs: Rows[Key, tuple[Leg, ...]] = field(default_factory=Rows)
     """By the key of their entry: what an entry that is sent again had posted."""
+
+    def ask(self, needs: LedgerNeeds) -> None:
+        """Note what the rules may read."""
+        self.created.asked.update(needs.creation_keys)
+        self.accounts.asked.update([name for name, _ in needs.accounts])
+        self.legs.asked.update(needs.entry_keys)
+
+    def balance(self, name: JournalAccountName) -> int:
+        """Give an account's balance in minor units; an account that does not exist has 0."""
+        account = self.accounts.find(name)
+        return account.balance_minor if account else 0
 
     def post(self, transaction: Transaction) -> None:
         """Post an entry of a ledger to the accounts that it names."""
@@ -29,7 +42,7 @@ class LedgerBook:
         assert network is not None
         for leg in legs:
             name = (ledger_id, leg.account_code)
-            account = self.accounts.get(name)
+            account = self.accounts.find(name)
             if account is None:
                 account = self.accounts[name] = JournalAccount(currency_network_id=network)
             account.post(leg.amount_minor, transaction.tx_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import final
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, caller_key
 from wallet_grpc.domain.ledgers.state import LedgerId, Leg, new_ledger_owner
@@ -11,6 +12,7 @@ from wallet_grpc.domain.transactions import NO_METADATA
 from wallet_grpc.domain.values import value
 
 
+@final
 @value
 class CreateLedger:
     """Begin a ledger."""
@@ -28,6 +30,7 @@ class CreateLedger:
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
+@final
 @value
 class PostJournalEntry:
     """Post a balanced entry to accounts of a ledger. Owner and currency network are the ledger's, looked up before."""

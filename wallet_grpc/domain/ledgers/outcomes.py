@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import final
 
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.ledgers.state import Ledger
 from wallet_grpc.domain.values import value
 
 
+@final
 @value
 class LedgerCreated:
     """A ledger that is there: now, or before (`replayed`)."""
@@ -17,6 +19,7 @@ class LedgerCreated:
     replayed: bool
 
 
+@final
 @value
 class JournalPosted:
     """An entry of a ledger that is recorded: now, or before (`replayed`)."""

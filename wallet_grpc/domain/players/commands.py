@@ -1,4 +1,4 @@
-"""Commands: what callers ask for, checked in shape and stamped with who asks..
+"""Commands: what callers ask for, checked in shape and stamped with who asks. One class a call of LedgerService.
 
 Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import partial
+from typing import final
 
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.identifiers import (
@@ -26,6 +27,7 @@ from wallet_grpc.domain.transactions import Direction, WinKind
 from wallet_grpc.domain.values import value
 
 
+@final
 @value
 class Bet:
     """Take a stake: MAIN -> HOUSE:WAGER."""
@@ -52,13 +54,35 @@ class Bet:
         )
 
 
+@final
 @value
-class BetAndWin(Bet):
+class BetAndWin:
     """A stake and its payout at once: both, or neither."""
 
+    source: Source
+    transaction_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
+    amount_minor: int
     win_amount_minor: int
+    game_code: str
+    round_id: str
+    round_closed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    round_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        object.__setattr__(
+            self,
+            "round_key",
+            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
+        )
 
 
+@final
 @value
 class Win:
     """Pay a win: HOUSE:WAGER -> MAIN."""
@@ -97,6 +121,7 @@ class Win:
         )
 
 
+@final
 @value
 class Rollback:
     """Reverse a bet, a win or a bet-and-win; or void an id that was not seen yet."""
@@ -121,6 +146,7 @@ class Rollback:
         object.__setattr__(self, "foreign_keys", (deposit_key(reference), withdrawal_key(reference)))
 
 
+@final
 @value
 class ReserveWithdrawal:
     """Hold money for a withdrawal: MAIN -> WITHDRAW_HOLD."""
@@ -138,16 +164,23 @@ class ReserveWithdrawal:
         object.__setattr__(self, "key", withdrawal_key(self.withdrawal_id))
 
 
+@final
 @value
-class _WithdrawalEnding:
-    """What both endings of a withdrawal share. Player and network are those of its reservation, looked up before."""
+class SettleWithdrawal:
+    """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES.
+
+    Player and network are those of its reservation, looked up before.
+    """
 
     source: Source
     withdrawal_id: str
     player_id: PlayerId
     currency_network_id: CurrencyNetworkId
+    fee_minor: int
+    tx_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     key: Key = field(init=False)
+    """Both endings of a withdrawal share it, so that there is one."""
     reservation_key: Key = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,21 +189,28 @@ class _WithdrawalEnding:
         object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
 
 
+@final
 @value
-class SettleWithdrawal(_WithdrawalEnding):
-    """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES."""
+class FailWithdrawal:
+    """A withdrawal failed: WITHDRAW_HOLD -> MAIN. Player and network are those of its reservation, looked up before."""
 
-    fee_minor: int
-    tx_hash: str = ""
-
-
-@value
-class FailWithdrawal(_WithdrawalEnding):
-    """A withdrawal failed: WITHDRAW_HOLD -> MAIN."""
-
+    source: Source
+    withdrawal_id: str
+    player_id: PlayerId
+    currency_network_id: CurrencyNetworkId
     reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: Key = field(init=False)
+    """Both endings of a withdrawal share it, so that there is one."""
+    reservation_key: Key = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the keys."""
+        object.__setattr__(self, "key", withdrawal_ending_key(self.withdrawal_id))
+        object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
 
 
+@final
 @value
 class ApplyDeposit:
     """Credit a settled deposit: HOUSE -> MAIN."""
@@ -199,6 +239,7 @@ class ApplyDeposit:
         )
 
 
+@final
 @value
 class Adjust:
     """Correct a balance by hand: HOUSE <-> MAIN."""
@@ -219,6 +260,7 @@ class Adjust:
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
+@final
 @value
 class SetPlayerState:
     """Block, close or open a player."""
@@ -239,7 +281,13 @@ class SetPlayerState:
 
 WithdrawalEnding = SettleWithdrawal | FailWithdrawal
 
+PlayerCommand = (
+    Bet | BetAndWin | Win | Rollback | ReserveWithdrawal | WithdrawalEnding | ApplyDeposit | Adjust | SetPlayerState
+)
+"""What is done to a player's own money and state."""
 
+
+@final
 @value
 class UnlocatedEnding:
     """An ending as it arrives: it names a withdrawal, whose owner has to be looked up before it finds its lane."""

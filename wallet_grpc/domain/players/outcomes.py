@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import final
 
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.transactions import OutcomeStatus
 from wallet_grpc.domain.values import value
 
 
+@final
 @value
 class Accepted:
     """A mutation that is recorded: now, or before (`replayed`)."""

@@ -5,68 +5,64 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import owner_of
-from wallet_grpc.domain.decisions import (
-    CURRENCY_MISMATCH,
-    PLAYER_MISMATCH,
-    Decision,
-    Moment,
-    applied,
-    insufficient_funds,
-    post,
-)
-from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds
+from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.recorded import moved, noted, told
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import (
     BET_KINDS,
     NO_METADATA,
-    REVERSIBLE_KINDS,
     Kind,
     OutcomeStatus,
     Transaction,
     TransactionStatus,
     WinKind,
 )
+from wallet_grpc.domain.wagers import NOT_REVERSIBLE, refuse_rollback
 
-from .commands import Rollback
+from .commands import Rollback, Win
 from .outcomes import Accepted
 
-NOT_REVERSIBLE = Refusal(reason=Reason.NOT_REVERSIBLE, message="only bets, wins and bet-and-wins can be rolled back")
-BET_ALREADY_SETTLED = Refusal(
-    reason=Reason.BET_ALREADY_SETTLED, message="the bet has a win that stands; roll the win back first"
+_PLAYER_MISMATCH = Refusal(
+    reason=Reason.PLAYER_MISMATCH, message="reference_transaction_id is another player's transaction"
+)
+_CURRENCY_MISMATCH = Refusal(
+    reason=Reason.CURRENCY_MISMATCH, message="reference_transaction_id is a transaction of another currency network"
 )
 
 
 def decide_rollback(book: Book, command: Rollback, moment: Moment) -> Decision:
     """Decide a rollback whose id is new. What is returned is what was taken, whatever anybody claims."""
-    target = book.transactions.get(command.reference_key)
+    target = book.transactions.find(command.reference_key)
     if target is None:
         if _is_foreign(book, command):
             return Decision(NOT_REVERSIBLE)
         return _void(book, command, moment)
     if target.status is TransactionStatus.TOMBSTONE:
         return Decision(_voided(book, command, target))
-    if target.kind not in REVERSIBLE_KINDS:
-        return Decision(NOT_REVERSIBLE)
-    if target.owner_id != owner_of(command):
-        return Decision(PLAYER_MISMATCH)
-    if target.currency_network_id != command.currency_network_id:
-        return Decision(CURRENCY_MISMATCH)
-    first = book.players.reversals.get(target.tx_id)
+    first = refuse_rollback(book.players, target, whose=refuse_others(command, target))
+    if isinstance(first, Refusal):
+        return Decision(first)
     if first is not None:
         return Decision(_already_rolled_back(book, command, first))
-    if target.kind in BET_KINDS and book.players.standing_wins.get(target.tx_id, 0) > 0:
-        return Decision(BET_ALREADY_SETTLED)
     balance = book.balance(target.owner_id, command.currency_network_id, AccountType.MAIN)
-    if balance + _gain(target) < 0:
+    stake, win = _stake_and_win(target)
+    if balance + stake - win < 0:
         return Decision(insufficient_funds(balance))
     return _reverse(book, command, target, moment)
 
 
+def refuse_others(command: Win | Rollback, named: Transaction) -> Refusal | None:
+    """Refuse what names another player's transaction, or one of another currency network."""
+    if named.owner_id != OwnerId(command.player_id):
+        return _PLAYER_MISMATCH
+    return _CURRENCY_MISMATCH if named.currency_network_id != command.currency_network_id else None
+
+
 def _is_foreign(book: Book, command: Rollback) -> bool:
     """Tell whether the reference is a deposit or withdrawal of this source: known, but never reversible."""
-    found = (book.transactions.get(key) for key in command.foreign_keys)
+    found = [book.transactions.find(key) for key in command.foreign_keys]
     return any(transaction is not None and transaction.source == command.source for transaction in found)
 
 
@@ -75,29 +71,30 @@ def _stands_in_a_round(target: Transaction) -> bool:
     return target.kind in BET_KINDS or target.variant is WinKind.REGULAR
 
 
-def _gain(target: Transaction) -> int:
-    """Give what MAIN gains when the target is reversed, in minor units; negative where a win is taken back."""
+def _stake_and_win(target: Transaction) -> tuple[int, int]:
+    """Give what MAIN had lost by the target and gets back, and what it had gained and gives back, in minor units."""
     if target.kind is Kind.WIN:
-        return -target.amount_minor
-    return target.amount_minor - (target.win_amount_minor or 0)
+        return 0, target.amount_minor
+    return target.amount_minor, target.win_amount_minor or 0
 
 
 def _reverse(book: Book, command: Rollback, target: Transaction, moment: Moment) -> Decision:
-    owner_id = target.owner_id
-    network = command.currency_network_id
-    stake, win = (
-        (0, target.amount_minor) if target.kind is Kind.WIN else (target.amount_minor, target.win_amount_minor or 0)
-    )
-    transaction = Transaction(
-        tx_id=moment.next_tx_id(),
-        owner_id=owner_id,
+    stake, win = _stake_and_win(target)
+    transaction = moved(
+        book,
+        moment,
+        command.currency_network_id,
+        (AccountType.HOUSE_WAGER, -stake),
+        (AccountType.MAIN, stake),
+        (AccountType.MAIN, -win),
+        (AccountType.HOUSE_WAGER, win),
+        owner_id=target.owner_id,
         source=command.source,
         reference=command.transaction_id,
         key=command.key,
         kind=Kind.ROLLBACK,
-        status=TransactionStatus.APPLIED,
-        currency_network_id=network,
         amount_minor=target.amount_minor,
+        metadata=command.metadata,
         win_amount_minor=target.win_amount_minor,
         game_code=target.game_code,
         round_id=target.round_id,
@@ -105,79 +102,54 @@ def _reverse(book: Book, command: Rollback, target: Transaction, moment: Moment)
         closes_round=command.round_closed and _stands_in_a_round(target),
         reference_transaction_id=command.reference_transaction_id,
         reverses_tx_id=target.tx_id,
-        main_balance_after_minor=book.balance(owner_id, network, AccountType.MAIN) + _gain(target),
-        metadata=command.metadata,
-        created_at=moment.now,
-        postings=post(
-            book,
-            owner_id,
-            network,
-            (AccountType.HOUSE_WAGER, -stake),
-            (AccountType.MAIN, stake),
-            (AccountType.MAIN, -win),
-            (AccountType.HOUSE_WAGER, win),
-        ),
     )
-    event = Event(
-        event_type=EventType.TRANSACTION_ROLLED_BACK,
-        transaction=transaction,
-        amount_minor=target.amount_minor,
-        balance_after_minor=transaction.main_balance_after_minor,
-        sequence=book.version(owner_id, network, AccountType.MAIN) + (stake > 0) + (win > 0),
-    )
+    event = told(book, transaction, EventType.TRANSACTION_ROLLED_BACK, target.amount_minor)
     return Decision(
         applied(transaction),
-        Change(owner_id=owner_id, transactions=(transaction,), events=(event,), reversed=target),
+        Change(owner_id=target.owner_id, transactions=(transaction,), events=(event,), reversed=target),
     )
 
 
 def _void(book: Book, command: Rollback, moment: Moment) -> Decision:
     """Remember a rollback that came before what it rolls back: two rows, no postings, no event."""
-    owner_id = owner_of(command)
-    balance = book.balance(owner_id, command.currency_network_id, AccountType.MAIN)
-    rollback = Transaction(
-        tx_id=moment.next_tx_id(),
+    owner_id = OwnerId(command.player_id)
+    network = command.currency_network_id
+    rollback = noted(
+        moment,
+        network,
+        status=TransactionStatus.VOIDED,
+        main_minor=book.balance(owner_id, network, AccountType.MAIN),
         owner_id=owner_id,
         source=command.source,
         reference=command.transaction_id,
         key=command.key,
         kind=Kind.ROLLBACK,
-        status=TransactionStatus.VOIDED,
-        currency_network_id=command.currency_network_id,
         amount_minor=0,
-        reference_transaction_id=command.reference_transaction_id,
-        main_balance_after_minor=balance,
         metadata=command.metadata,
-        created_at=moment.now,
+        reference_transaction_id=command.reference_transaction_id,
     )
-    tombstone = _tombstone(owner_id, command, moment)
+    tombstone = noted(
+        moment,
+        network,
+        status=TransactionStatus.TOMBSTONE,
+        owner_id=owner_id,
+        source=command.source,
+        reference=command.reference_transaction_id,
+        key=command.reference_key,
+        kind=Kind.TOMBSTONE,
+        amount_minor=0,
+        metadata=NO_METADATA,
+        reference_transaction_id=command.transaction_id,
+    )
     return Decision(
         _voided(book, command, tombstone),
         Change(owner_id=owner_id, transactions=(rollback, tombstone)),
     )
 
 
-def _tombstone(owner_id: OwnerId, command: Rollback, moment: Moment) -> Transaction:
-    return Transaction(
-        tx_id=moment.next_tx_id(),
-        owner_id=owner_id,
-        source=command.source,
-        reference=command.reference_transaction_id,
-        key=command.reference_key,
-        kind=Kind.TOMBSTONE,
-        status=TransactionStatus.TOMBSTONE,
-        currency_network_id=command.currency_network_id,
-        amount_minor=0,
-        reference_transaction_id=command.transaction_id,
-        main_balance_after_minor=None,
-        metadata=NO_METADATA,
-        created_at=moment.now,
-    )
-
-
 def _voided(book: Book, command: Rollback, tombstone: Transaction) -> Accepted:
     """Answer VOIDED, the first time or again: both balances are MAIN now."""
-    balance = book.balance(owner_of(command), command.currency_network_id, AccountType.MAIN)
+    balance = book.balance(OwnerId(command.player_id), command.currency_network_id, AccountType.MAIN)
     return Accepted(
         tx_id=None,
         transaction_id=command.transaction_id,

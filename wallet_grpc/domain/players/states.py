@@ -5,11 +5,12 @@ from __future__ import annotations
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.commands import owner_of
 from wallet_grpc.domain.decisions import Decision, Moment
-from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.events import EventType
+from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.recorded import noted, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Details, Kind, OutcomeStatus, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import Details, Kind, OutcomeStatus
 
 from .commands import SetPlayerState
 from .outcomes import Accepted
@@ -21,33 +22,23 @@ _BALANCE_NOT_ZERO = Refusal(
 
 def decide_state(book: Book, command: SetPlayerState, moment: Moment) -> Decision:
     """Decide a player's new state. Any player may get any state, but CLOSED only with every balance at zero."""
-    owner_id = owner_of(command)
+    owner_id = OwnerId(command.player_id)
     if command.state is PlayerState.CLOSED and not book.owns_nothing(owner_id):
         return Decision(_BALANCE_NOT_ZERO)
-    transaction = Transaction(
-        tx_id=moment.next_tx_id(),
+    transaction = noted(
+        moment,
+        None,
         owner_id=owner_id,
         source=command.source,
         reference=command.transaction_id,
         key=command.key,
         kind=Kind.PLAYER_STATE,
-        status=TransactionStatus.APPLIED,
-        currency_network_id=None,
         amount_minor=0,
-        variant=command.state,
-        main_balance_after_minor=None,
         metadata=command.metadata,
+        variant=command.state,
         details=Details(reason=command.reason, actor=command.actor),
-        created_at=moment.now,
     )
-    owner = book.owners[owner_id]
-    event = Event(
-        event_type=EventType.PLAYER_STATE_CHANGED,
-        transaction=transaction,
-        amount_minor=0,
-        balance_after_minor=None,
-        sequence=(owner.version or 0) + owner.mutations + 1,
-    )
+    event = told(book, transaction, EventType.PLAYER_STATE_CHANGED, 0)
     return Decision(
         Accepted(
             tx_id=None,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wallet_grpc.domain.changes import Journaled
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, Source
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, Source
+from wallet_grpc.domain.loaded import Counts, Rows
+from wallet_grpc.domain.shared_needs import Purse
 
+from .needs import SessionNeeds
 from .state import Rail, Session, SessionId
 
 
@@ -14,16 +17,41 @@ from .state import Rail, Session, SessionId
 class SessionBook:
     """The sessions' section of the book."""
 
-    by_id: dict[SessionId, Session] = field(default_factory=dict)
-    at_play: dict[tuple[OwnerId, CurrencyNetworkId], int] = field(default_factory=dict)
+    by_id: Rows[SessionId, Session] = field(default_factory=Rows)
+    opened: set[Key] = field(default_factory=set)
+    """Keys of openings that were asked for: a session that one of them finds is loaded with it."""
+    entry_keys: set[Key] = field(default_factory=set)
+    """Entries of the journals that were asked for."""
+    round_keys: set[Key] = field(default_factory=set)
+    at_play: Counts[Purse] = field(default_factory=Counts)
     """What a player's open sessions hold, in minor units; known of those to whom the batch may give money."""
-    rails: dict[tuple[Source, CurrencyNetworkId], Rail] = field(default_factory=dict)
+    rails: Rows[tuple[Source, CurrencyNetworkId], Rail] = field(default_factory=Rows)
     """Where a new session is settled; without one, none may be opened."""
+
+    def ask(self, needs: SessionNeeds) -> None:
+        """Note what the rules may read."""
+        self.by_id.asked.update(needs.session_ids)
+        self.opened.update(needs.opening_keys)
+        self.entry_keys.update(needs.entry_keys)
+        self.round_keys.update(needs.round_keys)
+        self.rails.asked.update(needs.rails)
+
+    def put(self, session: Session) -> None:
+        """Put a session in. What a rule may read of its journal is what was asked for of all of them."""
+        self.by_id[session.session_id] = session
+        session.entries.asked = self.entry_keys
+        session.rounds.asked = self.round_keys
+
+    def opened_by(self, key: Key, session_id: SessionId) -> Session:
+        """Give the session that an opening of this key has made."""
+        assert key in self.opened, f"read without a need that declares it: {key!r}"
+        return self.by_id[session_id]
 
     def record(self, journaled: Journaled) -> None:
         """Fold in what a mutation adds to a session."""
         session = journaled.session
-        self.by_id.setdefault(session.session_id, session)
+        if journaled.is_opening:
+            self.put(session)
         purse = (session.owner_id, session.currency_network_id)
         before = 0 if journaled.is_opening else session.balance_minor
         reversed_entry = journaled.reversed
@@ -33,4 +61,4 @@ class SessionBook:
         if journaled.settlement is not None:
             session.settle(journaled.settlement.tx_id, journaled.settlement.created_at)
         after = 0 if journaled.settlement is not None else session.balance_minor
-        self.at_play[purse] = self.at_play.get(purse, 0) + after - before
+        self.at_play.add(purse, after - before)

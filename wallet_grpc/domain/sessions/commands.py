@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import final
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
 from wallet_grpc.domain.transactions import NO_METADATA, WinKind
@@ -12,6 +13,7 @@ from wallet_grpc.domain.values import value
 from .state import SessionId, entry_key, session_round_key
 
 
+@final
 @value
 class OpenSession:
     """Lock a stake: MAIN -> SESSION_HOLD."""
@@ -32,6 +34,7 @@ class OpenSession:
         object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
 
 
+@final
 @value
 class SettleSession:
     """End a session: its balance goes back to MAIN, the rest of the lock to HOUSE:WAGER, or the gain comes from it."""
@@ -43,6 +46,7 @@ class SettleSession:
     require_closed_rounds: bool = False
 
 
+@final
 @value
 class SessionBet:
     """Take a stake from the session's balance."""
@@ -65,6 +69,7 @@ class SessionBet:
         object.__setattr__(self, "round_key", session_round_key(self.session_id, self.round_id))
 
 
+@final
 @value
 class SessionWin:
     """Pay a win to the session's balance; after the settlement to MAIN."""
@@ -96,6 +101,7 @@ class SessionWin:
         )
 
 
+@final
 @value
 class SessionRollback:
     """Reverse a bet or a win of the session; or void an id that was not seen in it yet."""

@@ -1,7 +1,4 @@
-"""Sessions begin and end: MAIN -> SESSION_HOLD, and back with the net against HOUSE:WAGER.
-
-What happens in between is `session_play`'s. The rules: docs/rules.md, Sessions.
-"""
+"""A session begins: MAIN -> SESSION_HOLD (docs/rules.md, Sessions). Play is `play.py`'s, the end `settlement.py`'s."""
 
 from __future__ import annotations
 
@@ -10,17 +7,18 @@ from datetime import timedelta
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
-from wallet_grpc.domain.commands import owner_of
-from wallet_grpc.domain.decisions import PLAYER_BLOCKED, Decision, Moment, insufficient_funds, post
-from wallet_grpc.domain.events import Event, EventType
-from wallet_grpc.domain.idempotency import id_reused, refuse_reuse
-from wallet_grpc.domain.identifiers import TxId
+from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
+from wallet_grpc.domain.events import EventType
+from wallet_grpc.domain.idempotency import refuse_other_opening, refuse_other_ttl
+from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind
+from wallet_grpc.domain.wagers import PLAYER_BLOCKED
 
-from .commands import OpenSession, SessionCommand, SettleSession
-from .outcomes import SessionFacts, Settled
-from .state import Session, SessionId, SessionState, settlement_key
+from .commands import OpenSession, SessionCommand
+from .outcomes import SessionFacts
+from .state import Session, SessionId
 
 SESSION_NOT_FOUND = Refusal(
     reason=Reason.SESSION_NOT_FOUND, message="this source has no session with this session_token"
@@ -33,11 +31,11 @@ _NO_RAIL = Refusal(
 
 def find_session(book: Book, command: SessionCommand) -> Session | None:
     """Give the session that a command names; a token belongs to its source, and each of its parts must be right."""
-    session = book.sessions.by_id.get(command.session_id)
+    session = book.sessions.by_id.find(command.session_id)
     if (
         session is None
         or session.source != command.source
-        or session.owner_id != owner_of(command)
+        or session.owner_id != OwnerId(command.player_id)
         or session.currency_network_id != command.currency_network_id
     ):
         return None
@@ -46,21 +44,22 @@ def find_session(book: Book, command: SessionCommand) -> Session | None:
 
 def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision:
     """Decide a session's opening."""
-    stored = book.transactions.get(command.key)
+    stored = book.transactions.find(command.key)
     if stored is not None:
-        refusal = refuse_reuse(command, stored)
+        refusal = refuse_other_opening(command, stored)
         if refusal is not None:
             return Decision(refusal)
-        session = book.sessions.by_id[SessionId(stored.tx_id)]
-        if session.ttl_asked_s != command.ttl_asked_s:
-            return Decision(id_reused(stored.reference, "ttl_seconds"))
+        session = book.sessions.opened_by(command.key, SessionId(stored.tx_id))
+        refusal = refuse_other_ttl(command, session)
+        if refusal is not None:
+            return Decision(refusal)
         return Decision(session_facts(session, moment, replayed=True))
-    owner_id = owner_of(command)
+    owner_id = OwnerId(command.player_id)
     network = command.currency_network_id
-    rail = book.sessions.rails.get((command.source, network))
+    rail = book.sessions.rails.find((command.source, network))
     if rail is None:
         return Decision(_NO_RAIL)
-    if not book.owners[owner_id].state.may_play:
+    if not book.owner(owner_id).state.may_play:
         return Decision(PLAYER_BLOCKED)
     balance = book.balance(owner_id, network, AccountType.MAIN)
     lock = command.lock_amount_minor
@@ -80,87 +79,27 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         expires_at=moment.now + timedelta(seconds=command.ttl_s),
         balance_minor=lock,
     )
-    transaction = Transaction(
+    transaction = moved(
+        book,
+        moment,
+        network,
+        (AccountType.MAIN, -lock),
+        (AccountType.SESSION_HOLD, lock),
         tx_id=tx_id,
         owner_id=owner_id,
         source=command.source,
         reference=command.transaction_id,
         key=command.key,
         kind=Kind.SESSION_OPENING,
-        status=TransactionStatus.APPLIED,
-        currency_network_id=network,
         amount_minor=lock,
-        game_code=command.game_code,
-        main_balance_after_minor=balance - lock,
         metadata=NO_METADATA,
+        game_code=command.game_code,
         details=Details(session_token=session.token, rail=rail),
-        created_at=moment.now,
-        postings=post(book, owner_id, network, (AccountType.MAIN, -lock), (AccountType.SESSION_HOLD, lock)),
     )
-    event = _event(book, transaction, EventType.SESSION_OPENED, amount_minor=lock, main_postings=1)
+    event = told(book, transaction, EventType.SESSION_OPENED, lock)
     return Decision(
         session_facts(session, moment),
         Change(owner_id=owner_id, transactions=(transaction,), events=(event,), journaled=Journaled(session=session)),
-    )
-
-
-def decide_settlement(book: Book, command: SettleSession, moment: Moment) -> Decision:
-    """Decide a session's end. Its cost is that of one transaction, however much was played."""
-    session = find_session(book, command)
-    if session is None:
-        return Decision(SESSION_NOT_FOUND)
-    if session.state is SessionState.SETTLED:
-        assert session.settlement_tx_id is not None
-        return Decision(_settled(session, session.settlement_tx_id, replayed=True))
-    if command.require_closed_rounds and session.open_rounds > 0:
-        return Decision(
-            Refusal(
-                reason=Reason.OPEN_ROUNDS,
-                message=f"{session.open_rounds} rounds of the session are open; close them, or settle without",
-                metadata={"open_rounds": str(session.open_rounds)},
-            )
-        )
-    owner_id = session.owner_id
-    network = session.currency_network_id
-    lock, payout = session.lock_amount_minor, session.balance_minor
-    token = session.token
-    transaction = Transaction(
-        tx_id=moment.next_tx_id(),
-        owner_id=owner_id,
-        source=session.source,
-        reference=token,
-        key=settlement_key(token),
-        kind=Kind.SESSION_SETTLEMENT,
-        status=TransactionStatus.APPLIED,
-        currency_network_id=network,
-        amount_minor=lock,
-        win_amount_minor=payout,
-        game_code=session.game_code,
-        reference_tx_id=TxId(session.session_id),
-        main_balance_after_minor=book.balance(owner_id, network, AccountType.MAIN) + payout,
-        metadata=NO_METADATA,
-        details=Details(session_token=token, rail=session.rail),
-        created_at=moment.now,
-        postings=post(
-            book,
-            owner_id,
-            network,
-            (AccountType.SESSION_HOLD, -lock),
-            (AccountType.MAIN, payout),
-            (AccountType.HOUSE_WAGER, lock - payout),
-        ),
-    )
-    event = _event(
-        book, transaction, EventType.SESSION_SETTLED, amount_minor=payout, main_postings=1 if payout > 0 else 0
-    )
-    return Decision(
-        _settled(session, transaction.tx_id, replayed=False),
-        Change(
-            owner_id=owner_id,
-            transactions=(transaction,),
-            events=(event,),
-            journaled=Journaled(session=session, settlement=transaction),
-        ),
     )
 
 
@@ -178,28 +117,4 @@ def session_facts(session: Session, moment: Moment, *, replayed: bool = False) -
         opened_at=session.opened_at,
         expires_at=session.expires_at,
         replayed=replayed,
-    )
-
-
-def _settled(session: Session, tx_id: TxId, *, replayed: bool) -> Settled:
-    return Settled(
-        payout_minor=session.balance_minor,
-        net_minor=session.balance_minor - session.lock_amount_minor,
-        open_rounds=session.open_rounds,
-        tx_id=tx_id,
-        replayed=replayed,
-    )
-
-
-def _event(
-    book: Book, transaction: Transaction, event_type: EventType, *, amount_minor: int, main_postings: int
-) -> Event:
-    assert transaction.currency_network_id is not None
-    version = book.version(transaction.owner_id, transaction.currency_network_id, AccountType.MAIN)
-    return Event(
-        event_type=event_type,
-        transaction=transaction,
-        amount_minor=amount_minor,
-        balance_after_minor=transaction.main_balance_after_minor,
-        sequence=version + main_postings,
     )

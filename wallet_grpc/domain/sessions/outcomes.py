@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import final
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxId
 from wallet_grpc.domain.sessions.state import SessionState
@@ -10,6 +11,7 @@ from wallet_grpc.domain.transactions import OutcomeStatus
 from wallet_grpc.domain.values import value
 
 
+@final
 @value
 class Played:
     """A bet, win or rollback of a session that is recorded: now, or before (`replayed`)."""
@@ -25,6 +27,7 @@ class Played:
     """Whether it came after the settlement and moved MAIN."""
 
 
+@final
 @value
 class SessionFacts:
     """A session as it stands when it is told of."""
@@ -42,6 +45,7 @@ class SessionFacts:
     replayed: bool = False
 
 
+@final
 @value
 class Settled:
     """A session that is settled: now, or before (`replayed`)."""

@@ -10,12 +10,11 @@ from typing import assert_never
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
-from wallet_grpc.domain.decisions import PLAYER_BLOCKED, ROUND_CLOSED, Decision, Moment, insufficient_funds, post
+from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
 from wallet_grpc.domain.events import Event, EventType
-from wallet_grpc.domain.idempotency import id_reused, id_voided
+from wallet_grpc.domain.idempotency import refuse_other_play
 from wallet_grpc.domain.identifiers import TxId
-from wallet_grpc.domain.players.rollbacks import BET_ALREADY_SETTLED, NOT_REVERSIBLE
-from wallet_grpc.domain.players.wins import BET_NOT_FOUND, ROLLED_BACK, ROUND_MISMATCH
+from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import (
     NO_METADATA,
@@ -26,6 +25,7 @@ from wallet_grpc.domain.transactions import (
     TransactionStatus,
     WinKind,
 )
+from wallet_grpc.domain.wagers import refuse_bet, refuse_rollback, refuse_win
 
 from .commands import SessionBet, SessionPlay, SessionRollback, SessionWin
 from .opening import SESSION_NOT_FOUND, find_session
@@ -42,9 +42,10 @@ def decide_play(book: Book, command: SessionPlay, moment: Moment) -> Decision:
     session = find_session(book, command)
     if session is None:
         return Decision(SESSION_NOT_FOUND)
-    stored = session.entries.get(command.key)
+    stored = session.entries.find(command.key)
     if stored is not None:
-        return _replay(book, session, command, stored)
+        refusal = refuse_other_play(command, stored)
+        return Decision(_replayed(book, session, stored) if refusal is None else refusal)
     match command:
         case SessionBet():
             return _decide_bet(book, session, command, moment)
@@ -59,14 +60,17 @@ def decide_play(book: Book, command: SessionPlay, moment: Moment) -> Decision:
 def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Moment) -> Decision:
     if session.state is not SessionState.OPEN or session.expired(moment.now):
         return Decision(_SESSION_CLOSED)
-    if session.round_closed(command.round_key):
-        return Decision(ROUND_CLOSED)
-    if not book.owners[session.owner_id].state.may_play:
-        return Decision(PLAYER_BLOCKED)
     amount = command.amount_minor
     balance = session.balance_minor
-    if balance < amount:
-        return Decision(insufficient_funds(balance))
+    refusal = refuse_bet(
+        session,
+        book.owner(session.owner_id),
+        round_key=command.round_key,
+        amount_minor=amount,
+        balance_minor=balance,
+    )
+    if refusal is not None:
+        return Decision(refusal)
     return _play(
         session,
         Entry(
@@ -94,17 +98,10 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
     if command.win_kind is WinKind.REGULAR:
         assert command.reference_key is not None
         assert command.round_key is not None
-        bet = session.entries.get(command.reference_key)
-        if bet is not None and bet.status is TransactionStatus.TOMBSTONE:
-            return Decision(ROLLED_BACK)
-        if bet is None or bet.kind is not Kind.BET:
-            return Decision(BET_NOT_FOUND)
-        if bet.round_key != command.round_key:
-            return Decision(ROUND_MISMATCH)
-        if bet.key in session.reversals:
-            return Decision(ROLLED_BACK)
-        if session.round_closed(command.round_key):
-            return Decision(ROUND_CLOSED)
+        bet = session.entries.find(command.reference_key)
+        refusal = refuse_win(session, bet, round_key=command.round_key, whose=None)
+        if refusal is not None:
+            return Decision(refusal)
     late = session.state is SessionState.SETTLED
     amount = command.amount_minor
     moves_main = late and amount > 0
@@ -130,24 +127,22 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
         metadata=command.metadata,
         created_at=moment.now,
     )
-    return _play_on_main(book, session, entry, None) if moves_main else _play(session, entry)
+    return _play_on_main(book, session, entry, None, moment) if moves_main else _play(session, entry)
 
 
 def _decide_rollback(book: Book, session: Session, command: SessionRollback, moment: Moment) -> Decision:
     """Decide a rollback whose id is new in the session. What is returned is what was taken."""
-    target = session.entries.get(command.reference_key)
+    target = session.entries.find(command.reference_key)
     late = session.state is SessionState.SETTLED
     if target is None:
         return _void(book, session, command, moment, late=late)
     if target.status is TransactionStatus.TOMBSTONE:
         return Decision(_voided(book, session, command, late=late))
-    if target.kind not in {Kind.BET, Kind.WIN}:
-        return Decision(NOT_REVERSIBLE)
-    first = session.reversals.get(target.key)
+    first = refuse_rollback(session, target, whose=None)
+    if isinstance(first, Refusal):
+        return Decision(first)
     if first is not None:
         return Decision(_already_rolled_back(book, session, command, first))
-    if target.kind is Kind.BET and session.standing_wins.get(target.key, 0) > 0:
-        return Decision(BET_ALREADY_SETTLED)
     gain = -target.change_minor
     moves_main = late and gain != 0
     balance = _balance(book, session, late=late)
@@ -174,7 +169,7 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         metadata=command.metadata,
         created_at=moment.now,
     )
-    return _play_on_main(book, session, entry, target) if moves_main else _play(session, entry, target)
+    return _play_on_main(book, session, entry, target, moment) if moves_main else _play(session, entry, target)
 
 
 def _play(
@@ -204,49 +199,36 @@ def _play(
     )
 
 
-def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | None) -> Decision:
+def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | None, moment: Moment) -> Decision:
     """Journal what came after the settlement, and post it to MAIN: both are stored together, and told of.
 
     What moves no money (a win of 0, its rollback) is journaled alone.
     """
-    assert entry.balance_after_minor is not None
     assert entry.tx_id is not None
-    owner_id, network = session.owner_id, session.currency_network_id
-    transaction = Transaction(
+    transaction = moved(
+        book,
+        moment,
+        session.currency_network_id,
+        (AccountType.HOUSE_WAGER, -entry.change_minor),
+        (AccountType.MAIN, entry.change_minor),
         tx_id=entry.tx_id,
-        owner_id=owner_id,
+        owner_id=session.owner_id,
         source=session.source,
         reference=entry.transaction_id,
         key=late_key(session.session_id, entry.transaction_id),
         kind=entry.kind,
-        status=TransactionStatus.APPLIED,
-        currency_network_id=network,
         amount_minor=entry.amount_minor,
+        metadata=entry.metadata,
         game_code=session.game_code,
         round_id=entry.round_id,
         reference_transaction_id=entry.reference_transaction_id,
         reference_tx_id=TxId(session.session_id),
         reverses_tx_id=target.tx_id if target is not None else None,
         variant=entry.win_kind,
-        main_balance_after_minor=entry.balance_after_minor,
-        metadata=entry.metadata,
         details=Details(session_token=session.token),
-        created_at=entry.created_at,
-        postings=post(
-            book,
-            owner_id,
-            network,
-            (AccountType.HOUSE_WAGER, -entry.change_minor),
-            (AccountType.MAIN, entry.change_minor),
-        ),
     )
-    event = Event(
-        event_type=EventType.WIN_CREDITED if entry.kind is Kind.WIN else EventType.TRANSACTION_ROLLED_BACK,
-        transaction=transaction,
-        amount_minor=entry.amount_minor,
-        balance_after_minor=entry.balance_after_minor,
-        sequence=book.version(owner_id, network, AccountType.MAIN) + 1,
-    )
+    event_type = EventType.WIN_CREDITED if entry.kind is Kind.WIN else EventType.TRANSACTION_ROLLED_BACK
+    event = told(book, transaction, event_type, entry.amount_minor)
     return _play(session, entry, target, (transaction,), (event,))
 
 
@@ -316,54 +298,17 @@ def _already_rolled_back(book: Book, session: Session, command: SessionRollback,
     )
 
 
-def _replay(book: Book, session: Session, command: SessionPlay, stored: Entry) -> Decision:
-    """Answer a command whose id is taken in its session: the stored result, or why it is not the same (rule 1)."""
-    if stored.status is TransactionStatus.TOMBSTONE:
-        return Decision(id_voided(stored.transaction_id))
-    difference = _first_difference(command, stored)
-    if difference is not None:
-        return Decision(id_reused(stored.transaction_id, difference))
+def _replayed(book: Book, session: Session, stored: Entry) -> Played:
+    """Answer the same request again: with what is stored, and the balance as it is now (rule 1)."""
     assert stored.balance_after_minor is not None
-    return Decision(
-        Played(
-            transaction_id=stored.transaction_id,
-            status=OutcomeStatus.VOIDED if stored.status is TransactionStatus.VOIDED else OutcomeStatus.APPLIED,
-            replayed=True,
-            balance_after_minor=stored.balance_after_minor,
-            current_balance_minor=_balance(book, session, late=stored.late),
-            late=stored.moved_main,
-        )
+    return Played(
+        transaction_id=stored.transaction_id,
+        status=OutcomeStatus.VOIDED if stored.status is TransactionStatus.VOIDED else OutcomeStatus.APPLIED,
+        replayed=True,
+        balance_after_minor=stored.balance_after_minor,
+        current_balance_minor=_balance(book, session, late=stored.late),
+        late=stored.moved_main,
     )
-
-
-def _first_difference(command: SessionPlay, stored: Entry) -> str | None:
-    """Name the first compared field in which the command differs from what is stored under its id."""
-    match command:
-        case SessionBet():
-            kind, asked = Kind.BET, {"amount_minor": command.amount_minor, "round_id": command.round_id}
-        case SessionWin():
-            kind, asked = (
-                Kind.WIN,
-                {
-                    "amount_minor": command.amount_minor,
-                    "round_id": command.round_id,
-                    "reference_transaction_id": command.reference_transaction_id,
-                    "win_kind": command.win_kind,
-                },
-            )
-        case SessionRollback():
-            kind, asked = Kind.ROLLBACK, {"reference_transaction_id": command.reference_transaction_id}
-        case _:
-            assert_never(command)
-    if kind is not stored.kind:
-        return "call"
-    has = {
-        "amount_minor": stored.amount_minor,
-        "round_id": stored.round_id or "",
-        "reference_transaction_id": stored.reference_transaction_id or "",
-        "win_kind": stored.win_kind,
-    }
-    return next((name for name, field in asked.items() if has[name] != field), None)
 
 
 def _balance(book: Book, session: Session, *, late: bool) -> int:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import NewType
 
 from wallet_grpc.domain.identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
+from wallet_grpc.domain.loaded import Rows
 from wallet_grpc.domain.transactions import Kind, TransactionStatus, WinKind
 from wallet_grpc.domain.values import Name, value
 
@@ -194,13 +195,13 @@ class Session:
     settled_at: datetime | None = None
     loaded_version: int | None = None
     """The version as loaded; None for a session that comes into being in this batch."""
-    entries: dict[Key, Entry] = field(default_factory=dict)
+    entries: Rows[Key, Entry] = field(default_factory=Rows)
     """Those that the batch's commands are or name."""
     reversals: dict[Key, Entry] = field(default_factory=dict)
     """By what they reverse: the applied rollbacks."""
     standing_wins: dict[Key, int] = field(default_factory=dict)
     """By bet: how many of its wins were not rolled back."""
-    rounds: dict[Key, SessionRound] = field(default_factory=dict)
+    rounds: Rows[Key, SessionRound] = field(default_factory=Rows)
 
     @property
     def token(self) -> str:
@@ -213,8 +214,16 @@ class Session:
 
     def round_closed(self, round_key: Key) -> bool:
         """Tell whether a standing entry closed the round (rule 4)."""
-        known = self.rounds.get(round_key)
+        known = self.rounds.find(round_key)
         return known is not None and known.closers > 0
+
+    def reversal_of(self, wager: Entry) -> Entry | None:
+        """Give the rollback of an entry, None where it stands."""
+        return self.reversals.get(wager.key)
+
+    def has_standing_win(self, bet: Entry) -> bool:
+        """Tell whether a bet has a win that was not rolled back."""
+        return self.standing_wins.get(bet.key, 0) > 0
 
     def record(self, entry: Entry, reversed_entry: Entry | None) -> None:
         """Fold an entry in: later commands of the batch see it, and the store will write it."""

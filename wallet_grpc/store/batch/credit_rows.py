@@ -25,7 +25,7 @@ def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, Wall
     """Put wallets into the book."""
     for wallet_id, balance_minor, version, entry_count, held_minor, now in rows:
         address = addresses[WalletId(wallet_id)]
-        book.credit.wallets[address.wallet_id] = CreditWallet(
+        wallet = CreditWallet(
             wallet_id=address.wallet_id,
             owner_id=address.owner_id,
             ledger_id=address.ledger_id,
@@ -37,6 +37,7 @@ def read_wallets(book: Book, rows: Sequence[Any], addresses: dict[WalletId, Wall
             entry_count=entry_count,
             loaded_version=version,
         )
+        book.credit.put(wallet)
 
 
 def read_wallet_entries(book: Book, rows: Sequence[Any]) -> None:

@@ -93,7 +93,7 @@ def read_session(book: Book, row: LoadedSession) -> None:
         settled_at=row.settled_at,
         loaded_version=row.version,
     )
-    book.sessions.by_id[session.session_id] = session
+    book.sessions.put(session)
     if row.main_account_id is not None and row.main_balance_minor is not None and row.main_version is not None:
         book.accounts.setdefault(
             (session.owner_id, session.currency_network_id, AccountType.MAIN),

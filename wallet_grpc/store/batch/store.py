@@ -42,9 +42,12 @@ import psycopg
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
+from wallet_grpc.domain.credit.needs import CreditNeeds
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
-from wallet_grpc.domain.needs import CreditNeeds, LedgerNeeds, Needs, SessionNeeds
+from wallet_grpc.domain.ledgers.needs import LedgerNeeds
+from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
+from wallet_grpc.domain.sessions.needs import SessionNeeds
 from wallet_grpc.domain.sessions.state import Rail, SessionId, SessionRound
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.arrays import literal, separated
@@ -306,15 +309,15 @@ class BatchStore:
                 _LOAD_TRANSACTIONS,
                 {"keys": literal(needs.keys), "standing_wins_max": settings.batch_operations_max + 1},
             )
-        if needs.round_keys:
+        if needs.players.round_keys:
             rounds = trip.ask(
                 _LOAD_ROUNDS,
-                {"round_keys": literal(needs.round_keys), "closers_max": settings.batch_operations_max + 1},
+                {"round_keys": literal(needs.players.round_keys), "closers_max": settings.batch_operations_max + 1},
             )
         if needs.whole_owner_ids:
             whole = trip.ask(_LOAD_ALL_ACCOUNTS, {"owner_ids": literal(needs.whole_owner_ids)})
-        if needs.output_keys:
-            outputs = trip.ask(_LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.output_keys)})
+        if needs.players.output_keys:
+            outputs = trip.ask(_LOAD_DEPOSIT_OUTPUTS, {"output_keys": literal(needs.players.output_keys)})
         if needs.receipt_keys:
             receipts = trip.ask(_LOAD_RECEIPTS, {"receipt_keys": literal(needs.receipt_keys)})
         if needs.sessions is not None:
@@ -332,6 +335,7 @@ class BatchStore:
             self._clock_key = _new_clock_key()
             raise psycopg.errors.LockNotAvailable("another lane has this key of the clock")
         book = Book()
+        book.ask(needs)
         if owners is not None:
             for owner_id, version, state in owners.rows:
                 book.owners[owner_id] = Owner(version=version, state=PlayerState(state or PlayerState.ACTIVE))
@@ -343,9 +347,9 @@ class BatchStore:
                 _read_transaction(book, LoadedTransaction._make(row), needs)
         if rounds is not None:
             for position, closers in rounds.rows:
-                book.players.closers[needs.round_keys[position - 1]] = closers
+                book.players.closers[needs.players.round_keys[position - 1]] = closers
         if outputs is not None:
-            book.players.deposit_outputs.update(needs.output_keys[row[0] - 1] for row in outputs.rows)
+            book.players.deposit_outputs.update((needs.players.output_keys[row[0] - 1], 1) for row in outputs.rows)
         if receipts is not None:
             for position, body_hash, state in receipts.rows:
                 book.inbox.receipts[needs.receipt_keys[position - 1]] = KnownReceipt(

@@ -1,0 +1,138 @@
+"""What a decision records: the one place where legs become postings, a transaction, and the events that tell of it.
+
+Balances and versions are read off the book once: MAIN after a transaction is what its postings come to, and the
+sequence of an event is the version of MAIN after it (docs/rules.md, Events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict, Unpack
+
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.transactions import (
+    Details,
+    Direction,
+    Kind,
+    Posting,
+    Transaction,
+    TransactionStatus,
+    WinKind,
+)
+
+from .decisions import Moment
+
+Leg = tuple[AccountType, int]
+"""An account of the transaction's owner or of the house, and what it gains in minor units."""
+
+
+class Facts(TypedDict):
+    """What is a transaction's own, whatever it moves; see Transaction for each."""
+
+    owner_id: OwnerId
+    source: Source
+    reference: str
+    key: Key
+    kind: Kind
+    amount_minor: int
+    metadata: Mapping[str, str]
+    win_amount_minor: NotRequired[int | None]
+    fee_minor: NotRequired[int | None]
+    game_code: NotRequired[str | None]
+    round_id: NotRequired[str | None]
+    round_key: NotRequired[Key | None]
+    closes_round: NotRequired[bool]
+    reference_transaction_id: NotRequired[str | None]
+    reference_tx_id: NotRequired[TxId | None]
+    reverses_tx_id: NotRequired[TxId | None]
+    variant: NotRequired[WinKind | Direction | PlayerState | None]
+    details: NotRequired[Details | None]
+
+
+def moved(
+    book: Book,
+    moment: Moment,
+    network: CurrencyNetworkId,
+    *legs: Leg,
+    tx_id: TxId | None = None,
+    **facts: Unpack[Facts],
+) -> Transaction:
+    """Record what moves a player's money: each leg is a posting with the balance after it. Legs of 0 are not posted."""
+    owner_id = facts["owner_id"]
+    main = book.balance(owner_id, network, AccountType.MAIN)
+    postings: list[Posting] = []
+    for account_type, amount_minor in legs:
+        if amount_minor == 0:
+            continue
+        after: int | None = None
+        if account_type is AccountType.MAIN:
+            after = main = main + amount_minor
+        elif account_type not in HOUSE_TYPES:  # a hold, of which a transaction has one leg
+            after = book.balance(owner_id, network, account_type) + amount_minor
+        postings.append(Posting(account_type=account_type, amount_minor=amount_minor, balance_after_minor=after))
+    return Transaction(
+        tx_id=tx_id or moment.next_tx_id(),
+        status=TransactionStatus.APPLIED,
+        currency_network_id=network,
+        main_balance_after_minor=main,
+        created_at=moment.now,
+        postings=tuple(postings),
+        **facts,
+    )
+
+
+def noted(
+    moment: Moment,
+    network: CurrencyNetworkId | None,
+    *,
+    status: TransactionStatus = TransactionStatus.APPLIED,
+    main_minor: int | None = None,
+    postings: tuple[Posting, ...] = (),
+    tx_id: TxId | None = None,
+    **facts: Unpack[Facts],
+) -> Transaction:
+    """Record what moves no player's money: it is remembered, or posted between accounts of a ledger."""
+    return Transaction(
+        tx_id=tx_id or moment.next_tx_id(),
+        status=status,
+        currency_network_id=network,
+        main_balance_after_minor=main_minor,
+        created_at=moment.now,
+        postings=postings,
+        **facts,
+    )
+
+
+def told(
+    book: Book, transaction: Transaction, event_type: EventType, amount_minor: int, *, still_to_come_minor: int = 0
+) -> Event:
+    """Make the event that tells of a transaction; of its first leg, with what MAIN gains by the second still to come.
+
+    A player's state has no balance: its events are numbered by the player's version.
+    """
+    owner_id, network = transaction.owner_id, transaction.currency_network_id
+    if network is None:
+        owner = book.owner(owner_id)
+        return Event(
+            event_type=event_type,
+            transaction=transaction,
+            amount_minor=amount_minor,
+            balance_after_minor=None,
+            sequence=(owner.version or 0) + owner.mutations + 1,
+        )
+    after = transaction.main_balance_after_minor
+    assert after is not None
+    sequence = book.version(owner_id, network, AccountType.MAIN) - (still_to_come_minor != 0)
+    for posting in transaction.postings:
+        if posting.account_type is AccountType.MAIN:
+            sequence += 1
+    return Event(
+        event_type=event_type,
+        transaction=transaction,
+        amount_minor=amount_minor,
+        balance_after_minor=after - still_to_come_minor,
+        sequence=sequence,
+    )
