@@ -15,7 +15,7 @@ from wallet_grpc.store.queues.outbox import OutboxRow
 
 _DEPOSIT_MINOR = 25_000_000
 _OUTBOX: LiteralString = """
-    SELECT outbox_id, owner_id, event_type, sequence, data::TEXT, traceparent, created_at,
+    SELECT outbox_id, owner_id, event_type, sequence, data::TEXT, traceparent, created_at::TEXT,
         tx_id::TEXT || '-' || event_no::TEXT
     FROM outbox_events ORDER BY outbox_id
 """

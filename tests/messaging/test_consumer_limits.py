@@ -18,6 +18,7 @@ from support.events import NAMES, Bus, Published, Worker, deposit_settled
 from support.requests import Player
 from support.waiting import wait_until
 
+from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
 from wallet_grpc.messaging.frames import RawDelivery
 from wallet_grpc.messaging.metrics import InboxMetrics
@@ -131,7 +132,7 @@ def consumer_of(bus: Bus, inbox: Any, registry: CollectorRegistry, kind: type[Pa
         event_bytes_max=65_536,
         stop_timeout_ms=5_000,
     )
-    return kind(settings, inbox, InboxMetrics(registry), installation=installation)
+    return kind(settings, inbox, InboxMetrics(registry), ChoreMetrics(registry), installation=installation)
 
 
 @contextlib.contextmanager
@@ -161,6 +162,30 @@ def test_a_message_at_which_sessions_fail_is_a_dead_letter_after_the_third(bus: 
     assert told["routing_key"] == "payments.deposit.settled"
     assert told["delivery_tag"] >= 1
     assert [entry["event"] for entry in log].count("consuming") == 4, "three sessions failed"
+
+
+def test_a_large_message_at_which_sessions_fail_keeps_no_room(bus: Bus) -> None:
+    inbox, registry = Taking(), CollectorRegistry()
+    bus.publish(Published(body=b"poison" * 20_000, routing_key="payments.deposit.settled", message_id="large"))
+    consumer = consumer_of(bus, inbox, registry, Failing)
+    with running(bus, consumer):
+        bus.dead_letters(1)
+        assert consumer._session is not None
+        assert consumer._session.transport._large_bytes == 0
+    assert registry.get_sample_value("wallet_inbox_rejected_total", {"why": "stuck"}) == 1
+
+
+def test_what_nobody_expected_is_counted(bus: Bus) -> None:
+    registry = CollectorRegistry()
+    consumer = consumer_of(bus, Taking(), registry, PaymentsConsumer)
+
+    async def unexpected() -> UUID:
+        raise LookupError("a fault of ours")
+
+    consumer._installation = unexpected
+    failures = {"worker": "consume"}
+    with running(bus, consumer):
+        wait_until(lambda: registry.get_sample_value("wallet_worker_failures_total", failures), what="it is counted")
 
 
 def test_a_letter_that_ends_its_channel_does_so_three_times_at_most(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,23 @@
 """Events that cannot be published, removed or taken again keep nothing else waiting, and end no process."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
+import pytest
+from support.broker import Broker
 from support.database import Installation
-from support.events import Platform, withdrawal_settled
+from support.events import NAMES, Platform, withdrawal_settled
 from support.poison import poisoned
 from support.requests import Player
 from support.waiting import wait_until
+
+_DEPOSIT_TOLD = """
+    INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, created_at)
+    SELECT %s, gen_random_uuid(), 1, told.event_type, 1, '{}', told.created_at::TIMESTAMPTZ
+    FROM (SELECT %s AS created_at, %s AS event_type) AS told
+"""
 
 
 @contextmanager
@@ -71,6 +81,66 @@ def test_an_event_that_cannot_be_removed(platform: Platform) -> None:
         assert outbox_of(platform.installation, player) == 1
     emptied(platform, player)
     assert len({event["id"] for event in platform.events_of(player, 1)}) == 1  # again, but the same
+    assert platform.relay.runs
+
+
+def test_many_events_that_cannot_be_removed(platform: Platform) -> None:
+    """The others are told once: they are found between those, however many there are."""
+    first = Player().player_id
+    owners = range(first, first + 160)
+    with poisoned(
+        platform.installation, "outbox_events", "DELETE", f"OLD.owner_id >= {first} AND OLD.owner_id % 2 = 0"
+    ):
+        with platform.installation.connect() as connection:
+            connection.execute(
+                """
+                INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, created_at)
+                SELECT owner_id, gen_random_uuid(), 1, 'wallet.deposit.applied', 1, '{}', now()
+                FROM unnest(%s::BIGINT[]) AS owner_id
+                """,
+                [list(owners)],
+            )
+        others_are_told(platform)
+        left = platform.installation.rows("SELECT owner_id FROM outbox_events WHERE owner_id >= %s", first)
+        assert sorted(owner_id for (owner_id,) in left) == [owner_id for owner_id in owners if owner_id % 2 == 0]
+        told = Counter(int(message.event["subject"]) for message in list(platform.bus.received))
+        assert {told[owner_id] for owner_id in owners if owner_id % 2} == {1}
+    wait_until(
+        lambda: platform.installation.rows("SELECT FROM outbox_events WHERE owner_id >= %s", first) == [],
+        what="the outbox is empty",
+        timeout_s=120,
+    )
+
+
+def test_an_event_of_a_time_that_nobody_can_tell(platform: Platform) -> None:
+    player = platform.wallet.player("100")
+    platform.events_of(player, 1)
+    with platform.installation.connect(autocommit=True) as connection:
+        connection.execute(_DEPOSIT_TOLD, [player.player_id, "infinity", "wallet.deposit.applied"])
+        wait_until(lambda: f'"owner_id": "{player.player_id}"' in platform.relay.log, what="its owner is set aside")
+        others_are_told(platform)
+        assert outbox_of(platform.installation, player) == 1
+        connection.execute("UPDATE outbox_events SET created_at = now() WHERE owner_id = %s", [player.player_id])
+    emptied(platform, player)
+    platform.events_of(player, 2)
+
+
+def test_an_event_over_which_the_broker_closes_the_channel(platform: Platform, broker: Broker) -> None:
+    """It may not be published by this login: the broker tells so by closing the channel, and not which event it was."""
+    if broker.ctl is None:
+        pytest.skip("rabbitmqctl does not reach this broker")
+    parts = urlsplit(platform.bus.amqp_url)
+    rights = ("-p", parts.path.removeprefix("/"), str(parts.username), NAMES.events_exchange)
+    broker.ctl("set_topic_permissions", *rights, r"^wallet\.(?!forbidden)", ".*")
+    player = Player()
+    with platform.installation.connect(autocommit=True) as connection:
+        connection.execute(_DEPOSIT_TOLD, [player.player_id, "now()", "wallet.forbidden"])
+        wait_until(lambda: f'"owner_id": "{player.player_id}"' in platform.relay.log, what="its owner is set aside")
+        for _ in range(3):
+            others_are_told(platform)
+        assert outbox_of(platform.installation, player) == 1
+    broker.ctl("clear_topic_permissions", *rights[:3])
+    emptied(platform, player)
     assert platform.relay.runs
 
 

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 from support.database import Installation
+from support.poison import poisoned
 
 from wallet_grpc.store.queues import outbox as outbox_queue
 from wallet_grpc.store.queues.outbox import OutboxQueue
@@ -65,3 +66,35 @@ async def test_what_is_committed_late_is_not_passed_over(queue: OutboxQueue, own
         for _ in range(LOOKS):
             assert await waiting(queue) == []
         assert queue._floor.outbox_id == removed[-1], "what has ended is looked at no more"
+
+
+async def test_many_events_that_cannot_be_removed_keep_no_other_one(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    """Each other one of three hundred: the search for them never gives up on those between."""
+    with own_ledger.connect(autocommit=True) as connection:
+        rows = connection.execute(
+            INSERT.replace("VALUES (42,", "SELECT number,").replace(
+                "now()) RETURNING", "now() FROM generate_series(1, 300) AS number RETURNING"
+            )
+        ).fetchall()
+    every = [outbox_id for (outbox_id,) in rows]
+    assert await waiting(queue) == every[:10]
+    with poisoned(own_ledger, "outbox_events", "DELETE", "OLD.owner_id % 2 = 0"):
+        kept = await queue.remove(every)
+    assert sorted(outbox_id for outbox_id, _ in kept.failed) == every[1::2]
+    assert [outbox_id for (outbox_id,) in own_ledger.rows("SELECT outbox_id FROM outbox_events ORDER BY 1")] == every[
+        1::2
+    ]
+
+
+async def test_an_event_of_a_time_that_python_does_not_know_is_the_fault_of_that_event(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    with own_ledger.connect(autocommit=True) as connection:
+        connection.execute(INSERT.replace("now()", "'infinity'"))
+        connection.execute(INSERT)
+    strange, plain = await queue.next(10)
+    assert plain.created_at.tzinfo is not None
+    with pytest.raises(ValueError, match="infinity"):
+        _ = strange.created_at

@@ -71,6 +71,7 @@ async def consume(settings: Settings) -> None:
         ),
         inbox,
         metrics,
+        chores,
         installation=lambda: installation_uuid(lookups),
     )
     retries = Retries(inbox, store, chores, poll_ms=settings.inbox_poll_ms)

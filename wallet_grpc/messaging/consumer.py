@@ -14,26 +14,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika.abc import AbstractChannel, AbstractConnection
 
+from wallet_grpc.chores import ChoreMetrics
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.values import Name
 from wallet_grpc.tasks import end
 
 from .acknowledgements import Acknowledgements
-from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
+from .broker import BrokerGoneError, connected, keep_up
 from .cloudevents import Delivery, open_envelope
 from .failures import Failures
 from .frames import DeliveryTransport, RawDelivery
 from .inbox import EventInbox
+from .letter_box import LetterBox
 from .letters import letter_of
 from .metrics import InboxMetrics
 from .payment_events import PaymentEvent, payment_event
@@ -44,12 +44,6 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 5.0
 """How often the queue is looked at: a broker that lost it tells nobody."""
-_LETTER_PAUSE_S = 1.0
-_LETTER_TIMEOUT_S = 10.0
-_LETTER_TRIES_MAX = 3
-_LETTERS_AT_ONCE = 20
-_LETTERS_REFUSED_S = 10.0
-"""After a letter was refused for good, so long no other one is tried: each would keep the place of a delivery."""
 _FRAME_BYTES = 131_072
 """Of a frame, as large as RabbitMQ makes it unless it is told otherwise; a message's properties stand in one."""
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; see the log")
@@ -95,13 +89,9 @@ class _Session:
 
     connection: AbstractConnection
     transport: DeliveryTransport
-    letters: AbstractChannel
-    exchange: AbstractExchange
+    letters: LetterBox
     frame_bytes_max: int
     acknowledgements: Acknowledgements
-    letters_failed: asyncio.Event = field(default_factory=asyncio.Event)
-    letters_refused_until: float = 0.0
-    """By the loop's clock: until then letters are not tried, since the broker did not take one in all its tries."""
     draining: bool = False
 
 
@@ -113,6 +103,7 @@ class PaymentsConsumer:
         settings: ConsumerSettings,
         inbox: EventInbox,
         metrics: InboxMetrics,
+        chores: ChoreMetrics,
         *,
         installation: Callable[[], Awaitable[UUID]],
     ) -> None:
@@ -120,11 +111,11 @@ class PaymentsConsumer:
         self._settings = settings
         self._inbox = inbox
         self._metrics = metrics
+        self._chores = chores
         self._installation = installation
         self._failures = Failures()
         self._session: _Session | None = None
         self._held: set[asyncio.Task[None]] = set()
-        self._letter_locks = [asyncio.Lock() for _ in range(_LETTERS_AT_ONCE)]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, reconnecting by itself.
@@ -132,7 +123,7 @@ class PaymentsConsumer:
         Raises:
             TopologyConflictError: A queue or exchange is there and is defined otherwise, or the queue is another's.
         """
-        await keep_up(lambda: self._consume(stop), stop=stop, name="consume")
+        await keep_up(lambda: self._consume(stop), stop=stop, name="consume", chores=self._chores)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, or until the session fails."""
@@ -149,8 +140,7 @@ class PaymentsConsumer:
             self._session = _Session(
                 connection=connection,
                 transport=transport,
-                letters=letters,
-                exchange=letters.default_exchange,
+                letters=LetterBox(connection, letters, names, on_fatal=self._note_failure),
                 frame_bytes_max=underlay.connection.connection_tune.frame_max or _FRAME_BYTES,
                 acknowledgements=Acknowledgements(underlay),
             )
@@ -186,14 +176,14 @@ class PaymentsConsumer:
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await _first(
                         stop.wait(),
-                        session.letters_failed.wait(),
+                        session.letters.failed.wait(),
                         connection.closed(),
                         channel.closed(),
-                        session.letters.closed(),
+                        session.letters.channel.closed(),
                     )
-            if connection.is_closed or channel.is_closed or session.letters.is_closed:
+            if connection.is_closed or channel.is_closed or session.letters.channel.is_closed:
                 raise BrokerGoneError("the connection or a channel of it was closed")
-            if session.letters_failed.is_set():
+            if session.letters.failed.is_set():
                 raise BrokerGoneError("letters cannot be sent")
             if not stop.is_set():
                 async with connection.channel() as looking:
@@ -215,6 +205,7 @@ class PaymentsConsumer:
         if session is None or session.draining:
             return  # it goes back to the queue with the connection
         if self._failures.is_stuck(delivery):
+            session.transport.release(delivery)
             self._reject(session, delivery, Rejected.STUCK)
         elif delivery.body is None:
             self._reject(session, delivery, Rejected.TOO_LARGE)
@@ -232,7 +223,7 @@ class PaymentsConsumer:
             why = Rejected.FAULT
         finally:
             session.transport.release(delivery)
-        if session.letters_failed.is_set():
+        if session.letters.failed.is_set():
             return  # it comes again
         if why is None:
             session.acknowledgements.settle(delivery.delivery_tag)
@@ -287,37 +278,7 @@ class PaymentsConsumer:
         self._metrics.dead_letters.labels(refusal.reason).inc()
         _log.warning("dead_letter", message_id=message_id, reason=refusal.reason, detail=refusal.message)
         letter = letter_of(delivery, properties, refusal, frame_bytes_max=session.frame_bytes_max)
-        # The client library knows a returned message by its message_id, so letters of one id go one after the other.
-        async with self._letter_locks[hash(letter.message_id or delivery.delivery_tag) % _LETTERS_AT_ONCE]:
-            return await self._publish(session, delivery, letter)
-
-    async def _publish(self, session: _Session, delivery: RawDelivery, letter: aio_pika.Message) -> Rejected | None:
-        dead_letters = self._settings.topology.dead_letters
-        loop = asyncio.get_running_loop()
-        for attempt in range(_LETTER_TRIES_MAX):
-            if loop.time() < session.letters_refused_until:
-                break
-            if attempt:
-                await asyncio.sleep(_LETTER_PAUSE_S)
-            try:
-                async with asyncio.timeout(_LETTER_TIMEOUT_S):
-                    await session.exchange.publish(letter, dead_letters, mandatory=True)
-            except PublishError:
-                _log.error("dead_letter_unroutable", queue=dead_letters, hint="it was deleted; it is declared again")
-                await declare_inbound(session.connection, self._settings.topology)
-            except (DeliveryError, TimeoutError) as error:
-                _log.error("dead_letter_refused", queue=dead_letters, cause=f"{type(error).__name__}: {error}")
-            except BROKER_ERRORS as error:
-                _log.warning("letter_failed", **_names(delivery), cause=f"{type(error).__name__}: {error}")
-                if not session.connection.is_closed:
-                    self._note_failure(delivery)  # the broker closed the channel, so perhaps because of this letter
-                session.letters_failed.set()
-                return None
-            else:
-                return None
-        else:
-            session.letters_refused_until = loop.time() + _LETTERS_REFUSED_S
-        return Rejected.LETTER_REFUSED
+        return None if await session.letters.send(delivery, letter) else Rejected.LETTER_REFUSED
 
     def _note_failure(self, delivery: RawDelivery) -> None:
         """Note that the session failed at a delivery; after a few times it is stuck there, and no longer tried."""

@@ -7,7 +7,9 @@ repeats an event; its id is the same, and its `sequence` tells.
 
 An event that no queue takes is parked and counted, and keeps nothing waiting. One that the broker refuses keeps its
 owner waiting for the next round, and nobody else. So does one that cannot be published or removed for a reason of its
-own: its owner is set aside, and tried again after growing pauses.
+own: its owner is set aside, and tried again after growing pauses. A broker closes the channel over an event that it
+will not have, without telling which one it was. So whatever was not confirmed by then is doubted, and published one by
+one in the next session, after all else: the event that is alone when the channel is closed again is the one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from datetime import UTC, datetime
 import aio_pika
 import structlog
 from aio_pika import DeliveryMode
-from aio_pika.abc import AbstractExchange
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
@@ -68,6 +70,22 @@ class _RelayRound:
     refused: int = 0
     failed: list[tuple[OutboxRow, Exception]] = field(default_factory=list)
     """Those that could not be published, for a reason of their own."""
+    unconfirmed: dict[int, OutboxRow] = field(default_factory=dict)
+    """By owner: what the broker was given, and has said nothing of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What a session publishes by."""
+
+    connection: AbstractConnection
+    channel: AbstractChannel
+    exchange: AbstractExchange
+
+    @property
+    def is_cut_by_an_event(self) -> bool:
+        """Whether the broker closed the channel alone, as it does over what it will not have."""
+        return self.channel.is_closed and not self.connection.is_closed
 
 
 class Relay:
@@ -79,6 +97,8 @@ class Relay:
         self._settings = settings
         self._chores = chores
         self._owners: SetAside[int] = SetAside(_WORKER, "owner_id", chores)
+        self._doubted: set[int] = set()
+        """Owners of events one of which made the broker close a channel."""
         self._queue = queue
         self._metrics = metrics
 
@@ -100,6 +120,7 @@ class Relay:
                 await declare_outbound(connection, names)
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 exchange = await channel.get_exchange(names.events_exchange, ensure=False)
+                line = _Line(connection=connection, channel=channel, exchange=exchange)
                 _log.info("relaying", exchange=names.events_exchange)
                 shared_at = float("-inf")
                 while not stop.is_set():
@@ -109,7 +130,7 @@ class Relay:
                         self._metrics.partitions.set(len(self._queue.partitions))
                         shared_at = now
                     rows = await self._queue.next(self._settings.round_events_max, self._owners.waiting())
-                    pause_s = await self._round(exchange, rows) if rows else self._settings.poll_ms / 1000
+                    pause_s = await self._round(line, rows) if rows else self._settings.poll_ms / 1000
                     if channel.is_closed:
                         raise BrokerGoneError("the channel was closed")
                     if pause_s:
@@ -120,29 +141,43 @@ class Relay:
             await self._queue.close()  # while there is no broker, others may have the partitions
             self._metrics.partitions.set(0)
 
-    async def _round(self, exchange: AbstractExchange, rows: Sequence[OutboxRow]) -> float:
+    async def _round(self, line: _Line, rows: Sequence[OutboxRow]) -> float:
         """Publish events and settle them in the outbox; gives how long to wait before the next round, in seconds."""
         done = _RelayRound()
-        owners: dict[int, list[OutboxRow]] = {}
+        trusted: dict[int, list[OutboxRow]] = {}
+        doubted: dict[int, list[OutboxRow]] = {}
         for row in rows:
+            owners = doubted if row.owner_id in self._doubted or row.owner_id in self._owners else trusted
             owners.setdefault(row.owner_id, []).append(row)
-        left = iter(owners.values())
-        publishers = [
-            asyncio.create_task(self._publish(exchange, left, done))
-            for _ in range(min(self._settings.in_flight_max, len(owners)))
-        ]
         try:
             async with asyncio.timeout(_ROUND_TIMEOUT_S):
-                await asyncio.gather(*publishers)
+                await self._publish_side_by_side(line.exchange, iter(trusted.values()), len(trusted), done)
+                await self._publish(line.exchange, iter(doubted.values()), done)
+        except BROKER_ERRORS as error:
+            if line.is_cut_by_an_event:
+                self._doubt(done, error)
+            raise
         finally:
-            await end(publishers)
             await self._settle(done)
         return _REFUSED_PAUSE_S if done.refused else 0.0
+
+    async def _publish_side_by_side(
+        self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], owners: int, done: _RelayRound
+    ) -> None:
+        publishers = [
+            asyncio.create_task(self._publish(exchange, left, done))
+            for _ in range(min(self._settings.in_flight_max, owners))
+        ]
+        try:
+            await asyncio.gather(*publishers)
+        finally:
+            await end(publishers)
 
     async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
         """Publish the events of one owner after the other, each confirmed before the next."""
         for events in left:
             for row in events:
+                done.unconfirmed[row.owner_id] = row
                 try:
                     await exchange.publish(self._message(row), row.event_type, mandatory=True)
                 except PublishError:
@@ -158,6 +193,17 @@ class Relay:
                     break
                 else:
                     done.published.append(row)
+            del done.unconfirmed[events[0].owner_id]
+            self._doubted.discard(events[0].owner_id)
+
+    def _doubt(self, done: _RelayRound, error: Exception) -> None:
+        """Find the event over which the broker closed the channel, or let the next session find it."""
+        if len(done.unconfirmed) == 1:
+            ((owner_id, row),) = done.unconfirmed.items()
+            done.failed.append((row, error))
+            self._doubted.discard(owner_id)
+        else:
+            self._doubted.update(done.unconfirmed)
 
     def _message(self, row: OutboxRow) -> aio_pika.Message:
         return aio_pika.Message(

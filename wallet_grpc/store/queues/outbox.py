@@ -38,8 +38,6 @@ _PARTITION_LOCK = 0x57414C50
 _PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
 _LOOK_EVERY_S = 1.0
-_FAILURES_MAX = 100
-"""How many failed statements a round may cost in search of the rows that break it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,18 @@ class OutboxRow:
     sequence: int
     data: str
     traceparent: str | None
-    created_at: datetime
+    created_at_text: str
+    """As PostgreSQL writes it: a time that Python cannot tell is the fault of one event, not of a round."""
     event_id: str
+
+    @property
+    def created_at(self) -> datetime:
+        """When it happened.
+
+        Raises:
+            ValueError: It is no time that can be told.
+        """
+        return datetime.fromisoformat(self.created_at_text)
 
 
 @dataclass(slots=True)
@@ -152,20 +160,20 @@ class OutboxQueue:
         floor.looked_at = time.monotonic()
 
     async def remove(self, outbox_ids: Sequence[int]) -> Halved[int]:
-        """Remove events that were published; gives those that could not be."""
+        """Remove events that were published; gives those that could not be, after up to two statements for each."""
 
         async def remove(part: Sequence[int]) -> None:
             await self._rows("remove", {"outbox_ids": list(part)})
 
-        return await by_halves(outbox_ids, remove, failures_max=_FAILURES_MAX)
+        return await by_halves(outbox_ids, remove, failures_max=2 * len(outbox_ids))
 
     async def park(self, outbox_ids: Sequence[int], failure: str) -> Halved[int]:
-        """Park events that no queue takes; gives those that could not be."""
+        """Park events that no queue takes; gives those that could not be, after up to two statements for each."""
 
         async def park(part: Sequence[int]) -> None:
             await self._rows("park", {"outbox_ids": list(part), "failure": failure})
 
-        return await by_halves(outbox_ids, park, failures_max=_FAILURES_MAX)
+        return await by_halves(outbox_ids, park, failures_max=2 * len(outbox_ids))
 
     async def close(self) -> None:
         """Give everything back."""

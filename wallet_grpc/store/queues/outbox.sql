@@ -46,7 +46,7 @@ SELECT
     outbox_events.sequence,
     outbox_events.data::TEXT,
     outbox_events.traceparent,
-    outbox_events.created_at,
+    outbox_events.created_at::TEXT,
     outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT
 FROM outbox_events
 WHERE
