@@ -13,7 +13,8 @@ own id: given, or made here. What fails in a way that the error table calls safe
 the deadline: a mutation moves money once, however often it is sent. Everything else raises `WalletError`.
 """
 
-from .client import GameSession, Played, Settlement, WalletClient
+from .client import GameSession, WalletClient
 from .errors import WalletError
+from .results import Played, Settlement
 
 __all__ = ["GameSession", "Played", "Settlement", "WalletClient", "WalletError"]

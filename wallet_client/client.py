@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,7 +15,9 @@ import grpc
 
 from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
 
-from .errors import WalletError, error_of_call, error_of_status
+from .errors import WalletError, error_of_call
+from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, is_sent_again, new_id, operation, write
+from .results import Played, Settlement, played_of, settlement_of
 
 Answer = TypeVar("Answer")
 
@@ -25,50 +25,6 @@ BATCH_OPERATIONS_MAX = 1_000
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _STREAM_UNANSWERED_MAX = 500
-
-SessionRequest = (
-    session_pb2.OpenSessionRequest
-    | session_pb2.SessionBetRequest
-    | session_pb2.SessionWinRequest
-    | session_pb2.SessionRollbackRequest
-    | session_pb2.SettleSessionRequest
-)
-SessionAnswer = session_pb2.SessionResult | session_pb2.Session | session_pb2.SettleSessionResponse | WalletError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """A bet, win or rollback that the wallet has recorded."""
-
-    transaction_id: str
-    status: str
-    """APPLIED, VOIDED (a rollback that came first) or ALREADY_ROLLED_BACK."""
-    replayed: bool
-    """Whether an earlier sending had been recorded already: nothing moved this time."""
-    balance_after_minor: int
-    """The balance right after it: the session's, or MAIN outside a session and for a late one."""
-    current_balance_minor: int
-    tx_id: str = ""
-    """The ledger's transaction; empty inside a session, whose journal keeps it."""
-    late: bool = False
-    """Whether it came after its session was settled, and moved MAIN."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What a session came to."""
-
-    payout_minor: int
-    net_minor: int
-    """What the player won, or lost where it is negative."""
-    open_rounds: int
-    tx_id: str
-    replayed: bool
-
-
-def new_id() -> str:
-    """Make a transaction_id that nobody used before."""
-    return uuid.uuid4().hex
 
 
 class WalletClient:
@@ -138,7 +94,7 @@ class WalletClient:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return _played(await self._call(self._wallet.Bet, request))
+        return played_of(await self._call(self._wallet.Bet, request))
 
     async def win(
         self,
@@ -167,7 +123,7 @@ class WalletClient:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return _played(await self._call(self._wallet.Win, request))
+        return played_of(await self._call(self._wallet.Win, request))
 
     async def rollback(
         self,
@@ -186,7 +142,7 @@ class WalletClient:
             reference_transaction_id=of,
             round_closed=round_closed,
         )
-        return _played(await self._call(self._wallet.Rollback, request))
+        return played_of(await self._call(self._wallet.Rollback, request))
 
     async def available_minor(self, *, player_id: int, currency_network_id: int) -> int:
         """Read what a player has in MAIN."""
@@ -227,7 +183,7 @@ class WalletClient:
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
         """
-        return await self._call(getattr(self._sessions, _SESSION_CALLS[type(request)]), request)
+        return await self._call(getattr(self._sessions, SESSION_CALLS[type(request)]), request)
 
     async def read(self, request: session_pb2.GetSessionRequest) -> session_pb2.Session:
         """Read a session."""
@@ -248,15 +204,15 @@ class WalletClient:
             for start in range(0, len(waiting), BATCH_OPERATIONS_MAX):
                 places = waiting[start : start + BATCH_OPERATIONS_MAX]
                 batch = session_pb2.ExecuteSessionBatchRequest(
-                    operations=[_operation(requests[place]) for place in places]
+                    operations=[operation(requests[place]) for place in places]
                 )
                 try:
                     response = await self._call(self._sessions.ExecuteBatch, batch)
                 except WalletError as error:
                     answers.update(dict.fromkeys(places, error))
                 else:
-                    answers.update(zip(places, map(_answer, response.outcomes), strict=True))
-            waiting = [place for place, answer in answers.items() if _again(answer)]
+                    answers.update(zip(places, map(answer_of, response.outcomes), strict=True))
+            waiting = [place for place, answer in answers.items() if is_sent_again(answer)]
             if time.monotonic() + wait_s > deadline:
                 break
             if waiting:
@@ -278,12 +234,12 @@ class WalletClient:
         wait_s = _FIRST_WAIT_S
         while True:
             call = self._sessions.Execute(metadata=self._metadata)
-            writing = asyncio.create_task(_write(call, source, unanswered, room))
+            writing = asyncio.create_task(write(call, source, unanswered, room))
             try:
                 async for outcome in call:
                     deadline, wait_s = time.monotonic() + self._deadline_s, _FIRST_WAIT_S
                     room.release()
-                    yield unanswered.popleft(), _answer(outcome)
+                    yield unanswered.popleft(), answer_of(outcome)
                 await writing
             except grpc.aio.AioRpcError as failed:
                 error = error_of_call(failed)
@@ -341,7 +297,7 @@ class GameSession:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return _played(await self._client.play(request))
+        return played_of(await self._client.play(request))
 
     async def win(
         self,
@@ -365,7 +321,7 @@ class GameSession:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return _played(await self._client.play(request))
+        return played_of(await self._client.play(request))
 
     async def rollback(self, *, of: str, round_closed: bool = False, transaction_id: str = "") -> Played:
         """Reverse a bet or a win of this session, or void an id that was not seen in it yet."""
@@ -375,7 +331,7 @@ class GameSession:
             reference_transaction_id=of,
             round_closed=round_closed,
         )
-        return _played(await self._client.play(request))
+        return played_of(await self._client.play(request))
 
     async def balance_minor(self) -> int:
         """Read what can be bet now."""
@@ -386,83 +342,7 @@ class GameSession:
         request = session_pb2.SettleSessionRequest(
             session_token=self.token, require_closed_rounds=require_closed_rounds
         )
-        settled = await self._client.play(request)
-        return Settlement(
-            payout_minor=int(settled.payout_minor),
-            net_minor=int(settled.net_minor),
-            open_rounds=settled.open_rounds,
-            tx_id=settled.tx_id,
-            replayed=settled.replayed,
-        )
-
-
-_SESSION_CALLS = {
-    session_pb2.OpenSessionRequest: "OpenSession",
-    session_pb2.SessionBetRequest: "Bet",
-    session_pb2.SessionWinRequest: "Win",
-    session_pb2.SessionRollbackRequest: "Rollback",
-    session_pb2.SettleSessionRequest: "SettleSession",
-}
-
-
-def _operation(request: SessionRequest) -> session_pb2.SessionOperation:
-    match request:
-        case session_pb2.OpenSessionRequest():
-            return session_pb2.SessionOperation(open_session=request)
-        case session_pb2.SessionBetRequest():
-            return session_pb2.SessionOperation(bet=request)
-        case session_pb2.SessionWinRequest():
-            return session_pb2.SessionOperation(win=request)
-        case session_pb2.SessionRollbackRequest():
-            return session_pb2.SessionOperation(rollback=request)
-        case _:
-            return session_pb2.SessionOperation(settle_session=request)
-
-
-def _answer(outcome: session_pb2.SessionOutcome) -> SessionAnswer:
-    match outcome.WhichOneof("outcome"):
-        case "result":
-            return outcome.result
-        case "session":
-            return outcome.session
-        case "settlement":
-            return outcome.settlement
-        case _:
-            return error_of_status(outcome.error)
-
-
-def _again(answer: SessionAnswer) -> bool:
-    return isinstance(answer, WalletError) and answer.retryable
-
-
-def _played(result: wallet_pb2.OperationResult | session_pb2.SessionResult) -> Played:
-    return Played(
-        transaction_id=result.transaction_id,
-        status=wallet_pb2.OperationStatus.Name(result.status).removeprefix("OPERATION_STATUS_"),
-        replayed=result.replayed,
-        balance_after_minor=int(result.balance_after_minor),
-        current_balance_minor=int(result.current_balance_minor),
-        tx_id=getattr(result, "tx_id", ""),
-        late=getattr(result, "late", False),
-    )
-
-
-async def _write(
-    call: Any, source: Iterator[SessionRequest], unanswered: deque[SessionRequest], room: asyncio.Semaphore
-) -> None:
-    """Write what has no answer yet, then go on with the source; read no further than answers keep up."""
-    for request in tuple(unanswered):
-        await call.write(_operation(request))
-    while True:
-        await room.acquire()
-        try:
-            following = next(source)  # taken once there is room: what is taken is never lost to a cancellation
-        except StopIteration:
-            room.release()
-            break
-        unanswered.append(following)
-        await call.write(_operation(following))
-    await call.done_writing()
+        return settlement_of(await self._client.play(request))
 
 
 async def _pause(wait_s: float, *, at_least_s: float = 0.0) -> float:
