@@ -11,6 +11,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .cookie_keys import CookieKeys
+from .cookies import Cookies
 from .cors import Cors
 from .database import Database
 from .endpoints import PATHS, Endpoints
@@ -20,7 +21,6 @@ from .networks import Networks
 from .problems import ProblemError, ProblemReason
 from .rate_limit import RateLimit
 from .reader import ApiReader
-from .session import Sessions
 from .settings import ApiSettings
 
 
@@ -50,7 +50,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
     networks = Networks(database)
     probed = database_of(settings, connections_max=1)  # apart: that too many read is no reason to send nobody here
     endpoints = Endpoints(
-        sessions=Sessions(keys),
+        cookies=Cookies(keys),
         rate_limit=RateLimit(
             per_s=settings.rate_per_s, burst=settings.rate_burst, players_max=settings.rate_players_max
         ),

@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from wallet_grpc.domain.identifiers import PlayerId
 
+from .cookies import Cookies
 from .history_query import read_query
 from .networks import Networks
 from .openapi import document
 from .rate_limit import RateLimit
 from .reader import ApiReader
-from .session import Sessions
 from .views import Currencies
 
 JSON = "application/json"
@@ -38,14 +38,14 @@ class Endpoints:
     def __init__(
         self,
         *,
-        sessions: Sessions,
+        cookies: Cookies,
         rate_limit: RateLimit,
         reader: ApiReader,
         networks: Networks,
         probe: Networks,
         registry: CollectorRegistry,
     ) -> None:
-        self._sessions = sessions
+        self._cookies = cookies
         self._rate_limit = rate_limit
         self._reader = reader
         self._networks = networks
@@ -86,7 +86,7 @@ class Endpoints:
         return _json(Currencies(currencies=networks, as_of=as_of))
 
     def _player(self, request: Request) -> PlayerId:
-        player_id = self._sessions.player_of(request.scope["headers"])
+        player_id = self._cookies.player_of(request.scope["headers"])
         self._rate_limit.count(player_id)
         return player_id
 

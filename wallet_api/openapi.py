@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .cookies import COOKIE
 from .cursors import LENGTH as CURSOR_LENGTH
 from .history_query import LIMIT_DEFAULT, LIMIT_MAX, NAME_LENGTH_MAX, SHOWN_KINDS
-from .session import COOKIE
 
 Json = dict[str, Any]
 

@@ -94,7 +94,7 @@ def token_command(player_id: int, ttl_s: int) -> None:
 
     Without that variable, the secret of a running `make run` is taken, from dev.json in WALLET_DATA_DIR.
     """
-    from wallet_api.session import COOKIE, issue
+    from wallet_api.cookies import COOKIE, issue
 
     secret = os.environ.get("WALLET_COOKIE_SECRET") or _development_secret()
     click.echo(f"{COOKIE}={issue(secret=secret, player_id=player_id, ttl_s=ttl_s)}")

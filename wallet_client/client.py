@@ -20,7 +20,6 @@ from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of,
 from .results import Played, Settlement, played_of, settlement_of
 
 Answer = TypeVar("Answer")
-
 BATCH_OPERATIONS_MAX = 1_000
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0

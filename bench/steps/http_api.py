@@ -25,8 +25,8 @@ from devstack.credentials import give_login
 from devstack.servers.ports import free_port
 from devstack.stack_settings import StackError
 from devstack.wallet_command import API_ROLE, Databases
+from wallet_api.cookies import COOKIE, issue
 from wallet_api.endpoints import BALANCES, TRANSACTIONS
-from wallet_api.session import COOKIE, issue
 
 _DATABASE = "wallet_api"
 _FILL = Path(__file__).with_name("sql") / "history.sql"

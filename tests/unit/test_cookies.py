@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 from support.cookies import AUDIENCE, SECRET
 
 from wallet_api.cookie_keys import CookieKeys
+from wallet_api.cookies import Cookies
 from wallet_api.problems import ProblemError, ProblemReason
-from wallet_api.session import Sessions
 
 _NOW = int(time.time())
 _HEAD = {"alg": "HS256", "typ": "JWT"}
@@ -41,11 +41,11 @@ def signed(head: bytes, body: bytes) -> bytes:
 
 def player_of(token: bytes) -> int | None:
     """Return whose the cookie is, None where it is refused. Asked twice: what was remembered answers alike."""
-    sessions = Sessions(CookieKeys(secret=SECRET, path=None, refresh_ms=1_000))
+    cookies = Cookies(CookieKeys(secret=SECRET, path=None, refresh_ms=1_000))
     answers = []
     for _ in range(2):
         try:
-            answers.append(int(sessions.player_of([(b"cookie", b"wallet_session=" + token)])))
+            answers.append(int(cookies.player_of([(b"cookie", b"wallet_session=" + token)])))
         except ProblemError as problem:
             answers.append(0 if problem.reason is ProblemReason.UNAUTHENTICATED else -1)
     assert answers[0] == answers[1] != -1

@@ -1,8 +1,8 @@
-"""Sessions: from the cookie `wallet_session` to the player that it was issued to.
+"""Cookies: from the cookie `wallet_session` to the player that it was issued to.
 
 The cookie is a JSON Web Token. What must hold: a signature by a standing key with that key's own algorithm, `aud`
 `wallet-api`, an `exp` in the future and before the year 10000, and a player id as its `sub`. Whatever is wrong, the
-answer is the same 401: it tells nobody how near he came.
+answer is the same 401: it tells nobody how near they came.
 
 A token that was verified is remembered until it expires or the keys change: verifying is the dearest step of a request.
 """
@@ -35,7 +35,7 @@ _PLAYER_ID_MAX = 2**63 - 1
 _PREFIX = f"{COOKIE}=".encode()
 
 
-class Sessions:
+class Cookies:
     """Knows who sent a request."""
 
     def __init__(self, keys: CookieKeys) -> None:
