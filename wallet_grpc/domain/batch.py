@@ -28,7 +28,7 @@ class Origin(Protocol):
         """The trace of its request."""
 
 
-class Job(Protocol):
+class Undecided(Protocol):
     """A command to be decided."""
 
     @property
@@ -40,7 +40,7 @@ class Job(Protocol):
 
 
 def decide_batch(
-    book: Book, jobs: Iterable[Job], moment: Moment, held: Collection[OwnerId] = ()
+    book: Book, jobs: Iterable[Undecided], moment: Moment, held: Collection[OwnerId] = ()
 ) -> list[Outcome | None]:
     """Decide commands and record what they change; what the book then holds is for the store to write.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from wallet_grpc.domain.credit.outcomes import Reserved, Written
 from wallet_grpc.domain.ledgers.outcomes import JournalPosted, LedgerCreated
 from wallet_grpc.domain.players.outcomes import Accepted
-from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed, Settled
 
 from .refusals import Refusal
 
-Outcome = Accepted | Played | SessionFacts | Settled | Written | Reserved | LedgerCreated | JournalPosted | Refusal
+Outcome = (
+    Accepted | SessionPlayed | SessionFacts | Settled | Written | Reserved | LedgerCreated | JournalPosted | Refusal
+)

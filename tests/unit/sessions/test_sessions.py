@@ -12,7 +12,7 @@ from unit.session_desk import NOWHERE, SessionDesk, opening, told
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.sessions.outcomes import Played, Settled
+from wallet_grpc.domain.sessions.outcomes import SessionPlayed, Settled
 from wallet_grpc.domain.sessions.state import (
     Rail,
     SessionState,
@@ -215,7 +215,7 @@ def command_of(desk: SessionDesk, move: Any) -> Any:
 def test_any_history_adds_up(history: list[Any]) -> None:
     desk = SessionDesk.opened()
     payout: int | None = None
-    seen: dict[str, Played] = {}
+    seen: dict[str, SessionPlayed] = {}
     for move in history:
         command = command_of(desk, move)
         if command is None:
@@ -224,7 +224,7 @@ def test_any_history_adds_up(history: list[Any]) -> None:
         if isinstance(outcome, Settled):
             assert payout is None or (outcome.replayed and outcome.payout_minor == payout)
             payout = outcome.payout_minor
-        if isinstance(outcome, Played) and outcome.status is OutcomeStatus.APPLIED:
+        if isinstance(outcome, SessionPlayed) and outcome.status is OutcomeStatus.APPLIED:
             first = seen.setdefault(outcome.transaction_id, outcome)
             assert outcome.replayed == (first is not outcome)
             assert (outcome.balance_after_minor, outcome.late) == (first.balance_after_minor, first.late)

@@ -13,7 +13,7 @@ from wallet_grpc.domain.values import value
 
 @final
 @value
-class Played:
+class SessionPlayed:
     """A bet, win or rollback of a session that is recorded: now, or before (`replayed`)."""
 
     transaction_id: str

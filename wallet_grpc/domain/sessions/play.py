@@ -29,7 +29,7 @@ from wallet_grpc.domain.wagers import refuse_bet, refuse_rollback, refuse_win
 
 from .commands import SessionBet, SessionPlay, SessionRollback, SessionWin
 from .opening import SESSION_NOT_FOUND, find_session
-from .outcomes import Played
+from .outcomes import SessionPlayed
 from .state import Entry, Session, SessionState, late_key
 
 _SESSION_CLOSED = Refusal(
@@ -182,7 +182,7 @@ def _play(
     """Journal an entry; of one that moves MAIN also what it posts and tells."""
     assert entry.balance_after_minor is not None
     return Decision(
-        Played(
+        SessionPlayed(
             transaction_id=entry.transaction_id,
             status=OutcomeStatus.APPLIED,
             replayed=False,
@@ -272,10 +272,10 @@ def _void(book: Book, session: Session, command: SessionRollback, moment: Moment
     )
 
 
-def _voided(book: Book, session: Session, command: SessionRollback, *, late: bool) -> Played:
+def _voided(book: Book, session: Session, command: SessionRollback, *, late: bool) -> SessionPlayed:
     """Answer VOIDED, the first time or again: nothing moves, and both balances are as they are now."""
     balance = _balance(book, session, late=late)
-    return Played(
+    return SessionPlayed(
         transaction_id=command.transaction_id,
         status=OutcomeStatus.VOIDED,
         replayed=False,
@@ -285,10 +285,10 @@ def _voided(book: Book, session: Session, command: SessionRollback, *, late: boo
     )
 
 
-def _already_rolled_back(book: Book, session: Session, command: SessionRollback, first: Entry) -> Played:
+def _already_rolled_back(book: Book, session: Session, command: SessionRollback, first: Entry) -> SessionPlayed:
     """Answer with the first rollback's facts under this one's id, which stays free."""
     assert first.balance_after_minor is not None
-    return Played(
+    return SessionPlayed(
         transaction_id=command.transaction_id,
         status=OutcomeStatus.ALREADY_ROLLED_BACK,
         replayed=False,
@@ -298,10 +298,10 @@ def _already_rolled_back(book: Book, session: Session, command: SessionRollback,
     )
 
 
-def _replayed(book: Book, session: Session, stored: Entry) -> Played:
+def _replayed(book: Book, session: Session, stored: Entry) -> SessionPlayed:
     """Answer the same request again: with what is stored, and the balance as it is now (rule 1)."""
     assert stored.balance_after_minor is not None
-    return Played(
+    return SessionPlayed(
         transaction_id=stored.transaction_id,
         status=OutcomeStatus.VOIDED if stored.status is TransactionStatus.VOIDED else OutcomeStatus.APPLIED,
         replayed=True,

@@ -7,7 +7,7 @@ from typing import assert_never
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.domain.sessions.outcomes import Played, SessionFacts, Settled
+from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed, Settled
 from wallet_grpc.domain.sessions.state import SessionState
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.operations import Answering
@@ -24,11 +24,11 @@ _KINDS = {
 
 
 def outcome(
-    decided: Played | SessionFacts | Settled | Refusal, into: pb.SessionOutcome, request_id: str
+    decided: SessionPlayed | SessionFacts | Settled | Refusal, into: pb.SessionOutcome, request_id: str
 ) -> pb.SessionOutcome:
     """Fill the outcome of one operation of a batch or a stream into a message."""
     match decided:
-        case Played():
+        case SessionPlayed():
             result(decided, into.result)
         case SessionFacts():
             session(decided, into.session)
@@ -41,7 +41,7 @@ def outcome(
     return into
 
 
-def result(played: Played, into: pb.SessionResult) -> pb.SessionResult:
+def result(played: SessionPlayed, into: pb.SessionResult) -> pb.SessionResult:
     """Fill the answer of a bet, win or rollback into a message."""
     into.transaction_id = played.transaction_id
     into.status = OUTCOME_STATUSES[played.status]
@@ -84,7 +84,7 @@ def settlement(settled: Settled, into: pb.SettleSessionResponse) -> pb.SettleSes
 
 
 SESSION = Answering(SessionFacts, pb.Session, session)
-RESULT = Answering(Played, pb.SessionResult, result)
+RESULT = Answering(SessionPlayed, pb.SessionResult, result)
 SETTLEMENT = Answering(Settled, pb.SettleSessionResponse, settlement)
 
 
