@@ -89,6 +89,15 @@ def round_key(
     return hash_key("round", source, str(player_id), str(currency_network_id), game_code, round_id)
 
 
+_JOURNAL_HASH_DIGITS = 20
+
+
+def journal_key(subledger_id: str, what: str, name: str) -> Key:
+    """Hash what is known within one session or one credit wallet; it begins as their id does."""
+    digest = sha256(f"{subledger_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
+    return Key(subledger_id[:8] + subledger_id[9:13] + digest[:_JOURNAL_HASH_DIGITS])
+
+
 _RANDOM_BITS = 74
 _RANDOM_MASK = (1 << _RANDOM_BITS) - 1
 _LOW_BITS = 62

@@ -15,10 +15,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
-from wallet_grpc.domain.identifiers import SEPARATOR, Key, OwnerId, Source
+from wallet_grpc.domain.identifiers import SEPARATOR, Key, OwnerId, Source, journal_key
 from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.domain.loaded import Rows
-from wallet_grpc.domain.sessions.state import journal_key
 from wallet_grpc.domain.values import Name, value
 
 WalletId = NewType("WalletId", str)

@@ -11,10 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import NewType
 
-from wallet_grpc.domain.identifiers import SEPARATOR, CurrencyNetworkId, Key, OwnerId, PlayerId, Source, TxId, hash_key
+from wallet_grpc.domain.identifiers import (
+    CurrencyNetworkId,
+    Key,
+    OwnerId,
+    PlayerId,
+    Source,
+    TxId,
+    hash_key,
+    journal_key,
+)
 from wallet_grpc.domain.loaded import Rows
 from wallet_grpc.domain.transactions import Kind, TransactionStatus, WinKind
 from wallet_grpc.domain.values import Name, value
@@ -91,9 +99,6 @@ def late_key(session_id: SessionId, transaction_id: str) -> Key:
     return hash_key(SESSION_NAMESPACE, session_id, transaction_id)
 
 
-_HASH_DIGITS = 20
-
-
 def entry_key(session_id: SessionId, transaction_id: str) -> Key:
     """The key of a transaction of a session. It begins with the session's time, so that its keys stay together."""
     return journal_key(session_id, "entry", transaction_id)
@@ -102,12 +107,6 @@ def entry_key(session_id: SessionId, transaction_id: str) -> Key:
 def session_round_key(session_id: SessionId, round_id: str) -> Key:
     """The key of a round of a session."""
     return journal_key(session_id, "round", round_id)
-
-
-def journal_key(subledger_id: str, what: str, name: str) -> Key:
-    """Hash what is known within one session or one credit wallet."""
-    digest = sha256(f"{subledger_id}{SEPARATOR}{what}{SEPARATOR}{name}".encode()).hexdigest()
-    return Key(subledger_id[:8] + subledger_id[9:13] + digest[:_HASH_DIGITS])
 
 
 @value
