@@ -126,6 +126,10 @@ class Book:
         if change.credited is not None:
             self.credit.record(change.credited)
             return
+        self._record_transactions(change)
+
+    def _record_transactions(self, change: Change) -> None:
+        """Fold in what the ledger keeps: it raises its owner's version by one."""
         if change.ledger is not None:
             self.ledgers.created[change.transactions[0].key] = change.ledger
         owner = self.owner(change.owner_id)

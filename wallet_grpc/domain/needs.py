@@ -69,7 +69,7 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
         match command:
             case Bet() | Win():  # the most frequent first: each case that is not it costs some time
                 add_player_needs(command, shared, players)
-            case SessionBet() | SessionWin():
+            case SessionBet():
                 add_session_needs(command, shared, sessions)
             case Credit() | Debit() | Reserve() | Commit() | Release():
                 add_credit_needs(command, shared, credit)
@@ -77,7 +77,7 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
                 add_player_needs(command, shared, players)
             case ApplyDeposit() | Adjust() | SetPlayerState():
                 add_player_needs(command, shared, players)
-            case SessionRollback() | OpenSession() | SettleSession():
+            case SessionWin() | SessionRollback() | OpenSession() | SettleSession():
                 add_session_needs(command, shared, sessions)
             case CreateLedger() | PostJournalEntry():
                 add_ledger_needs(command, shared, ledgers)

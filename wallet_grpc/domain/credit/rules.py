@@ -5,7 +5,6 @@ Time is that of the wallet's own read, taken after the locks: a reservation whos
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -14,10 +13,10 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Credited
 from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
 from wallet_grpc.domain.idempotency import refuse_other_write
-from wallet_grpc.domain.identifiers import Key, Source
+from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 
-from .commands import Commit, Credit, CreditEnding, CreditWrite, Debit, Release, Reserve
+from .commands import Commit, Credit, CreditCommand, CreditEnding, CreditWrite, Debit, Release, Reserve
 from .outcomes import Reserved, WriteStatus, Written
 from .state import (
     CreditWallet,
@@ -80,13 +79,11 @@ def _decide_movement(
         return Decision(_insufficient(wallet))
     entry = _entry(
         wallet,
-        kind=kind,
+        command,
+        kind,
         transaction_id=command.transaction_id,
-        key=command.key,
         amount_minor=command.amount_minor,
         change_minor=change_minor,
-        source=command.source,
-        metadata=command.metadata,
     )
     return Decision(
         Written(
@@ -113,13 +110,11 @@ def _decide_reserve(wallet: CreditWallet, command: Reserve) -> Decision:
     )
     entry = _entry(
         wallet,
-        kind=WalletEntryKind.RESERVE,
+        command,
+        WalletEntryKind.RESERVE,
         transaction_id=command.transaction_id,
-        key=command.key,
         amount_minor=amount_minor,
         change_minor=0,
-        source=command.source,
-        metadata=command.metadata,
     )
     return Decision(
         Reserved(
@@ -153,13 +148,11 @@ def decide_ending(book: Book, command: CreditEnding) -> Decision:
     change_minor = -(committed or 0)
     entry = _entry(
         wallet,
-        kind=WalletEntryKind.RELEASE if committed is None else WalletEntryKind.COMMIT,
+        command,
+        WalletEntryKind.RELEASE if committed is None else WalletEntryKind.COMMIT,
         transaction_id=ending_id_of(reservation.key),
-        key=command.key,
         amount_minor=reservation.amount_minor if committed is None else committed,
         change_minor=change_minor,
-        source=command.source,
-        metadata=command.metadata,
         reservation_key=reservation.key,
     )
     ended = replace(
@@ -230,14 +223,12 @@ def _insufficient(wallet: CreditWallet) -> Refusal:
 
 def _entry(
     wallet: CreditWallet,
-    *,
+    command: CreditCommand,
     kind: WalletEntryKind,
+    *,
     transaction_id: str,
-    key: Key,
     amount_minor: int,
     change_minor: int,
-    source: Source,
-    metadata: Mapping[str, str],
     reservation_key: Key | None = None,
 ) -> WalletEntry:
     return WalletEntry(
@@ -246,13 +237,13 @@ def _entry(
         entry_no=wallet.entry_count + 1,
         kind=kind,
         transaction_id=transaction_id,
-        key=key,
+        key=command.key,
         amount_minor=amount_minor,
         change_minor=change_minor,
         balance_after_minor=wallet.balance_minor + change_minor,
         reservation_key=reservation_key,
-        source=source,
-        metadata=metadata,
+        source=command.source,
+        metadata=command.metadata,
     )
 
 
