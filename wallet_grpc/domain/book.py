@@ -102,6 +102,7 @@ class Book:
 
     def balance(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> int:
         """Give an account's balance in minor units; an account that does not exist has 0."""
+        # The look-up is here as well: it is made for every bet, several times, and a call more would be felt.
         account = self.accounts.get((owner_id, network, account_type)) or self.account(owner_id, network, account_type)
         return account.balance_minor if account else 0
 
