@@ -16,7 +16,7 @@ import grpc
 from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
 
 from .errors import WalletError, error_of_call
-from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, is_sent_again, new_id, operation, write
+from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, new_id, operation, write
 from .results import Played, Settlement, played_of, settlement_of
 
 Answer = TypeVar("Answer")
@@ -211,11 +211,15 @@ class WalletClient:
                     answers.update(dict.fromkeys(places, error))
                 else:
                     answers.update(zip(places, map(answer_of, response.outcomes), strict=True))
-            waiting = [place for place, answer in answers.items() if is_sent_again(answer)]
-            if time.monotonic() + wait_s > deadline:
-                break
+            left_s = deadline - time.monotonic()
+            asked_s = {
+                place: answer.retry_after_s
+                for place, answer in answers.items()
+                if isinstance(answer, WalletError) and answer.retryable
+            }
+            waiting = [place for place, at_least_s in asked_s.items() if max(wait_s, at_least_s) <= left_s]
             if waiting:
-                wait_s = await _pause(wait_s)
+                wait_s = await _pause(wait_s, at_least_s=max(asked_s[place] for place in waiting))
         return [answers[place] for place in range(len(requests))]
 
     async def stream(self, requests: Iterable[SessionRequest]) -> AsyncIterator[tuple[SessionRequest, SessionAnswer]]:
@@ -242,9 +246,9 @@ class WalletClient:
                 await writing
             except grpc.aio.AioRpcError as failed:
                 error = error_of_call(failed)
-                if not error.retryable or time.monotonic() + wait_s > deadline:
+                if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
-                wait_s = await _pause(wait_s)
+                wait_s = await _pause(wait_s, at_least_s=error.retry_after_s)
             else:
                 return
             finally:

@@ -58,11 +58,6 @@ def answer_of(outcome: session_pb2.SessionOutcome) -> SessionAnswer:
             return error_of_status(outcome.error)
 
 
-def is_sent_again(answer: SessionAnswer) -> bool:
-    """Whether the request is to be sent once more."""
-    return isinstance(answer, WalletError) and answer.retryable
-
-
 async def write(
     call: Any, source: Iterator[SessionRequest], unanswered: deque[SessionRequest], room: asyncio.Semaphore
 ) -> None:

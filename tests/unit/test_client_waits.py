@@ -1,0 +1,104 @@
+"""The client waits as long as the wallet asks. The server is one that asks for it: a real one is not full on demand."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from wallet.v1 import session_pb2 as pb
+from wallet.v1 import session_pb2_grpc
+from wallet_client import WalletClient, WalletError
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.rpc.status import abort, status_of
+
+ASKED_S = 0.4
+"""Much longer than the client's own first wait."""
+BET = pb.SessionBetRequest(session_token="t", transaction_id="b", amount_minor="1", round_id="r")
+
+
+def full(retry_after_s: float) -> Refusal:
+    return Refusal(reason=Reason.QUEUE_FULL, message="full", retry_after_ms=round(retry_after_s * 1000))
+
+
+class FullAtFirst(session_pb2_grpc.LedgerSessionServiceServicer):
+    """Refuses once for each time that it is given, saying how long to wait; then takes what comes."""
+
+    def __init__(self, *asked_s: float) -> None:
+        self._asked_s = list(asked_s)
+        self.came_at: list[float] = []
+
+    def _refusal(self) -> Refusal | None:
+        self.came_at.append(time.monotonic())
+        return full(self._asked_s.pop(0)) if self._asked_s else None
+
+    async def Execute(  # noqa: N802 - the proto's name
+        self, operations: AsyncIterator[Any], context: Any
+    ) -> AsyncIterator[pb.SessionOutcome]:
+        refusal = self._refusal()
+        if refusal is not None:
+            await abort(context, refusal, "")
+        async for operation in operations:
+            yield pb.SessionOutcome(result=pb.SessionResult(transaction_id=operation.bet.transaction_id))
+
+    async def ExecuteBatch(  # noqa: N802 - the proto's name
+        self, request: Any, _context: Any
+    ) -> pb.ExecuteSessionBatchResponse:
+        refusal = self._refusal()
+        done = pb.SessionOutcome(result=pb.SessionResult(transaction_id="b"))
+        outcomes = [done if refusal is None else pb.SessionOutcome(error=status_of(refusal, ""))]
+        return pb.ExecuteSessionBatchResponse(outcomes=outcomes * len(request.operations))
+
+
+@asynccontextmanager
+async def client_of(server: FullAtFirst, *, deadline_s: float = 5) -> AsyncIterator[WalletClient]:
+    serving = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(server, serving)
+    port = serving.add_insecure_port("127.0.0.1:0")
+    await serving.start()
+    try:
+        async with WalletClient(f"127.0.0.1:{port}", key="sk_test_x", deadline_s=deadline_s) as client:
+            yield client
+    finally:
+        await serving.stop(0)
+
+
+def between(times: list[float]) -> Iterator[float]:
+    return (after - before for before, after in itertools.pairwise(times))
+
+
+async def test_a_stream_that_was_refused_is_opened_again_when_the_wallet_said() -> None:
+    server = FullAtFirst(ASKED_S, ASKED_S)
+    async with client_of(server) as client:
+        answers = [answer async for _, answer in client.stream([BET])]
+    assert len(answers) == 1
+    assert len(server.came_at) == 3
+    assert all(waited >= ASKED_S for waited in between(server.came_at))
+
+
+async def test_what_was_refused_in_a_batch_is_sent_again_when_the_wallet_said() -> None:
+    server = FullAtFirst(ASKED_S, ASKED_S)
+    async with client_of(server) as client:
+        (answer,) = await client.batch([BET])
+    assert not isinstance(answer, WalletError)
+    assert len(server.came_at) == 3
+    assert all(waited >= ASKED_S for waited in between(server.came_at))
+
+
+async def test_nobody_waits_for_what_comes_after_the_deadline() -> None:
+    server = FullAtFirst(*[30.0] * 100)
+    async with client_of(server, deadline_s=1) as client:
+        started = time.monotonic()
+        (answer,) = await client.batch([BET])
+        assert isinstance(answer, WalletError)
+        assert answer.retry_after_s == 30
+        with pytest.raises(WalletError) as refused:
+            _ = [answer async for _, answer in client.stream([BET])]
+        assert refused.value.reason == "QUEUE_FULL"
+    assert len(server.came_at) == 2
+    assert time.monotonic() - started < 1
