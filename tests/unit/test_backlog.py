@@ -4,6 +4,7 @@ sources take turns."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -174,6 +175,132 @@ async def test_a_lane_is_woken_for_one_command_of_a_source_that_no_lane_works_fo
     assert not idle.done()
     backlog.put(job(1_001, 0, QUIET))
     await asyncio.wait_for(idle, 1)
+    backlog.done(first)
+
+
+class Beside:
+    """A backlog whose flooding source has half of everything while another one calls."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.rivals = True
+        self.backlog = Backlog(
+            batch_operations_max=LIMIT,
+            source_share=0.5,
+            has_rivals=lambda _: self.rivals,
+            clock=lambda: self.now,
+        )
+        for index in range(500):
+            self.backlog.put(job(index, index, FLOOD))
+
+    def work(self, seconds: float) -> list[Job]:
+        """Take a batch, and be done with it after a while."""
+        batch = self.backlog.take()
+        self.now += seconds
+        self.backlog.done(batch)
+        return batch
+
+
+def test_beside_others_a_flood_works_in_small_batches_and_rests_as_long_as_it_worked() -> None:
+    beside = Beside()
+    assert len(beside.work(0.02)) == LIMIT // 4
+    beside.now += 0.019
+    assert beside.backlog.take() == []
+    beside.now += 0.002
+    assert len(beside.work(0.02)) == LIMIT // 4
+    assert beside.backlog.take() == []
+    beside.rivals = False
+    assert len(beside.backlog.take()) == LIMIT, "it waits for nobody who calls no more"
+
+
+def test_a_batch_that_waited_for_the_database_is_not_rested_for_as_long() -> None:
+    beside = Beside()
+    beside.work(30)
+    beside.now += 0.11
+    assert len(beside.backlog.take()) == LIMIT // 4
+
+
+def test_others_are_served_while_a_flood_rests() -> None:
+    beside = Beside()
+    beside.work(0.02)
+    beside.backlog.put(job(1_000, 0, QUIET))
+    batch = beside.backlog.take()
+    assert QUIET in {taken.ticket.source for taken in batch}
+    assert len(batch) <= 2
+
+
+def test_a_source_that_asks_for_little_does_not_rest() -> None:
+    beside = Beside()
+    modest = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=lambda: beside.now)
+    for operations in (1, LIMIT // 4, 1):
+        for index in range(operations):
+            modest.put(job(index, index, QUIET))
+        batch = modest.take()
+        assert len(batch) == operations
+        beside.now += 0.02
+        modest.done(batch)
+
+
+async def test_an_idle_lane_is_woken_when_a_source_has_rested() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True)
+    for index in range(500):
+        backlog.put(job(index, index, FLOOD))
+    batch = backlog.take()
+    await asyncio.sleep(0.02)
+    backlog.done(batch)
+    assert backlog.take() == []
+    await asyncio.wait_for(backlog.changed(), 1)
+    assert len(backlog.take()) == LIMIT // 4
+
+
+async def test_a_timer_that_is_early_leaves_nobody_waiting() -> None:
+    backlog = Backlog(
+        batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=lambda: time.monotonic() / 4
+    )
+    for index in range(500):
+        backlog.put(job(index, index, FLOOD))
+    batch = backlog.take()
+    await asyncio.sleep(0.1)
+    backlog.done(batch)
+    assert backlog.take() == []
+    await asyncio.wait_for(backlog.changed(), 2)
+    assert len(backlog.take()) == LIMIT // 4
+
+
+async def test_an_idle_lane_does_not_look_on_and_on_after_a_rest() -> None:
+    looks = 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return time.monotonic()
+
+    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=clock)
+    for index in range(LIMIT // 4 + 2):
+        backlog.put(job(index, index, FLOOD))
+    batch = backlog.take()
+    await asyncio.sleep(0.02)
+    backlog.done(batch)
+    assert backlog.take() == []
+    backlog.put(job(1_000, 0, QUIET))
+    assert len(backlog.take()) == 3, "with another's command what rests is taken as well"
+    idle = asyncio.create_task(backlog.changed())
+    looks = 0
+    await asyncio.sleep(0.1)
+    assert looks < 10, "nothing waits: it looks once, when the rest is over"
+    backlog.put(job(2_000, 0, THIRD))
+    await asyncio.wait_for(idle, 1)
+
+
+async def test_a_lane_is_woken_for_a_source_that_no_lane_works_for_however_little_is_at_work() -> None:
+    backlog = Backlog(batch_operations_max=LIMIT, has_rivals=lambda _: True)
+    backlog.put(job(1, 0, FLOOD))
+    first = backlog.take()
+    idle = asyncio.create_task(backlog.changed())
+    await asyncio.sleep(0)
+    backlog.put(job(1_001, 0, QUIET))
+    await asyncio.wait_for(idle, 1)
+    assert len(backlog.take()) == 1
     backlog.done(first)
 
 

@@ -3,7 +3,9 @@
 Three rules decide who takes what. Commands of one owner stay in the order in which they came, so those of an owner whom
 a lane is working on wait for that lane. Small batches are taken by one lane at a time: two with half of the commands
 each commit twice as often, which costs more processor time than working side by side saves. And where several sources
-call, they take turns, and none has more than its share of the lanes: a lane is free for who comes with little.
+call, they take turns, and none has more than its share of the lanes and of their time: a lane is free for who comes
+with little, and a source that asks for more than its share works in small batches, with a rest after each, so that the
+processors and the event loop are free for the others as well.
 
 An owner whose lock another process holds is tried once more, and then set aside for the one lane that waits for locks.
 So nobody waits for a lock but who needs it; what comes of that owner later waits behind it.
@@ -16,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
 
@@ -24,6 +27,10 @@ from .turns import Turns
 
 _WORTH_COMPANY = 64
 """From how many waiting commands on another lane joins those that work."""
+_BESIDE_OTHERS = 4
+"""By how much the batches of a source that others call beside are smaller."""
+_WORK_COUNTED_S_MAX = 0.1
+"""What a batch counts for at most: one that waited for the database has used nothing meanwhile."""
 _SCANNED_PER_TAKEN = 4
 """How far to look past commands that must wait, for each that may be taken: a bound for one turn of the event loop."""
 
@@ -42,6 +49,14 @@ class Aside:
     """On the monotonic clock, in seconds."""
 
 
+class _Work(NamedTuple):
+    """A batch that a lane works on."""
+
+    sources: frozenset[Source | None]
+    operations: int
+    begun_at: float
+
+
 class Backlog:
     """The queue of a process. Belongs to one event loop."""
 
@@ -50,24 +65,35 @@ class Backlog:
         *,
         batch_operations_max: int,
         lanes_of_a_source: int = 1,
+        source_share: float = 1.0,
         has_rivals: Callable[[Source | None], bool] = _no_rivals,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make an empty backlog.
 
         Args:
             batch_operations_max: The largest batch that a lane takes.
             lanes_of_a_source: How many lanes work for one source alone while it has rivals.
+            source_share: The part of its lanes' time in which that source is worked for, if it always wants more.
             has_rivals: Tells whether other sources than this one have called lately.
+            clock: The time in seconds.
         """
         self._batch_operations_max = batch_operations_max
         self._worth_company = min(_WORTH_COMPANY, batch_operations_max)
+        self._rest_per_work = (1 - source_share) / source_share
+        self._beside_operations_max = (
+            max(1, batch_operations_max // _BESIDE_OTHERS) if self._rest_per_work else batch_operations_max
+        )
         self._lanes_of_a_source = lanes_of_a_source
         self._has_rivals = has_rivals
+        self._clock = clock
         self._jobs: deque[Job] = deque()
         self._source: Source | None = None  # whose jobs these are
         self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
         self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
-        self._at_work: dict[int, tuple[frozenset[Source | None], int]] = {}  # batches by identity: whose, how large
+        self._at_work: dict[int, _Work] = {}  # batches by identity
+        self._rests_until: dict[Source | None, float] = {}
+        self._looked_at = 0.0  # when it was last asked whether they still rest
         self._idle: deque[asyncio.Future[None]] = deque()
         self._again: deque[list[Job]] = deque()  # whose locks were not free once
         self._tried: set[OwnerId] = set()  # the owners of those
@@ -103,6 +129,7 @@ class Backlog:
         else:
             batch = self._turns.take(
                 operations_max=self._batch_operations_max,
+                ends_early_above=self._beside_operations_max,
                 scanned_max=self._batch_operations_max * (1 + _SCANNED_PER_TAKEN),
                 busy=self._busy,
             )
@@ -116,13 +143,15 @@ class Backlog:
         return batch
 
     def _begun(self, batch: list[Job], sources: frozenset[Source | None]) -> list[Job]:
-        self._at_work[id(batch)] = (sources, len(batch))
+        self._at_work[id(batch)] = _Work(sources, len(batch), self._clock())
         return batch
 
     def _next_of_one_source(self) -> list[Job]:
         batch: list[Job] = []
         waiting: list[Job] = []
         jobs, limit = self._jobs, self._batch_operations_max
+        if self._has_rivals(self._source):
+            limit = self._beside_operations_max
         while jobs and len(batch) < limit and len(waiting) < limit * _SCANNED_PER_TAKEN:
             job = jobs.popleft()
             (waiting if job.owner_id in self._busy else batch).append(job)
@@ -134,7 +163,7 @@ class Backlog:
 
         `held` are those of it that are not answered, since others hold their owners' locks.
         """
-        del self._at_work[id(batch)]
+        self._rest_after(self._at_work.pop(id(batch)))
         if held:
             held_owners = {job.owner_id for job in held}
             answered = [job.owner_id for job in batch if job.owner_id not in held_owners]
@@ -144,6 +173,16 @@ class Backlog:
         self._busy.difference_update(answered)
         if self._tried:
             self._tried.difference_update(answered)
+
+    def _rest_after(self, work: _Work) -> None:
+        """Let a source rest that is worked for alone, wants more than a small batch holds, and has rivals."""
+        if not len(self) or len(work.sources) > 1 or work.operations < self._beside_operations_max:
+            return
+        (source,) = work.sources
+        if self._rest_per_work and self._has_rivals(source):
+            now = self._clock()
+            worked_s = min(now - work.begun_at, _WORK_COUNTED_S_MAX)
+            self._rests_until[source] = now + worked_s * self._rest_per_work
 
     def _put_off(self, held: Sequence[Job]) -> None:
         """Keep what is held: to be tried with others once more, or aside. Its owners stay busy."""
@@ -171,14 +210,22 @@ class Backlog:
         self._wake()
 
     async def changed(self) -> None:
-        """Wait until there may be something to take."""
+        """Wait until there may be something to take, or a source has rested. Whoever let it rest comes here after."""
         future = asyncio.get_running_loop().create_future()
         self._idle.append(future)
+        while rests := [until for until in self._rests_until.values() if until > self._looked_at]:
+            await asyncio.wait([future], timeout=max(0.0, min(rests) - self._clock()))
+            if future.done():
+                return
+            self._looked_at = self._clock()
+            self._wake()
         await future
 
     def _worth_taking(self) -> bool:
         waiting = len(self)
         if not waiting:
+            return False
+        if self._all_of_it_rests():
             return False
         if not self._at_work:
             return True
@@ -186,20 +233,34 @@ class Backlog:
             return not self._has_its_share_of_lanes()
         return self.keeps_a_source_waiting()
 
+    def _all_of_it_rests(self) -> bool:
+        """Whether all that waits is of one source, which rests. It goes on early once nobody calls beside it."""
+        if not self._rests_until:
+            return False
+        sources = self._sources()
+        until = self._rests_until.get(sources[0]) if len(sources) == 1 else None
+        if until is None:
+            return False
+        self._looked_at = self._clock()
+        if until > self._looked_at and self._has_rivals(sources[0]):
+            return True
+        del self._rests_until[sources[0]]
+        return False
+
     def _has_its_share_of_lanes(self) -> bool:
         """Whether all that waits is of one source, and as many lanes as it may have already work for it alone."""
         sources = self._sources()
         if len(sources) > 1 or not self._has_rivals(sources[0]):
             return False
         alone = frozenset(sources)
-        return sum(served == alone for served, _ in self._at_work.values()) >= self._lanes_of_a_source
+        return sum(work.sources == alone for work in self._at_work.values()) >= self._lanes_of_a_source
 
     def keeps_a_source_waiting(self) -> bool:
-        """Tell whether no lane works for a source that waits, while those that work have much to do for others."""
-        at_work = sum(operations for _, operations in self._at_work.values())
-        if at_work < self._worth_company or not len(self):
+        """Tell whether lanes work, but none of them for a source that waits."""
+        if not self._at_work or not len(self):
             return False
-        return not all(any(source in served for served, _ in self._at_work.values()) for source in self._sources())
+        served = frozenset[Source | None]().union(*(work.sources for work in self._at_work.values()))
+        return not served.issuperset(self._sources())
 
     def _sources(self) -> Sequence[Source | None]:
         """Give those of whom something waits."""

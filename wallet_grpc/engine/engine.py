@@ -32,7 +32,7 @@ class EngineSettings:
     queue_operations_max: int
     """How many operations may be admitted and not answered, over all lanes."""
     source_share: float
-    """The part of the queue, and of the lanes, that one source has at most while others wait."""
+    """The part of the queue, of the lanes and of their time that one source has at most while others wait."""
     lane: LaneSettings
     store: StoreSettings
 
@@ -65,6 +65,7 @@ class Engine:
         self._backlog = Backlog(
             batch_operations_max=settings.lane.batch_operations_max,
             lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
+            source_share=settings.source_share,
             has_rivals=self._shares.has_rivals,
         )
         self._lanes = [

@@ -48,16 +48,18 @@ class Turns:
         """Give those who have a queue."""
         return self._order
 
-    def take(self, *, operations_max: int, scanned_max: int, busy: AbstractSet[OwnerId]) -> list[Job]:
+    def take(
+        self, *, operations_max: int, ends_early_above: int, scanned_max: int, busy: AbstractSet[OwnerId]
+    ) -> list[Job]:
         """Take up to a batch, leaving out owners who are busy.
 
-        Where more waits than a batch holds, the batch ends when only one source has anything left: the size of what one
-        asks for then delays nobody else.
+        Where more than `ends_early_above` wait, the batch ends when only one source has anything left: the size of what
+        one asks for then delays nobody else.
         """
         batch: list[Job] = []
         set_aside: dict[Source | None, list[Job]] = {}
         turns = self._order
-        ends_early = len(turns) > 1 and self._waiting > operations_max
+        ends_early = len(turns) > 1 and self._waiting > ends_early_above
         while turns and len(batch) < operations_max and scanned_max > 0:
             if ends_early and batch and len(turns) == 1:
                 break
