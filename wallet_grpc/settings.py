@@ -138,8 +138,8 @@ class Settings(BaseSettings):
         default=0.5,
         gt=0,
         le=1,
-        description="The part of the queue and of the lanes that one source has at most while others wait; above it "
-        "RATE_LIMITED. 1: no bound.",
+        description="The part of the queue, of the lanes and of their time that one source has at most while others "
+        "call; above the queue's RATE_LIMITED. 1: no bound.",
     )
     stream_window_operations: int = Field(
         default=500, ge=1, description="Operations of one stream that may be unanswered; then it is read no further."
