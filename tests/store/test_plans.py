@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from support.database import Installation, own_installation
 
-from wallet_grpc.store.batch.store import _SQL
 from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY
 from wallet_grpc.store.connection.pool import _KEYED_LOOKUPS
 from wallet_grpc.store.connection.statements import positional, statements
@@ -23,9 +22,9 @@ _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
     "step_raised_owners",
     "step_changed_balances",
+    "step_changed_sessions",
     "step_raised_wallets",
     "step_ended_reservations",
-    "step_changed_journal_balances",
 )
 _LOADS = (
     "load_owners",
@@ -44,6 +43,10 @@ _LOADS = (
     "load_journal_legs",
     "load_ledgers",
     "load_all_accounts",
+)
+_BATCH = statements(
+    "wallet_grpc.store.batch",
+    *(f"{part}.sql" for part in ("accounts", "transactions", "players", "sessions", "credit", "ledgers", "inbox")),
 )
 _BACKGROUND = "wallet_grpc.store.background"
 _WORKERS = {
@@ -78,7 +81,7 @@ def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: 
         lanes = [f"SET {name} = {value}" for name, value in LOOKUPS_BY_KEY.items()]
         for setting in _KEYED_LOOKUPS if step in _WORKERS else lanes:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
-        types, statement = _prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _SQL[step])
+        types, statement = _prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _BATCH[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
         arguments = ", ".join(_argument(type_name) for type_name in types)
         row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]

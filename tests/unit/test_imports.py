@@ -41,7 +41,7 @@ def test_the_packages_as_they_are_keep_their_contracts(copy: Path, config: str) 
 @pytest.mark.parametrize(
     ("config", "importer", "imported"),
     [
-        (API, "wallet_api/reader.py", "wallet_grpc.store.batch.rows"),
+        (API, "wallet_api/reader.py", "wallet_grpc.store.batch.columns"),
         (API, "wallet_api/reader.py", "wallet_client"),
         (API, "wallet_api/reader.py", "aio_pika"),
         (API, "wallet_grpc/settings.py", "wallet_grpc.tasks"),

@@ -19,4 +19,4 @@ def test_a_missing_parameter_is_told() -> None:
 
 
 def test_a_file_gives_its_statements_by_name() -> None:
-    assert statements("wallet_grpc.store.batch", "players.sql")["load_owners"].startswith("SELECT")
+    assert statements("wallet_grpc.store.batch", "accounts.sql")["load_owners"].startswith("SELECT")

@@ -1,95 +1,132 @@
-"""Outbox rows: an event's `data` as the JSON that subscribers will read (docs/rules.md, Events)."""
+"""Event data: what subscribers will read of an event, as JSON (docs/rules.md, Events).
+
+All events tell the same of their transaction; a kind of transaction adds its own facts. What does not apply is left
+out, and amounts are strings.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from wallet_grpc.domain.events import Event
-from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
+from wallet_grpc.domain.transactions import Details, Kind, Transaction
 from wallet_grpc.store.reads.networks import CurrencyNetwork
+
+Facts = dict[str, str | int | bool | None]
 
 _encode = msgspec.json.Encoder().encode
 
 
 def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) -> str:
-    """Render an event's data, `occurred_at` in RFC 3339. Amounts are strings; what does not apply is left out."""
+    """Render an event's data, `occurred_at` in RFC 3339."""
     transaction = event.transaction
-    data: dict[str, str | int | bool] = {
+    facts: Facts = {
         "transactionId": transaction.reference,
         "source": transaction.source,
         "playerId": transaction.owner_id,
         "occurredAt": occurred_at,
     }
     if network is not None:
-        data["txId"] = transaction.tx_id
-        data["currencyNetworkId"] = network.currency_network_id
-        data["currency"] = network.currency
-        data["network"] = network.network
-        data["amountMinor"] = str(event.amount_minor)
-        data["balanceAfterMinor"] = str(event.balance_after_minor)
+        facts["txId"] = transaction.tx_id
+        facts["currencyNetworkId"] = network.currency_network_id
+        facts["currency"] = network.currency
+        facts["network"] = network.network
+        facts["amountMinor"] = str(event.amount_minor)
+        facts["balanceAfterMinor"] = str(event.balance_after_minor)
     if transaction.game_code is not None:
-        data["gameCode"] = transaction.game_code
+        facts["gameCode"] = transaction.game_code
     if transaction.round_id is not None:
-        data["roundId"] = transaction.round_id
-    if transaction.kind is not Kind.BET:
-        _add_what_the_kind_adds(data, transaction)
-    return _encode(data).decode()
+        facts["roundId"] = transaction.round_id
+    if transaction.kind is not Kind.BET:  # a bet has none of the following
+        facts["referenceTransactionId"] = transaction.reference_transaction_id
+        facts.update(_OF_ITS_KIND.get(transaction.kind, _nothing)(transaction))
+        if transaction.details is not None:
+            facts.update(_of_details(transaction.details))
+        facts = {name: fact for name, fact in facts.items() if fact is not None}
+    return _encode(facts).decode()
 
 
-def _add_what_the_kind_adds(data: dict[str, str | int | bool], transaction: Transaction) -> None:
-    if transaction.reference_transaction_id is not None:
-        data["referenceTransactionId"] = transaction.reference_transaction_id
-    match transaction.kind:
-        case Kind.WIN:
-            assert isinstance(transaction.variant, WinKind)
-            data["winKind"] = transaction.variant
-        case Kind.ROLLBACK:
-            if transaction.reverses_tx_id is not None:  # what was played in a session has no tx_id
-                data["reversesTxId"] = transaction.reverses_tx_id
-            if transaction.win_amount_minor is not None:
-                data["winAmountMinor"] = str(transaction.win_amount_minor)
-        case Kind.WITHDRAWAL_RESERVATION | Kind.WITHDRAWAL_SETTLEMENT | Kind.WITHDRAWAL_FAILURE:
-            data["withdrawalId"] = transaction.reference
-            if transaction.fee_minor is not None:
-                data["feeMinor"] = str(transaction.fee_minor)
-        case Kind.DEPOSIT:
-            data["depositId"] = transaction.reference
-        case Kind.ADJUSTMENT:
-            data["direction"] = str(transaction.variant)
-        case Kind.PLAYER_STATE:
-            data["state"] = str(transaction.variant)
-        case Kind.SESSION_OPENING | Kind.SESSION_SETTLEMENT:
-            _add_session(data, transaction)
-        case _:
-            pass
-    details = transaction.details
-    if details is None:
-        return
-    if details.session_token:
-        data["sessionToken"] = details.session_token
-        if transaction.kind in {Kind.WIN, Kind.ROLLBACK}:
-            data["late"] = True
-            data["gameCode"] = transaction.game_code or ""
-    if details.rail:
-        data["rail"] = details.rail
-    if details.tx_hash:
-        data["txHash"] = details.tx_hash
-    if details.output_index is not None:
-        data["outputIndex"] = details.output_index
-    if details.reason:
-        data["reason"] = details.reason
-    if details.actor:
-        data["actor"] = details.actor
+def _nothing(_: Transaction) -> Facts:
+    return {}
 
 
-def _add_session(data: dict[str, str | int | bool], transaction: Transaction) -> None:
-    """Tell what was locked and, of a settlement, what came of it: with rail `payments` it is mirrored on chain."""
-    assert transaction.game_code is not None
-    data["gameCode"] = transaction.game_code
-    data["lockMinor"] = str(transaction.amount_minor)
-    if transaction.kind is Kind.SESSION_SETTLEMENT:
-        assert transaction.win_amount_minor is not None
-        data["payoutMinor"] = str(transaction.win_amount_minor)
-        data["netMinor"] = str(transaction.win_amount_minor - transaction.amount_minor)
-        if transaction.reference_tx_id is not None:
-            data["openingTxId"] = transaction.reference_tx_id
+def _of_a_win(transaction: Transaction) -> Facts:
+    return {"winKind": transaction.variant, **_of_what_came_late(transaction)}
+
+
+def _of_a_rollback(transaction: Transaction) -> Facts:
+    return {
+        "reversesTxId": transaction.reverses_tx_id,  # what was played in a session has no tx_id
+        "winAmountMinor": _amount(transaction.win_amount_minor),
+        **_of_what_came_late(transaction),
+    }
+
+
+def _of_what_came_late(transaction: Transaction) -> Facts:
+    """Tell of a win or rollback that its session was settled before."""
+    if transaction.details is None or not transaction.details.session_token:
+        return {}
+    return {"late": True, "gameCode": transaction.game_code or ""}
+
+
+def _of_a_withdrawal(transaction: Transaction) -> Facts:
+    return {"withdrawalId": transaction.reference, "feeMinor": _amount(transaction.fee_minor)}
+
+
+def _of_a_deposit(transaction: Transaction) -> Facts:
+    return {"depositId": transaction.reference}
+
+
+def _of_an_adjustment(transaction: Transaction) -> Facts:
+    return {"direction": transaction.variant}
+
+
+def _of_a_player_state(transaction: Transaction) -> Facts:
+    return {"state": transaction.variant}
+
+
+def _of_an_opening(transaction: Transaction) -> Facts:
+    return {"lockMinor": str(transaction.amount_minor)}
+
+
+def _of_a_settlement(transaction: Transaction) -> Facts:
+    """Tell what was locked and what came of it: with rail `payments` it is mirrored on chain."""
+    lock_minor, payout_minor = transaction.amount_minor, transaction.win_amount_minor
+    assert payout_minor is not None
+    return {
+        "lockMinor": str(lock_minor),
+        "payoutMinor": str(payout_minor),
+        "netMinor": str(payout_minor - lock_minor),
+        "openingTxId": transaction.reference_tx_id,
+    }
+
+
+_OF_ITS_KIND: Mapping[Kind, Callable[[Transaction], Facts]] = {
+    Kind.WIN: _of_a_win,
+    Kind.ROLLBACK: _of_a_rollback,
+    Kind.WITHDRAWAL_RESERVATION: _of_a_withdrawal,
+    Kind.WITHDRAWAL_SETTLEMENT: _of_a_withdrawal,
+    Kind.WITHDRAWAL_FAILURE: _of_a_withdrawal,
+    Kind.DEPOSIT: _of_a_deposit,
+    Kind.ADJUSTMENT: _of_an_adjustment,
+    Kind.PLAYER_STATE: _of_a_player_state,
+    Kind.SESSION_OPENING: _of_an_opening,
+    Kind.SESSION_SETTLEMENT: _of_a_settlement,
+}
+
+
+def _of_details(details: Details) -> Facts:
+    return {
+        "sessionToken": details.session_token or None,
+        "rail": details.rail or None,
+        "txHash": details.tx_hash or None,
+        "outputIndex": details.output_index,
+        "reason": details.reason or None,
+        "actor": details.actor or None,
+    }
+
+
+def _amount(amount_minor: int | None) -> str | None:
+    return None if amount_minor is None else str(amount_minor)

@@ -1,4 +1,4 @@
--- What a batch loads of sessions, and its steps that store them; see batch.sql.
+-- Sessions and their journals, as a lane loads and stores them; see sessions.py, and accounts.sql on the form.
 
 -- The sessions of the batch: those that are named, and those whose opening is sent again. A settled one comes with the
 -- player's MAIN, which late wins and rollbacks move.
@@ -23,7 +23,7 @@ SELECT
     found.open_rounds,
     found.settlement_tx_id::TEXT,
     found.settled_at,
-    main.account_id,
+    main.account_id AS main_account_id,
     main_balance.balance_minor::TEXT AS main_balance_minor,
     main_balance.version AS main_version
 FROM (
@@ -68,7 +68,7 @@ LEFT JOIN LATERAL (
 -- as a batch could roll back: more need not be counted).
 -- name: load_session_entries
 SELECT
-    found.subledger_id::TEXT,
+    found.subledger_id::TEXT AS session_id,
     found.entry_no,
     found.owner_id,
     found.kind,
@@ -94,9 +94,9 @@ SELECT
     rollback.balance_after_minor::TEXT AS rollback_balance_after_minor,
     rollback.late AS rollback_late,
     rollback.tx_id::TEXT AS rollback_tx_id,
-    wins.standing,
-    played.bets,
-    played.closers
+    wins.standing AS standing_wins,
+    played.bets AS round_bets,
+    played.closers AS round_closers
 FROM unnest(%(entry_keys)s::UUID[]) AS wanted (key_hash)
 CROSS JOIN
     LATERAL (
@@ -123,7 +123,7 @@ LEFT JOIN LATERAL (
                 WHERE win_rollback.reverses_key = win.key_hash
                 OFFSET 0
             )
-        LIMIT %(standing_max)s::INTEGER
+        LIMIT %(wins_max)s::INTEGER
     ) AS bounded
 ) AS wins ON found.kind = 'BET'
 LEFT JOIN LATERAL (
@@ -157,7 +157,7 @@ LEFT JOIN LATERAL (
                         WHERE closer_rollback.reverses_key = closer.key_hash
                         OFFSET 0
                     )
-                LIMIT %(standing_max)s::INTEGER
+                LIMIT %(closers_max)s::INTEGER
             ) AS bounded
         ) AS closers
 ) AS played ON found.round_hash IS NOT NULL;
@@ -167,7 +167,7 @@ LEFT JOIN LATERAL (
 -- name: load_session_rounds
 SELECT
     wanted.position,
-    known.subledger_id::TEXT,
+    known.subledger_id::TEXT AS session_id,
     (
         SELECT count(*)
         FROM (
@@ -183,7 +183,7 @@ SELECT
                 )
             LIMIT %(bets_max)s::INTEGER
         ) AS bounded_bets
-    ) AS bets,
+    ) AS standing_bets,
     (
         SELECT count(*)
         FROM (
@@ -200,7 +200,7 @@ SELECT
             LIMIT %(closers_max)s::INTEGER
         ) AS bounded
     ) AS closers
-FROM unnest(%(session_round_keys)s::UUID[]) WITH ORDINALITY AS wanted (round_hash, position)
+FROM unnest(%(round_keys)s::UUID[]) WITH ORDINALITY AS wanted (round_hash, position)
 CROSS JOIN LATERAL (
     SELECT played.subledger_id
     FROM subledger_entries AS played
@@ -215,7 +215,7 @@ SELECT
     wanted.currency_network_id,
     coalesce(settlement_rails.rail, CASE installation.environment WHEN 'TEST' THEN 'ledger' END) AS rail
 FROM
-    unnest(string_to_array(%(rail_sources)s, E'\x1f'), %(rail_network_ids)s::INTEGER[])
+    unnest(string_to_array(%(sources)s, E'\x1f'), %(network_ids)s::INTEGER[])
         AS wanted (source, currency_network_id)
 CROSS JOIN installation
 LEFT JOIN settlement_rails
@@ -227,158 +227,55 @@ LEFT JOIN settlement_rails
 
 -- name: step_new_sessions
 INSERT INTO sessions (
-    session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, opened_at,
-    expires_at, state, balance_minor, version, open_rounds
+    session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, expires_at,
+    balance_minor, opened_at, state, version, open_rounds
 )
 SELECT
-    opened.session_id,
-    opened.owner_id,
-    opened.source,
-    opened.currency_network_id,
-    opened.game_code,
-    opened.lock_amount_minor,
-    opened.rail,
-    opened.ttl_asked_s,
-    %(now)s::TIMESTAMPTZ,
-    opened.expires_at,
-    'OPEN',
-    opened.lock_amount_minor AS balance_minor,
-    0,
-    0
-FROM
-    unnest(
-        %(new_session_ids)s::UUID[],
-        %(new_session_owner_ids)s::BIGINT[],
-        string_to_array(%(new_session_sources)s, E'\x1f'),
-        %(new_session_network_ids)s::INTEGER[],
-        string_to_array(%(new_session_game_codes)s, E'\x1f'),
-        %(new_session_locks)s::NUMERIC[],
-        %(new_session_rails)s::TEXT[],
-        %(new_session_ttls)s::INTEGER[],
-        string_to_array(%(new_session_expiries)s, E'\x1f')::TIMESTAMPTZ[]
-    )
-        AS opened (
-            session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s,
-            expires_at
-        )
+    unnest(%(new_sessions__session_id)s::UUID[]) AS session_id,
+    unnest(%(new_sessions__owner_id)s::BIGINT[]) AS owner_id,
+    unnest(string_to_array(%(new_sessions__source)s, E'\x1f')) AS source,
+    unnest(%(new_sessions__currency_network_id)s::INTEGER[]) AS currency_network_id,
+    unnest(string_to_array(%(new_sessions__game_code)s, E'\x1f')) AS game_code,
+    unnest(%(new_sessions__lock_amount_minor)s::NUMERIC[]) AS lock_amount_minor,
+    unnest(%(new_sessions__rail)s::TEXT[]) AS rail,
+    unnest(%(new_sessions__ttl_asked_s)s::INTEGER[]) AS ttl_asked_s,
+    unnest(%(new_sessions__expires_at)s::TIMESTAMPTZ[]) AS expires_at,
+    unnest(%(new_sessions__balance_minor)s::NUMERIC[]) AS balance_minor,
+    %(now)s::TIMESTAMPTZ AS opened_at,
+    'OPEN' AS state,
+    0 AS version,
+    0 AS open_rounds
 RETURNING sessions.session_id;
 
--- name: step_raised_sessions
+-- Sessions that were played in, and those that this statement settles, with what was played in them just before.
+-- name: step_changed_sessions
 UPDATE sessions SET
-    balance_minor = raised.balance_minor,
-    version = raised.version,
-    open_rounds = raised.open_rounds
-FROM
-    unnest(
-        %(raised_session_ids)s::UUID[],
-        %(raised_session_loaded_versions)s::BIGINT[],
-        %(raised_session_versions)s::BIGINT[],
-        %(raised_session_balances)s::NUMERIC[],
-        %(raised_session_open_rounds)s::BIGINT[]
-    ) AS raised (session_id, loaded_version, version, balance_minor, open_rounds)
-CROSS JOIN
-    LATERAL (
-        SELECT loaded.ctid AS address
-        FROM sessions AS loaded
-        WHERE loaded.session_id = raised.session_id AND loaded.version = raised.loaded_version
-        OFFSET 0
-    ) AS found
-WHERE sessions.ctid = found.address
-RETURNING sessions.session_id;
-
--- Sessions that this statement settles, with what was played in them just before.
--- name: step_settled_sessions
-UPDATE sessions SET
-    balance_minor = ended.balance_minor,
-    version = ended.version,
-    open_rounds = ended.open_rounds,
-    state = 'SETTLED',
-    settlement_tx_id = ended.settlement_tx_id,
-    settled_at = %(now)s::TIMESTAMPTZ
-FROM
-    unnest(
-        %(ended_session_ids)s::UUID[],
-        %(ended_session_loaded_versions)s::BIGINT[],
-        %(ended_session_versions)s::BIGINT[],
-        %(ended_session_balances)s::NUMERIC[],
-        %(ended_session_open_rounds)s::BIGINT[],
-        %(ended_session_tx_ids)s::UUID[]
-    ) AS ended (session_id, loaded_version, version, balance_minor, open_rounds, settlement_tx_id)
+    balance_minor = changed.balance_minor,
+    version = changed.version,
+    open_rounds = changed.open_rounds,
+    state = changed.state,
+    settlement_tx_id = changed.settlement_tx_id,
+    settled_at = changed.settled_at
+FROM (
+    SELECT
+        unnest(%(changed_sessions__session_id)s::UUID[]) AS session_id,
+        unnest(%(changed_sessions__loaded_version)s::BIGINT[]) AS loaded_version,
+        unnest(%(changed_sessions__version)s::BIGINT[]) AS version,
+        unnest(%(changed_sessions__balance_minor)s::NUMERIC[]) AS balance_minor,
+        unnest(%(changed_sessions__open_rounds)s::BIGINT[]) AS open_rounds,
+        unnest(%(changed_sessions__state)s::TEXT[]) AS state,
+        unnest(%(changed_sessions__settlement_tx_id)s::UUID[]) AS settlement_tx_id,
+        unnest(%(changed_sessions__settled_at)s::TIMESTAMPTZ[]) AS settled_at
+) AS changed
 CROSS JOIN
     LATERAL (
         SELECT loaded.ctid AS address
         FROM sessions AS loaded
         WHERE
-            loaded.session_id = ended.session_id
-            AND loaded.version = ended.loaded_version
-            AND loaded.state = 'OPEN'
+            loaded.session_id = changed.session_id
+            AND loaded.version = changed.loaded_version
+            AND loaded.state IN ('OPEN', changed.state)
         OFFSET 0
     ) AS found
 WHERE sessions.ctid = found.address
 RETURNING sessions.session_id;
-
--- name: step_subledger_entries
-INSERT INTO subledger_entries (
-    subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
-    balance_after_minor, round_id, round_hash, closes_round, reference_transaction_id, reference_key, reverses_key,
-    variant, late, tx_id, metadata, created_at
-)
-SELECT
-    journaled.subledger_id,
-    journaled.entry_no,
-    journaled.owner_id,
-    journaled.kind,
-    journaled.status,
-    journaled.transaction_id,
-    journaled.key_hash,
-    journaled.amount_minor,
-    journaled.change_minor,
-    journaled.balance_after_minor,
-    journaled.round_id,
-    journaled.round_hash,
-    journaled.closes_round,
-    journaled.reference_transaction_id,
-    journaled.reference_key,
-    journaled.reverses_key,
-    journaled.variant,
-    journaled.late,
-    journaled.tx_id,
-    journaled.metadata,
-    %(now)s::TIMESTAMPTZ
-FROM
-    unnest(
-        %(journal_session_ids)s::UUID[],
-        %(journal_entry_nos)s::BIGINT[],
-        %(journal_owner_ids)s::BIGINT[],
-        %(journal_kinds)s::TEXT[],
-        %(journal_statuses)s::TEXT[],
-        string_to_array(%(journal_transaction_ids)s, E'\x1f'),
-        %(journal_keys)s::UUID[],
-        %(journal_amounts)s::NUMERIC[],
-        %(journal_changes)s::NUMERIC[],
-        %(journal_balances)s::NUMERIC[],
-        string_to_array(%(journal_round_ids)s, E'\x1f', ''),
-        %(journal_round_keys)s::UUID[],
-        %(journal_closes_rounds)s::BOOLEAN[],
-        string_to_array(%(journal_references)s, E'\x1f', ''),
-        %(journal_reference_keys)s::UUID[],
-        %(journal_reverses_keys)s::UUID[],
-        %(journal_variants)s::TEXT[],
-        %(journal_lates)s::BOOLEAN[],
-        %(journal_tx_ids)s::UUID[],
-        string_to_array(%(journal_metadata)s, E'\x1f', '')::JSONB[]
-    )
-        AS journaled (
-            subledger_id,
-            entry_no,
-            owner_id,
-            kind,
-            status,
-            transaction_id,
-            key_hash,
-            amount_minor,
-            change_minor,
-            balance_after_minor, round_id, round_hash, closes_round, reference_transaction_id, reference_key,
-            reverses_key, variant, late, tx_id, metadata
-        )
-RETURNING subledger_entries.entry_no;

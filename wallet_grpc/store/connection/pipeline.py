@@ -12,7 +12,7 @@ what the server is asked then ends by the session's own time limits, which do no
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -30,6 +30,9 @@ _LOOK_AGAIN_S = 1.0
 """How often a wait looks at the connection though nothing was told of it."""
 
 
+RowMaker = Callable[[Sequence[Any]], Any]
+
+
 class Answer:
     """What a statement has given, once the round trip is made."""
 
@@ -42,6 +45,7 @@ class Answer:
 class _Question(NamedTuple):
     statement: Positional
     values: Sequence[bytes | None]
+    make_row: RowMaker
     answer: Answer
 
 
@@ -53,15 +57,17 @@ class RoundTrip:
     def __init__(self) -> None:
         self.questions: list[_Question] = []
 
-    def ask(self, statement: Positional, parameters: Mapping[str, object] | None = None) -> Answer:
-        """Add a statement. Parameters go as text; the statement says what they are.
+    def ask(
+        self, statement: Positional, parameters: Mapping[str, object] | None = None, make_row: RowMaker = tuple
+    ) -> Answer:
+        """Add a statement. Parameters go as text; the statement says what they are. Each row is made by `make_row`.
 
         Raises:
             psycopg.DataError: A parameter holds a NUL.
         """
         answer = Answer()
         values = [_text(value) for value in statement.values(parameters or {})]
-        self.questions.append(_Question(statement, values, answer))
+        self.questions.append(_Question(statement, values, make_row, answer))
         return answer
 
 
@@ -131,7 +137,7 @@ class Pipeline:
         for question, result in zip(trip.questions, results, strict=True):
             if result.ntuples:
                 self._rows.set_pgresult(result)
-                question.answer.rows = self._rows.load_rows(0, result.ntuples, tuple)
+                question.answer.rows = self._rows.load_rows(0, result.ntuples, question.make_row)
 
     async def close(self) -> None:
         """Hang up."""
@@ -143,13 +149,13 @@ class Pipeline:
     def _conversation(self, questions: Sequence[_Question]) -> PQGen[list[PGresult]]:
         """Send all, then take the results: those of the questions, unless something was told before or after them."""
         pgconn = self._connection.pgconn
-        texts = dict.fromkeys(statement.text for statement, _, _ in questions)
+        texts = dict.fromkeys(statement.text for statement, _, _, _ in questions)
         new = {text: b"lane_%d" % next(self._numbers) for text in texts if text not in self._names}
         names = self._names | new if new else self._names
         pgconn.enter_pipeline_mode()
         for text, name in new.items():
             pgconn.send_prepare(name, text)
-        for statement, values, _ in questions:
+        for statement, values, _, _ in questions:
             pgconn.send_query_prepared(names[statement.text], values)
         pgconn.pipeline_sync()
         yield from generators.send(pgconn)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
 from wallet_grpc.domain.refusals import Refusal
-from wallet_grpc.store.batch.rows import key_of
+from wallet_grpc.store.batch.columns import key_of
 from wallet_grpc.store.connection.arrays import literal
 from wallet_grpc.store.connection.pool import Connection, Pool, only_row
 from wallet_grpc.store.connection.statements import statements

@@ -9,7 +9,7 @@ from typing import Any
 
 from wallet_grpc.domain.credit.state import WalletEntryKind, WalletId
 from wallet_grpc.domain.identifiers import Key
-from wallet_grpc.store.batch.rows import key_of
+from wallet_grpc.store.batch.columns import key_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 

@@ -11,7 +11,8 @@ from psycopg.rows import class_row
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source
 from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
-from wallet_grpc.store.batch.rows import LoadedTransaction, key_of, transaction_of
+from wallet_grpc.store.batch.columns import key_of
+from wallet_grpc.store.batch.transactions import LoadedTransaction, transaction_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 

@@ -12,7 +12,7 @@ from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId, Key, O
 from wallet_grpc.domain.sessions.commands import SettleSession
 from wallet_grpc.domain.sessions.outcomes import SessionFacts
 from wallet_grpc.domain.sessions.state import Entry, SessionAddress, SessionId, SessionState, session_token
-from wallet_grpc.store.batch.session_rows import LoadedEntry, entry_of
+from wallet_grpc.store.batch.subledger import LoadedEntry, entry_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 

@@ -1,0 +1,62 @@
+"""Rows that a batch loads: a class's fields are the columns of its statement, by name and in order, on a real server.
+
+A column that is read by another's place would be a wrong amount that still has the right type.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import RawCursor
+
+from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, store, transactions
+from wallet_grpc.store.batch.part import Query
+from wallet_grpc.store.batch.steps import PARTS
+
+MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, store, transactions)
+QUERIES = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": thing
+    for module in MODULES
+    for name, thing in vars(module).items()
+    if isinstance(thing, Query)
+}
+
+
+def columns_of(admin: psycopg.Connection, text: bytes, names: Sequence[str]) -> tuple[str, ...]:
+    """Ask a server for the names of a statement's columns; of no rows, since it is asked with NULLs."""
+    with admin.transaction(force_rollback=True), RawCursor(admin) as cursor:
+        cursor.execute(b"SELECT * FROM (" + text + b") AS asked LIMIT 0", [None] * len(names))
+        assert cursor.description is not None
+        return tuple(column.name for column in cursor.description)
+
+
+def test_every_statement_of_the_load_is_looked_at() -> None:
+    assert set(PARTS) <= set(MODULES)
+    assert len(QUERIES) == 19
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_fields_of_a_row_are_the_columns_of_its_statement(admin: psycopg.Connection, name: str) -> None:
+    query: Query[Any] = QUERIES[name]
+    assert columns_of(admin, query.statement.text, query.statement.names) == query.row._fields
+
+
+# ------------------------------------------------------------------------------------------------------------- mutants
+
+
+def test_two_columns_swapped_in_a_statement_are_seen(admin: psycopg.Connection) -> None:
+    query = transactions.LOAD_TRANSACTIONS
+    swapped = re.sub(
+        rb"(found\.win_amount_minor::TEXT),(\s+)(found\.fee_minor::TEXT)", rb"\3,\2\1", query.statement.text
+    )
+    assert swapped != query.statement.text
+    assert columns_of(admin, swapped, query.statement.names) != query.row._fields
+
+
+def test_two_fields_swapped_in_a_class_are_seen(admin: psycopg.Connection) -> None:
+    query = sessions.LOAD_SESSION_ROUNDS
+    fields = list(query.row._fields)
+    fields[2], fields[3] = fields[3], fields[2]
+    assert columns_of(admin, query.statement.text, query.statement.names) != tuple(fields)

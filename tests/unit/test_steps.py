@@ -1,0 +1,116 @@
+"""Steps of the store statement: each writes the columns of its own rows, each under its own name.
+
+Held of the text of the statements; tests/store/test_columns.py holds the rows that are loaded against a server.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions
+from wallet_grpc.store.batch.columns import NullableText, Numeric
+from wallet_grpc.store.batch.part import Step
+from wallet_grpc.store.batch.steps import PARTS
+
+MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions)
+STEPS = [thing for module in MODULES for thing in vars(module).values() if isinstance(thing, Step)]
+STEPS_BY_NAME = {step.name: step for step in STEPS}
+OF_THE_BATCH = {"now", "stripe"}
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_INSERT = re.compile(r"INSERT INTO \w+(?: AS \w+)? \(([^)]*)\)")
+_VALUE = re.compile(r"[ .](\w+)(?:,|$)", re.MULTILINE)
+
+
+def faults_of(step: Step[Any]) -> list[str]:
+    """Tell where a step's statement and the class of its rows differ."""
+    faults = []
+    own = {f"{step.name}__{column}" for column in step.columns}
+    named = _PARAMETER.findall(step.statement)
+    if set(named) - OF_THE_BATCH != own:
+        faults.append(f"parameters: {sorted(own.symmetric_difference(set(named) - OF_THE_BATCH))}")
+    for column, kind in step.columns.items():
+        line = f"unnest({kind.sql.format(f'%({step.name}__{column})s')}) AS {column}"
+        if step.statement.count(line) != 1:
+            faults.append(f"no line {line}")
+    inserted = _INSERT.search(step.statement)
+    if inserted is not None:
+        select = re.split(r"\n(?:FROM|ON CONFLICT|RETURNING)", step.statement[inserted.end() :])[0]
+        columns, values = [name.strip() for name in inserted[1].split(",")], _VALUE.findall(select)
+        if columns != values:
+            faults.append(f"columns: {columns} take {values}")
+    return faults
+
+
+def test_every_part_has_its_steps() -> None:
+    assert set(PARTS) <= set(MODULES)
+    assert len({step.name for step in STEPS}) == len({id(step) for step in STEPS}) == 23
+
+
+@pytest.mark.parametrize("name", STEPS_BY_NAME)
+def test_a_step_writes_the_columns_of_its_rows(name: str) -> None:
+    assert faults_of(STEPS_BY_NAME[name]) == []
+
+
+# ------------------------------------------------------------------------------------------------------------- mutants
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault in a statement that stays valid SQL."""
+
+    step: str
+    before: str
+    after: str
+
+
+MUTANTS = {
+    "a parameter of another step": Mutant(
+        "ledger_entries", "%(ledger_entries__owner_id)s", "%(ledger_transactions__owner_id)s"
+    ),
+    "a parameter of another step, for a column of the same name": Mutant(
+        "subledger_entries", "%(subledger_entries__tx_id)s", "%(journal_postings__tx_id)s"
+    ),
+    "a column that takes another's parameter": Mutant(
+        "ledger_transactions", "%(ledger_transactions__fee_minor)s", "%(ledger_transactions__win_amount_minor)s"
+    ),
+    "two columns swapped where they are inserted": Mutant(
+        "ledger_transactions", "amount_minor, win_amount_minor,", "win_amount_minor, amount_minor,"
+    ),
+    "an amount that may be missing, read as text": Mutant(
+        "ledger_entries", "%(ledger_entries__balance_after)s::NUMERIC[]", "%(ledger_entries__balance_after)s::TEXT[]"
+    ),
+    "texts that may be missing, read as those that may not": Mutant(
+        "outbox_events", r"outbox_events__traceparent)s, E'\x1f', '')", r"outbox_events__traceparent)s, E'\x1f')"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_seen(name: str) -> None:
+    mutant = MUTANTS[name]
+    step = STEPS_BY_NAME[mutant.step]
+    text = step.statement.replace("\n    ", " ") if "inserted" in name else step.statement
+    assert text.count(mutant.before) == 1
+    mutated = Step(step.name, {f"step_{step.name}": text.replace(mutant.before, mutant.after)}, step.row)
+    assert faults_of(mutated)
+
+
+# ----------------------------------------------------------------------------------------------------------- rendering
+
+
+class _Row(NamedTuple):
+    amount_minor: Numeric
+    note: NullableText
+
+
+def test_rows_become_a_parameter_for_each_column_and_their_count() -> None:
+    step = Step("notes", {"step_notes": "SELECT"}, _Row, order=lambda row: row.amount_minor)
+    rows = [_Row(amount_minor=7, note="seven"), _Row(amount_minor=-1, note=None)]
+    assert dict(step.parameters(rows)) == {
+        "notes__amount_minor": "{-1,7}",
+        "notes__note": "\x1fseven",
+        "count_notes": 2,
+    }

@@ -1,0 +1,200 @@
+"""Owners and the accounts of players and of the house: loaded by owner and currency network, stored as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.book import Account, Book, Owner
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
+from wallet_grpc.domain.needs import Needs
+from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.pipeline import RoundTrip
+from wallet_grpc.store.connection.statements import statements
+
+from .columns import BigInt, Integer, NullableBigInt, NullableText, NullableUuid, Numeric, Word
+from .part import Decided, Query, Reading, Step, Steps
+
+_SQL = statements(__package__, "accounts.sql")
+
+
+# ---------------------------------------------------------------------------------------------------------------- load
+
+
+class LoadedOwner(NamedTuple):
+    """A row of `load_owners`."""
+
+    owner_id: int
+    version: int | None
+    state: str | None
+
+
+class LoadedAccount(NamedTuple):
+    """A row of `load_accounts` or `load_all_accounts`."""
+
+    owner_id: int
+    currency_network_id: int
+    account_type: str
+    account_id: int
+    balance_minor: str
+    version: int
+    at_play_minor: str | None
+
+
+LOAD_OWNERS = Query(_SQL["load_owners"], LoadedOwner)
+LOAD_ACCOUNTS = Query(_SQL["load_accounts"], LoadedAccount)
+LOAD_ALL_ACCOUNTS = Query(_SQL["load_all_accounts"], LoadedAccount)
+
+
+def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
+    """Ask for owners, and for their accounts: of some currency networks, or all of them."""
+    if needs.known_owner_ids:
+        yield LOAD_OWNERS.ask(trip, {"owner_ids": literal(needs.known_owner_ids)}, _read_owner)
+    if needs.balances:
+        purses = needs.balances
+        parameters = {
+            "owner_ids": literal([owner_id for owner_id, _ in purses]),
+            "network_ids": literal([network for _, network in purses]),
+            "gains": literal([purse in needs.gaining for purse in purses]),
+        }
+        yield LOAD_ACCOUNTS.ask(trip, parameters, _read_account)
+    if needs.whole_owner_ids:
+        yield LOAD_ALL_ACCOUNTS.ask(trip, {"owner_ids": literal(needs.whole_owner_ids)}, _read_account)
+
+
+def _read_owner(book: Book, row: LoadedOwner) -> None:
+    book.owners[OwnerId(row.owner_id)] = Owner(
+        version=row.version, state=PlayerState.ACTIVE if row.state is None else PlayerState(row.state)
+    )
+
+
+def _read_account(book: Book, row: LoadedAccount) -> None:
+    purse = (OwnerId(row.owner_id), CurrencyNetworkId(row.currency_network_id))
+    book.accounts[(*purse, AccountType(row.account_type))] = Account(
+        balance_minor=int(row.balance_minor), version=row.version, account_id=AccountId(row.account_id)
+    )
+    if row.at_play_minor is not None:
+        book.sessions.at_play[purse] = int(row.at_play_minor)
+
+
+# --------------------------------------------------------------------------------------------------------------- store
+
+
+class RaisedOwner(NamedTuple):
+    """An owner whose version grows from the one that was loaded."""
+
+    owner_id: BigInt
+    version: BigInt
+    mutations: BigInt
+
+
+class NewOwner(NamedTuple):
+    """An owner that was never seen."""
+
+    owner_id: BigInt
+    version: BigInt
+
+
+class NewAccount(NamedTuple):
+    """An account of a player, or of a caller's ledger, that comes into being."""
+
+    account_id: BigInt
+    player_id: NullableBigInt
+    account_type: Word
+    currency_network_id: Integer
+    ledger_id: NullableUuid
+    account_code: NullableText
+
+
+class NewBalance(NamedTuple):
+    """The balance of an account that comes into being."""
+
+    account_id: BigInt
+    owner_id: NullableBigInt
+    balance_minor: Numeric
+    version: BigInt
+
+
+class ChangedBalance(NamedTuple):
+    """An account's balance as the batch leaves it."""
+
+    account_id: BigInt
+    balance_minor: Numeric
+    version: BigInt
+
+
+class HouseBalance(NamedTuple):
+    """What is added to a house account, in the lane's stripe of it."""
+
+    account_id: BigInt
+    balance_minor: Numeric
+
+
+RAISED_OWNERS = Step("raised_owners", _SQL, RaisedOwner, order=lambda row: row.owner_id)
+NEW_OWNERS = Step("new_owners", _SQL, NewOwner, order=lambda row: row.owner_id)
+ACCOUNTS = Step("accounts", _SQL, NewAccount)
+NEW_BALANCES = Step("new_balances", _SQL, NewBalance)
+CHANGED_BALANCES = Step("changed_balances", _SQL, ChangedBalance)
+HOUSE_BALANCES = Step("house_balances", _SQL, HouseBalance)
+
+
+def write(decided: Decided, steps: Steps) -> None:
+    """Write owners and accounts. Those that come into being get their ids here: entries name them."""
+    book = decided.book
+    raised: list[RaisedOwner] = []
+    new: list[NewOwner] = []
+    for owner_id, owner in book.owners.items():
+        if owner.mutations and owner.version is not None:
+            raised.append(RaisedOwner(owner_id=owner_id, version=owner.version, mutations=owner.mutations))
+        elif owner.mutations:
+            new.append(NewOwner(owner_id=owner_id, version=owner.mutations))
+    steps.add(RAISED_OWNERS, raised)
+    steps.add(NEW_OWNERS, new)
+    _write_accounts(decided, steps)
+    steps.add(
+        HOUSE_BALANCES,
+        [
+            HouseBalance(
+                account_id=decided.networks.known(network).house_account_ids[account_type], balance_minor=moved_minor
+            )
+            for (network, account_type), moved_minor in book.house.items()
+            if moved_minor != 0
+        ],
+    )
+
+
+def _write_accounts(decided: Decided, steps: Steps) -> None:
+    created: list[NewAccount] = []
+    balances: list[NewBalance] = []
+    changed: list[ChangedBalance] = []
+    for (owner_id, network, account_type), account in decided.book.accounts.items():
+        if account.account_id is None:
+            account.account_id = decided.take_account_id()
+            created.append(
+                NewAccount(
+                    account_id=account.account_id,
+                    player_id=owner_id,
+                    account_type=account_type,
+                    currency_network_id=network,
+                    ledger_id=None,
+                    account_code=None,
+                )
+            )
+            balances.append(
+                NewBalance(
+                    account_id=account.account_id,
+                    owner_id=owner_id,
+                    balance_minor=account.balance_minor,
+                    version=account.version,
+                )
+            )
+        elif account.changed:
+            changed.append(
+                ChangedBalance(
+                    account_id=account.account_id, balance_minor=account.balance_minor, version=account.version
+                )
+            )
+    steps.add(ACCOUNTS, created)
+    steps.add(NEW_BALANCES, balances)
+    steps.add(CHANGED_BALANCES, changed)

@@ -1,0 +1,168 @@
+-- Owners and accounts, as a lane loads and stores them; see accounts.py.
+--
+-- Every load looks its rows up by their keys, one by one: LATERAL with a LIMIT, and OFFSET 0 in an EXISTS, keep the
+-- planner from turning it into a join, which on a ledger that was small when it was analyzed walks whole indexes.
+
+-- name: load_owners
+SELECT
+    wanted.owner_id,
+    owners.version,
+    players.state
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
+LEFT JOIN owners ON wanted.owner_id = owners.owner_id
+LEFT JOIN players ON wanted.owner_id = players.player_id;
+
+-- The accounts of the owners; of those who may gain something also what is at play in their open sessions.
+-- name: load_accounts
+SELECT
+    wanted.owner_id,
+    wanted.currency_network_id,
+    found.account_type,
+    found.account_id,
+    derived.balance_minor::TEXT,
+    derived.version,
+    CASE
+        WHEN wanted.gains AND found.account_type = 'SESSION_HOLD' AND derived.balance_minor > 0
+            THEN (
+                SELECT sum(sessions.balance_minor)
+                FROM sessions
+                WHERE
+                    sessions.owner_id = wanted.owner_id
+                    AND sessions.currency_network_id = wanted.currency_network_id
+                    AND sessions.state = 'OPEN'
+            )
+    END::TEXT AS at_play_minor
+FROM
+    unnest(%(owner_ids)s::BIGINT[], %(network_ids)s::INTEGER[], %(gains)s::BOOLEAN[])
+        AS wanted (owner_id, currency_network_id, gains)
+CROSS JOIN
+    LATERAL (
+        SELECT
+            accounts.account_id,
+            accounts.account_type
+        FROM accounts
+        WHERE
+            accounts.player_id = wanted.owner_id
+            AND accounts.currency_network_id = wanted.currency_network_id
+        LIMIT 16
+    ) AS found
+CROSS JOIN LATERAL (
+    SELECT
+        account_balances.balance_minor,
+        account_balances.version
+    FROM account_balances
+    WHERE account_balances.account_id = found.account_id AND account_balances.stripe = 0
+    LIMIT 1
+) AS derived;
+
+-- Every account of the owners, for a player who is to be closed.
+-- name: load_all_accounts
+SELECT
+    accounts.player_id AS owner_id,
+    accounts.currency_network_id,
+    accounts.account_type,
+    accounts.account_id,
+    account_balances.balance_minor::TEXT,
+    account_balances.version,
+    NULL::TEXT AS at_play_minor
+FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
+CROSS JOIN
+    LATERAL (
+        SELECT found.*
+        FROM accounts AS found
+        WHERE found.player_id = wanted.owner_id
+        OFFSET 0
+    ) AS accounts
+CROSS JOIN
+    LATERAL (
+        SELECT
+            derived.balance_minor,
+            derived.version
+        FROM account_balances AS derived
+        WHERE derived.account_id = accounts.account_id AND derived.stripe = 0
+        LIMIT 1
+    ) AS account_balances;
+
+-- The steps of the store statement ----------------------------------------------------------------------------------
+
+-- Each becomes a CTE of the one statement that stores a batch; a batch takes the steps for which it has rows. A step
+-- returns its rows, so that the end can count them.
+--
+-- The columns of the rows are unnested side by side in the SELECT list, each beside its parameter. So PostgreSQL
+-- streams them; an unnest in FROM puts each array aside first (a row takes 1.4 to 2.2 times as long, a hundred 1.5).
+
+-- Rows are looked up one by one and then updated by their address. A plain join may, while a table is small or has not
+-- been analyzed, walk through the whole index instead; such a read conflicts with every other lane's writes.
+-- name: step_raised_owners
+UPDATE owners SET version = owners.version + raised.mutations
+FROM (
+    SELECT
+        unnest(%(raised_owners__owner_id)s::BIGINT[]) AS owner_id,
+        unnest(%(raised_owners__version)s::BIGINT[]) AS version,
+        unnest(%(raised_owners__mutations)s::BIGINT[]) AS mutations
+) AS raised
+CROSS JOIN
+    LATERAL (
+        SELECT loaded.ctid AS address
+        FROM owners AS loaded
+        WHERE loaded.owner_id = raised.owner_id AND loaded.version = raised.version
+        OFFSET 0
+    ) AS found
+WHERE owners.ctid = found.address
+RETURNING owners.owner_id;
+
+-- name: step_new_owners
+INSERT INTO owners (owner_id, version)
+SELECT
+    unnest(%(new_owners__owner_id)s::BIGINT[]) AS owner_id,
+    unnest(%(new_owners__version)s::BIGINT[]) AS version
+RETURNING owners.owner_id;
+
+-- name: step_accounts
+INSERT INTO accounts (account_id, player_id, account_type, currency_network_id, ledger_id, account_code)
+SELECT
+    unnest(%(accounts__account_id)s::BIGINT[]) AS account_id,
+    unnest(%(accounts__player_id)s::BIGINT[]) AS player_id,
+    unnest(%(accounts__account_type)s::TEXT[]) AS account_type,
+    unnest(%(accounts__currency_network_id)s::INTEGER[]) AS currency_network_id,
+    unnest(%(accounts__ledger_id)s::UUID[]) AS ledger_id,
+    unnest(string_to_array(%(accounts__account_code)s, E'\x1f', '')) AS account_code
+RETURNING accounts.account_id;
+
+-- name: step_new_balances
+INSERT INTO account_balances (account_id, owner_id, balance_minor, version, stripe)
+SELECT
+    unnest(%(new_balances__account_id)s::BIGINT[]) AS account_id,
+    unnest(%(new_balances__owner_id)s::BIGINT[]) AS owner_id,
+    unnest(%(new_balances__balance_minor)s::NUMERIC[]) AS balance_minor,
+    unnest(%(new_balances__version)s::BIGINT[]) AS version,
+    0 AS stripe
+RETURNING account_balances.account_id;
+
+-- name: step_changed_balances
+UPDATE account_balances SET balance_minor = changed.balance_minor, version = changed.version
+FROM (
+    SELECT
+        unnest(%(changed_balances__account_id)s::BIGINT[]) AS account_id,
+        unnest(%(changed_balances__balance_minor)s::NUMERIC[]) AS balance_minor,
+        unnest(%(changed_balances__version)s::BIGINT[]) AS version
+) AS changed
+CROSS JOIN
+    LATERAL (
+        SELECT loaded.ctid AS address
+        FROM account_balances AS loaded
+        WHERE loaded.account_id = changed.account_id AND loaded.stripe = 0
+        OFFSET 0
+    ) AS found
+WHERE account_balances.ctid = found.address
+RETURNING account_balances.account_id;
+
+-- name: step_house_balances
+INSERT INTO account_balances (account_id, balance_minor, stripe, version)
+SELECT
+    unnest(%(house_balances__account_id)s::BIGINT[]) AS account_id,
+    unnest(%(house_balances__balance_minor)s::NUMERIC[]) AS balance_minor,
+    %(stripe)s::SMALLINT AS stripe,
+    0 AS version
+ON CONFLICT (account_id, stripe) DO UPDATE SET balance_minor = account_balances.balance_minor + excluded.balance_minor
+RETURNING account_balances.account_id;

@@ -1,0 +1,287 @@
+"""Credit wallets: loaded by wallet, entry and reservation at one instant, and stored with their journals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.credit.state import (
+    CreditWallet,
+    KnownEntry,
+    Reservation,
+    ReservationState,
+    WalletAddress,
+    WalletEntry,
+    WalletEntryKind,
+    WalletId,
+)
+from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.transactions import TransactionStatus
+from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.pipeline import RoundTrip
+from wallet_grpc.store.connection.statements import statements
+
+from .columns import (
+    BigInt,
+    Instant,
+    Integer,
+    NullableNumeric,
+    Numeric,
+    Text,
+    Uuid,
+    Word,
+    int_or_none,
+    key_of,
+    notes_or_none,
+)
+from .part import Decided, Query, Reading, Step, Steps
+from .subledger import SUBLEDGER_ENTRIES, SubledgerRow
+
+_SQL = statements(__package__, "credit.sql")
+
+
+# ---------------------------------------------------------------------------------------------------------------- load
+
+
+class LoadedWallet(NamedTuple):
+    """A row of `load_wallets`."""
+
+    wallet_id: str
+    balance_minor: str
+    version: int
+    entry_count: int
+    held_minor: str
+    now: datetime
+
+
+class LoadedWalletEntry(NamedTuple):
+    """A row of `load_wallet_entries`."""
+
+    wallet_id: str
+    key_hash: str
+    kind: str
+    amount_minor: str
+
+
+class LoadedReservation(NamedTuple):
+    """A row of `load_reservations`."""
+
+    reservation_id: str
+    wallet_id: str
+    owner_id: int
+    amount_minor: str
+    ttl_s: int
+    expires_at: datetime
+    state: str
+    committed_minor: str | None
+
+
+LOAD_WALLETS = Query(_SQL["load_wallets"], LoadedWallet)
+LOAD_WALLET_ENTRIES = Query(_SQL["load_wallet_entries"], LoadedWalletEntry)
+LOAD_RESERVATIONS = Query(_SQL["load_reservations"], LoadedReservation)
+
+
+def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
+    """Ask for wallets. Their clock is read first, so nothing that is loaded later is older than it."""
+    wanted = needs.credit
+    if wanted is None:
+        return
+    yield LOAD_WALLETS.ask(trip, {"wallet_ids": literal(wanted.wallets)}, partial(_read_wallet, wanted.wallets))
+    if wanted.entry_keys:
+        yield LOAD_WALLET_ENTRIES.ask(trip, {"entry_keys": literal(wanted.entry_keys)}, _read_entry)
+    if wanted.reservation_keys:
+        parameters = {"reservation_keys": literal(wanted.reservation_keys)}
+        yield LOAD_RESERVATIONS.ask(trip, parameters, _read_reservation)
+
+
+def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: LoadedWallet) -> None:
+    address = addresses[WalletId(row.wallet_id)]
+    book.credit.wallets[address.wallet_id] = CreditWallet(
+        wallet_id=address.wallet_id,
+        owner_id=address.owner_id,
+        ledger_id=address.ledger_id,
+        caller_key=address.caller_key,
+        now=row.now,
+        balance_minor=int(row.balance_minor),
+        held_minor=int(row.held_minor),
+        version=row.version,
+        entry_count=row.entry_count,
+        loaded_version=row.version,
+    )
+
+
+def _read_entry(book: Book, row: LoadedWalletEntry) -> None:
+    """Put an entry into its wallet: what a retry is compared with."""
+    wallet = book.credit.wallets.get(WalletId(row.wallet_id))
+    if wallet is not None:  # else it has come into being since the statement before, and the store will refuse
+        wallet.known[key_of(row.key_hash)] = KnownEntry(
+            kind=WalletEntryKind(row.kind), amount_minor=int(row.amount_minor)
+        )
+
+
+def _read_reservation(book: Book, row: LoadedReservation) -> None:
+    """Put a reservation into its wallet; one of a wallet that nobody named belongs nowhere."""
+    wallet = book.credit.wallets.get(WalletId(row.wallet_id))
+    if wallet is not None:
+        key = key_of(row.reservation_id)
+        wallet.reservations[key] = Reservation(
+            key=key,
+            wallet_id=wallet.wallet_id,
+            owner_id=OwnerId(row.owner_id),
+            amount_minor=int(row.amount_minor),
+            ttl_s=row.ttl_s,
+            expires_at=row.expires_at,
+            state=ReservationState(row.state),
+            committed_minor=int_or_none(row.committed_minor),
+        )
+
+
+# --------------------------------------------------------------------------------------------------------------- store
+
+
+class NewWallet(NamedTuple):
+    """A wallet that comes into being, at the batch's time."""
+
+    wallet_id: Uuid
+    owner_id: BigInt
+    ledger_id: Uuid
+    caller_key: Text
+    balance_minor: Numeric
+    held_minor: Numeric
+    version: BigInt
+    entry_count: BigInt
+
+
+class RaisedWallet(NamedTuple):
+    """A wallet as the batch leaves it, from the version that was loaded."""
+
+    wallet_id: Uuid
+    loaded_version: BigInt
+    version: BigInt
+    entry_count: BigInt
+    balance_minor: Numeric
+    held_minor: Numeric
+    held_as_of: Instant
+
+
+class NewReservation(NamedTuple):
+    """A reservation that comes into being."""
+
+    reservation_id: Uuid
+    wallet_id: Uuid
+    owner_id: BigInt
+    amount_minor: Numeric
+    ttl_s: Integer
+    expires_at: Instant
+    state: Word
+    committed_minor: NullableNumeric
+
+
+class EndedReservation(NamedTuple):
+    """The end of a reservation that was open."""
+
+    reservation_id: Uuid
+    state: Word
+    committed_minor: NullableNumeric
+
+
+class QueuedWallet(NamedTuple):
+    """A wallet that the poster has to learn of; there is one row in the queue for each ledger."""
+
+    ledger_id: Uuid
+    wallet_id: Uuid
+
+
+NEW_WALLETS = Step("new_wallets", _SQL, NewWallet, order=lambda row: row.wallet_id)
+RAISED_WALLETS = Step("raised_wallets", _SQL, RaisedWallet, order=lambda row: row.wallet_id)
+NEW_RESERVATIONS = Step("new_reservations", _SQL, NewReservation, order=lambda row: row.reservation_id)
+ENDED_RESERVATIONS = Step("ended_reservations", _SQL, EndedReservation, order=lambda row: row.reservation_id)
+POSTING_QUEUE = Step(
+    "posting_queue",
+    _SQL,
+    QueuedWallet,
+    order=lambda row: row.wallet_id,
+    count=lambda rows: len({row.ledger_id for row in rows}),
+)
+
+
+def write(decided: Decided, steps: Steps) -> None:
+    """Write the wallets that the batch wrote to, their journals and reservations, and tell the poster of them."""
+    written = [wallet for wallet in decided.book.credit.wallets.values() if wallet.entries]
+    if not written:
+        return
+    steps.add(NEW_WALLETS, [_new_wallet(wallet) for wallet in written if wallet.loaded_version is None])
+    steps.add(
+        RAISED_WALLETS,
+        [_raised_wallet(wallet, wallet.loaded_version) for wallet in written if wallet.loaded_version is not None],
+    )
+    steps.add(SUBLEDGER_ENTRIES, [_row_of(entry) for wallet in written for entry in wallet.entries])
+    steps.add(NEW_RESERVATIONS, [_begun(row) for wallet in written for row in wallet.begun.values()])
+    steps.add(ENDED_RESERVATIONS, [_ended(row) for wallet in written for row in wallet.ended.values()])
+    steps.add(POSTING_QUEUE, [QueuedWallet(ledger_id=row.ledger_id, wallet_id=row.wallet_id) for row in written])
+
+
+def _new_wallet(wallet: CreditWallet) -> NewWallet:
+    return NewWallet(
+        wallet_id=wallet.wallet_id,
+        owner_id=wallet.owner_id,
+        ledger_id=wallet.ledger_id,
+        caller_key=wallet.caller_key,
+        balance_minor=wallet.balance_minor,
+        held_minor=wallet.held_minor,
+        version=wallet.version,
+        entry_count=wallet.entry_count,
+    )
+
+
+def _raised_wallet(wallet: CreditWallet, loaded_version: int) -> RaisedWallet:
+    return RaisedWallet(
+        wallet_id=wallet.wallet_id,
+        loaded_version=loaded_version,
+        version=wallet.version,
+        entry_count=wallet.entry_count,
+        balance_minor=wallet.balance_minor,
+        held_minor=wallet.held_minor,
+        held_as_of=wallet.now,
+    )
+
+
+def _row_of(entry: WalletEntry) -> SubledgerRow:
+    return SubledgerRow(
+        subledger_id=entry.wallet_id,
+        entry_no=entry.entry_no,
+        owner_id=entry.owner_id,
+        kind=entry.kind,
+        status=TransactionStatus.APPLIED,
+        transaction_id=entry.transaction_id,
+        key_hash=entry.key,
+        amount_minor=entry.amount_minor,
+        change_minor=entry.change_minor,
+        balance_after_minor=entry.balance_after_minor,
+        reference_key=entry.reservation_key,
+        metadata=notes_or_none(entry.metadata),
+        source=entry.source,
+    )
+
+
+def _begun(reservation: Reservation) -> NewReservation:
+    return NewReservation(
+        reservation_id=reservation.key,
+        wallet_id=reservation.wallet_id,
+        owner_id=reservation.owner_id,
+        amount_minor=reservation.amount_minor,
+        ttl_s=reservation.ttl_s,
+        expires_at=reservation.expires_at,
+        state=reservation.state,
+        committed_minor=reservation.committed_minor,
+    )
+
+
+def _ended(reservation: Reservation) -> EndedReservation:
+    return EndedReservation(
+        reservation_id=reservation.key, state=reservation.state, committed_minor=reservation.committed_minor
+    )

@@ -1,0 +1,293 @@
+"""Transactions and their postings: loaded for their facts by key, with what stands against them, and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.ledgers.state import LedgerId
+from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.transactions import (
+    NO_METADATA,
+    Details,
+    Direction,
+    Kind,
+    Posting,
+    Transaction,
+    TransactionStatus,
+    WinKind,
+)
+from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.pipeline import RoundTrip
+from wallet_grpc.store.connection.statements import statements
+
+from .columns import (
+    BigInt,
+    Boolean,
+    Integer,
+    NullableInteger,
+    NullableJsonb,
+    NullableNumeric,
+    NullableText,
+    NullableUuid,
+    NullableWord,
+    Numeric,
+    SmallInt,
+    Text,
+    Uuid,
+    Word,
+    int_or_none,
+    json_of,
+    key_or_none,
+    notes_or_none,
+)
+from .part import Decided, Query, Reading, Step, Steps
+
+_SQL = statements(__package__, "transactions.sql")
+
+
+# ---------------------------------------------------------------------------------------------------------------- load
+
+
+class LoadedTransaction(NamedTuple):
+    """A row of `load_transactions`."""
+
+    position: int
+    tx_id: str
+    owner_id: int
+    source: str
+    reference: str
+    kind: str
+    status: str
+    currency_network_id: int | None
+    amount_minor: str
+    win_amount_minor: str | None
+    fee_minor: str | None
+    game_code: str | None
+    round_id: str | None
+    round_hash: str | None
+    closes_round: bool
+    reference_transaction_id: str | None
+    reference_tx_id: str | None
+    reverses_tx_id: str | None
+    variant: str | None
+    main_balance_after_minor: str | None
+    created_at: datetime
+    rollback_tx_id: str | None
+    rollback_main_balance_after_minor: str | None
+    rollback_created_at: datetime | None
+    standing_wins: int | None
+
+
+LOAD_TRANSACTIONS = Query(_SQL["load_transactions"], LoadedTransaction)
+
+
+def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
+    """Ask for the transactions that the commands are or name."""
+    if needs.keys:
+        parameters = {"keys": literal(needs.keys), "standing_wins_max": standing_max}
+        yield LOAD_TRANSACTIONS.ask(trip, parameters, partial(_read_transaction, needs.keys))
+
+
+def _read_transaction(keys: list[Key], book: Book, row: LoadedTransaction) -> None:
+    transaction = transaction_of(row, keys[row.position - 1])
+    book.transactions[transaction.key] = transaction
+    if row.standing_wins:
+        book.players.standing_wins[transaction.tx_id] = row.standing_wins
+    rollback = _rollback_of(row, transaction)
+    if rollback is not None:
+        book.players.reversals[transaction.tx_id] = rollback
+
+
+def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
+    """Read a stored transaction for its facts: without its postings and notes, which no rule reads."""
+    return Transaction(
+        tx_id=TxId(row.tx_id),
+        owner_id=OwnerId(row.owner_id),
+        source=Source(row.source),
+        reference=row.reference,
+        key=key,
+        kind=Kind(row.kind),
+        status=TransactionStatus(row.status),
+        currency_network_id=None if row.currency_network_id is None else CurrencyNetworkId(row.currency_network_id),
+        amount_minor=int(row.amount_minor),
+        win_amount_minor=int_or_none(row.win_amount_minor),
+        fee_minor=int_or_none(row.fee_minor),
+        game_code=row.game_code,
+        round_id=row.round_id,
+        round_key=key_or_none(row.round_hash),
+        closes_round=row.closes_round,
+        reference_transaction_id=row.reference_transaction_id,
+        reference_tx_id=None if row.reference_tx_id is None else TxId(row.reference_tx_id),
+        reverses_tx_id=None if row.reverses_tx_id is None else TxId(row.reverses_tx_id),
+        variant=_variant_of(row.kind, row.variant),
+        main_balance_after_minor=int_or_none(row.main_balance_after_minor),
+        metadata=NO_METADATA,
+        created_at=row.created_at,
+    )
+
+
+def _rollback_of(row: LoadedTransaction, target: Transaction) -> Transaction | None:
+    """Read the rollback that reversed the row's transaction: as much of it as an answer repeats."""
+    if row.rollback_tx_id is None:
+        return None
+    assert row.rollback_created_at is not None
+    return Transaction(
+        tx_id=TxId(row.rollback_tx_id),
+        owner_id=target.owner_id,
+        source=target.source,
+        reference="",
+        key=Key(""),
+        kind=Kind.ROLLBACK,
+        status=TransactionStatus.APPLIED,
+        currency_network_id=target.currency_network_id,
+        amount_minor=target.amount_minor,
+        reverses_tx_id=target.tx_id,
+        main_balance_after_minor=int_or_none(row.rollback_main_balance_after_minor),
+        metadata=NO_METADATA,
+        created_at=row.rollback_created_at,
+    )
+
+
+def _variant_of(kind: str, variant: str | None) -> WinKind | Direction | PlayerState | None:
+    """Read the column whose meaning depends on the kind."""
+    if variant is None:
+        return None
+    match Kind(kind):
+        case Kind.WIN:
+            return WinKind(variant)
+        case Kind.ADJUSTMENT:
+            return Direction(variant)
+        case Kind.PLAYER_STATE:
+            return PlayerState(variant)
+        case other:
+            raise AssertionError(f"a {other} has no variant")
+
+
+# --------------------------------------------------------------------------------------------------------------- store
+
+
+class TransactionRow(NamedTuple):
+    """A row of `ledger_transactions`; its `created_at` is the batch's time."""
+
+    tx_id: Uuid
+    owner_id: BigInt
+    source: Text
+    reference: Text
+    key_hash: Uuid
+    kind: Word
+    status: Word
+    currency_network_id: NullableInteger
+    amount_minor: Numeric
+    win_amount_minor: NullableNumeric
+    fee_minor: NullableNumeric
+    game_code: NullableText
+    round_id: NullableText
+    round_hash: NullableUuid
+    closes_round: Boolean
+    reference_transaction_id: NullableText
+    reference_tx_id: NullableUuid
+    reverses_tx_id: NullableUuid
+    variant: NullableWord
+    main_balance_after_minor: NullableNumeric
+    entry_count: SmallInt
+    metadata: NullableJsonb
+    details: NullableJsonb
+
+
+class EntryRow(NamedTuple):
+    """A row of `ledger_entries`."""
+
+    tx_id: Uuid
+    owner_id: BigInt
+    account_id: BigInt
+    currency_network_id: Integer
+    amount_minor: Numeric
+    balance_after: NullableNumeric
+
+
+LEDGER_TRANSACTIONS = Step("ledger_transactions", _SQL, TransactionRow, order=lambda row: row.key_hash)
+LEDGER_ENTRIES = Step("ledger_entries", _SQL, EntryRow)
+
+
+def write(decided: Decided, steps: Steps) -> None:
+    """Write the transactions of the batch and what they post."""
+    made = [transaction for change in decided.book.changes for transaction in change.transactions]
+    steps.add(LEDGER_TRANSACTIONS, [_row_of(transaction) for transaction in made])
+    steps.add(LEDGER_ENTRIES, [row for transaction in made for row in _entries_of(transaction, decided)])
+
+
+def _row_of(transaction: Transaction) -> TransactionRow:
+    return TransactionRow(
+        tx_id=transaction.tx_id,
+        owner_id=transaction.owner_id,
+        source=transaction.source,
+        reference=transaction.reference,
+        key_hash=transaction.key,
+        kind=transaction.kind,
+        status=transaction.status,
+        currency_network_id=transaction.currency_network_id,
+        amount_minor=transaction.amount_minor,
+        win_amount_minor=transaction.win_amount_minor,
+        fee_minor=transaction.fee_minor,
+        game_code=transaction.game_code,
+        round_id=transaction.round_id,
+        round_hash=transaction.round_key,
+        closes_round=transaction.closes_round,
+        reference_transaction_id=transaction.reference_transaction_id,
+        reference_tx_id=transaction.reference_tx_id,
+        reverses_tx_id=transaction.reverses_tx_id,
+        variant=transaction.variant,
+        main_balance_after_minor=transaction.main_balance_after_minor,
+        entry_count=len(transaction.postings),
+        metadata=notes_or_none(transaction.metadata),
+        details=None if transaction.details is None else _details(transaction.details),
+    )
+
+
+def _details(details: Details) -> str:
+    """Render the details as JSON; what is empty is left out."""
+    facts: dict[str, str | int | None] = {
+        "session_token": details.session_token or None,
+        "rail": details.rail or None,
+        "tx_hash": details.tx_hash or None,
+        "output_index": details.output_index,
+        "reason": details.reason or None,
+        "actor": details.actor or None,
+    }
+    return json_of({name: fact for name, fact in facts.items() if fact is not None})
+
+
+def _entries_of(transaction: Transaction, decided: Decided) -> Iterator[EntryRow]:
+    if not transaction.postings:
+        return
+    network = transaction.currency_network_id
+    assert network is not None
+    for posting in transaction.postings:
+        yield EntryRow(
+            tx_id=transaction.tx_id,
+            owner_id=transaction.owner_id,
+            account_id=_account_id(transaction, network, posting, decided),
+            currency_network_id=network,
+            amount_minor=posting.amount_minor,
+            balance_after=posting.balance_after_minor,
+        )
+
+
+def _account_id(transaction: Transaction, network: CurrencyNetworkId, posting: Posting, decided: Decided) -> AccountId:
+    account_type = posting.account_type
+    account_id: AccountId | None
+    if account_type in HOUSE_TYPES:
+        account_id = decided.networks.known(network).house_account_ids[account_type]
+    elif account_type is AccountType.JOURNAL:
+        ledger_id = LedgerId(transaction.reference_tx_id or "")
+        account_id = decided.book.ledgers.accounts[ledger_id, posting.account_code].account_id
+    else:
+        account_id = decided.book.accounts[transaction.owner_id, network, account_type].account_id
+    assert account_id is not None, "its account has got its id before"
+    return account_id
