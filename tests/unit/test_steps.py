@@ -109,7 +109,9 @@ class _Row(NamedTuple):
 def test_rows_become_a_parameter_for_each_column_and_their_count() -> None:
     step = Step("notes", {"step_notes": "SELECT"}, _Row, order=lambda row: row.amount_minor)
     rows = [_Row(amount_minor=7, note="seven"), _Row(amount_minor=-1, note=None)]
-    assert dict(step.parameters(rows)) == {
+    parameters: dict[str, object] = {}
+    step.add_parameters(rows, parameters)
+    assert parameters == {
         "notes__amount_minor": "{-1,7}",
         "notes__note": "\x1fseven",
         "count_notes": 2,

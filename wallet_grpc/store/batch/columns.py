@@ -14,7 +14,14 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from wallet_grpc.domain.identifiers import Key
-from wallet_grpc.store.connection.arrays import literal, nullable_literal, nullable_separated, separated
+from wallet_grpc.store.connection.arrays import (
+    literal,
+    nullable_literal,
+    nullable_separated,
+    nullable_words,
+    separated,
+    words,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,8 +37,8 @@ class Column(NamedTuple):
 _TEXTS = r"string_to_array({}, E'\x1f')"
 _NULLABLE_TEXTS = r"string_to_array({}, E'\x1f', '')"
 
-Uuid = Annotated[str, Column(literal, "{}::UUID[]")]
-NullableUuid = Annotated[str | None, Column(nullable_literal, "{}::UUID[]")]
+Uuid = Annotated[str, Column(words, "{}::UUID[]")]
+NullableUuid = Annotated[str | None, Column(nullable_words, "{}::UUID[]")]
 BigInt = Annotated[int, Column(literal, "{}::BIGINT[]")]
 NullableBigInt = Annotated[int | None, Column(nullable_literal, "{}::BIGINT[]")]
 Integer = Annotated[int, Column(literal, "{}::INTEGER[]")]
@@ -40,9 +47,9 @@ SmallInt = Annotated[int, Column(literal, "{}::SMALLINT[]")]
 Numeric = Annotated[int, Column(literal, "{}::NUMERIC[]")]
 NullableNumeric = Annotated[int | None, Column(nullable_literal, "{}::NUMERIC[]")]
 Boolean = Annotated[bool, Column(literal, "{}::BOOLEAN[]")]
-Word = Annotated[str, Column(literal, "{}::TEXT[]")]
+Word = Annotated[str, Column(words, "{}::TEXT[]")]
 """A name of ours, which needs no quoting."""
-NullableWord = Annotated[str | None, Column(nullable_literal, "{}::TEXT[]")]
+NullableWord = Annotated[str | None, Column(nullable_words, "{}::TEXT[]")]
 Instant = Annotated[datetime, Column(literal, "{}::TIMESTAMPTZ[]")]
 NullableInstant = Annotated[datetime | None, Column(nullable_literal, "{}::TIMESTAMPTZ[]")]
 Text = Annotated[str, Column(separated, _TEXTS)]

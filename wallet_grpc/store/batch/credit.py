@@ -100,7 +100,7 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
 
 def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: LoadedWallet) -> None:
     address = addresses[WalletId(row.wallet_id)]
-    book.credit.wallets[address.wallet_id] = CreditWallet(
+    wallet = CreditWallet(
         wallet_id=address.wallet_id,
         owner_id=address.owner_id,
         ledger_id=address.ledger_id,
@@ -112,6 +112,7 @@ def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: Load
         entry_count=row.entry_count,
         loaded_version=row.version,
     )
+    book.credit.put(wallet)
 
 
 def _read_entry(book: Book, row: LoadedWalletEntry) -> None:

@@ -12,7 +12,7 @@ No name is shared among statements. A question has its own parameters; a step's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
@@ -72,14 +72,16 @@ class Step(Generic[Row]):
         self.columns = {field: _column(hint) for field, hint in get_type_hints(row, include_extras=True).items()}
         self.order = order
         self.count = count
+        self._count_name = f"count_{name}"
         self._renderers = [(f"{name}__{field}", column.render) for field, column in self.columns.items()]
 
-    def parameters(self, rows: Sequence[Row]) -> Iterator[tuple[str, object]]:
-        """Give the statement's parameters and, for the end of the store's, how many rows it must write."""
-        ordered = rows if self.order is None or len(rows) == 1 else sorted(rows, key=self.order)
-        for (name, render), values in zip(self._renderers, zip(*ordered, strict=True), strict=True):
-            yield name, render(values)
-        yield f"count_{self.name}", self.count(rows)
+    def add_parameters(self, rows: Sequence[Row], parameters: dict[str, object]) -> None:
+        """Add the statement's parameters and, for the end of the store's, how many rows it must write."""
+        if self.order is not None and len(rows) > 1:
+            rows = sorted(rows, key=self.order)
+        for (name, render), values in zip(self._renderers, zip(*rows, strict=False), strict=True):
+            parameters[name] = render(values)
+        parameters[self._count_name] = self.count(rows)
 
 
 class Steps:
@@ -88,11 +90,10 @@ class Steps:
     def __init__(self) -> None:
         self.rows: dict[Step[Any], list[Any]] = {}
 
-    def add(self, step: Step[Row], rows: Iterable[Row]) -> None:
+    def add(self, step: Step[Row], rows: Collection[Row]) -> None:
         """Write rows, with those that other parts write in the same step; a step without rows is not taken."""
-        added = list(rows)
-        if added:
-            self.rows.setdefault(step, []).extend(added)
+        if rows:
+            self.rows.setdefault(step, []).extend(rows)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -41,12 +41,12 @@ LOAD_DEPOSIT_OUTPUTS = Query(_SQL["load_deposit_outputs"], LoadedOutput)
 
 def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     """Ask which rounds are closed, and which outputs are used up."""
-    if needs.round_keys:
-        parameters = {"round_keys": literal(needs.round_keys), "closers_max": standing_max}
-        yield LOAD_ROUNDS.ask(trip, parameters, partial(_read_round, needs.round_keys))
-    if needs.output_keys:
-        parameters = {"output_keys": literal(needs.output_keys)}
-        yield LOAD_DEPOSIT_OUTPUTS.ask(trip, parameters, partial(_read_output, needs.output_keys))
+    if needs.players.round_keys:
+        parameters = {"round_keys": literal(needs.players.round_keys), "closers_max": standing_max}
+        yield LOAD_ROUNDS.ask(trip, parameters, partial(_read_round, needs.players.round_keys))
+    if needs.players.output_keys:
+        parameters = {"output_keys": literal(needs.players.output_keys)}
+        yield LOAD_DEPOSIT_OUTPUTS.ask(trip, parameters, partial(_read_output, needs.players.output_keys))
 
 
 def _read_round(round_keys: list[Key], book: Book, row: LoadedRound) -> None:
@@ -54,7 +54,7 @@ def _read_round(round_keys: list[Key], book: Book, row: LoadedRound) -> None:
 
 
 def _read_output(output_keys: list[Key], book: Book, row: LoadedOutput) -> None:
-    book.players.deposit_outputs.add(output_keys[row.position - 1])
+    book.players.deposit_outputs[output_keys[row.position - 1]] = 1
 
 
 # --------------------------------------------------------------------------------------------------------------- store

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Account, Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
-from wallet_grpc.domain.needs import Needs, SessionNeeds
+from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.sessions.needs import SessionNeeds
 from wallet_grpc.domain.sessions.state import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus
 from wallet_grpc.store.connection.arrays import literal, separated
@@ -133,7 +134,7 @@ def _read_session(book: Book, row: LoadedSession) -> None:
         settled_at=row.settled_at,
         loaded_version=row.version,
     )
-    book.sessions.by_id[session.session_id] = session
+    book.sessions.put(session)
     if row.main_account_id is not None and row.main_balance_minor is not None and row.main_version is not None:
         book.accounts.setdefault(
             (session.owner_id, session.currency_network_id, AccountType.MAIN),

@@ -38,7 +38,7 @@ def steps_of(decided: Decided) -> tuple[Positional, dict[str, object]]:
         part.write(decided, steps)
     parameters: dict[str, object] = {"now": decided.now}
     for step, rows in steps.rows.items():
-        parameters.update(step.parameters(rows))
+        step.add_parameters(rows, parameters)
     return _statement(tuple(steps.rows)), parameters
 
 

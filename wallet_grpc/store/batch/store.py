@@ -262,6 +262,7 @@ class BatchStore:
             self._clock_key = _new_clock_key()
             raise psycopg.errors.LockNotAvailable("another lane has this key of the clock")
         book = Book()
+        book.ask(needs)
         for read_into in readings:
             read_into(book)
         if reserved is not None:

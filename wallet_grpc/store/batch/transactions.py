@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.ledgers.state import LedgerId
@@ -263,31 +263,33 @@ def _details(details: Details) -> str:
     return json_of({name: fact for name, fact in facts.items() if fact is not None})
 
 
-def _entries_of(transaction: Transaction, decided: Decided) -> Iterator[EntryRow]:
+def _entries_of(transaction: Transaction, decided: Decided) -> list[EntryRow]:
     if not transaction.postings:
-        return
+        return []
     network = transaction.currency_network_id
     assert network is not None
-    for posting in transaction.postings:
-        yield EntryRow(
+    house_account_ids = decided.networks.known(network).house_account_ids
+    return [
+        EntryRow(
             tx_id=transaction.tx_id,
             owner_id=transaction.owner_id,
-            account_id=_account_id(transaction, network, posting, decided),
+            account_id=house_account_ids.get(posting.account_type) or _account_id(transaction, posting, decided.book),
             currency_network_id=network,
             amount_minor=posting.amount_minor,
             balance_after=posting.balance_after_minor,
         )
+        for posting in transaction.postings
+    ]
 
 
-def _account_id(transaction: Transaction, network: CurrencyNetworkId, posting: Posting, decided: Decided) -> AccountId:
-    account_type = posting.account_type
-    account_id: AccountId | None
-    if account_type in HOUSE_TYPES:
-        account_id = decided.networks.known(network).house_account_ids[account_type]
-    elif account_type is AccountType.JOURNAL:
+def _account_id(transaction: Transaction, posting: Posting, book: Book) -> AccountId:
+    """Give the id of an account of the transaction's owner; one that comes into being has got its id before."""
+    if posting.account_type is AccountType.JOURNAL:
         ledger_id = LedgerId(transaction.reference_tx_id or "")
-        account_id = decided.book.ledgers.accounts[ledger_id, posting.account_code].account_id
+        account_id = book.ledgers.accounts[ledger_id, posting.account_code].account_id
     else:
-        account_id = decided.book.accounts[transaction.owner_id, network, account_type].account_id
-    assert account_id is not None, "its account has got its id before"
+        assert transaction.currency_network_id is not None
+        purse = (transaction.owner_id, transaction.currency_network_id)
+        account_id = book.accounts[(*purse, posting.account_type)].account_id
+    assert account_id is not None
     return account_id

@@ -2,13 +2,14 @@
 
 These functions know what they hold, so they need no quoting:
 
-- `literal`: numbers, UUIDs, enum names, booleans: text without a comma, brace, quote or backslash;
+- `literal`: numbers, booleans, times: text without a comma, brace, quote or backslash; `words`: UUIDs and enum names,
+  which are such text already;
 - `separated`: free text for `string_to_array`, split at U+001F: ids are ASCII 0x21 to 0x7E, and JSON escapes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 SEPARATOR = "\x1f"
 
@@ -18,9 +19,21 @@ def literal(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def nullable_literal(values: Iterable[object | None]) -> str:
+def nullable_literal(values: Collection[object | None]) -> str:
     """Render values that need no quoting as an array literal; None becomes NULL."""
+    if None not in values:
+        return "{" + ",".join(map(str, values)) + "}"
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def words(values: Iterable[str]) -> str:
+    """Render texts that need no quoting as an array literal."""
+    return "{" + ",".join(values) + "}"
+
+
+def nullable_words(values: Collection[str | None]) -> str:
+    """Render texts that need no quoting as an array literal; None becomes NULL."""
+    return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
 
 
 def separated(values: Iterable[str]) -> str:
@@ -28,6 +41,6 @@ def separated(values: Iterable[str]) -> str:
     return SEPARATOR.join(values)
 
 
-def nullable_separated(values: Iterable[str | None]) -> str:
+def nullable_separated(values: Sequence[str | None]) -> str:
     """Join free texts for `string_to_array`; its null string '' makes None NULL."""
     return SEPARATOR.join([value or "" for value in values])
