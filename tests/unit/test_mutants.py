@@ -128,6 +128,20 @@ SEEN_BY_TESTS = {
         Mutant("domain/idempotency.py", swapped("case ReserveWithdrawal():", "case ApplyDeposit():")),
         "test_idempotency.py",
     ),
+    "a parameter of one step is given to another": (
+        Mutant(
+            "store/batch/transactions.sql",
+            changed("%(ledger_entries__owner_id)s", "%(ledger_transactions__owner_id)s"),
+        ),
+        "test_steps.py",
+    ),
+    "two columns are swapped where a row is inserted": (
+        Mutant(
+            "store/batch/transactions.sql",
+            changed("amount_minor, win_amount_minor,", "win_amount_minor, amount_minor,"),
+        ),
+        "test_steps.py",
+    ),
     "the fields of two cases of ranges are swapped": (
         Mutant("domain/ranges.py", swapped("case BetAndWin():", "case Rollback() | SessionRollback():")),
         "test_ranges.py",

@@ -25,6 +25,8 @@ the past knows for whom to wait (see store/reads/moments.py).
 
 Lock order: none is needed. Locks are tried, or a single one is waited for by who holds no other. Rows are written in
 the sorted order of their keys.
+
+Long because the proof, and what each failure means for a batch, stand beside the code that they are about.
 """
 
 from __future__ import annotations
