@@ -38,6 +38,12 @@ FIGURES: Sequence[Figure] = (
         meaning="beside the same streams under a key with a rate of 200 a second",
         decimals=2,
     ),
+    Figure(
+        name="quiet_beside_echo_p99_ms",
+        unit="ms",
+        meaning="beside as many calls a second to an echo as the flood had answered",
+        decimals=2,
+    ),
     Figure(name="session_batch_bets_per_s", unit="/s", meaning="in 2,000 open sessions; batches of 100, 8 in flight"),
     Figure(name="session_stream_bets_per_s", unit="/s", meaning="in 2,000 open sessions; 4 streams"),
     Figure(name="session_unary_p99_ms", unit="ms", meaning="a session's bet, one call at a time", decimals=2),

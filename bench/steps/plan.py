@@ -25,6 +25,8 @@ class Plan:
     """How many of the programme's windows of TPC-B are measured."""
     echo_windows: int
     """How many of the programme's windows of the echo are measured."""
+    fair_rounds: int
+    """How often each of the windows of fair shares is measured, in turns."""
     growth_bets: int
     """How many bets the grown ledger holds; 0 leaves growth out."""
     growth_s_max: float
@@ -55,6 +57,7 @@ FULL = Plan(
     pgbench_s=8,
     tpcb_windows=3,
     echo_windows=2,
+    fair_rounds=3,
     growth_bets=2_000_000,
     growth_s_max=330,
     settled_bets=100_000,
@@ -75,6 +78,7 @@ QUICK = Plan(
     pgbench_s=1,
     tpcb_windows=1,
     echo_windows=1,
+    fair_rounds=1,
     growth_bets=0,
     growth_s_max=0,
     settled_bets=3_000,
