@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,11 +17,10 @@ from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
 from .errors import WalletError, error_of_call
 from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, new_id, operation, write
 from .results import Played, Settlement, played_of, settlement_of
+from .waits import FIRST_WAIT_S, wait_before_sending_again
 
 Answer = TypeVar("Answer")
 BATCH_OPERATIONS_MAX = 1_000
-_FIRST_WAIT_S = 0.05
-_LONGEST_WAIT_S = 2.0
 _STREAM_UNANSWERED_MAX = 500
 
 
@@ -198,7 +196,7 @@ class WalletClient:
         answers: dict[int, SessionAnswer] = {}
         deadline = time.monotonic() + self._deadline_s
         waiting = list(range(len(requests)))
-        wait_s = _FIRST_WAIT_S
+        wait_s = FIRST_WAIT_S
         while waiting:
             for start in range(0, len(waiting), BATCH_OPERATIONS_MAX):
                 places = waiting[start : start + BATCH_OPERATIONS_MAX]
@@ -219,7 +217,7 @@ class WalletClient:
             }
             waiting = [place for place, at_least_s in asked_s.items() if max(wait_s, at_least_s) <= left_s]
             if waiting:
-                wait_s = await _pause(wait_s, at_least_s=max(asked_s[place] for place in waiting))
+                wait_s = await wait_before_sending_again(wait_s, at_least_s=max(asked_s[place] for place in waiting))
         return [answers[place] for place in range(len(requests))]
 
     async def stream(self, requests: Iterable[SessionRequest]) -> AsyncIterator[tuple[SessionRequest, SessionAnswer]]:
@@ -234,13 +232,13 @@ class WalletClient:
         unanswered: deque[SessionRequest] = deque()
         room = asyncio.Semaphore(_STREAM_UNANSWERED_MAX)
         deadline = time.monotonic() + self._deadline_s
-        wait_s = _FIRST_WAIT_S
+        wait_s = FIRST_WAIT_S
         while True:
             call = self._sessions.Execute(metadata=self._metadata)
             writing = asyncio.create_task(write(call, source, unanswered, room))
             try:
                 async for outcome in call:
-                    deadline, wait_s = time.monotonic() + self._deadline_s, _FIRST_WAIT_S
+                    deadline, wait_s = time.monotonic() + self._deadline_s, FIRST_WAIT_S
                     room.release()
                     yield unanswered.popleft(), answer_of(outcome)
                 await writing
@@ -248,7 +246,7 @@ class WalletClient:
                 error = error_of_call(failed)
                 if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
-                wait_s = await _pause(wait_s, at_least_s=error.retry_after_s)
+                wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)
             else:
                 return
             finally:
@@ -262,7 +260,7 @@ class WalletClient:
             WalletError: It was refused, or no answer came before the deadline.
         """
         deadline = time.monotonic() + self._deadline_s
-        wait_s = _FIRST_WAIT_S
+        wait_s = FIRST_WAIT_S
         while True:
             try:
                 return await method(request, metadata=self._metadata, timeout=max(0.001, deadline - time.monotonic()))
@@ -270,7 +268,7 @@ class WalletClient:
                 error = error_of_call(failed)
                 if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
-            wait_s = await _pause(wait_s, at_least_s=error.retry_after_s)
+            wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)
 
 
 class GameSession:
@@ -346,9 +344,3 @@ class GameSession:
             session_token=self.token, require_closed_rounds=require_closed_rounds
         )
         return settlement_of(await self._client.play(request))
-
-
-async def _pause(wait_s: float, *, at_least_s: float = 0.0) -> float:
-    """Wait, with jitter, and not less than the wallet asked for; gives the next wait."""
-    await asyncio.sleep(at_least_s + random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter is no secret
-    return min(wait_s * 2, _LONGEST_WAIT_S)
