@@ -259,8 +259,13 @@ class Backlog:
         """Tell whether lanes work, but none of them for a source that waits."""
         if not self._at_work or not len(self):
             return False
-        served = frozenset[Source | None]().union(*(work.sources for work in self._at_work.values()))
-        return not served.issuperset(self._sources())
+        for source in self._sources():  # plain loops: this is asked for each command that comes
+            for work in self._at_work.values():
+                if source in work.sources:
+                    break
+            else:
+                return True
+        return False
 
     def _sources(self) -> Sequence[Source | None]:
         """Give those of whom something waits."""
