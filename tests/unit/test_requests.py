@@ -107,7 +107,7 @@ _ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _DERIVED = re.compile(r"(?:rollback:)+[\x21-\x7e]{1,128}\Z")
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,37})\Z")
 POSITIVE = (pb.ReserveWithdrawalRequest, pb.DepositSettlementRequest, pb.AdjustRequest)
-KNOWN = {"win_kind": 4, "direction": 2, "state": 3}
+KNOWN = {"win_kind": 4, "direction": 2, "state": 4}
 
 
 def faults(request: Any) -> Iterator[tuple[str, str]]:
