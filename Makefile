@@ -26,7 +26,7 @@ SQL_DIRS = $(wildcard migrations wallet_grpc/store wallet_api)
 BUF := tools/buf/node_modules/.bin/buf
 ARGS ?=
 SOAK_MINUTES ?= 10
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 # ----------------------------------------------------------------------------------------------------------------- use
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from support.database import Installation
-from support.ledger import check_invariants, verify
+from support.ledger import check_invariants, transactions_stored, verify
 from support.server import WalletServer
 from support.waiting import wait_until
 
@@ -35,10 +35,16 @@ def test_a_frozen_process_delays_those_whose_locks_it_holds_and_nobody_else(new_
         with ThreadPoolExecutor(3) as threads:
             with installation.connect() as table:
                 table.execute("LOCK TABLE ledger_transactions IN SHARE MODE")
-                first = threads.submit(frozen.wallet().send, held.bet("1"))
+                bet = held.bet("1")
+                first = threads.submit(frozen.wallet().send, bet)
                 wait_until(lambda: stores(installation), what="it stores, with the player's lock")
                 frozen.freeze()
             try:
+                # Its backend commits alone: beside the stores of others it might have to try again, and nobody would.
+                wait_until(
+                    lambda: transactions_stored(installation, "games", bet.transaction_id) == 1,
+                    what="what it stores is committed",
+                )
                 second = threads.submit(wallet.send, held.bet("1"))
                 third = threads.submit(wallet.send, held.bet("1"))
                 played = wallet.games.batch([player.bet("1") for player in others])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import psycopg
 import pytest
@@ -14,10 +15,12 @@ from store.lanes import SteppedLane
 from support.database import (
     Cluster,
     Installation,
+    create_installation,
     drop_database,
     embedded_cluster,
     let_service_log_in,
     own_installation,
+    shared_folder,
 )
 
 from devstack.servers.binaries import BinariesNotFoundError, find_binaries
@@ -60,47 +63,69 @@ _EMPTY = """
 NewLane = Callable[..., SteppedLane]
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A running PostgreSQL of one version, with two databases for whoever is content with shared ones."""
+
+    postgres: PostgresCluster
+    migrated: Installation
+    shared_ledger: Installation
+
+
 @contextmanager
-def running_version(major: int) -> Iterator[tuple[Cluster, PostgresCluster]]:
+def running_version(major: int) -> Iterator[Version]:
     """Start a PostgreSQL of this version; skips where its programs are not installed."""
     place, remedy = VERSIONS[major]
     try:
         find_binaries(bin_dir=place, major=major)
     except BinariesNotFoundError as error:
         pytest.skip(f"{error}; install it by: {remedy}")
-    with embedded_cluster(bin_dir=place) as running:
-        yield running
+    with embedded_cluster(bin_dir=place, parent=shared_folder()) as (cluster, postgres):
+        migrated = Installation(cluster=cluster, database="migrated")
+        cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(migrated.database)))
+        migrate(migrated.admin_dsn, "TEST")
+        with migrated.connect() as connection:
+            for network_id, network in enumerate(("TRON", "ETHEREUM"), start=1):
+                add_network(connection, currency="USDT", network=network, decimals=6, network_id=network_id)
+        let_service_log_in(cluster)
+        yield Version(postgres, migrated, create_installation(migrated))
+
+
+@pytest.fixture(scope="session")
+def versions() -> Iterator[Callable[[int], Version]]:
+    """Start the PostgreSQL of a version at its first use; all modules of a process use it until its end."""
+    started: dict[int, Version] = {}
+    with ExitStack() as running:
+
+        def of(major: int) -> Version:
+            if major not in started:
+                started[major] = running.enter_context(running_version(major))
+            return started[major]
+
+        yield of
 
 
 @pytest.fixture(scope="session", params=VERSIONS, ids=lambda major: f"postgres-{major}")
-def postgres(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, PostgresCluster]]:
-    with running_version(request.param) as running:
-        yield running
+def postgres(request: pytest.FixtureRequest, versions: Callable[[int], Version]) -> Version:
+    """A PostgreSQL of each version in turn."""
+    return versions(request.param)
 
 
 @pytest.fixture(scope="session")
-def any_cluster(postgres: tuple[Cluster, PostgresCluster]) -> Cluster:
+def any_cluster(postgres: Version) -> Cluster:
     """A cluster of each version in turn."""
-    return postgres[0]
+    return postgres.migrated.cluster
 
 
 @pytest.fixture(scope="session")
-def migrated(any_cluster: Cluster) -> Installation:
+def migrated(postgres: Version) -> Installation:
     """A migrated database with two currency networks, to be copied."""
-    made = Installation(cluster=any_cluster, database="migrated")
-    any_cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(made.database)))
-    migrate(made.admin_dsn, "TEST")
-    with made.connect() as connection:
-        for network_id, network in enumerate(("TRON", "ETHEREUM"), start=1):
-            add_network(connection, currency="USDT", network=network, decimals=6, network_id=network_id)
-    let_service_log_in(any_cluster)
-    return made
+    return postgres.migrated
 
 
 @pytest.fixture(scope="session")
-def shared_ledger(migrated: Installation) -> Iterator[Installation]:
-    with own_installation(migrated) as made:
-        yield made
+def shared_ledger(postgres: Version) -> Installation:
+    return postgres.shared_ledger
 
 
 @pytest.fixture

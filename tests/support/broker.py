@@ -19,7 +19,7 @@ import pytest
 
 from devstack.servers.rabbitmq import RabbitNode
 from devstack.servers.rabbitmq_programs import BrokerUnavailableError
-from support.database import docker_answers
+from support.database import docker_answers, shared_folder
 
 _IMAGE = "rabbitmq:4"
 _AMQP_PORT = 5672
@@ -57,18 +57,18 @@ def running_broker(environment: Mapping[str, str] = os.environ) -> Iterator[Brok
         with _container_broker() as broker:
             yield broker
     else:
-        with embedded_node() as node:
+        with embedded_node(parent=shared_folder()) as node:
             yield Broker(amqp_url=node.amqp_url, ctl=node.ctl)
 
 
 @contextmanager
-def embedded_node() -> Iterator[RabbitNode]:
+def embedded_node(*, parent: Path | None = None) -> Iterator[RabbitNode]:
     """Start devstack's RabbitMQ in a temporary folder, removed afterwards.
 
     Raises:
         BrokerUnavailableError: Its programs are not here, and cannot be installed.
     """
-    folder = Path(tempfile.mkdtemp(prefix="wallet-tests-rabbitmq-"))
+    folder = Path(tempfile.mkdtemp(prefix="wallet-tests-rabbitmq-", dir=parent))
     try:
         with RabbitNode.create_or_open(folder) as node:
             yield node

@@ -36,7 +36,7 @@ NAMES = Topology.of("TEST")
 """What a TEST installation calls its queues and exchanges."""
 
 CLOUD_EVENT = "application/cloudevents+json"
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 _SUBSCRIBERS = "test.subscriber"
 _ARCHIVE = "test.archive"
 _IN_FLIGHT = 100

@@ -28,7 +28,7 @@ _STREAM = 30
 class _Senders:
     """Threads that send while the block lasts, and go on over whatever happens to the server."""
 
-    goes_on_within_s = 30.0
+    goes_on_within_s = 60.0
 
     def __init__(self) -> None:
         self.answered: dict[str, pb.OperationResult] = {}
