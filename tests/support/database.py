@@ -25,9 +25,10 @@ from psycopg.conninfo import conninfo_to_dict
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_settings import PostgresSettings
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
+from wallet_grpc.store.operator.keys import create_key
 from wallet_grpc.store.operator.migrate import migrate
-from wallet_grpc.store.reads.keys import Role, create_key
-from wallet_grpc.store.reads.networks import add_network
+from wallet_grpc.store.operator.networks import add_network
+from wallet_grpc.store.reads.keys import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_ROLE = "wallet_service"
