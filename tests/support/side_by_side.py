@@ -5,11 +5,14 @@ together, since they share a module's fixtures. When only files of ALONE are lef
 one runs them.
 """
 
+import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 ALONE = (
     "tests/acceptance/test_session_time.py",
+    "tests/faults/test_event_kills.py",
     "tests/faults/test_frozen_process.py",
     "tests/faults/test_outages.py",
     "tests/rpc/test_overload.py",
@@ -21,7 +24,6 @@ ALONE = (
 """Files whose tests wait for no longer than a quiet machine takes, or hold what is done in a second against a limit."""
 
 LONGEST = (
-    "tests/faults/test_event_kills.py",
     "tests/rpc/test_rule_10_order_of_effects.py",
     "tests/devstack/test_rabbitmq.py",
     "tests/model/test_model.py",
@@ -42,6 +44,12 @@ LONGEST = (
 
 class SideBySide(LoadFileScheduling):
     """Gives out files: the longest first, those of ALONE last and to one process."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        moved = [file for file in (*ALONE, *LONGEST) if not (config.rootpath / file).is_file()]
+        if moved:
+            raise pytest.UsageError(f"files that {__name__} knows are not there: {', '.join(moved)}")
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Forget a process that has ended; the last one goes on with what runs alone."""
