@@ -5,10 +5,14 @@ Held of the text of the statements; tests/store/test_columns.py holds the rows t
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
 
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.sessions.state import Entry, SessionId
+from wallet_grpc.domain.transactions import Details, Kind, Transaction, TransactionStatus, WinKind
 from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions
 from wallet_grpc.store.batch.columns import NullableText, Numeric
 from wallet_grpc.store.batch.part import Step
@@ -115,4 +119,111 @@ def test_rows_become_a_parameter_for_each_column_and_their_count() -> None:
         "notes__amount_minor": "{-1,7}",
         "notes__note": "\x1fseven",
         "count_notes": 2,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------ rows by column
+
+_TRANSACTION = Transaction(
+    tx_id=TxId("tx"),
+    owner_id=OwnerId(1),
+    source=Source("games"),
+    reference="reference",
+    key=Key("key"),
+    kind=Kind.BET,
+    status=TransactionStatus.APPLIED,
+    currency_network_id=CurrencyNetworkId(2),
+    amount_minor=3,
+    win_amount_minor=4,
+    fee_minor=5,
+    game_code="game",
+    round_id="round",
+    round_key=Key("round key"),
+    closes_round=True,
+    reference_transaction_id="named",
+    reference_tx_id=TxId("belongs to"),
+    reverses_tx_id=TxId("reverses"),
+    variant=WinKind.PROMO,
+    main_balance_after_minor=6,
+    metadata={"who": "me"},
+    details=Details(reason="why"),
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+_ENTRY = Entry(
+    session_id=SessionId("session"),
+    entry_no=1,
+    owner_id=OwnerId(2),
+    kind=Kind.WIN,
+    status=TransactionStatus.APPLIED,
+    transaction_id="id",
+    key=Key("key"),
+    amount_minor=3,
+    change_minor=4,
+    balance_after_minor=5,
+    round_id="round",
+    round_key=Key("round key"),
+    closes_round=True,
+    reference_transaction_id="named",
+    reference_key=Key("bet"),
+    reverses_key=Key("reverses"),
+    win_kind=WinKind.JACKPOT,
+    late=True,
+    tx_id=TxId("tx"),
+    metadata={"who": "me"},
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+def test_a_transactions_row_has_each_fact_in_its_own_column() -> None:
+    """They are given by their order, which no type checker sees."""
+    assert transactions.row_of(_TRANSACTION)._asdict() == {
+        "tx_id": "tx",
+        "owner_id": 1,
+        "source": "games",
+        "reference": "reference",
+        "key_hash": "key",
+        "kind": "BET",
+        "status": "APPLIED",
+        "currency_network_id": 2,
+        "amount_minor": 3,
+        "win_amount_minor": 4,
+        "fee_minor": 5,
+        "game_code": "game",
+        "round_id": "round",
+        "round_hash": "round key",
+        "closes_round": True,
+        "reference_transaction_id": "named",
+        "reference_tx_id": "belongs to",
+        "reverses_tx_id": "reverses",
+        "variant": "PROMO",
+        "main_balance_after_minor": 6,
+        "entry_count": 0,
+        "metadata": '{"who":"me"}',
+        "details": '{"reason":"why"}',
+    }
+
+
+def test_an_entrys_row_has_each_fact_in_its_own_column() -> None:
+    assert subledger.row_of(_ENTRY)._asdict() == {
+        "subledger_id": "session",
+        "entry_no": 1,
+        "owner_id": 2,
+        "kind": "WIN",
+        "status": "APPLIED",
+        "transaction_id": "id",
+        "key_hash": "key",
+        "amount_minor": 3,
+        "change_minor": 4,
+        "balance_after_minor": 5,
+        "round_id": "round",
+        "round_hash": "round key",
+        "closes_round": True,
+        "reference_transaction_id": "named",
+        "reference_key": "bet",
+        "reverses_key": "reverses",
+        "variant": "JACKPOT",
+        "late": True,
+        "tx_id": "tx",
+        "metadata": '{"who":"me"}',
+        "source": None,
     }

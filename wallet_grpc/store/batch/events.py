@@ -41,13 +41,13 @@ def write(decided: Decided, steps: Steps) -> None:
         OUTBOX_EVENTS,
         [
             EventRow(
-                owner_id=event.transaction.owner_id,
-                tx_id=event.transaction.tx_id,
-                event_no=number,
-                event_type=event.event_type,
-                sequence=event.sequence,
-                data=event_data(event, decided.networks.of(event.transaction.currency_network_id), occurred_at),
-                traceparent=change.traceparent,
+                event.transaction.owner_id,
+                event.transaction.tx_id,
+                number,
+                event.event_type,
+                event.sequence,
+                event_data(event, decided.networks.of(event.transaction.currency_network_id), occurred_at),
+                change.traceparent,
             )
             for change in decided.book.changes
             for number, event in enumerate(change.events, start=1)
