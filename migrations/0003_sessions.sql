@@ -103,7 +103,7 @@ COMMENT ON COLUMN subledger_entries.balance_after_minor IS
 'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
 COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
 COMMENT ON COLUMN subledger_entries.key_hash IS
-'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/sessions/state.py';
+'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/sessions.py';
 COMMENT ON COLUMN subledger_entries.reference_key IS 'the key_hash of the bet that a win is of';
 COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a rollback reversed';
 COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';

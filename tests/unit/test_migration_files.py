@@ -6,6 +6,14 @@ import pytest
 
 from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
 
+APPLIED = {
+    "0001_ledger": "24eefa689a12e8a8b42c036c27bccde4e8ec3f89c8c7e6b0685d13678ec387eb",
+    "0002_events": "f15fea4187eb5a586c738b68de2b2b4dd589db584556253fc6af434aa11a7243",
+    "0003_sessions": "3abf9d5676e30762d857fe0557631278ef35941e0f00d3592712a5a97dc04b8e",
+    "0005_credit": "7df477c1511613ffd3a6db1680cfaf41fc52933b26504bff0a55f46f69d1e800",
+}
+"""What databases have applied, of which they keep the hash: `wallet migrate` refuses a file of another one."""
+
 _TRICKY = """
 -- one; comment
 CREATE TABLE a (b TEXT DEFAULT 'x;''y', "c;d" INT); /* and; another */
@@ -25,6 +33,12 @@ def test_the_released_files_are_whole_when_they_are_split() -> None:
         joined = "".join(statement + ";" for statement in migration.statements)
         assert len(joined.split()) > 0.9 * len(migration.sql.replace(";", " ; ").split())
         assert migration.in_transaction
+
+
+def test_what_databases_have_applied_stays_as_it_was() -> None:
+    """To the last comment: a path that it names may be another by now."""
+    hashes = {migration.version: migration.sha256 for migration in migrations()}
+    assert {version: hashes.get(version) for version in APPLIED} == APPLIED
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])
