@@ -22,7 +22,7 @@ STAMP := .venv/.stamp
 UV := $(BIN)/uv --quiet
 PROTO_FILES = $(sort $(wildcard protos/wallet/v1/*.proto))
 SITE_PACKAGES = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-SQL_DIRS = $(wildcard migrations wallet_grpc/store wallet_api)
+SQL_DIRS := migrations wallet_grpc/store wallet_api
 BUF := tools/buf/node_modules/.bin/buf
 ARGS ?=
 SOAK_MINUTES ?= 10
@@ -57,7 +57,7 @@ test: $(STAMP) ## all tests, on real servers (ARGS="-k name" for some)
 lint: $(STAMP) ## ruff and sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(if $(SQL_DIRS),$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_DIRS),@echo 'no SQL yet')
+	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_DIRS)
 
 .PHONY: types
 types: $(STAMP) ## mypy --strict
@@ -66,7 +66,7 @@ types: $(STAMP) ## mypy --strict
 .PHONY: imports
 imports: $(STAMP) ## the layers
 	$(BIN)/lint-imports
-	$(if $(wildcard wallet_api/__init__.py),$(BIN)/lint-imports --config importlinter_api.ini)
+	$(BIN)/lint-imports --config importlinter_api.ini
 
 .PHONY: check
 check: lint types imports protos-check protos-lint test ## everything that must be green
@@ -170,5 +170,5 @@ lock: $(STAMP) ## remake requirements/*.txt from pyproject.toml (ARGS=--upgrade 
 
 .PHONY: clean
 clean: ## remove what was built; .wallet, the data of `make run`, stays
-	rm -rf .venv build tools/buf/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist tools/buf/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

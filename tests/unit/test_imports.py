@@ -50,6 +50,8 @@ def test_the_packages_as_they_are_keep_their_contracts(copy: Path, config: str) 
         (API, "wallet_grpc/app/server.py", "wallet_cli.console"),
         (API, "wallet_api/app.py", "wallet_cli.console"),
         (SERVICE, "wallet_grpc/rpc/sessions/answers.py", "wallet_grpc.rpc.players.answers"),
+        (SERVICE, "wallet_grpc/store/connection/arrays.py", "wallet_grpc.engine.turns"),
+        (SERVICE, "wallet_grpc/messaging/letters.py", "wallet_grpc.rpc.status"),
         (SERVICE, "wallet_grpc/domain/amounts.py", "msgspec"),
         (SERVICE, "wallet_client/errors.py", "wallet_grpc.domain.refusals"),
     ],
