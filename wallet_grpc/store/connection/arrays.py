@@ -4,7 +4,8 @@ These functions know what they hold, so they need no quoting:
 
 - `literal`: numbers, booleans, times: text without a comma, brace, quote or backslash; `words`: UUIDs and enum names,
   which are such text already;
-- `separated`: free text for `string_to_array`, split at U+001F: ids are ASCII 0x21 to 0x7E, and JSON escapes it.
+- `separated`: free text for `string_to_array`, split at U+001F: ids are ASCII 0x21 to 0x7E, names and what a broker's
+  message tells are printable (`domain/fields.py`, `messaging/cloudevents.py`), and JSON escapes it.
 """
 
 from __future__ import annotations
