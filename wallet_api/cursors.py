@@ -1,7 +1,7 @@
 """Cursors: where the next page of a history begins, as text that callers need not understand.
 
 A cursor is the id of the last transaction that was looked at, with a checksum, so that one which was cut off or
-changed on its way is refused and not taken for another place. It gives no right: whoever asks sees his own history.
+changed on its way is refused and not taken for another place. It gives no right: whoever asks sees their own history.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ending with whoever started us, however he ends: a process of the benchmark leaves nothing behind."""
+"""Ending with whoever started us, however that ends: a process of the benchmark leaves nothing behind."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 """Under which account a private PostgreSQL runs, since its programs refuse root.
 
-A plain user runs it as himself. For root there are three ways, tried in this order, each by a probe:
+A plain user runs it under their own account. For root there are three ways, tried in this order, each by a probe:
 
 1. `nobody`, on a folder that it owns, where that account can reach both the folder and the programs.
 2. A user namespace in which root is called nobody. The files stay root's, so closed parents (/root) do no harm.
@@ -125,7 +125,7 @@ def _place_in_fallback(nobody: Account, asked: Path, bin_dir: Path) -> Placement
     folder = fallback_folder(asked)
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     pgdata = folder / "data"
-    if pgdata.exists():  # whoever asked for it removed his folder; what it held is set aside, never overwritten
+    if pgdata.exists():  # whoever asked for it removed their folder; what it held is set aside, never overwritten
         pgdata.rename(folder / f"data.abandoned-{time.time_ns()}")
     pgdata.mkdir(mode=0o700)
     nobody.give(pgdata)

@@ -203,7 +203,7 @@ class RabbitNode:
         return done.stdout
 
     def settle(self) -> None:
-        """Have the node write its tables to disk now; for whoever kills it right after he declared a quorum queue.
+        """Have the node write its tables to disk now; for whoever kills it right after they declared a quorum queue.
 
         RabbitMQ up to the spring of 2024 (Debian 12) writes the name of a new quorum queue up to a second late
         (rabbitmq/ra#443). A node that is killed before forgets what the queue holds, and it never has a leader again.

@@ -39,7 +39,7 @@ JOURNAL = "SELECT transaction_id FROM subledger_entries WHERE subledger_id = %s:
 
 
 class Caller:
-    """One who goes on until he is told to stop, and sends again until he is answered."""
+    """Goes on until told to stop, and sends again until answered."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.batches = 0

@@ -1,4 +1,4 @@
-"""Who floods the wallet is slowed down himself: rates of keys, and shares of the queue while others wait."""
+"""Who floods the wallet is slowed down, and nobody else: rates of keys, and shares of the queue while others wait."""
 
 import json
 import threading

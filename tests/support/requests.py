@@ -99,7 +99,7 @@ def changed(request: M, **fields: Any) -> M:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
-    """A player in one currency network, who builds requests about himself."""
+    """A player in one currency network, which builds requests about itself."""
 
     player_id: int = field(default_factory=fresh_player_id)
     currency_network_id: int = USDT_TRON

@@ -35,7 +35,7 @@ class PlayerState(Name):
     CLOSED = "CLOSED"
     """As BLOCKED, and owns nothing at the moment at which it is set."""
     EXCLUDED = "EXCLUDED"
-    """Does not play, as one who has excluded himself from it, and may take his money out."""
+    """Does not play, as one who has asked to be excluded from it, and may take the money out."""
 
     @property
     def may_play(self) -> bool:
