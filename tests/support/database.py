@@ -64,9 +64,7 @@ class Cluster:
     """A running PostgreSQL, known by its superuser's DSN."""
 
     admin_dsn: str
-    service_password: str = field(
-        default_factory=lambda: os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(16))
-    )
+    service_password: str = field(default_factory=lambda: os.environ.get(_RUN_ID, secrets.token_hex(16)))
     """The same in all processes of a run, since a cluster that was given to it is theirs together."""
 
     @property

@@ -1,4 +1,4 @@
-"""Tickets: what somebody who asked holds until everything that was asked for is answered."""
+"""Tickets hold the outcomes of a request's operations until lanes have answered the last one, and wake its caller."""
 
 from __future__ import annotations
 

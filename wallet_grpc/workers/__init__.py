@@ -1,1 +1,1 @@
-"""Workers: what nobody asks for and has to be done all the same. Each may run in any number of processes at once."""
+"""Workers do what no call asks for: expire sessions, post credit wallets, sweep reservations. Any number may run."""
