@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
+from wallet_grpc.domain.ledgers.state import JournalAccount, LedgerId
 from wallet_grpc.domain.sessions.state import Entry, SessionId
 from wallet_grpc.domain.transactions import Details, Kind, Transaction, TransactionStatus, WinKind
 from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions
 from wallet_grpc.store.batch.columns import NullableText, Numeric
-from wallet_grpc.store.batch.part import Step
+from wallet_grpc.store.batch.part import Decided, Step, Steps
 from wallet_grpc.store.batch.steps import PARTS
 
 MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions)
@@ -120,6 +122,45 @@ def test_rows_become_a_parameter_for_each_column_and_their_count() -> None:
         "notes__note": "\x1fseven",
         "count_notes": 2,
     }
+
+
+# --------------------------------------------------------------------------------------------------------------- order
+
+
+@pytest.mark.parametrize("known", ["bank", "fees"])
+def test_whichever_of_its_accounts_are_new_an_entry_of_a_ledger_is_stored_by_one_statement(known: str) -> None:
+    book = Book()
+    for code in ("bank", "fees"):
+        account = JournalAccount(
+            currency_network_id=CurrencyNetworkId(1), account_id=AccountId(1) if code == known else None
+        )
+        account.post(5, TxId("tx"))
+        book.ledgers.accounts[LedgerId("ledger"), code] = account
+    steps = Steps()
+    ledgers.write(
+        Decided(
+            book=book,
+            now=datetime(2026, 1, 1, tzinfo=UTC),
+            networks=None,  # type: ignore[arg-type] - an entry of a ledger moves no house account
+            take_account_id=lambda: AccountId(100),
+        ),
+        steps,
+    )
+    assert [step.name for step in steps.rows] == ["accounts", "new_balances", "changed_balances", "journal_postings"]
+    assert [row.account_id for row in steps.rows[ledgers.JOURNAL_POSTINGS]] == (
+        [1, 100] if known == "bank" else [100, 1]
+    )
+
+
+def test_house_accounts_are_written_in_the_order_of_their_ids_whatever_moved_first() -> None:
+    parameters: dict[str, object] = {}
+    rows = [
+        accounts.HouseBalance(account_id=2, balance_minor=20),
+        accounts.HouseBalance(account_id=1, balance_minor=10),
+    ]
+    accounts.HOUSE_BALANCES.add_parameters(rows, parameters)
+    assert parameters["house_balances__account_id"] == "{1,2}"
+    assert parameters["house_balances__balance_minor"] == "{10,20}"
 
 
 # ------------------------------------------------------------------------------------------------------ rows by column

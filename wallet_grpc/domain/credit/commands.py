@@ -1,4 +1,4 @@
-"""Credit commands: what callers ask of credit wallets and of ledgers. One class a call."""
+"""Credit commands: what callers ask of credit wallets. One class a mutation of CreditWalletService."""
 
 from __future__ import annotations
 

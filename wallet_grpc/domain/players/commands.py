@@ -1,4 +1,4 @@
-"""Commands: what callers ask for, checked in shape and stamped with who asks. One class a call of LedgerService.
+"""Player commands: what callers ask of a player's own money and state. One class a mutation of WalletService.
 
 Each command knows the keys under which the ledger remembers it; they are hashed once, when the command is made.
 """

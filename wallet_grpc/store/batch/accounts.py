@@ -136,7 +136,7 @@ NEW_OWNERS = Step("new_owners", _SQL, NewOwner, order=lambda row: row.owner_id)
 ACCOUNTS = Step("accounts", _SQL, NewAccount)
 NEW_BALANCES = Step("new_balances", _SQL, NewBalance)
 CHANGED_BALANCES = Step("changed_balances", _SQL, ChangedBalance)
-HOUSE_BALANCES = Step("house_balances", _SQL, HouseBalance)
+HOUSE_BALANCES = Step("house_balances", _SQL, HouseBalance, order=lambda row: row.account_id)
 
 
 def write(decided: Decided, steps: Steps) -> None:

@@ -147,41 +147,51 @@ def write(decided: Decided, steps: Steps) -> None:
             if change.ledger is not None
         ],
     )
+    _write_accounts(decided, steps)
+
+
+def _write_accounts(decided: Decided, steps: Steps) -> None:
+    """Write the accounts; whichever are new, the steps come in one order: each order is a statement of its own."""
+    created: list[NewAccount] = []
+    balances: list[NewBalance] = []
+    changed: list[ChangedBalance] = []
+    postings: list[JournalPostingRow] = []
     for (ledger_id, code), account in sorted(decided.book.ledgers.accounts.items()):
-        if account.postings:
-            _write_account(decided, steps, ledger_id, code, account)
-
-
-def _write_account(decided: Decided, steps: Steps, ledger_id: LedgerId, code: str, account: JournalAccount) -> None:
-    if account.account_id is None:
-        account_id = account.account_id = decided.take_account_id()
-        created = NewAccount(
-            account_id=account_id,
-            player_id=None,
-            account_type=AccountType.JOURNAL,
-            currency_network_id=account.currency_network_id,
-            ledger_id=ledger_id,
-            account_code=code,
-        )
-        balance = NewBalance(
-            account_id=account_id, owner_id=None, balance_minor=account.balance_minor, version=account.version
-        )
-        steps.add(ACCOUNTS, [created])
-        steps.add(NEW_BALANCES, [balance])
-    else:
-        account_id = account.account_id
-        changed = ChangedBalance(account_id=account_id, balance_minor=account.balance_minor, version=account.version)
-        steps.add(CHANGED_BALANCES, [changed])
-    steps.add(
-        JOURNAL_POSTINGS,
-        [
-            JournalPostingRow(
-                account_id=account_id,
-                posting_no=posting.posting_no,
-                tx_id=posting.tx_id,
-                amount_minor=posting.amount_minor,
-                balance_after_minor=posting.balance_after_minor,
+        if not account.postings:
+            continue
+        balance_minor, version = account.balance_minor, account.version
+        if account.account_id is None:
+            account.account_id = decided.take_account_id()
+            created.append(
+                NewAccount(
+                    account_id=account.account_id,
+                    player_id=None,
+                    account_type=AccountType.JOURNAL,
+                    currency_network_id=account.currency_network_id,
+                    ledger_id=ledger_id,
+                    account_code=code,
+                )
             )
-            for posting in account.postings
-        ],
-    )
+            balances.append(
+                NewBalance(account_id=account.account_id, owner_id=None, balance_minor=balance_minor, version=version)
+            )
+        else:
+            changed.append(ChangedBalance(account_id=account.account_id, balance_minor=balance_minor, version=version))
+        postings += _postings_of(account, account.account_id)
+    steps.add(ACCOUNTS, created)
+    steps.add(NEW_BALANCES, balances)
+    steps.add(CHANGED_BALANCES, changed)
+    steps.add(JOURNAL_POSTINGS, postings)
+
+
+def _postings_of(account: JournalAccount, account_id: AccountId) -> list[JournalPostingRow]:
+    return [
+        JournalPostingRow(
+            account_id=account_id,
+            posting_no=posting.posting_no,
+            tx_id=posting.tx_id,
+            amount_minor=posting.amount_minor,
+            balance_after_minor=posting.balance_after_minor,
+        )
+        for posting in account.postings
+    ]

@@ -23,8 +23,9 @@ which no store guards, is true of one moment as well.
 Its time is taken under a lock of the clock, which the store sees to be held still: so whoever answers about a moment of
 the past knows for whom to wait (see store/reads/moments.py).
 
-Lock order: none is needed. Locks are tried, or a single one is waited for by who holds no other. Rows are written in
-the sorted order of their keys.
+Lock order: of advisory locks none is needed, since they are tried, or a single one is waited for by who holds no other.
+Rows that two batches may both write, because a lock was lost or a stripe is shared, are written in the sorted order of
+their keys: versions, keys, house accounts. What else is written belongs to one of those.
 
 Long because the proof, and what each failure means for a batch, stand beside the code that they are about.
 """
