@@ -6,50 +6,18 @@ sequence of an event is the version of MAIN after it (docs/rules.md, Events).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NotRequired, TypedDict, Unpack
+from typing import Unpack
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.events import Event, EventType
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
-from wallet_grpc.domain.transactions import (
-    Details,
-    Direction,
-    Kind,
-    Posting,
-    Transaction,
-    TransactionStatus,
-    WinKind,
-)
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, TxId
+from wallet_grpc.domain.transactions import Facts, Posting, Transaction, TransactionStatus
 
 from .decisions import Moment
 
 Leg = tuple[AccountType, int]
 """An account of the transaction's owner or of the house, and what it gains in minor units."""
-
-
-class Facts(TypedDict):
-    """What is a transaction's own, whatever it moves; see Transaction for each."""
-
-    owner_id: OwnerId
-    source: Source
-    reference: str
-    key: Key
-    kind: Kind
-    amount_minor: int
-    metadata: Mapping[str, str]
-    win_amount_minor: NotRequired[int | None]
-    fee_minor: NotRequired[int | None]
-    game_code: NotRequired[str | None]
-    round_id: NotRequired[str | None]
-    round_key: NotRequired[Key | None]
-    closes_round: NotRequired[bool]
-    reference_transaction_id: NotRequired[str | None]
-    reference_tx_id: NotRequired[TxId | None]
-    reverses_tx_id: NotRequired[TxId | None]
-    variant: NotRequired[WinKind | Direction | PlayerState | None]
-    details: NotRequired[Details | None]
 
 
 def moved(

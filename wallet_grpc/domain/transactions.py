@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NotRequired, TypedDict
 
 from .accounts import AccountType, PlayerState
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
@@ -123,6 +124,29 @@ class Transaction:
     created_at: datetime
     postings: tuple[Posting, ...] = ()
     """Empty on a transaction that was loaded for its facts alone."""
+
+
+class Facts(TypedDict):
+    """What a rule says of a transaction that it makes, whatever that moves; see Transaction for each."""
+
+    owner_id: OwnerId
+    source: Source
+    reference: str
+    key: Key
+    kind: Kind
+    amount_minor: int
+    metadata: Mapping[str, str]
+    win_amount_minor: NotRequired[int | None]
+    fee_minor: NotRequired[int | None]
+    game_code: NotRequired[str | None]
+    round_id: NotRequired[str | None]
+    round_key: NotRequired[Key | None]
+    closes_round: NotRequired[bool]
+    reference_transaction_id: NotRequired[str | None]
+    reference_tx_id: NotRequired[TxId | None]
+    reverses_tx_id: NotRequired[TxId | None]
+    variant: NotRequired[WinKind | Direction | PlayerState | None]
+    details: NotRequired[Details | None]
 
 
 class OutcomeStatus(Name):
