@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from psycopg.rows import class_row
+from psycopg import AsyncRawCursor
+from psycopg.rows import args_row, class_row
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source
 from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
-from wallet_grpc.store.batch.columns import key_of
-from wallet_grpc.store.batch.transactions import LoadedTransaction, transaction_of
+from wallet_grpc.store.batch.columns import int_or_none, key_of
+from wallet_grpc.store.batch.transactions import LOAD_TRANSACTIONS, LoadedTransaction, transaction_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
 from .rows import rows_of
 
 _SQL = statements(__package__, "players.sql")
-_NOT_READ: dict[str, Any] = {
-    "position": 0,
-    "rollback_tx_id": None,
-    "rollback_main_balance_after_minor": None,
-    "rollback_created_at": None,
-    "standing_wins": None,
-}
-"""What a lane loads of a transaction and a read does not ask for: its place in a batch, and what stands against it."""
+_LOAD = LOAD_TRANSACTIONS.statement
+"""A transaction's facts are read as a lane reads them: with what reversed it, and without its postings and notes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,23 +120,21 @@ class PlayerReader:
                     break
             else:
                 return None
-            rows = await rows_of(connection, _SQL["postings"], {"tx_id": found.tx_id})
-        postings = tuple(
-            Posting(
-                account_type=AccountType(row.account_type),
-                amount_minor=int(row.amount_minor),
-                balance_after_minor=None if row.balance_after is None else int(row.balance_after),
-            )
-            for row in rows
-        )
+            async with connection.pipeline():
+                facts = AsyncRawCursor(connection, row_factory=args_row(LoadedTransaction))
+                await facts.execute(_LOAD.text, _LOAD.values({"keys": [found.key_hash], "standing_wins_max": 0}))
+                posted = connection.cursor(row_factory=args_row(_posting))
+                await posted.execute(_SQL["postings"], {"tx_id": found.tx_id})
+                (loaded,) = await facts.fetchall()
+                postings = tuple(await posted.fetchall())
         return TransactionRecord(
             transaction=replace(
-                transaction_of(_loaded(found), key_of(found.key_hash)),
+                transaction_of(loaded, key_of(found.key_hash)),
                 metadata=found.metadata or {},
                 details=None if found.details is None else Details(**found.details),
                 postings=postings,
             ),
-            reversed_by_tx_id=found.reversed_by_tx_id,
+            reversed_by_tx_id=loaded.rollback_tx_id,
         )
 
 
@@ -170,8 +163,10 @@ class RoundRow:
         )
 
 
-def _loaded(found: Any) -> LoadedTransaction:
-    """Give the columns that a lane loads as well, by their names."""
-    columns = found._asdict()
-    read = {name: columns[name] for name in LoadedTransaction._fields if name not in _NOT_READ}
-    return LoadedTransaction(**read, **_NOT_READ)
+def _posting(account_type: str, amount_minor: str, balance_after: str | None) -> Posting:
+    """Read a row of `postings`."""
+    return Posting(
+        account_type=AccountType(account_type),
+        amount_minor=int(amount_minor),
+        balance_after_minor=int_or_none(balance_after),
+    )

@@ -20,36 +20,18 @@ LEFT JOIN LATERAL (
         AND accounts.currency_network_id = %(currency_network_id)s
 ) AS held ON TRUE;
 
--- What a transaction is the creation or an entry of, and so whose it is to read, comes with it: ledger_source.
+-- What decides who may read a transaction, with what no lane loads of it; its facts are read as a lane reads them. What
+-- it is the creation or an entry of, and so whose it is to read, comes with it: ledger_source.
 -- name: transaction_by_tx_id
 SELECT
     found.tx_id::TEXT,
-    found.owner_id,
-    found.source,
-    found.reference,
-    found.kind,
-    found.status,
-    found.currency_network_id,
-    found.amount_minor::TEXT,
-    found.win_amount_minor::TEXT,
-    found.fee_minor::TEXT,
-    found.game_code,
-    found.round_id,
-    found.round_hash::TEXT,
-    found.closes_round,
-    found.reference_transaction_id,
-    found.reference_tx_id::TEXT,
-    found.reverses_tx_id::TEXT,
-    found.variant,
-    found.main_balance_after_minor::TEXT,
-    found.created_at,
     found.key_hash::TEXT,
+    found.kind,
+    found.source,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT AS reversed_by_tx_id,
     ledgers.source AS ledger_source
 FROM ledger_transactions AS found
-LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
 LEFT JOIN ledgers
     ON ledgers.ledger_id = CASE found.kind WHEN 'LEDGER_CREATION' THEN found.tx_id ELSE found.reference_tx_id END
 WHERE found.tx_id = %(tx_id)s::UUID AND found.status = 'APPLIED' AND found.kind <> 'PLAYER_STATE';
@@ -57,33 +39,14 @@ WHERE found.tx_id = %(tx_id)s::UUID AND found.status = 'APPLIED' AND found.kind 
 -- name: transaction_by_keys
 SELECT
     found.tx_id::TEXT,
-    found.owner_id,
-    found.source,
-    found.reference,
-    found.kind,
-    found.status,
-    found.currency_network_id,
-    found.amount_minor::TEXT,
-    found.win_amount_minor::TEXT,
-    found.fee_minor::TEXT,
-    found.game_code,
-    found.round_id,
-    found.round_hash::TEXT,
-    found.closes_round,
-    found.reference_transaction_id,
-    found.reference_tx_id::TEXT,
-    found.reverses_tx_id::TEXT,
-    found.variant,
-    found.main_balance_after_minor::TEXT,
-    found.created_at,
     found.key_hash::TEXT,
+    found.kind,
+    found.source,
     found.metadata,
     found.details,
-    rollback.tx_id::TEXT AS reversed_by_tx_id,
     ledgers.source AS ledger_source
 FROM unnest(%(keys)s::UUID[]) WITH ORDINALITY AS wanted (key_hash, position)
 INNER JOIN ledger_transactions AS found ON wanted.key_hash = found.key_hash
-LEFT JOIN ledger_transactions AS rollback ON found.tx_id = rollback.reverses_tx_id
 LEFT JOIN ledgers
     ON ledgers.ledger_id = CASE found.kind WHEN 'LEDGER_CREATION' THEN found.tx_id ELSE found.reference_tx_id END
 ORDER BY wanted.position;
