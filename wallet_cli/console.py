@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -124,25 +124,29 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
     out.print("[green]the ledger is whole[/]" if report.clean else "[red]the ledger is NOT whole[/]")
 
 
-def print_stream(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], file_format: str) -> int:
-    """Print rows as they come, however many: as a table of fixed widths, as CSV or as JSON. Gives how many."""
+def print_stream(rows: Iterator[Sequence[Any]], *, file_format: str) -> int:
+    """Print rows as they come, however many: as a table of fixed widths, as CSV or as JSON. Gives how many.
+
+    The first row names the columns.
+    """
     write = sys.stdout.write
+    columns = next(rows)
     count = 0
     match file_format:
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
             for count, row in enumerate(rows, start=1):  # noqa: B007 - it is the answer
-                writer.writerow([_cell(row[name]) for name in columns])
+                writer.writerow(map(_cell, row))
         case "json":
             for count, row in enumerate(rows, start=1):
-                line = json.dumps({name: _plain(row[name]) for name in columns}, ensure_ascii=False)
+                line = json.dumps(dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False)
                 write(("[\n" if count == 1 else ",\n") + line)
             write("\n]\n" if count else "[]\n")
         case _:
             write("  ".join(name.ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
             for count, row in enumerate(rows, start=1):  # noqa: B007 - as above
-                write("  ".join(_cell(row[name]).ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
+                write("  ".join(_cell(value).ljust(_STREAMED_WIDTH) for value in row).rstrip() + "\n")
     return count
 
 

@@ -17,16 +17,6 @@ from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .options import failed, json_option, read_settings
 
-_TRANSACTION_COLUMNS = (
-    "session_token", "transaction_id", "kind", "status", "player_id", "currency_network_id", "game_code", "round_id",
-    "round_closed", "amount_minor", "win_amount_minor", "reference_transaction_id", "late", "tx_id", "created_at",
-)  # fmt: skip
-_ROUND_COLUMNS = (
-    "session_token", "player_id", "currency_network_id", "game_code", "round_id", "closed", "bets_minor", "wins_minor",
-    "rolled_back_bets_minor", "rolled_back_wins_minor", "transactions",
-)  # fmt: skip
-_DIFFERENCE_COLUMNS = ("finding", "session_token", "transaction_id", "detail")
-
 
 @click.command("reconcile")
 @click.option("--source", required=True, help="The caller whose game transactions are told.")
@@ -58,17 +48,16 @@ def reconcile_command(
     period = reconciliation.Period(source=source, begins_at=_time(begins_at, "--from"), ends_at=_time(ends_at, "--to"))
     settings = read_settings()
     dsn = settings.service_dsn
-    columns: tuple[str, ...]
     try:
         if not reconciliation.settle(dsn, period):
             click.echo("the period has not ended yet: more may come to it", err=True)
         if against is not None:
-            rows, columns = reconciliation.differences(dsn, period, against), _DIFFERENCE_COLUMNS
+            rows = reconciliation.differences(dsn, period, against)
         elif by_round:
-            rows, columns = reconciliation.rounds(dsn, period), _ROUND_COLUMNS
+            rows = reconciliation.rounds(dsn, period)
         else:
-            rows, columns = reconciliation.transactions(dsn, period), _TRANSACTION_COLUMNS
-        count = console.print_stream(rows, columns=columns, file_format=file_format)
+            rows = reconciliation.transactions(dsn, period)
+        count = console.print_stream(rows, file_format=file_format)
     except reconciliation.UnreadableFileError as error:
         raise click.ClickException(f"--against: {error}") from error
     except UnsettledMomentError as error:

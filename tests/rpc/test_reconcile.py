@@ -53,6 +53,27 @@ def test_transactions_as_csv_json_and_table(played: tuple[Installation, str]) ->
     assert json.loads(installation.command(*nothing)) == []
 
 
+def test_the_columns_are_printed_in_their_order_with_and_without_rows(
+    played: tuple[Installation, str], tmp_path: Path
+) -> None:
+    installation, _ = played
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("transaction_id\n")
+    nothing = ("reconcile", "--source", "games", "--from", "2020-01-01", "--to", "2020-01-02")
+    transactions = (
+        "session_token,transaction_id,kind,status,player_id,currency_network_id,game_code,round_id,round_closed,"
+        "amount_minor,win_amount_minor,reference_transaction_id,late,tx_id,created_at"
+    )
+    rounds = (
+        "session_token,player_id,currency_network_id,game_code,round_id,closed,bets_minor,wins_minor,"
+        "rolled_back_bets_minor,rolled_back_wins_minor,transactions"
+    )
+    differences = "finding,session_token,transaction_id,detail"
+    for flags, columns in (((), transactions), (("--rounds",), rounds), (("--against", str(theirs)), differences)):
+        assert installation.run(*PERIOD, *flags, "--format", "csv").stdout.splitlines()[0] == columns
+        assert installation.run(*nothing, *flags, "--format", "csv").stdout.splitlines() == [columns]
+
+
 def test_rounds(played: tuple[Installation, str]) -> None:
     installation, token = played
     rows = json.loads(installation.command(*PERIOD, "--rounds", "--format", "json"))

@@ -1,21 +1,21 @@
 """Reconciliation: what a source played in a period, and how that differs from what the source says it played.
 
 Rows are streamed through a cursor of the server, and a file to compare with is copied into a temporary table, so the
-memory that this takes does not grow with the period.
+memory that this takes does not grow with the period. The first row names the columns, as in a CSV: which there are and
+in what order they are printed is said by the statement alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TextIO
 
 import psycopg
-from psycopg.rows import dict_row
 
 from wallet_grpc.store.connection.kinds import command, connect, connect_async
 from wallet_grpc.store.connection.statements import statements
@@ -75,19 +75,19 @@ def settle(database_url: str, period: Period) -> bool:
     return True
 
 
-def transactions(database_url: str, period: Period) -> Iterator[dict[str, Any]]:
+def transactions(database_url: str, period: Period) -> Iterator[Sequence[Any]]:
     """Give every transaction of the period."""
     with _connected(database_url) as connection:
         yield from _streamed(connection, "transactions", period.parameters)
 
 
-def rounds(database_url: str, period: Period) -> Iterator[dict[str, Any]]:
+def rounds(database_url: str, period: Period) -> Iterator[Sequence[Any]]:
     """Give every round of the period, with what was played in it then."""
     with _connected(database_url) as connection:
         yield from _streamed(connection, "rounds", period.parameters)
 
 
-def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[dict[str, Any]]:
+def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[Sequence[Any]]:
     """Compare the applied transactions of the period with a CSV of the source's own, by transaction_id.
 
     The file needs a column `transaction_id`; `session_token`, `kind`, `amount_minor` and `round_id` are compared where
@@ -126,10 +126,9 @@ def _connected(database_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _streamed(
-    connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]
-) -> Iterator[dict[str, Any]]:
-    with connection.cursor(name=f"reconcile_{name}", row_factory=dict_row) as cursor:
+def _streamed(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Iterator[Sequence[Any]]:
+    with connection.cursor(name=f"reconcile_{name}") as cursor:
         cursor.itersize = _FETCHED_AT_ONCE
         cursor.execute(_SQL[name], parameters)
+        yield [column.name for column in cursor.description or ()]
         yield from cursor

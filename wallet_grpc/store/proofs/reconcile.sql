@@ -1,74 +1,54 @@
 -- What `wallet reconcile` exports: everything that a source played in a period, inside sessions and outside of them.
 -- Late transactions stand in the journal of their session, so the ledger's rows of them are left out here.
 -- name: transactions
-WITH period AS (
-    SELECT
-        'ses_' || sessions.owner_id || '_' || sessions.currency_network_id || '_'
-        || replace(sessions.session_id::TEXT, '-', '') AS session_token,
-        entries.transaction_id,
-        entries.kind,
-        entries.status,
-        entries.owner_id AS player_id,
-        sessions.currency_network_id,
-        sessions.game_code,
-        entries.round_id,
-        entries.closes_round AS round_closed,
-        entries.amount_minor,
-        NULL::NUMERIC AS win_amount_minor,
-        entries.reference_transaction_id,
-        entries.tx_id IS NOT NULL AS late,
-        entries.tx_id,
-        entries.created_at
-    FROM subledger_entries AS entries
-    INNER JOIN sessions ON entries.subledger_id = sessions.session_id
-    WHERE
-        entries.created_at >= %(begins_at)s::TIMESTAMPTZ
-        AND entries.created_at < %(ends_at)s::TIMESTAMPTZ
-        AND sessions.source = %(source)s
-    UNION ALL
-    SELECT
-        '' AS session_token,
-        made.reference AS transaction_id,
-        made.kind,
-        made.status,
-        made.owner_id AS player_id,
-        made.currency_network_id,
-        made.game_code,
-        made.round_id,
-        made.closes_round AS round_closed,
-        made.amount_minor,
-        made.win_amount_minor,
-        made.reference_transaction_id,
-        FALSE AS late,
-        made.tx_id,
-        made.created_at
-    FROM ledger_transactions AS made
-    WHERE
-        made.tx_id >= %(first_tx_id)s::UUID
-        AND made.created_at >= %(begins_at)s::TIMESTAMPTZ
-        AND made.created_at < %(ends_at)s::TIMESTAMPTZ
-        AND made.source = %(source)s
-        AND made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'TOMBSTONE')
-        AND (made.details ->> 'session_token') IS NULL
-)
-
 SELECT
-    period.session_token,
-    period.transaction_id,
-    period.kind,
-    period.status,
-    period.player_id,
-    period.currency_network_id,
-    period.round_closed,
-    period.late,
-    period.created_at,
-    period.amount_minor::TEXT AS amount_minor,
-    coalesce(period.game_code, '') AS game_code,
-    coalesce(period.round_id, '') AS round_id,
-    coalesce(period.win_amount_minor::TEXT, '') AS win_amount_minor,
-    coalesce(period.reference_transaction_id, '') AS reference_transaction_id,
-    coalesce(period.tx_id::TEXT, '') AS tx_id
-FROM period;
+    'ses_' || sessions.owner_id || '_' || sessions.currency_network_id || '_'
+    || replace(sessions.session_id::TEXT, '-', '') AS session_token,
+    entries.transaction_id,
+    entries.kind,
+    entries.status,
+    entries.owner_id AS player_id,
+    sessions.currency_network_id,
+    sessions.game_code,
+    coalesce(entries.round_id, '') AS round_id,
+    entries.closes_round AS round_closed,
+    entries.amount_minor::TEXT AS amount_minor,
+    '' AS win_amount_minor,
+    coalesce(entries.reference_transaction_id, '') AS reference_transaction_id,
+    entries.tx_id IS NOT NULL AS late,
+    coalesce(entries.tx_id::TEXT, '') AS tx_id,
+    entries.created_at
+FROM subledger_entries AS entries
+INNER JOIN sessions ON entries.subledger_id = sessions.session_id
+WHERE
+    entries.created_at >= %(begins_at)s::TIMESTAMPTZ
+    AND entries.created_at < %(ends_at)s::TIMESTAMPTZ
+    AND sessions.source = %(source)s
+UNION ALL
+SELECT
+    '' AS session_token,
+    made.reference AS transaction_id,
+    made.kind,
+    made.status,
+    made.owner_id AS player_id,
+    made.currency_network_id,
+    coalesce(made.game_code, '') AS game_code,
+    coalesce(made.round_id, '') AS round_id,
+    made.closes_round AS round_closed,
+    made.amount_minor::TEXT AS amount_minor,
+    coalesce(made.win_amount_minor::TEXT, '') AS win_amount_minor,
+    coalesce(made.reference_transaction_id, '') AS reference_transaction_id,
+    FALSE AS late,
+    made.tx_id::TEXT AS tx_id,
+    made.created_at
+FROM ledger_transactions AS made
+WHERE
+    made.tx_id >= %(first_tx_id)s::UUID
+    AND made.created_at >= %(begins_at)s::TIMESTAMPTZ
+    AND made.created_at < %(ends_at)s::TIMESTAMPTZ
+    AND made.source = %(source)s
+    AND made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'TOMBSTONE')
+    AND (made.details ->> 'session_token') IS NULL;
 
 -- The rounds of a period: what was played in it then. What was rolled back since counts as rolled back.
 -- name: rounds
@@ -143,13 +123,13 @@ COPY theirs (session_token, transaction_id, kind, amount_minor, round_id) FROM S
 
 -- name: compare
 SELECT
-    coalesce(ours.session_token, theirs.session_token) AS session_token,
-    coalesce(ours.transaction_id, theirs.transaction_id) AS transaction_id,
     CASE
         WHEN ours.transaction_id IS NULL THEN 'missing'
         WHEN theirs.transaction_id IS NULL THEN 'extra'
         ELSE 'different'
     END AS finding,
+    coalesce(ours.session_token, theirs.session_token) AS session_token,
+    coalesce(ours.transaction_id, theirs.transaction_id) AS transaction_id,
     concat_ws(
         ', ',
         CASE WHEN ours.kind <> theirs.kind THEN format('kind %%s here, %%s there', ours.kind, theirs.kind) END,
