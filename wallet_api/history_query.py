@@ -14,14 +14,12 @@ from wallet_grpc.domain.transactions import Kind
 
 from .cursors import read_cursor
 from .problems import invalid
+from .views import SHOWN_KINDS
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 NAME_LENGTH_MAX = 64
 """Of a currency's or a network's name."""
-
-SHOWN_KINDS = tuple(kind for kind in Kind if kind not in {Kind.PLAYER_STATE, Kind.TOMBSTONE})
-"""What a player's history consists of: every kind that moves money. One that the ledger is given is here at once."""
 
 PARAMETERS = ("limit", "cursor", "currency", "network", "kind", "from", "to")
 

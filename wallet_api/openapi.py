@@ -1,43 +1,21 @@
 """The API's description, OpenAPI 3.1: what `/api/wallet/openapi.json` answers.
 
-Written by hand beside `views.py` and `history_query.py`; tests/api holds the server to it with schemathesis.
+What the answers hold is said in `views.py`, the rest is written by hand; tests/api holds the server to it with
+schemathesis.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args, get_origin
+
+import msgspec
 
 from .cookies import COOKIE
 from .cursors import LENGTH as CURSOR_LENGTH
-from .history_query import LIMIT_DEFAULT, LIMIT_MAX, NAME_LENGTH_MAX, SHOWN_KINDS
+from .history_query import LIMIT_DEFAULT, LIMIT_MAX, NAME_LENGTH_MAX
+from .views import ANSWERS, SHOWN_KINDS, Described
 
 Json = dict[str, Any]
-
-_AMOUNT = {
-    "type": "string",
-    "pattern": "^(0|[1-9][0-9]{0,59})$",
-    "description": "Whole minor units. Read it with a big integer: it may have 60 digits.",
-    "examples": ["1500000"],
-}
-_SIGNED_AMOUNT = {
-    "type": "string",
-    "pattern": "^(0|-?[1-9][0-9]{0,59})$",
-    "description": "What the transaction did to the available balance, in minor units; 0 where it left it alone.",
-    "examples": ["-1000000"],
-}
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00.123456Z"]}
-_AS_OF = {
-    **_TIME,
-    "description": "Only where the API reads a replica: everything committed until then is in the answer.",
-}
-_CURRENCY = {"type": "string", "examples": ["USDT"]}
-_NETWORK = {"type": "string", "examples": ["TRON"]}
-_DECIMALS = {
-    "type": "integer",
-    "minimum": 0,
-    "maximum": 18,
-    "description": "Minor units of one unit: 10 to this power.",
-}
 
 
 def document() -> Json:
@@ -141,50 +119,7 @@ def _parameter(name: str, description: str, schema: Json) -> Json:
 
 def _schemas() -> Json:
     return {
-        "Balances": _object({"balances": _list("Balance"), "as_of": _AS_OF}, optional={"as_of"}),
-        "Balance": _object(
-            {
-                "currency": _CURRENCY,
-                "network": _NETWORK,
-                "decimals": _DECIMALS,
-                "available_minor": _AMOUNT,
-                "withdraw_hold_minor": _AMOUNT,
-                "session_hold_minor": _AMOUNT,
-                "bonus_minor": _AMOUNT,
-                "total_minor": _AMOUNT,
-            }
-        ),
-        "Transactions": _object(
-            {
-                "transactions": _list("Transaction"),
-                "next_cursor": {"type": ["string", "null"], "description": "null: there is no more."},
-                "as_of": _AS_OF,
-            },
-            optional={"as_of"},
-        ),
-        "Transaction": _object(
-            {
-                "tx_id": {"type": "string", "format": "uuid"},
-                "kind": {"type": "string", "enum": list(SHOWN_KINDS)},
-                "transaction_id": {"type": "string", "description": "The id that it was sent to the wallet under."},
-                "amount_minor": _SIGNED_AMOUNT,
-                "balance_after_minor": {**_AMOUNT, "description": "The available balance right after it."},
-                "currency": _CURRENCY,
-                "network": _NETWORK,
-                "game_code": {"type": ["string", "null"]},
-                "round_id": {"type": ["string", "null"]},
-                "created_at": _TIME,
-            }
-        ),
-        "Currencies": _object({"currencies": _list("Currency"), "as_of": _AS_OF}, optional={"as_of"}),
-        "Currency": _object(
-            {
-                "currency_network_id": {"type": "integer", "minimum": 1},
-                "currency": _CURRENCY,
-                "network": _NETWORK,
-                "decimals": _DECIMALS,
-            }
-        ),
+        **{name: _answer(answer) for name, answer in ANSWERS.items()},
         "Status": _object({"status": {"type": "string"}}),
         "Problem": _object(
             {
@@ -199,6 +134,24 @@ def _schemas() -> Json:
             optional={"field", "request_id"},
         ),
     }
+
+
+def _answer(answer: type[msgspec.Struct]) -> Json:
+    fields = msgspec.structs.fields(answer)
+    return _object(
+        {field.encode_name: _field(field.type) for field in fields},
+        optional={field.encode_name for field in fields if not field.required},
+    )
+
+
+def _field(annotated: Any) -> Json:
+    """Give what is said of a field, or what its items are."""
+    if get_origin(annotated) is list:
+        (item,) = get_args(annotated)
+        return _list(next(name for name, answer in ANSWERS.items() if answer is item))
+    _, described = get_args(annotated)
+    assert isinstance(described, Described)
+    return described.schema
 
 
 def _problems() -> Json:

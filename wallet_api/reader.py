@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.identifiers import PlayerId
 
 from .cursors import write_cursor
@@ -10,11 +9,10 @@ from .database import Database
 from .history_query import HistoryQuery
 from .networks import Networks
 from .sql import BALANCES, HISTORY, statement
-from .views import Balance, Balances, HistoryItem, Transactions
+from .views import Balance, Balances, HistoryRow, Transactions
 
 _BALANCES = statement(BALANCES, "balances")
 _PAGE = statement(HISTORY, "page")
-_TX_ID, _NETWORK_ID, _IS_WANTED, _IS_LAST_PLACE = 0, 4, 8, 9
 
 
 class ApiReader:
@@ -35,9 +33,7 @@ class ApiReader:
         none: dict[str, str] = {}
         return Balances(
             balances=[
-                _balance(
-                    network.currency, network.network, network.decimals, held.get(network.currency_network_id, none)
-                )
+                Balance.of(network, held.get(network.currency_network_id, none))
                 for network in await self._networks.all()
             ],
             as_of=answer.as_of,
@@ -59,47 +55,18 @@ class ApiReader:
             "scan_rows_max": self._scan_rows_max,
             "rows_max": query.limit + 1,
         }
-        rows, as_of = await self._database.read(_PAGE, _PAGE.values(values))
-        wanted = [row for row in rows if row[_IS_WANTED]]
+        answer = await self._database.read(_PAGE, _PAGE.values(values))
+        rows = list(map(HistoryRow._make, answer.rows))
+        wanted = [row for row in rows if row.is_wanted]
         if len(wanted) > query.limit:
             del wanted[query.limit :]
-            last_tx_id = wanted[-1][_TX_ID]
+            last_tx_id: str | None = wanted[-1].tx_id
         else:
             # Only a walk that came to its end leaves the last place out: then there is no more.
-            last_tx_id = rows[-1][_TX_ID] if rows and rows[-1][_IS_LAST_PLACE] else None
-        networks = await self._networks.having({row[_NETWORK_ID] for row in wanted})
-        items = []
-        for tx_id, kind, reference, after, network_id, game_code, round_id, created_at, _, _, amount in wanted:
-            network = networks[network_id]
-            items.append(
-                HistoryItem(
-                    tx_id,
-                    kind,
-                    reference,
-                    amount,
-                    after,
-                    network.currency,
-                    network.network,
-                    game_code,
-                    round_id,
-                    created_at,
-                )
-            )
+            last_tx_id = rows[-1].tx_id if rows and rows[-1].is_last_place else None
+        networks = await self._networks.having({row.currency_network_id for row in wanted})
         return Transactions(
-            transactions=items,
+            transactions=[row.item(networks[row.currency_network_id]) for row in wanted],
             next_cursor=None if last_tx_id is None else write_cursor(last_tx_id),
-            as_of=as_of,
+            as_of=answer.as_of,
         )
-
-
-def _balance(currency: str, network: str, decimals: int, held: dict[str, str]) -> Balance:
-    return Balance(
-        currency=currency,
-        network=network,
-        decimals=decimals,
-        available_minor=held.get(AccountType.MAIN, "0"),
-        withdraw_hold_minor=held.get(AccountType.WITHDRAW_HOLD, "0"),
-        session_hold_minor=held.get(AccountType.SESSION_HOLD, "0"),
-        bonus_minor=held.get(AccountType.BONUS, "0"),
-        total_minor=str(sum(map(int, held.values()))),
-    )
