@@ -15,6 +15,9 @@ from rich.console import Console
 
 _TESTS = Path(__file__).parent
 
+HISTORIES = 60
+"""Of a round: three times as many as in CI."""
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--minutes", default=10.0, show_default=True, help="No round starts after this time.")
@@ -31,7 +34,7 @@ def soak(minutes: float, seed: int | None) -> None:
         with console.status(f"round {rounds + 1}, seed {playing}, {max(0, deadline - time.monotonic()):.0f} s left"):
             done = subprocess.run(
                 command,
-                env={**os.environ, "WALLET_MODEL_SEED": str(playing)},
+                env={**os.environ, "WALLET_MODEL_SEED": str(playing), "WALLET_MODEL_HISTORIES": str(HISTORIES)},
                 capture_output=True,
                 text=True,
                 check=False,

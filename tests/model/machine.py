@@ -1,8 +1,13 @@
-"""The machine: drives a running wallet and the reference side by side, and holds every answer to the reference's."""
+"""The machine: drives a wallet and the model side by side, and holds every answer against the model's.
+
+One history is of a few players, sessions, credit wallets and ledgers that nobody knew before. Its requests go out one
+by one, in batches, in streams, several of one service at once, the same one several times at once.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,272 +16,279 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from model.plans import NETWORKS, PLAYERS, Plan, Scribe, plans
-from model.reference import Answer, No, Round, RoundTotals, Stored, Wallet, own_id_of, round_of
-from support.refusals import Refusal, check_refusal
-from support.wallet import Caller
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from model.comparing import check
+from model.core import Answer, No, own_id_of
+from model.driven import Driven
+from model.plans.credit import CreditScribe
+from model.plans.ledgers import LedgerScribe
+from model.plans.plan import NETWORKS, PLAYERS, Notes, Plan, plans
+from model.plans.players import PlayerScribe
+from model.plans.sessions import SessionScribe
+from model.players import one_spelling
+from model.wallet import Model
+from support.database import CURRENCY_NETWORKS
+from support.refusals import Refusal
 
+from wallet.v1 import credit_wallet_pb2, ledger_pb2
+from wallet.v1 import session_pb2 as session_pb
 from wallet.v1 import wallet_pb2 as pb
 
-_OPERATIONS_MAX = 8
+SERVICES = ("players", "players", "sessions", "sessions", "credit", "ledgers")
+_OPERATIONS_MAX = 12
 _TOLD_MAX = 200
+_AT_ONCE = 3
+_histories = itertools.count(1)
 
-_sessions = itertools.count(1)
+services = st.sampled_from(SERVICES)
+some_plans = st.lists(plans, min_size=1, max_size=_OPERATIONS_MAX)
 
 
 class DifferenceError(AssertionError):
-    """The wallet and the contract's reference do not agree."""
-
-
-@dataclass(slots=True)
-class Driven:
-    """A running server: its callers by source, each with every role."""
-
-    name: str
-    callers: dict[str, Caller]
+    """The wallet and the model do not agree."""
 
 
 @dataclass(slots=True)
 class Count:
-    """What was done, over all sessions."""
+    """What was met, over all histories: by service and reason, by service and status."""
 
-    sessions: int = 0
-    steps: int = 0
-    operations: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
+    histories: int = 0
+    words: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, word: str) -> None:
-        self.operations += 1
-        self.reasons[word] = self.reasons.get(word, 0) + 1
+    @property
+    def operations(self) -> int:
+        """How many answers were compared."""
+        return self.words.total()
 
 
 class WalletMachine(RuleBasedStateMachine):
-    """One session: a few players whom nobody knew before, on one of the servers."""
+    """One history, on one of the wallets."""
 
-    servers: ClassVar[Sequence[Driven]] = ()
+    wallets: ClassVar[Sequence[Driven]] = ()
     count: ClassVar[Count] = Count()
 
     def __init__(self) -> None:
         super().__init__()
-        number = next(_sessions)
-        self.first_player_id = number * PLAYERS
-        self.reference = Wallet()
-        self.scribe = Scribe(prefix=f"m{number}", first_player_id=self.first_player_id, main=self.reference.main)
-        self.facts: dict[Stored, tuple[str, Any]] = {}
-        self.tx_ids: set[str] = set()
-        self.rounds: dict[Round, None] = {}
-        self.touched: set[int] = set()
-        self.told: list[str] = []
-        self.server = self.servers[0]
-        self.count.sessions += 1
+        self.number = next(_histories)
+        self.count.histories += 1
+        self.wallet = self.wallets[0]
+        self.told: list[tuple[str, Message, Any]] = []
+        self.first_player_id = self.number * PLAYERS
+        networks = {number: (currency, network) for number, (currency, network, _) in CURRENCY_NETWORKS.items()}
+        self.model = Model.at(self.wallet.now(), networks)
+        notes = Notes(f"m{self.number}", self.first_player_id, self.model)
+        self.session_scribe, self.credit_scribe = SessionScribe(notes), CreditScribe(notes)
+        self.scribes: dict[str, Any] = {
+            "players": PlayerScribe(notes),
+            "sessions": self.session_scribe,
+            "credit": self.credit_scribe,
+            "ledgers": LedgerScribe(notes),
+        }
 
-    @initialize(number=st.integers(0, 99), funded=st.integers(0, PLAYERS))
-    def begin(self, number: int, funded: int) -> None:
-        """Choose a server, and give some of the players something to lose."""
-        self.server = self.servers[number % len(self.servers)]
-        note(f"on {self.server.name}")
-        name = self._source(0)
-        for player_id in range(self.first_player_id, self.first_player_id + PLAYERS - funded % PLAYERS):
-            deposit = pb.DepositSettlementRequest(
-                deposit_id=f"{self.scribe.prefix}-funds-{player_id}",
+    @initialize(number=st.integers(0, 99), without_funds=st.integers(0, PLAYERS))
+    def begin(self, number: int, without_funds: int) -> None:
+        """Choose a wallet, give some of the players something to lose, and create a ledger."""
+        self.wallet = self.wallets[number % len(self.wallets)]
+        self.wallet.begin()
+        note(f"on {self.wallet.name}")
+        first: list[Message] = [
+            pb.DepositSettlementRequest(
+                deposit_id=f"m{self.number}-funds-{player_id}",
                 player_id=player_id,
                 currency_network_id=NETWORKS[0],
                 amount_minor="300",
             )
-            expected = self.reference.send(name, deposit)
-            self._compare(name, "alone", deposit, expected, self.server.callers[name].attempt(deposit))
+            for player_id in range(self.first_player_id, self.first_player_id + PLAYERS - without_funds % PLAYERS)
+        ]
+        for request in first:
+            self._send_at_once([(self._source(0), [request])], "alone")
+        for source in self.wallet.sources[:2]:
+            name = f"m{self.number}-ledger"
+            ledger = ledger_pb2.CreateLedgerRequest(transaction_id=name, name="tokens", currency_network_id=NETWORKS[0])
+            self._send_at_once([(source, [ledger])], "alone")
 
     # ---------------------------------------------------------------------------------------------------------- rules
 
-    @rule(source=st.integers(0, 9), plan=plans)
-    def call(self, source: int, plan: Plan) -> None:
+    @rule(service=services, source=st.integers(0, 9), plan=plans)
+    def call(self, service: str, source: int, plan: Plan) -> None:
+        """Make one call."""
         name = self._source(source)
-        request = self.scribe.request(name, plan)
-        if not self._is_settled(name, request):
+        request = self.scribes[service].request(name, plan)
+        if self._is_ruled(name, request):
+            self._send_at_once([(name, [request])], "alone")
+
+    @rule(service=services, source=st.integers(0, 9), drawn=some_plans, streams=st.booleans())
+    def batch_or_stream(self, service: str, source: int, drawn: list[Plan], *, streams: bool) -> None:
+        """Send several operations of one service in one call."""
+        name = self._source(source)
+        requests = [self.scribes[service].request(name, plan) for plan in drawn]
+        way = "stream" if streams else "batch"
+        for part in self._independent(requests):
+            self._send_at_once([(name, [one for one in part if self._is_ruled(name, one)])], way)
+
+    @rule(source=st.integers(0, 9), drawn=some_plans)
+    def services_at_once(self, source: int, drawn: list[Plan]) -> None:
+        """Call all four services at the same moment, each about what no other of them touches."""
+        name, used, batches = self._source(source), set[object](), []
+        for place, service in enumerate(self.scribes):
+            mine, requests = set[object](), []
+            for plan in drawn[place :: len(self.scribes)]:
+                request = self.scribes[service].request(name, plan)
+                names, owner = self._names(request)
+                if owner is None or not self._is_ruled(name, request) or (names | {owner}) & used:
+                    continue
+                mine |= names | {owner}
+                requests.append(request)
+            used |= mine
+            batches += [(name, part) for part in list(self._independent(requests))[:1]]
+        self._send_at_once(batches, "batch")
+
+    @rule(service=services, source=st.integers(0, 9), plan=plans)
+    def same_at_once(self, service: str, source: int, plan: Plan) -> None:
+        """Make one call several times at the same moment: it is done once, the others are told so."""
+        name = self._source(source)
+        request = self.scribes[service].request(name, plan)
+        if self._is_ruled(name, request):
+            self._send_at_once([(name, [request])] * _AT_ONCE, "alone", in_any_order=True)
+
+    @rule(source=st.integers(0, 9), drawn=st.lists(plans, min_size=1, max_size=4), seconds=st.integers(0, 63))
+    def time_passes(self, source: int, drawn: list[Plan], seconds: int) -> None:
+        """Open sessions and reserve for a short time, and wait: until that is over, or not so long."""
+        if not self.wallet.may_wait(seconds):
             return
-        expected = self.reference.send(name, request)
-        self._compare(name, "alone", request, expected, self.server.callers[name].attempt(request))
-        self._finish([(name, request)])
-
-    @rule(source=st.integers(0, 9), plans=st.lists(plans, min_size=1, max_size=_OPERATIONS_MAX), streams=st.booleans())
-    def batch_or_stream(self, source: int, plans: list[Plan], *, streams: bool) -> None:
         name = self._source(source)
-        requests = [self.scribe.request(name, plan) for plan in plans]
-        caller = self.server.callers[name]
-        for part in _independent(requests):
-            settled: list[Message] = []
-            expected: list[Answer | No] = []
-            for request in part:
-                if self._is_settled(name, request):
-                    settled.append(request)
-                    expected.append(self.reference.send(name, request))
-            if not settled:
-                continue
-            answers = caller.stream(settled) if streams else caller.batch(settled)
-            way = f"{'stream' if streams else 'batch'} of {len(settled)}"
-            if len(answers) != len(settled):
-                self._fail(f"{way}: {len(answers)} outcomes")
-            for request, wanted, answer in zip(settled, expected, answers, strict=True):
-                self._compare(name, way, request, wanted, answer)
-            self._finish([(name, request) for request in settled])
-
-    @invariant()
-    def balances_and_rounds_are_the_references(self) -> None:
-        """Those that the last step touched; at the end all of them are read once more."""
-        self._check_players(self.touched)
-        self.touched.clear()
+        self.session_scribe.ttl_s = self.credit_scribe.ttl_s = self.wallet.short_ttl_s
+        requests: list[tuple[str, Any]] = [("sessions", 0), ("credit", 10)]
+        for service, call in requests:
+            made = [self.scribes[service].request(name, Plan(**_fields(plan) | {"call": call})) for plan in drawn]
+            for part in self._independent(made):
+                self._send_at_once([(name, part)], "batch")
+        self.session_scribe.ttl_s, self.credit_scribe.ttl_s = 0, 3_600
+        self.wallet.wait(seconds)
 
     def teardown(self) -> None:
-        self._check_players(range(self.first_player_id, self.first_player_id + PLAYERS))
-        for key in self.rounds:
-            self._check_round(key)
+        """Read all that there is."""
+        try:
+            self.model.books.now = self.wallet.now()
+            self.wallet.check(self.model)
+        except AssertionError as error:
+            self._fail(str(error))
 
     # ---------------------------------------------------------------------------------------------------------- steps
 
     def _source(self, number: int) -> str:
         """Mostly the first: what one source did is then met more often."""
-        names = list(self.server.callers)
+        names = self.wallet.sources
         return names[0] if number < 6 else names[number % len(names)]
 
-    def _is_settled(self, source: str, request: Any) -> bool:
-        """Leave out what the contract does not settle: whether an ending makes another's withdrawal one's own."""
+    def _is_ruled(self, source: str, request: Any) -> bool:
+        """Leave out what the rules do not settle: whether ending another's withdrawal makes it one's own."""
         if not isinstance(request, pb.RollbackRequest):
             return True
-        known = self.reference.withdrawals.get(request.reference_transaction_id)
-        return known is None or known.reservation.source == source or known.ending is None
+        known = self.model.players.withdrawals.get(request.reference_transaction_id)
+        return known is None or known.reservation.source == source
 
-    def _finish(self, requests: Iterable[tuple[str, Any]]) -> None:
-        self.count.steps += 1
-        for source, request in requests:
-            player_id = getattr(request, "player_id", 0)
-            if not player_id:
-                known = self.reference.withdrawals.get(request.withdrawal_id)
-                player_id = known.reservation.request.player_id if known else 0
-            if player_id:
-                self.touched.add(player_id)
-            played: Any = request
-            if isinstance(request, pb.RollbackRequest):
-                stored = self.reference.own.get((source, own_id_of(request)))
-                played = stored.target.request if stored and stored.target else request
-            if getattr(played, "game_code", "") and played.round_id:
-                key = round_of(source, played)
-                self.rounds[key] = None
-                self._check_round(key)
+    def _send_at_once(
+        self, batches: Sequence[tuple[str, list[Message]]], way: str, *, in_any_order: bool = False
+    ) -> None:
+        """Send each batch as a call of its own, all at the same moment, and compare."""
+        batches = [(source, requests) for source, requests in batches if requests]
+        self.model.books.now = self.wallet.now()
+        expected = [[self.model.send(source, request) for request in requests] for source, requests in batches]
+        answers = self.wallet.send(batches, way)
+        if in_any_order:
+            answers.sort(key=_comes_later)
+        for (source, requests), wanted, told in zip(batches, expected, answers, strict=True):
+            words = f"{way} of {len(requests)}" + (f", {len(batches)} at once" if len(batches) > 1 else "")
+            if len(told) != len(requests):
+                self._fail(f"{words}: {len(told)} outcomes")
+            for request, one, answer in zip(requests, wanted, told, strict=True):
+                self._compare(source, words, request, one, answer)
 
     def _compare(self, source: str, way: str, request: Message, expected: Answer | No, answer: Any) -> None:
-        wire = text_format.MessageToString(request, as_one_line=True)
-        told = answer if isinstance(answer, Refusal) else text_format.MessageToString(answer, as_one_line=True)
-        self.told.append(f"{source} {way}: {type(request).__name__} {wire}\n    -> {told}")
+        self.told.append((f"{source} {way}", request, answer))
         try:
-            if isinstance(expected, No):
-                self._compare_refusal(expected, answer)
-            else:
-                self._compare_answer(expected, answer)
+            check(self.model, expected, answer)
         except AssertionError as error:
             self._fail(f"{error}\nexpected {expected}")
-        self.count.add(expected.reason if isinstance(expected, No) else pb.OperationStatus.Name(expected.status)[17:])
-
-    def _compare_refusal(self, expected: No, answer: Any) -> None:
-        refusal = check_refusal(answer, expected.reason)
-        if expected.fields:
-            assert refusal.metadata["field"] in expected.fields
-        if expected.balance_minor is not None:
-            assert refusal.metadata["balance_minor"] == str(expected.balance_minor)
-
-    def _compare_answer(self, expected: Answer, answer: Any) -> None:
-        assert isinstance(answer, pb.OperationResult), "it was refused"
-        assert answer.status == expected.status
-        assert answer.replayed is expected.replayed
-        assert answer.transaction_id == expected.transaction_id
-        assert answer.balance_after_minor == _text(expected.main_after)
-        assert answer.current_balance_minor == _text(expected.main_now)
-        assert answer.HasField("created_at")
-        stored = expected.facts_of
-        if stored is None:
-            assert answer.tx_id == ""
-            return
-        facts = (answer.tx_id, answer.created_at.ToNanoseconds())
-        if stored in self.facts:
-            assert facts == self.facts[stored], "another tx_id or created_at than the first time"
-            return
-        assert bool(answer.tx_id) is stored.has_tx_id
-        assert answer.tx_id not in self.tx_ids, "another transaction has this tx_id"
-        self.tx_ids.update({answer.tx_id} - {""})
-        self.facts[stored] = facts
-
-    # ---------------------------------------------------------------------------------------------------------- reads
-
-    def _check_players(self, player_ids: Iterable[int]) -> None:
-        caller = next(iter(self.server.callers.values()))
-        for player_id in player_ids:
-            for network in sorted(set(NETWORKS)):
-                request = pb.GetBalanceRequest(player_id=player_id, currency_network_id=network)
-                answer = caller.attempt(request)
-                main, hold = self.reference.main[player_id, network], self.reference.hold[player_id, network]
-                wanted = pb.GetBalanceResponse(
-                    available_minor=str(main),
-                    withdraw_hold_minor=str(hold),
-                    session_hold_minor="0",
-                    bonus_minor="0",
-                    total_minor=str(main + hold),
-                    state=self.reference.state(player_id),
-                )
-                if answer != wanted:
-                    self._fail(f"the balance of {player_id} in {network} is {answer}\nexpected {wanted}")
-
-    def _check_round(self, key: Round) -> None:
-        source, player_id, network, game_code, round_id = key
-        request = pb.GetRoundRequest(
-            player_id=player_id, currency_network_id=network, game_code=game_code, round_id=round_id
-        )
-        answer = self.server.callers[source].attempt(request)
-        totals = self.reference.round(key)
-        if totals is None:
-            if not isinstance(answer, Refusal) or answer.reason != "ROUND_NOT_FOUND":
-                self._fail(f"the round {key} is {answer}\nexpected none")
-        elif answer != _response(totals):
-            self._fail(f"the round {key} is {answer}\nexpected {totals}")
+        self.count.words[_service_of(request), _word(expected)] += 1
 
     def _fail(self, what: str) -> None:
-        history = "\n".join(self.told[-_TOLD_MAX:])
-        raise DifferenceError(f"on {self.server.name}, after:\n{history}\n{what}")
+        history = "\n".join(
+            f"{how}: {type(request).__name__} {_line(request)}\n    -> {_line(answer)}"
+            for how, request, answer in self.told[-_TOLD_MAX:]
+        )
+        raise DifferenceError(f"on {self.wallet.name}, after:\n{history}\n{what}")
 
+    # ---------------------------------------------------------------------------------------------------------- names
 
-def _independent(requests: Iterable[Message]) -> Iterable[list[Message]]:
-    """Part requests so that in no part two players name one id: across players no order is promised (rule 10)."""
-    part: list[Message] = []
-    owners: dict[str, set[object]] = {}
-    for request in requests:
-        names, whose = _names(request)
-        if any(owners.get(name, {whose}) != {whose} for name in names):
+    def _independent(self, requests: Iterable[Message]) -> Iterable[list[Message]]:
+        """Part requests so that in no part two owners name one id: across owners no order is promised (rule 10)."""
+        part: list[Message] = []
+        owners: dict[object, set[object]] = {}
+        for request in requests:
+            names, owner = self._names(request)
+            if any(owners.get(name, {owner}) != {owner} for name in names):
+                yield part
+                part, owners = [], {}
+            for name in names:
+                owners.setdefault(name, set()).add(owner)
+            part.append(request)
+        if part:
             yield part
-            part, owners = [], {}
-        for name in names:
-            owners.setdefault(name, set()).add(whose)
-        part.append(request)
-    if part:
-        yield part
+
+    def _names(self, request: Any) -> tuple[set[object], object]:
+        """Give what a request names beside what its owner alone knows, and its owner: None where nobody has one."""
+        match request:
+            case pb.SettleWithdrawalRequest() | pb.FailWithdrawalRequest():
+                known = self.model.players.withdrawals.get(request.withdrawal_id)
+                # An ending waits for all that was sent before it, so it parts nothing.
+                return set(), known.reservation.request.player_id if known else None
+            case ledger_pb2.CreateLedgerRequest():
+                return {request.transaction_id}, request.transaction_id
+            case ledger_pb2.PostJournalEntryRequest():
+                return {request.transaction_id}, request.ledger_id
+        if request.DESCRIPTOR.file is credit_wallet_pb2.DESCRIPTOR:
+            return set(), request.wallet_key
+        if getattr(request, "session_token", ""):
+            session = self.model.sessions.by_token.get(request.session_token)
+            return set(), session.whose[0] if session else None
+        names = {own_id_of(request), getattr(request, "reference_transaction_id", "")}
+        return (names | {one_spelling(getattr(request, "tx_hash", ""))}) - {""}, request.player_id
 
 
-def _names(request: Any) -> tuple[set[str], object]:
-    """Give what a request names, and for whom. An ending waits for all that was sent before it, so it parts nothing."""
-    if isinstance(request, pb.SettleWithdrawalRequest | pb.FailWithdrawalRequest):
-        return set(), None
-    ids = ("transaction_id", "reference_transaction_id", "withdrawal_id", "deposit_id", "tx_hash")
-    return {own_id_of(request)} | {getattr(request, name, "") for name in ids} - {""}, request.player_id
+def _line(told: Any) -> str:
+    return str(told) if isinstance(told, Refusal) else text_format.MessageToString(told, as_one_line=True)
 
 
-def _text(amount: int | None) -> str:
-    return "" if amount is None else str(amount)
+def _fields(plan: Plan) -> dict[str, Any]:
+    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
 
 
-def _response(totals: RoundTotals) -> pb.GetRoundResponse:
-    return pb.GetRoundResponse(
-        closed=totals.closed,
-        bets_minor=str(totals.bets),
-        wins_minor=str(totals.wins),
-        rolled_back_bets_minor=str(totals.rolled_back_bets),
-        rolled_back_wins_minor=str(totals.rolled_back_wins),
-        transactions=totals.transactions,
+def _comes_later(answers: Sequence[Any]) -> bool:
+    """Tell the answer of whoever was first from those of the others."""
+    answer = answers[0]
+    return (
+        getattr(answer, "replayed", False) or getattr(answer, "status", 0) == credit_wallet_pb2.WALLET_STATUS_DUPLICATE
     )
+
+
+def _service_of(request: Message) -> str:
+    return {pb.DESCRIPTOR: "players", session_pb.DESCRIPTOR: "sessions", ledger_pb2.DESCRIPTOR: "ledgers"}.get(
+        request.DESCRIPTOR.file, "credit"
+    )
+
+
+def _word(expected: Answer | No) -> str:
+    """Say in one word how something came out."""
+    if isinstance(expected, No):
+        return expected.reason
+    if expected.fields.get("replayed"):
+        return "REPLAYED"
+    if expected.fields.get("late"):
+        return "LATE"
+    kind = expected.message.DESCRIPTOR.fields_by_name.get("status")
+    status = expected.fields.get("status")
+    if kind is None or status is None:
+        return "APPLIED"
+    return kind.enum_type.values_by_number[status].name.split("STATUS_")[1]

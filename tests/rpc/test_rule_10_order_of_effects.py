@@ -1,20 +1,22 @@
 """Rule 10: one player's operations take effect in the order of the requests, one by one or in any batch or stream.
 
-Random scripts are compared with `support.oracle`, answer by answer: whatever the engine merges, groups or retries, the
-answers are those of running the requests one after the other.
+Random scripts are compared with the reference model, answer by answer: whatever the engine merges, groups or retries,
+the answers are those of running the requests one after the other.
 """
 
 import itertools
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-from support.oracle import Expected, Oracle
+from model.comparing import check
+from model.wallet import Model
+from support.database import CURRENCY_NETWORKS
 from support.refusals import Refusal, check_refusal
-from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id, id_of
+from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id
 from support.scripts import Script
 from support.wallet import Wallet, check_replay
 
@@ -24,71 +26,37 @@ SEEDS = range(12)
 LENGTH = 120
 
 
-class Comparison:
-    """Holds answers against the oracle's, and each tx_id against the transaction that it must stand for."""
-
-    def __init__(self, oracle: Oracle) -> None:
-        self._oracle = oracle
-        self._tx_ids: dict[int, str] = {0: ""}
-        self._times: dict[int, Timestamp] = {}
-
-    def check(self, request: Message, answer: Any) -> None:
-        expected = self._oracle.expect(request)
-        try:
-            self._check(request, expected, answer)
-        except AssertionError as error:
-            raise AssertionError(f"{type(request).__name__}:\n{request}\nexpected {expected}\ngot {answer}") from error
-
-    def _check(self, request: Message, expected: Expected, answer: Any) -> None:
-        if expected.reason:
-            refusal = check_refusal(answer, expected.reason, **expected.metadata)
-            assert not expected.differing or refusal.metadata["field"] in expected.differing
-            return
-        assert not isinstance(answer, Refusal)
-        tx_id = self._tx_ids.setdefault(expected.number, answer.tx_id)
-        assert len(set(self._tx_ids.values())) == len(self._tx_ids)
-        created_at = (
-            self._times.setdefault(expected.number, answer.created_at) if expected.number else answer.created_at
-        )
-        assert created_at.seconds > 0
-        assert answer == pb.OperationResult(
-            tx_id=tx_id,
-            transaction_id=id_of(request),
-            status=expected.status,
-            replayed=expected.replayed,
-            balance_after_minor=expected.balance_after,
-            current_balance_minor=expected.current,
-            created_at=created_at,
-        )
+SOURCE = "operator"
 
 
-def check_end(wallet: Wallet, oracle: Oracle, players: list[Player]) -> None:
-    """Assert that balances, states and rounds are those of the oracle."""
+def new_model() -> Model:
+    networks = {number: (currency, network) for number, (currency, network, _) in CURRENCY_NETWORKS.items()}
+    return Model.at(datetime.now(UTC), networks)
+
+
+def check_answer(model: Model, request: Message, answer: Any) -> None:
+    """Hold an answer against the model's, which executes the request now."""
+    expected = model.send(SOURCE, request)
+    try:
+        check(model, expected, answer)
+    except AssertionError as error:
+        raise AssertionError(
+            f"{error}\n{type(request).__name__}:\n{request}\nexpected {expected}\ngot {answer}"
+        ) from error
+
+
+def check_end(wallet: Wallet, model: Model, players: list[Player]) -> None:
+    """Assert that balances, states and rounds are those of the model."""
     for player in (player.on(network) for player in players for network in (USDT_TRON, USDT_ETHEREUM)):
-        owner = (player.player_id, player.currency_network_id)
-        balance = wallet.balance(player)
-        assert balance.available_minor == str(oracle.main[owner])
-        assert balance.withdraw_hold_minor == str(oracle.hold[owner])
-        assert balance.total_minor == str(oracle.main[owner] + oracle.hold[owner])
-        assert balance.state == oracle.states[player.player_id]
-    for (player_id, network, game_code, round_id), totals in oracle.rounds.items():
-        if not totals["transactions"]:
-            continue
+        check(model, model.players.balance((player.player_id, player.currency_network_id)), wallet.balance(player))
+    for key in model.players.rounds():
+        _, player_id, network, game_code, round_id = key
         where = {"player_id": player_id, "currency_network_id": network, "game_code": game_code, "round_id": round_id}
-        stored = wallet.operator.call(pb.GetRoundRequest(**where))
-        assert stored == pb.GetRoundResponse(
-            closed=totals["closers"] > 0,
-            bets_minor=str(totals["bets"]),
-            wins_minor=str(totals["wins"]),
-            rolled_back_bets_minor=str(totals["rolled_back_bets"]),
-            rolled_back_wins_minor=str(totals["rolled_back_wins"]),
-            transactions=totals["transactions"],
-        )
+        check(model, model.players.round(key), wallet.operator.call(pb.GetRoundRequest(**where)))
 
 
 def run(wallet: Wallet, players: list[Player], requests: list[Message], *, way: str, size: int) -> None:
-    oracle = Oracle()
-    comparison = Comparison(oracle)
+    model = new_model()
     requests = [player.deposit("100") for player in players] + requests
     for start in range(0, len(requests), size):
         part = requests[start : start + size]
@@ -97,8 +65,8 @@ def run(wallet: Wallet, players: list[Player], requests: list[Message], *, way: 
         else:
             answers = getattr(wallet.operator, way)(part)
         for request, answer in zip(part, answers, strict=True):
-            comparison.check(request, answer)
-    check_end(wallet, oracle, players)
+            check_answer(model, request, answer)
+    check_end(wallet, model, players)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -128,12 +96,10 @@ def test_many_players_interleaved(wallet: Wallet, way: str) -> None:
             for start in range(0, len(sent), 500)
         )
     )
-    oracles = {player.player_id: Oracle() for player in players}
-    comparisons = {player_id: Comparison(oracle) for player_id, oracle in oracles.items()}
-    for (player, request), answer in zip(sent, answers, strict=True):
-        comparisons[player.player_id].check(request, answer)
-    for player in players:
-        check_end(wallet, oracles[player.player_id], [player])
+    model = new_model()  # of all players: none of them names another's ids
+    for (_, request), answer in zip(sent, answers, strict=True):
+        check_answer(model, request, answer)
+    check_end(wallet, model, players)
 
 
 def test_a_stream_is_answered_while_it_is_open(wallet: Wallet, player: Player) -> None:

@@ -52,7 +52,7 @@ class Script:
 
     def _win(self, player: Player) -> Message:
         fields = self._play()
-        if self._random.random() < 0.12:  # of a game that has no bets, so that it counts in no round of the oracle
+        if self._random.random() < 0.12:  # of a game of its own
             fields |= {"game_code": "jackpots", "win_kind": pb.WIN_KIND_JACKPOT}
             return self._play_out(player.win(self._amount(), reference_transaction_id=self._used("t"), **fields))
         if not self._bets or self._random.random() < _ELSEWHERE:
