@@ -57,6 +57,8 @@ class Row:
     after: int | None = None
     target: Row | None = None
     rolled_back_by: Row | None = None
+    left_by: str = ""
+    """Of a tombstone: the rollback that left it."""
     is_after: bool = False
     """Whether it came after the settlement: its balances are MAIN's."""
     late: Stored | None = None
@@ -222,7 +224,7 @@ class Sessions:
             row.is_after = session.settlement is not None
             if target is None:
                 session.rows[own_id] = row
-                session.rows[reference] = Row(own_id=reference, status=VOIDED)
+                session.rows[reference] = Row(own_id=reference, status=VOIDED, left_by=own_id)
             return self._answer(session, row)
         if isinstance(target.request, pb.SessionRollbackRequest):
             raise RefusedError("NOT_REVERSIBLE")
@@ -400,7 +402,7 @@ class Sessions:
             "balance_after_minor": "" if is_void else str(row.after),
             "round_id": row.round_id,
             "round_closed": getattr(request, "round_closed", False),
-            "reference_transaction_id": getattr(request, "reference_transaction_id", ""),
+            "reference_transaction_id": getattr(request, "reference_transaction_id", row.left_by),
             "reversed_by_transaction_id": row.rolled_back_by.own_id if row.rolled_back_by else "",
             "win_kind": getattr(request, "win_kind", 0),
             "late": row.late is not None,
