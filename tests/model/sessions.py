@@ -401,7 +401,7 @@ class Sessions:
             "change_minor": str(row.change),
             "balance_after_minor": "" if is_void else str(row.after),
             "round_id": row.round_id,
-            "round_closed": getattr(request, "round_closed", False),
+            "round_closed": row.status == APPLIED and request.round_closed and (row.target or row).is_of_a_bet,
             "reference_transaction_id": getattr(request, "reference_transaction_id", row.left_by),
             "reversed_by_transaction_id": row.rolled_back_by.own_id if row.rolled_back_by else "",
             "win_kind": getattr(request, "win_kind", 0),
