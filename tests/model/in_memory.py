@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf.message import Message
-from model.comparing import check_events
+from model.comparing import check_events, check_list
 from model.driven import Driven
 from model.wallet import Model
 from support.credit import OPERATIONS as CREDIT_NAMES
@@ -21,7 +22,7 @@ from support.requests import OPERATIONS as PLAYER_NAMES
 from support.sessions import OPERATIONS as SESSION_NAMES
 from unit.desk import BEGINNING, Desk
 
-from wallet.v1 import ledger_pb2
+from wallet.v1 import ledger_pb2, session_pb2
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.credit.commands import CreditCommand
@@ -39,11 +40,13 @@ from wallet_grpc.rpc.ledgers import requests as ledger_requests
 from wallet_grpc.rpc.ledgers.service import OPERATIONS as LEDGERS
 from wallet_grpc.rpc.operations import Operation
 from wallet_grpc.rpc.players.service import OPERATIONS as PLAYERS
+from wallet_grpc.rpc.sessions.answers import journal_row
 from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import operations_of
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.store.batch.event_data import event_data
 from wallet_grpc.store.reads.networks import CurrencyNetwork
+from wallet_grpc.store.reads.sessions import SessionJournalRow
 
 SOURCES = ("model-a", "model-b", "model-c")
 _NETWORKS = {
@@ -158,7 +161,23 @@ class InMemory(Driven):
             assert found == wanted, f"the version of {player_id} in {network} is {found}, not {wanted}"
         house = {(str(account), int(network)): amount for (network, account), amount in book.house.items() if amount}
         assert house == {key: amount for key, amount in books.house.items() if amount}
+        for token, session in model.sessions.by_token.items():
+            check_list(model, f"the journal of {token}", model.sessions.journal(session), self._journal(token))
         check_events(model, self._events())
+
+    def _journal(self, token: str) -> list[session_pb2.SessionTransaction]:
+        """List a session's journal as a server does."""
+        session = next(one for one in self.desk.book.sessions.by_id.values() if one.token == token)
+        rows = [
+            SessionJournalRow(
+                entry=entry,
+                reversed_by_transaction_id=rollback.transaction_id
+                if (rollback := session.reversal_of(entry))
+                else None,
+            )
+            for entry in sorted(session.entries.values(), key=attrgetter("entry_no"))
+        ]
+        return [journal_row(row, session_pb2.SessionTransaction()) for row in rows]
 
     def _events(self) -> list[tuple[str, int, int, dict[str, Any]]]:
         return [

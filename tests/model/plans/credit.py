@@ -59,15 +59,16 @@ class CreditScribe:
         model = self.notes.model
         own = [name for name, it in model.credit.reservations.items() if it.purse is purse]
         live = [name for name in own if model.credit.reservations[name].end is None]
+        over = [name for name in own if model.books.now >= model.credit.reservations[name].expires_at]
         named = [NO_RESERVATION, *list(model.credit.reservations)[-1:]]
         if plan.reference < 9 and own:
-            named = (live or own) if plan.reference < 5 else own[-RECENT:]
+            named = (live or own) if plan.reference < 4 else (over or own[-RECENT:])
         reservation_id = pick(named, plan.reference)
         if call == "release":
             return pb.ReleaseRequest(wallet_key=purse.key, reservation_id=reservation_id)
         held = model.credit.reservations.get(reservation_id)
         has = held.amount if held else 10
-        amount = "" if plan.other < 4 else str(max(1, has + 1 if plan.other >= 8 else self.notes.amount(plan, has)))
+        amount = "" if plan.other < 4 else str(max(1, has + 1 if plan.other >= 7 else self.notes.amount(plan, has)))
         return pb.CommitRequest(wallet_key=purse.key, reservation_id=reservation_id, amount_minor=amount)
 
     def _again(self, sent: list[Any], plan: Plan) -> Message:

@@ -7,8 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 from google.protobuf.message import Message
-from model.core import own_id_of
+from model.core import own_id_of, whose_of
 from model.plans.plan import AMOUNTS, GAMES, NETWORKS, RECENT, ROUNDS, Notes, Plan, again, pick
+from model.players import given
 
 from wallet.v1 import wallet_pb2 as pb
 
@@ -58,7 +59,9 @@ class PlayerScribe:
             return pb.WinRequest(win_kind=pb.WIN_KIND_REGULAR, reference_transaction_id=named, **fields)
         back = {one.reference_transaction_id for one in self._sent(source) if isinstance(one, pb.RollbackRequest)}
         standing = [one for one in bets if one.transaction_id not in back]
-        bet: Any = standing[-1] if standing and plan.reference < 5 else pick(bets[-RECENT:], plan.reference)
+        undone = [one for one in bets if one.transaction_id in back]
+        candidates = standing[-1:] if plan.reference < 5 else undone if plan.reference == 8 else []
+        bet: Any = pick((candidates or bets)[-RECENT:], plan.place)
         if plan.other < 7:  # mostly the bet's own player, network and round
             for name in ("player_id", "currency_network_id", "game_code", "round_id"):
                 fields[name] = getattr(bet, name)
@@ -71,26 +74,28 @@ class PlayerScribe:
             named = self._named(source, plan)
         else:
             named = own_id_of(target)
-            if plan.other < 8:
+            if plan.other < 7:
                 fields |= {name: getattr(target, name) for name in fields}
-            elif plan.other == 8:
+            elif plan.other == 7:
                 fields["player_id"] = target.player_id
-        own_id = "" if plan.own_id < 4 else self.notes.own_id(source, plan)
         return pb.RollbackRequest(
-            transaction_id=own_id, reference_transaction_id=named, round_closed=plan.closes, **fields
+            transaction_id="" if plan.own_id < 4 else self.notes.own_id(source, plan),
+            reference_transaction_id=named,
+            round_closed=plan.closes or plan.amount == 9,  # a round whose bet is undone, and that is closed
+            **fields,
         )
 
     def _target(self, source: str, plan: Plan) -> Any:
-        """Choose what to roll back: the last one, one that was won, rolled back or closing, or any recent one."""
+        """Choose what to roll back: the last one, one that was won, spent, undone or closing, or any recent one."""
         sent: list[Any] = self._sent(source)
         reversible = [one for one in sent if isinstance(one, pb.BetRequest | pb.WinRequest | pb.BetAndWinRequest)]
         won = {one.reference_transaction_id for one in sent if isinstance(one, pb.WinRequest)}
         back = {one.reference_transaction_id for one in sent if isinstance(one, pb.RollbackRequest)}
         candidates = {
             0: reversible,
-            1: reversible,
+            1: [one for one in reversible if given(one) > self.notes.model.books.main(whose_of(one))],
             2: [one for one in reversible if one.transaction_id in won],
-            3: [one for one in reversible if one.transaction_id in won],
+            3: [one for one in reversible if one.transaction_id in won and isinstance(one, pb.BetAndWinRequest)],
             4: [one for one in reversible if isinstance(one, pb.WinRequest)],
             5: [one for one in reversible if one.round_closed],
             6: [one for one in reversible if one.transaction_id in back],

@@ -90,7 +90,9 @@ class SessionScribe:
                 del fields["round_id"], fields["reference_transaction_id"]
         elif bets and plan.reference < 9:
             standing = [row for row in bets if row.stands]
-            bet = standing[-1] if standing and plan.reference < 5 else pick(bets[-RECENT:], plan.reference)
+            undone = [row for row in bets if not row.stands]
+            candidates = standing[-1:] if plan.reference < 5 else undone if plan.reference >= 7 else []
+            bet = pick((candidates or bets)[-RECENT:], plan.amount)
             fields["reference_transaction_id"] = bet.own_id
             if plan.other < 6:
                 fields["round_id"] = bet.round_id
@@ -101,7 +103,7 @@ class SessionScribe:
             session_token=token,
             transaction_id="" if plan.own_id < 4 else self._own_id(session, plan),
             reference_transaction_id=self._named(session, plan),
-            round_closed=plan.closes,
+            round_closed=plan.closes or plan.amount == 9,  # a round whose bet is undone, and that is closed
         )
 
     def _settle(self, token: str, session: Session, plan: Plan) -> Message:
