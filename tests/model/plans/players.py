@@ -60,7 +60,8 @@ class PlayerScribe:
         back = {one.reference_transaction_id for one in self._sent(source) if isinstance(one, pb.RollbackRequest)}
         standing = [one for one in bets if one.transaction_id not in back]
         undone = [one for one in bets if one.transaction_id in back]
-        candidates = standing[-1:] if plan.reference < 5 else undone if plan.reference == 8 else []
+        stored = [one for one in standing if self._is_stored(source, one)]
+        candidates = {0: standing[-1:], 1: standing[-1:], 7: undone, 8: bets}.get(plan.reference, stored)
         bet: Any = pick((candidates or bets)[-RECENT:], plan.place)
         if plan.other < 7:  # mostly the bet's own player, network and round
             for name in ("player_id", "currency_network_id", "game_code", "round_id"):
@@ -69,7 +70,7 @@ class PlayerScribe:
 
     def _rollback(self, source: str, plan: Plan) -> Message:
         fields = self.notes.whose(plan)
-        target = self._target(source, plan)
+        target = None if plan.reference == 9 else self._target(source, plan)
         if target is None:
             named = self._named(source, plan)
         else:
@@ -89,19 +90,24 @@ class PlayerScribe:
         """Choose what to roll back: the last one, one that was won, spent, undone or closing, or any recent one."""
         sent: list[Any] = self._sent(source)
         reversible = [one for one in sent if isinstance(one, pb.BetRequest | pb.WinRequest | pb.BetAndWinRequest)]
-        won = {one.reference_transaction_id for one in sent if isinstance(one, pb.WinRequest)}
+        stored = [one for one in reversible if self._is_stored(source, one)]
+        won = {one.reference_transaction_id for one in stored if isinstance(one, pb.WinRequest)}
         back = {one.reference_transaction_id for one in sent if isinstance(one, pb.RollbackRequest)}
         candidates = {
-            0: reversible,
-            1: [one for one in reversible if given(one) > self.notes.model.books.main(whose_of(one))],
-            2: [one for one in reversible if one.transaction_id in won],
-            3: [one for one in reversible if one.transaction_id in won and isinstance(one, pb.BetAndWinRequest)],
-            4: [one for one in reversible if isinstance(one, pb.WinRequest)],
-            5: [one for one in reversible if one.round_closed],
-            6: [one for one in reversible if one.transaction_id in back],
-            7: reversible[-RECENT : -plan.place % RECENT or None],
-        }.get(plan.reference)
-        return candidates[-1] if candidates else None
+            0: reversible[-1:],
+            1: [one for one in stored if given(one) > self.notes.model.books.main(whose_of(one))],
+            2: [one for one in stored if one.transaction_id in won],
+            3: [one for one in stored if one.transaction_id in won and isinstance(one, pb.BetAndWinRequest)],
+            4: [one for one in stored if isinstance(one, pb.WinRequest)],
+            5: [one for one in stored if one.round_closed],
+            6: [one for one in stored if one.transaction_id in back],
+            7: reversible,
+        }.get(plan.reference, stored)
+        return pick(candidates[-RECENT:], plan.place) if candidates else None
+
+    def _is_stored(self, source: str, request: Any) -> bool:
+        """Tell what was applied from what was refused, or is yet to be sent."""
+        return (source, own_id_of(request)) in self.notes.model.books.own
 
     def _deposit(self, source: str, plan: Plan) -> Message:
         del source
