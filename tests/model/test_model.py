@@ -18,7 +18,7 @@ from support.server import ENGINE_MODES
 
 SEED = int(os.environ.get("WALLET_MODEL_SEED", "20240601"))
 HISTORIES = int(os.environ.get("WALLET_MODEL_HISTORIES", "20"))
-IN_MEMORY = 15 * HISTORIES
+IN_MEMORY = 12 * HISTORIES
 
 # What these histories must have met, or they are not worth much.
 WORDS = {
