@@ -1,6 +1,7 @@
 """Answers about the past: what they wait for, what they do not, and what is refused so that they can be final."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -14,6 +15,7 @@ from unit.desk import BOB, bet, deposit
 
 from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.batch import store
 from wallet_grpc.store.reads import moments
 from wallet_grpc.store.reads.moments import CLOCK_CLASS, FutureMomentError, Moments, UnsettledMomentError
 
@@ -151,3 +153,12 @@ async def test_a_moment_ahead_is_waited_for_or_refused(ledger: Installation, mon
             with pytest.raises(UnsettledMomentError):
                 await past.settle(await past.now())
             await past.settle(soon)  # which was settled before
+
+
+def test_lanes_of_processes_with_the_same_seed_have_keys_of_their_own() -> None:
+    """Hypothesis seeds, and so may whoever forks: a key that is taken already costs a batch its first try."""
+    drawn = set()
+    for _ in range(4):
+        random.seed(7)
+        drawn.add(store._new_clock_key())
+    assert len(drawn) == 4

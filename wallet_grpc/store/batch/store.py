@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -397,4 +398,5 @@ class BatchStore:
 
 
 def _new_clock_key() -> int:
-    return random.randint(1, CLOCK_KEY_MAX)  # noqa: S311 - not for secrets
+    """Draw a key. Not from `random`: programs that were given the same seed would draw each other's."""
+    return 1 + secrets.randbelow(CLOCK_KEY_MAX)
