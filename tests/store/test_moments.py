@@ -13,9 +13,9 @@ from store.lanes import SteppedLane, until
 from support.database import Installation
 from unit.desk import BOB, bet, deposit
 
+from wallet_grpc.store.batch import store
 from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.batch import store
 from wallet_grpc.store.reads import moments
 from wallet_grpc.store.reads.moments import CLOCK_CLASS, FutureMomentError, Moments, UnsettledMomentError
 
