@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from store.lanes import SteppedLane
 from support.database import Installation
 from support.ledger import check_invariants
@@ -79,7 +79,7 @@ async def test_a_history_in_batches_comes_out_as_in_memory_one_by_one(
     for key, transaction in desk.book.transactions.items():
         stored = loaded.book.transactions[key]
         unlike = {"tx_id", "created_at", "reference_tx_id", "reverses_tx_id", "postings", "metadata", "details"}
-        for name in type(stored).__dataclass_fields__.keys() - unlike:
+        for name in set(type(stored).__struct_fields__) - unlike:
             assert getattr(stored, name) == getattr(transaction, name), name
         assert (stored.reference_tx_id is None) == (transaction.reference_tx_id is None)
         assert (stored.reverses_tx_id is None) == (transaction.reverses_tx_id is None)

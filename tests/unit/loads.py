@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from unit.desk import CountingTxIds, Desk
 from unit.world import Step, command_of, job_of
 

@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 from unit.desk import Desk
 from unit.histories import histories, located
 

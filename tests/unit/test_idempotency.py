@@ -1,10 +1,10 @@
 """Idempotency (docs/rules.md, rule 1): which fields make a request another one, and which do not."""
 
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from unit.desk import (
     BOB,
     ETHEREUM,

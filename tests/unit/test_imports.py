@@ -52,7 +52,7 @@ def test_the_packages_as_they_are_keep_their_contracts(copy: Path, config: str) 
         (SERVICE, "wallet_grpc/rpc/sessions/answers.py", "wallet_grpc.rpc.players.answers"),
         (SERVICE, "wallet_grpc/store/connection/arrays.py", "wallet_grpc.engine.turns"),
         (SERVICE, "wallet_grpc/messaging/letters.py", "wallet_grpc.rpc.status"),
-        (SERVICE, "wallet_grpc/domain/amounts.py", "msgspec"),
+        (SERVICE, "wallet_grpc/domain/amounts.py", "structlog"),
         (SERVICE, "wallet_client/errors.py", "wallet_grpc.domain.refusals"),
     ],
 )

@@ -92,7 +92,7 @@ def run(copy: Path, mutant: Mutant | None, *command: str) -> subprocess.Complete
 
 SEEN_BY_MYPY = {
     "a command is another's subclass": Mutant(
-        "domain/players/commands.py", changed("class BetAndWin:", "class BetAndWin(Bet):")
+        "domain/players/commands.py", changed("class BetAndWin(Struct, frozen", "class BetAndWin(Bet, frozen")
     ),
     "two cases of decide are swapped": Mutant("domain/decide.py", swapped("case Bet():", "case Win():")),
     "two cases of needs are swapped": Mutant("domain/players/needs.py", swapped("case Bet():", "case Win():")),

@@ -7,12 +7,12 @@ book would say so. And each need is read by some rule: without it, one of the ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from unit.desk import Desk, deposit
 from unit.loads import decided, loaded, needs_for, sent
 from unit.need_cases import every_case
@@ -43,7 +43,7 @@ def check(history: Sequence[Step], batch: Sequence[Step]) -> None:
     assert part.inbox.received == whole.book.inbox.received[received_before:]
     assert len(part.changes) == len(changes)
     for one, other in zip(part.changes, changes, strict=True):
-        for name in type(one).__dataclass_fields__:
+        for name in type(one).__struct_fields__:
             if name not in {"journaled", "credited"}:
                 assert getattr(one, name) == getattr(other, name), name
         if one.journaled is not None and other.journaled is not None:
@@ -91,10 +91,10 @@ def slots(needs: Needs) -> Iterator[tuple[str, int, Needs]]:
         for place, changed in enumerate(_without_one(getattr(needs, name))):
             yield name, place, replace(needs, **{name: changed})
     for part, names in (
-        ("players", PlayerNeeds.__dataclass_fields__),
-        ("sessions", SessionNeeds.__dataclass_fields__.keys() - {"rollbacks"}),
-        ("credit", CreditNeeds.__dataclass_fields__),
-        ("ledgers", LedgerNeeds.__dataclass_fields__),
+        ("players", PlayerNeeds.__struct_fields__),
+        ("sessions", (*(set(SessionNeeds.__struct_fields__) - {"rollbacks"}),)),
+        ("credit", CreditNeeds.__struct_fields__),
+        ("ledgers", LedgerNeeds.__struct_fields__),
     ):
         own = getattr(needs, part)
         for name in names if own is not None else ():

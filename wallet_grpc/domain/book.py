@@ -9,7 +9,7 @@ What all capabilities share stands here: owners, balances, transactions. What be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from wallet_grpc.domain.credit.book import CreditBook
 from wallet_grpc.domain.ledgers.book import LedgerBook
@@ -29,8 +29,7 @@ HouseAccount = tuple[CurrencyNetworkId, AccountType]
 PlayerAccount = tuple[OwnerId, CurrencyNetworkId, AccountType]
 
 
-@dataclass(slots=True, kw_only=True)
-class Account:
+class Account(Struct, kw_only=True):
     """A player account's derived balance. `version` counts its postings."""
 
     balance_minor: int
@@ -40,8 +39,7 @@ class Account:
     changed: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, kw_only=True):
     """An owner's version, as loaded, and how many mutations this batch adds to it."""
 
     version: int | None
@@ -50,8 +48,7 @@ class Owner:
     mutations: int = 0
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """The state that a batch decides over. Everything that is mutable in it belongs to one of its owners."""
 
     owners: dict[OwnerId, Owner] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from wallet_grpc.domain.credit.state import CreditWallet, Reservation, WalletEntry
 from wallet_grpc.domain.ledgers.state import Ledger
@@ -12,7 +12,7 @@ from .accounts import PlayerState
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
 from .transactions import Transaction
-from .values import Name, value
+from .values import Name
 
 
 class WithdrawalState(Name):
@@ -24,8 +24,7 @@ class WithdrawalState(Name):
     FAILED = "FAILED"
 
 
-@value
-class WithdrawalChange:
+class WithdrawalChange(Struct, frozen=True, kw_only=True):
     """A withdrawal's new state."""
 
     withdrawal_id: str
@@ -35,16 +34,14 @@ class WithdrawalChange:
     state: WithdrawalState
 
 
-@value
-class DepositOutput:
+class DepositOutput(Struct, frozen=True, kw_only=True):
     """The output on the network that a deposit used up (rule 8)."""
 
     key: Key
     tx_id: TxId
 
 
-@value
-class Journaled:
+class Journaled(Struct, frozen=True, kw_only=True):
     """What a mutation adds to a session: entries of its journal, or its settlement, or the session itself."""
 
     session: Session
@@ -59,8 +56,7 @@ class Journaled:
         return not self.entries and self.settlement is None
 
 
-@value
-class Credited:
+class Credited(Struct, frozen=True, kw_only=True):
     """What a mutation adds to a credit wallet: an entry of its journal, and the reservation that it begins or ends."""
 
     wallet: CreditWallet
@@ -68,8 +64,7 @@ class Credited:
     reservation: Reservation | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Change:
+class Change(Struct, kw_only=True):
     """Everything that one mutation stores, together or not at all.
 
     The transactions are of one owner and raise its version by one, however many they are (a voided rollback

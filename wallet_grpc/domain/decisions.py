@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.identifiers import TxId, TxIdSequence
@@ -15,13 +16,12 @@ from .outcomes import Outcome
 from .transactions import OutcomeStatus
 
 
-@dataclass(slots=True, kw_only=True)
-class Moment:
+class Moment(Struct, kw_only=True):
     """When a batch is decided, by the database's clock, and where its transactions' ids come from."""
 
     now: datetime
     tx_ids: TxIdSequence
-    _unix_ms: int = field(init=False)
+    _unix_ms: int = 0
 
     def __post_init__(self) -> None:
         """Take the milliseconds once; every id of the batch carries them."""
@@ -32,8 +32,7 @@ class Moment:
         return self.tx_ids.next(self._unix_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """An outcome, and what must be stored before anybody may hear it. Without a change there is nothing to store."""
 
     outcome: Outcome

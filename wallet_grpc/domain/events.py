@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from .transactions import Transaction
-from .values import Name, value
+from .values import Name
 
 
 class EventType(Name):
@@ -22,8 +24,7 @@ class EventType(Name):
     SESSION_SETTLED = "wallet.session.settled"
 
 
-@value
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One event of a transaction."""
 
     event_type: EventType

@@ -22,6 +22,9 @@ TxId = NewType("TxId", str)
 Key = NewType("Key", str)
 """128 bits of SHA-256 over a namespace and an id, as 32 hex digits: what makes an id unique."""
 
+NO_KEY = Key("")
+"""What stands in a command's field until the command hashes its ids, as it is made."""
+
 FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 """Before all ids that are UUIDs: where pages and chunks of them begin."""
 

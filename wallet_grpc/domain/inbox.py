@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from .identifiers import Key
 from .loaded import Rows
 from .receipts import KnownReceipt, Receipt, ReceiptState
 
 
-@dataclass(slots=True)
-class Inbox:
+class Inbox(Struct):
     """The inbox's section of the book."""
 
     receipts: Rows[Key, KnownReceipt] = field(default_factory=Rows)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar, assert_never
 
+from msgspec import Struct
+
 from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, Reserve
 from wallet_grpc.domain.credit.needs import CreditNeeds, add_credit_needs
 from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
@@ -31,13 +33,11 @@ from wallet_grpc.domain.sessions.needs import SessionNeeds, add_session_needs
 from .commands import Command
 from .identifiers import Key, OwnerId
 from .shared_needs import Purse, SharedNeeds
-from .values import value
 
 T = TypeVar("T")
 
 
-@value
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """Everything that the rules may read for a batch; each list without repeats."""
 
     owner_ids: list[OwnerId]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from msgspec import Struct
+
 from .identifiers import SEPARATOR, Key, hash_key
 from .refusals import Reason, Refusal
-from .values import Name, value
+from .values import Name
 
 
 class ReceiptState(Name):
@@ -25,8 +27,7 @@ class ReceiptState(Name):
     """Somebody looked, and it is not to be applied."""
 
 
-@value
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """A received event, as the inbox keeps it."""
 
     key: Key
@@ -39,8 +40,7 @@ class Receipt:
     traceparent: str | None = None
 
 
-@value
-class KnownReceipt:
+class KnownReceipt(Struct, frozen=True, kw_only=True):
     """What the inbox knows of an event that came before."""
 
     body_key: Key

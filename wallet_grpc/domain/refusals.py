@@ -6,9 +6,10 @@ The reasons are those of docs/rules.md, Errors; `protos/wallet/v1/errors.proto` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from .values import Name, value
+from msgspec import Struct, field
+
+from .values import Name
 
 
 class Retry(Name):
@@ -103,8 +104,7 @@ def retry_of(reason: Reason) -> Retry:
     return Retry.AFTER_CHANGE if reason in _AFTER_CHANGE else Retry.NEVER
 
 
-@value
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A "no" with its reason: nothing was stored, and the same id stays free."""
 
     reason: Reason

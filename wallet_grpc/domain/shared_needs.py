@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from .identifiers import CurrencyNetworkId, Key, OwnerId
 
@@ -10,8 +10,7 @@ Purse = tuple[OwnerId, CurrencyNetworkId]
 """What a player has in one currency network: MAIN, and what is held of it."""
 
 
-@dataclass(slots=True, kw_only=True)
-class SharedNeeds:
+class SharedNeeds(Struct, kw_only=True):
     """Collects them; what several commands need is there several times."""
 
     owner_ids: list[OwnerId] = field(default_factory=list)

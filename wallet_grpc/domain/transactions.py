@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
+from msgspec import Struct
+
 from .accounts import AccountType, PlayerState
 from .identifiers import CurrencyNetworkId, Key, OwnerId, Source, TxId
-from .values import Name, value
+from .values import Name
 
 NO_METADATA: Mapping[str, str] = {}
 
@@ -65,8 +67,7 @@ class TransactionStatus(Name):
     """What that rollback leaves under the id that it named."""
 
 
-@value
-class Posting:
+class Posting(Struct, frozen=True, kw_only=True):
     """One signed row of the ledger: negative is DR, positive is CR."""
 
     account_type: AccountType
@@ -77,8 +78,7 @@ class Posting:
     """Which of its ledger's a JOURNAL account is."""
 
 
-@value
-class Details:
+class Details(Struct, frozen=True, kw_only=True):
     """What a transaction carries for people and auditors; no rule reads it."""
 
     tx_hash: str = ""
@@ -91,8 +91,7 @@ class Details:
     """Of a session's opening and settlement: where it is settled."""
 
 
-@value
-class Transaction:
+class Transaction(Struct, frozen=True, kw_only=True):
     """A recorded mutation, as it stands in `ledger_transactions`. It never changes."""
 
     tx_id: TxId

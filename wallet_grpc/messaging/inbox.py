@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.players.commands import ApplyDeposit, UnlocatedEnding

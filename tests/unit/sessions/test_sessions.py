@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import force_setattr
 from unit.desk import ANN, OTHER_GAMES, TRON, Desk, blocked, deposit, rollback
 from unit.session_desk import NOWHERE, SessionDesk, opening, told
 
@@ -141,7 +142,7 @@ def test_a_token_names_its_own_session_only(change: dict[str, Any]) -> None:
     desk = SessionDesk.opened()
     for command in (desk.bet("b"), desk.win("w", of="b"), desk.rollback("r", "b"), desk.settlement()):
         for name, value in change.items():
-            object.__setattr__(command, name, value)
+            force_setattr(command, name, value)
         assert told(desk.send(command)) == Reason.SESSION_NOT_FOUND
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from wallet_grpc.domain.changes import Credited
 from wallet_grpc.domain.identifiers import Key
@@ -12,8 +12,7 @@ from .needs import CreditNeeds
 from .state import CreditWallet, WalletId
 
 
-@dataclass(slots=True)
-class CreditBook:
+class CreditBook(Struct):
     """The credit wallets' section of the book."""
 
     wallets: Rows[WalletId, CreditWallet] = field(default_factory=Rows)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import final
 
-from wallet_grpc.domain.identifiers import Key, Source
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
+from wallet_grpc.domain.identifiers import NO_KEY, Key, Source
 from wallet_grpc.domain.transactions import NO_METADATA
-from wallet_grpc.domain.values import value
 
 from .state import WalletAddress, ending_id_of, wallet_entry_key
 
 
 @final
-@value
-class Credit:
+class Credit(Struct, frozen=True, kw_only=True):
     """Add to a wallet's balance."""
 
     source: Source
@@ -23,16 +23,15 @@ class Credit:
     transaction_id: str
     amount_minor: int
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
+        force_setattr(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
 @final
-@value
-class Debit:
+class Debit(Struct, frozen=True, kw_only=True):
     """Take from what is available of a wallet's balance."""
 
     source: Source
@@ -40,16 +39,15 @@ class Debit:
     transaction_id: str
     amount_minor: int
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
+        force_setattr(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
 @final
-@value
-class Reserve:
+class Reserve(Struct, frozen=True, kw_only=True):
     """Hold a part of what is available, until it is committed, released or expired. Its key is the reservation's."""
 
     source: Source
@@ -58,16 +56,15 @@ class Reserve:
     amount_minor: int
     ttl_s: int
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
+        force_setattr(self, "key", wallet_entry_key(self.wallet.wallet_id, self.transaction_id))
 
 
 @final
-@value
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """End a reservation by taking what it holds, or less."""
 
     source: Source
@@ -76,27 +73,26 @@ class Commit:
     amount_minor: int | None
     """None: all of it."""
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key that both ends of the reservation share."""
-        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
+        force_setattr(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
 @final
-@value
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """End a reservation by giving back what it holds."""
 
     source: Source
     wallet: WalletAddress
     reservation_key: Key
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key that both ends of the reservation share."""
-        object.__setattr__(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
+        force_setattr(self, "key", wallet_entry_key(self.wallet.wallet_id, ending_id_of(self.reservation_key)))
 
 
 CreditEnding = Commit | Release

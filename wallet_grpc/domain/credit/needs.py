@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.shared_needs import SharedNeeds
@@ -12,8 +13,7 @@ from .commands import Commit, Credit, CreditCommand, Debit, Release, Reserve
 from .state import WalletAddress, WalletId
 
 
-@dataclass(slots=True, kw_only=True)
-class CreditNeeds:
+class CreditNeeds(Struct, kw_only=True):
     """What the rules may read of credit wallets. Of their owners no more than the lock: each wallet has a version."""
 
     wallets: dict[WalletId, WalletAddress] = field(default_factory=dict)

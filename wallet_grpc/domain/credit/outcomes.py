@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
+from msgspec import Struct
+
 from wallet_grpc.domain.identifiers import Key
-from wallet_grpc.domain.values import Name, value
+from wallet_grpc.domain.values import Name
 
 
 class WriteStatus(Name):
@@ -17,8 +19,7 @@ class WriteStatus(Name):
 
 
 @final
-@value
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """A write to a credit wallet that is recorded: now, or before. The balances are those of this moment."""
 
     status: WriteStatus
@@ -27,8 +28,7 @@ class Written:
 
 
 @final
-@value
-class Reserved:
+class Reserved(Struct, frozen=True, kw_only=True):
     """A reservation that is recorded: now, or before. The balances are those of this moment."""
 
     status: WriteStatus

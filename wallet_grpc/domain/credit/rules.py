@@ -5,9 +5,10 @@ Time is that of the wallet's own read, taken after the locks: a reservation whos
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Credited

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
+from msgspec import Struct, field
+
 from wallet_grpc.domain.identifiers import SEPARATOR, Key, OwnerId, Source, journal_key
 from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.domain.loaded import Rows
-from wallet_grpc.domain.values import Name, value
+from wallet_grpc.domain.values import Name
 
 WalletId = NewType("WalletId", str)
 """A UUID in its canonical text form."""
@@ -35,8 +36,7 @@ _FIRST_BIT = 1 << 127
 _ADDRESSES_KEPT = 50_000
 
 
-@value
-class WalletAddress:
+class WalletAddress(Struct, frozen=True, kw_only=True):
     """What a wallet's key says of it."""
 
     wallet_id: WalletId
@@ -93,8 +93,7 @@ class WalletEntryKind(Name):
     RELEASE = "RELEASE"
 
 
-@value
-class WalletEntry:
+class WalletEntry(Struct, frozen=True, kw_only=True):
     """A row of the journal. It never changes."""
 
     wallet_id: WalletId
@@ -113,8 +112,7 @@ class WalletEntry:
     metadata: Mapping[str, str]
 
 
-@value
-class KnownEntry:
+class KnownEntry(Struct, frozen=True, kw_only=True):
     """What a retry is compared with."""
 
     kind: WalletEntryKind
@@ -131,8 +129,7 @@ class ReservationState(Name):
     """OPEN still when its time was over; a sweeper has passed since."""
 
 
-@value
-class Reservation:
+class Reservation(Struct, frozen=True, kw_only=True):
     """A part of a wallet's balance that is held for a while."""
 
     key: Key
@@ -145,8 +142,7 @@ class Reservation:
     committed_minor: int | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class CreditWallet:
+class CreditWallet(Struct, kw_only=True):
     """A wallet as it was loaded and as the commands decided so far have left it, with what they name of its journal."""
 
     wallet_id: WalletId

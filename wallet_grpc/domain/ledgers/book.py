@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.loaded import Rows
@@ -12,8 +12,7 @@ from .needs import LedgerNeeds
 from .state import JournalAccount, JournalAccountName, Ledger, LedgerId, Leg
 
 
-@dataclass(slots=True)
-class LedgerBook:
+class LedgerBook(Struct):
     """The ledgers' section of the book."""
 
     created: Rows[Key, Ledger] = field(default_factory=Rows)

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import final
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source, caller_key
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
+from wallet_grpc.domain.identifiers import NO_KEY, CurrencyNetworkId, Key, OwnerId, Source, caller_key
 from wallet_grpc.domain.ledgers.state import LedgerId, Leg, new_ledger_owner
 from wallet_grpc.domain.transactions import NO_METADATA
-from wallet_grpc.domain.values import value
 
 
 @final
-@value
-class CreateLedger:
+class CreateLedger(Struct, frozen=True, kw_only=True):
     """Begin a ledger."""
 
     source: Source
     transaction_id: str
     name: str
     currency_network_id: CurrencyNetworkId
-    owner_id: OwnerId = field(init=False)
-    key: Key = field(init=False)
+    owner_id: OwnerId = OwnerId(0)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key and the owner."""
-        object.__setattr__(self, "owner_id", new_ledger_owner(self.source, self.transaction_id))
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "owner_id", new_ledger_owner(self.source, self.transaction_id))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
 
 
 @final
-@value
-class PostJournalEntry:
+class PostJournalEntry(Struct, frozen=True, kw_only=True):
     """Post a balanced entry to accounts of a ledger. Owner and currency network are the ledger's, looked up before."""
 
     source: Source
@@ -42,11 +41,11 @@ class PostJournalEntry:
     currency_network_id: CurrencyNetworkId
     legs: tuple[Leg, ...]
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
 
 
 LedgerCommand = CreateLedger | PostJournalEntry

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key
 from wallet_grpc.domain.shared_needs import SharedNeeds
@@ -12,8 +13,7 @@ from .commands import CreateLedger, LedgerCommand, PostJournalEntry
 from .state import JournalAccountName
 
 
-@dataclass(slots=True, kw_only=True)
-class LedgerNeeds:
+class LedgerNeeds(Struct, kw_only=True):
     """What the rules may read of ledgers, beside what is shared."""
 
     creation_keys: list[Key] = field(default_factory=list)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
+from msgspec import Struct
+
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.ledgers.state import Ledger
-from wallet_grpc.domain.values import value
 
 
 @final
-@value
-class LedgerCreated:
+class LedgerCreated(Struct, frozen=True, kw_only=True):
     """A ledger that is there: now, or before (`replayed`)."""
 
     ledger: Ledger
@@ -20,8 +20,7 @@ class LedgerCreated:
 
 
 @final
-@value
-class JournalPosted:
+class JournalPosted(Struct, frozen=True, kw_only=True):
     """An entry of a ledger that is recorded: now, or before (`replayed`)."""
 
     tx_id: TxId

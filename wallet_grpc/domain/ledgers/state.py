@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple, NewType
 
+from msgspec import Struct, field
+
 from wallet_grpc.domain.identifiers import SEPARATOR, AccountId, CurrencyNetworkId, OwnerId, Source, TxId
-from wallet_grpc.domain.values import value
 
 LedgerId = NewType("LedgerId", str)
 """The tx_id of the transaction that created it: a UUID in its canonical text form."""
@@ -34,8 +34,7 @@ def new_ledger_owner(source: Source, transaction_id: str) -> OwnerId:
     return OwnerId(-1 - (int(digest[:16], 16) >> 1))
 
 
-@value
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """A ledger. It never changes."""
 
     ledger_id: LedgerId
@@ -63,8 +62,7 @@ class AccountPosting(NamedTuple):
     balance_after_minor: int
 
 
-@dataclass(slots=True, kw_only=True)
-class JournalAccount:
+class JournalAccount(Struct, kw_only=True):
     """An account of a ledger: its derived balance, which may be negative, and what this batch posts to it."""
 
     currency_network_id: CurrencyNetworkId

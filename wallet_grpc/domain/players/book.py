@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import Key, TxId
 from wallet_grpc.domain.loaded import Counts
@@ -11,8 +11,7 @@ from wallet_grpc.domain.transactions import Kind, Transaction
 from .needs import PlayerNeeds
 
 
-@dataclass(slots=True)
-class PlayerBook:
+class PlayerBook(Struct):
     """The players' section of the book."""
 
     reversals: dict[TxId, Transaction] = field(default_factory=dict)

@@ -6,12 +6,15 @@ Each command knows the keys under which the ledger remembers it; they are hashed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from functools import partial
 from typing import final
 
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.identifiers import (
+    NO_KEY,
     CurrencyNetworkId,
     Key,
     PlayerId,
@@ -24,12 +27,10 @@ from wallet_grpc.domain.identifiers import (
     withdrawal_key,
 )
 from wallet_grpc.domain.transactions import Direction, WinKind
-from wallet_grpc.domain.values import value
 
 
 @final
-@value
-class Bet:
+class Bet(Struct, frozen=True, kw_only=True):
     """Take a stake: MAIN -> HOUSE:WAGER."""
 
     source: Source
@@ -41,13 +42,13 @@ class Bet:
     round_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
-    round_key: Key = field(init=False)
+    key: Key = NO_KEY
+    round_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-        object.__setattr__(
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(
             self,
             "round_key",
             round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
@@ -55,8 +56,7 @@ class Bet:
 
 
 @final
-@value
-class BetAndWin:
+class BetAndWin(Struct, frozen=True, kw_only=True):
     """A stake and its payout at once: both, or neither."""
 
     source: Source
@@ -69,13 +69,13 @@ class BetAndWin:
     round_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
-    round_key: Key = field(init=False)
+    key: Key = NO_KEY
+    round_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-        object.__setattr__(
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(
             self,
             "round_key",
             round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
@@ -83,8 +83,7 @@ class BetAndWin:
 
 
 @final
-@value
-class Win:
+class Win(Struct, frozen=True, kw_only=True):
     """Pay a win: HOUSE:WAGER -> MAIN."""
 
     source: Source
@@ -98,32 +97,31 @@ class Win:
     round_closed: bool = False
     reference_transaction_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
-    round_key: Key | None = field(init=False)
+    key: Key = NO_KEY
+    round_key: Key | None = None
     """None for a win without a round (the kinds other than REGULAR may lack one)."""
-    reference_key: Key | None = field(init=False)
+    reference_key: Key | None = None
     """The bet's; None for the kinds whose reference is stored unchecked."""
 
     def __post_init__(self) -> None:
         """Hash the keys."""
         regular = self.win_kind is WinKind.REGULAR
         in_round = self.game_code and self.round_id
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-        object.__setattr__(
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(
             self,
             "round_key",
             round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id)
             if in_round
             else None,
         )
-        object.__setattr__(
+        force_setattr(
             self, "reference_key", caller_key(self.source, self.reference_transaction_id) if regular else None
         )
 
 
 @final
-@value
-class Rollback:
+class Rollback(Struct, frozen=True, kw_only=True):
     """Reverse a bet, a win or a bet-and-win; or void an id that was not seen yet."""
 
     source: Source
@@ -133,22 +131,21 @@ class Rollback:
     reference_transaction_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
-    reference_key: Key = field(init=False)
-    foreign_keys: tuple[Key, Key] = field(init=False)
+    key: Key = NO_KEY
+    reference_key: Key = NO_KEY
+    foreign_keys: tuple[Key, Key] = (NO_KEY, NO_KEY)
     """The reference read as a deposit's and as a withdrawal's id: those are never reversible (rule 3)."""
 
     def __post_init__(self) -> None:
         """Hash the keys."""
         reference = self.reference_transaction_id
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
-        object.__setattr__(self, "reference_key", caller_key(self.source, reference))
-        object.__setattr__(self, "foreign_keys", (deposit_key(reference), withdrawal_key(reference)))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "reference_key", caller_key(self.source, reference))
+        force_setattr(self, "foreign_keys", (deposit_key(reference), withdrawal_key(reference)))
 
 
 @final
-@value
-class ReserveWithdrawal:
+class ReserveWithdrawal(Struct, frozen=True, kw_only=True):
     """Hold money for a withdrawal: MAIN -> WITHDRAW_HOLD."""
 
     source: Source
@@ -157,16 +154,15 @@ class ReserveWithdrawal:
     currency_network_id: CurrencyNetworkId
     amount_minor: int
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", withdrawal_key(self.withdrawal_id))
+        force_setattr(self, "key", withdrawal_key(self.withdrawal_id))
 
 
 @final
-@value
-class SettleWithdrawal:
+class SettleWithdrawal(Struct, frozen=True, kw_only=True):
     """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES.
 
     Player and network are those of its reservation, looked up before.
@@ -179,19 +175,18 @@ class SettleWithdrawal:
     fee_minor: int
     tx_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
     """Both endings of a withdrawal share it, so that there is one."""
-    reservation_key: Key = field(init=False)
+    reservation_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", withdrawal_ending_key(self.withdrawal_id))
-        object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
+        force_setattr(self, "key", withdrawal_ending_key(self.withdrawal_id))
+        force_setattr(self, "reservation_key", withdrawal_key(self.withdrawal_id))
 
 
 @final
-@value
-class FailWithdrawal:
+class FailWithdrawal(Struct, frozen=True, kw_only=True):
     """A withdrawal failed: WITHDRAW_HOLD -> MAIN. Player and network are those of its reservation, looked up before."""
 
     source: Source
@@ -200,19 +195,18 @@ class FailWithdrawal:
     currency_network_id: CurrencyNetworkId
     reason: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
     """Both endings of a withdrawal share it, so that there is one."""
-    reservation_key: Key = field(init=False)
+    reservation_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", withdrawal_ending_key(self.withdrawal_id))
-        object.__setattr__(self, "reservation_key", withdrawal_key(self.withdrawal_id))
+        force_setattr(self, "key", withdrawal_ending_key(self.withdrawal_id))
+        force_setattr(self, "reservation_key", withdrawal_key(self.withdrawal_id))
 
 
 @final
-@value
-class ApplyDeposit:
+class ApplyDeposit(Struct, frozen=True, kw_only=True):
     """Credit a settled deposit: HOUSE -> MAIN."""
 
     source: Source
@@ -223,14 +217,14 @@ class ApplyDeposit:
     tx_hash: str = ""
     output_index: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
-    output_key: Key | None = field(init=False)
+    key: Key = NO_KEY
+    output_key: Key | None = None
     """(currency network, tx_hash, output_index), where all are given: credited once (rule 8)."""
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", deposit_key(self.deposit_id))
-        object.__setattr__(
+        force_setattr(self, "key", deposit_key(self.deposit_id))
+        force_setattr(
             self,
             "output_key",
             output_key(self.currency_network_id, self.tx_hash, self.output_index)
@@ -240,8 +234,7 @@ class ApplyDeposit:
 
 
 @final
-@value
-class Adjust:
+class Adjust(Struct, frozen=True, kw_only=True):
     """Correct a balance by hand: HOUSE <-> MAIN."""
 
     source: Source
@@ -253,16 +246,15 @@ class Adjust:
     reason: str
     actor: str
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
 
 
 @final
-@value
-class SetPlayerState:
+class SetPlayerState(Struct, frozen=True, kw_only=True):
     """Block, close or open a player."""
 
     source: Source
@@ -272,11 +264,11 @@ class SetPlayerState:
     reason: str
     actor: str
     metadata: Mapping[str, str] = field(default_factory=dict)
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
 
 
 WithdrawalEnding = SettleWithdrawal | FailWithdrawal
@@ -288,8 +280,7 @@ PlayerCommand = (
 
 
 @final
-@value
-class UnlocatedEnding:
+class UnlocatedEnding(Struct, frozen=True, kw_only=True):
     """An ending as it arrives: it names a withdrawal, whose owner has to be looked up before it finds its lane."""
 
     withdrawal_id: str

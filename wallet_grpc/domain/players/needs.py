@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.identifiers import Key, OwnerId
@@ -24,8 +25,7 @@ from .commands import (
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class PlayerNeeds:
+class PlayerNeeds(Struct, kw_only=True):
     """What the rules may read of players' play, beside what is shared."""
 
     round_keys: list[Key] = field(default_factory=list)

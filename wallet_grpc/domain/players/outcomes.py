@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
+from msgspec import Struct
+
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.transactions import OutcomeStatus
-from wallet_grpc.domain.values import value
 
 
 @final
-@value
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """A mutation that is recorded: now, or before (`replayed`)."""
 
     tx_id: TxId | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from wallet_grpc.domain.changes import Journaled
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, Source
@@ -13,8 +13,7 @@ from .needs import SessionNeeds
 from .state import Rail, Session, SessionId
 
 
-@dataclass(slots=True)
-class SessionBook:
+class SessionBook(Struct):
     """The sessions' section of the book."""
 
     by_id: Rows[SessionId, Session] = field(default_factory=Rows)

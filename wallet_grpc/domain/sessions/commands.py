@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import final
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source, caller_key
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
+from wallet_grpc.domain.identifiers import NO_KEY, CurrencyNetworkId, Key, PlayerId, Source, caller_key
 from wallet_grpc.domain.transactions import NO_METADATA, WinKind
-from wallet_grpc.domain.values import value
 
 from .state import SessionId, entry_key, session_round_key
 
 
 @final
-@value
-class OpenSession:
+class OpenSession(Struct, frozen=True, kw_only=True):
     """Lock a stake: MAIN -> SESSION_HOLD."""
 
     source: Source
@@ -27,16 +27,15 @@ class OpenSession:
     ttl_s: int
     ttl_asked_s: int = 0
     """What the request said: 0 where ttl_s is the default. This is what a retry is compared by."""
-    key: Key = field(init=False)
+    key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the key."""
-        object.__setattr__(self, "key", caller_key(self.source, self.transaction_id))
+        force_setattr(self, "key", caller_key(self.source, self.transaction_id))
 
 
 @final
-@value
-class SettleSession:
+class SettleSession(Struct, frozen=True, kw_only=True):
     """End a session: its balance goes back to MAIN, the rest of the lock to HOUSE:WAGER, or the gain comes from it."""
 
     source: Source
@@ -47,8 +46,7 @@ class SettleSession:
 
 
 @final
-@value
-class SessionBet:
+class SessionBet(Struct, frozen=True, kw_only=True):
     """Take a stake from the session's balance."""
 
     source: Source
@@ -60,18 +58,17 @@ class SessionBet:
     round_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
-    round_key: Key = field(init=False)
+    key: Key = NO_KEY
+    round_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
-        object.__setattr__(self, "round_key", session_round_key(self.session_id, self.round_id))
+        force_setattr(self, "key", entry_key(self.session_id, self.transaction_id))
+        force_setattr(self, "round_key", session_round_key(self.session_id, self.round_id))
 
 
 @final
-@value
-class SessionWin:
+class SessionWin(Struct, frozen=True, kw_only=True):
     """Pay a win to the session's balance; after the settlement to MAIN."""
 
     source: Source
@@ -85,25 +82,22 @@ class SessionWin:
     round_closed: bool = False
     reference_transaction_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
-    round_key: Key | None = field(init=False)
+    key: Key = NO_KEY
+    round_key: Key | None = None
     """None for a win without a round (the kinds other than REGULAR may lack one)."""
-    reference_key: Key | None = field(init=False)
+    reference_key: Key | None = None
     """The bet's; None for the kinds whose reference is stored unchecked."""
 
     def __post_init__(self) -> None:
         """Hash the keys."""
         session_id, regular = self.session_id, self.win_kind is WinKind.REGULAR
-        object.__setattr__(self, "key", entry_key(session_id, self.transaction_id))
-        object.__setattr__(self, "round_key", session_round_key(session_id, self.round_id) if self.round_id else None)
-        object.__setattr__(
-            self, "reference_key", entry_key(session_id, self.reference_transaction_id) if regular else None
-        )
+        force_setattr(self, "key", entry_key(session_id, self.transaction_id))
+        force_setattr(self, "round_key", session_round_key(session_id, self.round_id) if self.round_id else None)
+        force_setattr(self, "reference_key", entry_key(session_id, self.reference_transaction_id) if regular else None)
 
 
 @final
-@value
-class SessionRollback:
+class SessionRollback(Struct, frozen=True, kw_only=True):
     """Reverse a bet or a win of the session; or void an id that was not seen in it yet."""
 
     source: Source
@@ -114,13 +108,13 @@ class SessionRollback:
     reference_transaction_id: str
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
-    key: Key = field(init=False)
-    reference_key: Key = field(init=False)
+    key: Key = NO_KEY
+    reference_key: Key = NO_KEY
 
     def __post_init__(self) -> None:
         """Hash the keys."""
-        object.__setattr__(self, "key", entry_key(self.session_id, self.transaction_id))
-        object.__setattr__(self, "reference_key", entry_key(self.session_id, self.reference_transaction_id))
+        force_setattr(self, "key", entry_key(self.session_id, self.transaction_id))
+        force_setattr(self, "reference_key", entry_key(self.session_id, self.reference_transaction_id))
 
 
 SessionPlay = SessionBet | SessionWin | SessionRollback

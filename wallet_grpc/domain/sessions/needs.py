@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source
 from wallet_grpc.domain.shared_needs import SharedNeeds
@@ -12,8 +13,7 @@ from .commands import OpenSession, SessionBet, SessionCommand, SessionRollback, 
 from .state import SessionId
 
 
-@dataclass(slots=True, kw_only=True)
-class SessionNeeds:
+class SessionNeeds(Struct, kw_only=True):
     """What the rules may read of sessions, beside what is shared."""
 
     session_ids: list[SessionId] = field(default_factory=list)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
+from msgspec import Struct
+
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxId
 from wallet_grpc.domain.sessions.state import SessionState
 from wallet_grpc.domain.transactions import OutcomeStatus
-from wallet_grpc.domain.values import value
 
 
 @final
-@value
-class SessionPlayed:
+class SessionPlayed(Struct, frozen=True, kw_only=True):
     """A bet, win or rollback of a session that is recorded: now, or before (`replayed`)."""
 
     transaction_id: str
@@ -28,8 +28,7 @@ class SessionPlayed:
 
 
 @final
-@value
-class SessionFacts:
+class SessionFacts(Struct, frozen=True, kw_only=True):
     """A session as it stands when it is told of."""
 
     session_token: str
@@ -46,8 +45,7 @@ class SessionFacts:
 
 
 @final
-@value
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """A session that is settled: now, or before (`replayed`)."""
 
     payout_minor: int

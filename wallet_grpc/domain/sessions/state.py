@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import NewType
+
+from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import (
     CurrencyNetworkId,
@@ -25,7 +26,7 @@ from wallet_grpc.domain.identifiers import (
 )
 from wallet_grpc.domain.loaded import Rows
 from wallet_grpc.domain.transactions import Kind, TransactionStatus, WinKind
-from wallet_grpc.domain.values import Name, value
+from wallet_grpc.domain.values import Name
 
 SessionId = NewType("SessionId", str)
 """The tx_id of the transaction that opened it: a UUID in its canonical text form."""
@@ -59,8 +60,7 @@ class SessionState(Name):
     SETTLED = "SETTLED"
 
 
-@value
-class SessionAddress:
+class SessionAddress(Struct, frozen=True, kw_only=True):
     """What a token says of its session."""
 
     session_id: SessionId
@@ -109,8 +109,7 @@ def session_round_key(session_id: SessionId, round_id: str) -> Key:
     return journal_key(session_id, "round", round_id)
 
 
-@value
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A row of the journal. It never changes."""
 
     session_id: SessionId
@@ -152,8 +151,7 @@ class Entry:
         return self.kind is Kind.BET or self.win_kind is WinKind.REGULAR
 
 
-@dataclass(slots=True, kw_only=True)
-class SessionRound:
+class SessionRound(Struct, kw_only=True):
     """What the rules ask of a round of a session."""
 
     standing_bets: int = 0
@@ -167,8 +165,7 @@ class SessionRound:
         return self.standing_bets > 0 and self.closers == 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Session:
+class Session(Struct, kw_only=True):
     """A session as it was loaded and as the commands decided so far have left it, with what they name of its journal.
 
     The facts come first; from `state` on everything is derived, and written when the version has changed.

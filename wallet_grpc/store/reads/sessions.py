@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from psycopg.rows import class_row
 
 from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId, Key, OwnerId, PlayerId, Source
