@@ -102,9 +102,11 @@ def journal_key(subledger_id: str, what: str, name: str) -> Key:
 
 
 _RANDOM_BITS = 74
-_RANDOM_MASK = (1 << _RANDOM_BITS) - 1
 _LOW_BITS = 62
 _LOW_MASK = (1 << _LOW_BITS) - 1
+_HIGH_RANDOM_BITS = _RANDOM_BITS - _LOW_BITS
+_HIGH_RANDOM_MASK = (1 << _HIGH_RANDOM_BITS) - 1
+_VARIANT = 1 << 63
 _STEP_BITS = 32
 
 
@@ -116,10 +118,12 @@ class TxIdSequence:
     unique, not secret.
     """
 
-    __slots__ = ("_last", "_random_bits")
+    __slots__ = ("_begin", "_begin_bits", "_last", "_random_bits")
 
     def __init__(self) -> None:
         self._last = 0
+        self._begin_bits = -1
+        self._begin = ""  # the text of these bits: ids that follow each other begin alike
         self._random_bits = Random().getrandbits  # noqa: S311 - unique, not secret
 
     def next(self, unix_ms: int) -> TxId:
@@ -129,7 +133,10 @@ class TxIdSequence:
         else:
             value = self._last + 1 + self._random_bits(_STEP_BITS)
         self._last = value
-        text = (
-            f"{value >> _RANDOM_BITS:012x}7{(value & _RANDOM_MASK) >> _LOW_BITS:03x}{value & _LOW_MASK | 1 << 63:016x}"
-        )
-        return TxId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        begin_bits = value >> _LOW_BITS
+        if begin_bits != self._begin_bits:
+            text = f"{begin_bits >> _HIGH_RANDOM_BITS:012x}"
+            self._begin = f"{text[:8]}-{text[8:]}-7{begin_bits & _HIGH_RANDOM_MASK:03x}-"
+            self._begin_bits = begin_bits
+        text = f"{value & _LOW_MASK | _VARIANT:016x}"
+        return TxId(f"{self._begin}{text[:4]}-{text[4:]}")

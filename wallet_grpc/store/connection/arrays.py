@@ -10,7 +10,8 @@ These functions know what they hold, so they need no quoting:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 SEPARATOR = "\x1f"
 
@@ -20,11 +21,11 @@ def literal(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def nullable_literal(values: Collection[object | None]) -> str:
+def nullable_literal(values: Sequence[object | None]) -> str:
     """Render values that need no quoting as an array literal; None becomes NULL."""
     if None not in values:
         return "{" + ",".join(map(str, values)) + "}"
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    return _nulls(values) or "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def words(values: Iterable[str]) -> str:
@@ -32,9 +33,16 @@ def words(values: Iterable[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-def nullable_words(values: Collection[str | None]) -> str:
+def nullable_words(values: Sequence[str | None]) -> str:
     """Render texts that need no quoting as an array literal; None becomes NULL."""
-    return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
+    if None not in values:
+        return words(cast("Sequence[str]", values))
+    return _nulls(values) or "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
+
+
+def _nulls(values: Sequence[object | None]) -> str | None:
+    """Render an array of NULL alone: most columns that only some kinds have are that, for most batches."""
+    return "{" + "NULL," * (len(values) - 1) + "NULL}" if values.count(None) == len(values) else None
 
 
 def separated(values: Iterable[str]) -> str:
