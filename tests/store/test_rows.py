@@ -210,7 +210,7 @@ def test_array_literals_are_read_as_they_were_written(
 ) -> None:
     row = admin.execute(
         "SELECT %s::NUMERIC [], %s::UUID [], %s::BOOLEAN []",
-        [arrays.nullable_literal(numbers), arrays.nullable_literal(ids), arrays.literal(flags)],
+        [arrays.literal(numbers), arrays.literal(ids), arrays.literal(flags)],
     ).fetchone()
     assert row == (numbers, ids, flags)
 

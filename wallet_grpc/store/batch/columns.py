@@ -16,7 +16,6 @@ import msgspec
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.store.connection.arrays import (
     literal,
-    nullable_literal,
     nullable_separated,
     nullable_words,
     separated,
@@ -40,18 +39,18 @@ _NULLABLE_TEXTS = r"string_to_array({}, E'\x1f', '')"
 Uuid = Annotated[str, Column(words, "{}::UUID[]")]
 NullableUuid = Annotated[str | None, Column(nullable_words, "{}::UUID[]")]
 BigInt = Annotated[int, Column(literal, "{}::BIGINT[]")]
-NullableBigInt = Annotated[int | None, Column(nullable_literal, "{}::BIGINT[]")]
+NullableBigInt = Annotated[int | None, Column(literal, "{}::BIGINT[]")]
 Integer = Annotated[int, Column(literal, "{}::INTEGER[]")]
-NullableInteger = Annotated[int | None, Column(nullable_literal, "{}::INTEGER[]")]
+NullableInteger = Annotated[int | None, Column(literal, "{}::INTEGER[]")]
 SmallInt = Annotated[int, Column(literal, "{}::SMALLINT[]")]
 Numeric = Annotated[int, Column(literal, "{}::NUMERIC[]")]
-NullableNumeric = Annotated[int | None, Column(nullable_literal, "{}::NUMERIC[]")]
+NullableNumeric = Annotated[int | None, Column(literal, "{}::NUMERIC[]")]
 Boolean = Annotated[bool, Column(literal, "{}::BOOLEAN[]")]
 Word = Annotated[str, Column(words, "{}::TEXT[]")]
 """A name of ours, which needs no quoting."""
 NullableWord = Annotated[str | None, Column(nullable_words, "{}::TEXT[]")]
 Instant = Annotated[datetime, Column(literal, "{}::TIMESTAMPTZ[]")]
-NullableInstant = Annotated[datetime | None, Column(nullable_literal, "{}::TIMESTAMPTZ[]")]
+NullableInstant = Annotated[datetime | None, Column(literal, "{}::TIMESTAMPTZ[]")]
 Text = Annotated[str, Column(separated, _TEXTS)]
 NullableText = Annotated[str | None, Column(nullable_separated, _NULLABLE_TEXTS)]
 Json = Annotated[str, Column(separated, _TEXTS + "::JSON[]")]

@@ -14,7 +14,7 @@ from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.sessions.needs import SessionNeeds
 from wallet_grpc.domain.sessions.state import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus
-from wallet_grpc.store.connection.arrays import literal, separated
+from wallet_grpc.store.connection.arrays import literal, separated, words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -92,7 +92,7 @@ def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     wanted = needs.sessions
     if wanted is None:
         return
-    named = {"session_ids": literal(wanted.session_ids), "opening_keys": literal(wanted.opening_keys)}
+    named = {"session_ids": words(wanted.session_ids), "opening_keys": words(wanted.opening_keys)}
     yield LOAD_SESSIONS.ask(trip, named, _read_session)
     yield from _ask_journals(trip, wanted, standing_max)
     if wanted.rails:
@@ -106,10 +106,10 @@ def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
 def _ask_journals(trip: RoundTrip, wanted: SessionNeeds, standing_max: int) -> Iterator[Reading]:
     bounds = {"closers_max": standing_max, "bets_max": wanted.rollbacks + 1}
     if wanted.round_keys:
-        rounds = {"round_keys": literal(wanted.round_keys), **bounds}
+        rounds = {"round_keys": words(wanted.round_keys), **bounds}
         yield LOAD_SESSION_ROUNDS.ask(trip, rounds, partial(_read_round, wanted.round_keys))
     if wanted.entry_keys:
-        entries = {"entry_keys": literal(wanted.entry_keys), "wins_max": standing_max, **bounds}
+        entries = {"entry_keys": words(wanted.entry_keys), "wins_max": standing_max, **bounds}
         yield LOAD_SESSION_ENTRIES.ask(trip, entries, _read_entry)
 
 

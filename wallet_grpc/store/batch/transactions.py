@@ -22,7 +22,7 @@ from wallet_grpc.domain.transactions import (
     TransactionStatus,
     WinKind,
 )
-from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.arrays import words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -90,7 +90,7 @@ LOAD_TRANSACTIONS = Query(_SQL["load_transactions"], LoadedTransaction)
 def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     """Ask for the transactions that the commands are or name."""
     if needs.keys:
-        parameters = {"keys": literal(needs.keys), "standing_wins_max": standing_max}
+        parameters = {"keys": words(needs.keys), "standing_wins_max": standing_max}
         yield LOAD_TRANSACTIONS.ask(trip, parameters, partial(_read_transaction, needs.keys))
 
 

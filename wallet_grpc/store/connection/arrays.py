@@ -2,30 +2,28 @@
 
 These functions know what they hold, so they need no quoting:
 
-- `literal`: numbers, booleans, times: text without a comma, brace, quote or backslash; `words`: UUIDs and enum names,
-  which are such text already;
+- `literal`: numbers, booleans, times, as JSON writes them: an array of those is PostgreSQL's but for its brackets, and
+  msgspec writes a number in a tenth of the time that `str` takes;
+- `words`: UUIDs and enum names, text without a comma, brace, quote or backslash;
 - `separated`: free text for `string_to_array`, split at U+001F: ids are ASCII 0x21 to 0x7E, names and what a broker's
   message tells are printable (`domain/fields.py`, `messaging/cloudevents.py`), and JSON escapes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import cast
+
+import msgspec
 
 SEPARATOR = "\x1f"
 
-
-def literal(values: Iterable[object]) -> str:
-    """Render values that need no quoting as an array literal."""
-    return "{" + ",".join(map(str, values)) + "}"
+_encode = msgspec.json.Encoder().encode
 
 
-def nullable_literal(values: Sequence[object | None]) -> str:
-    """Render values that need no quoting as an array literal; None becomes NULL."""
-    if None not in values:
-        return "{" + ",".join(map(str, values)) + "}"
-    return _nulls(values) or "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+def literal(values: Collection[object]) -> str:
+    """Render numbers, booleans, times or UUIDs as an array literal; None becomes NULL."""
+    return "{" + _encode(values)[1:-1].decode() + "}"
 
 
 def words(values: Iterable[str]) -> str:
@@ -37,12 +35,7 @@ def nullable_words(values: Sequence[str | None]) -> str:
     """Render texts that need no quoting as an array literal; None becomes NULL."""
     if None not in values:
         return words(cast("Sequence[str]", values))
-    return _nulls(values) or "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
-
-
-def _nulls(values: Sequence[object | None]) -> str | None:
-    """Render an array of NULL alone: most columns that only some kinds have are that, for most batches."""
-    return "{" + "NULL," * (len(values) - 1) + "NULL}" if values.count(None) == len(values) else None
+    return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
 
 
 def separated(values: Iterable[str]) -> str:
