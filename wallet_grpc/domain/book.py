@@ -72,8 +72,8 @@ class Book(Struct):
         """Note what the rules may read: what a load of these needs does not find is not there."""
         self.purses.update(needs.balances)
         self.whole_owner_ids.update(needs.whole_owner_ids)
-        self.transactions.asked.update(needs.keys)
-        self.inbox.receipts.asked.update(needs.receipt_keys)
+        self.transactions.ask(needs.keys)
+        self.inbox.receipts.ask(needs.receipt_keys)
         self.players.ask(needs.players)
         self.sessions.at_play.ask(needs.gaining)
         if needs.sessions is not None:

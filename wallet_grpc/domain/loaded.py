@@ -7,6 +7,7 @@ absent: a balance of 0, a transaction that never was.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -16,12 +17,12 @@ V = TypeVar("V")
 class Rows(dict[K, V]):
     """Rows that were found, and the keys that were asked for."""
 
-    __slots__ = ("asked",)
+    asked: AbstractSet[K] = frozenset()
+    """Shared by the journals of all sessions, or of all wallets, of a batch."""
 
-    def __init__(self, asked: set[K] | None = None) -> None:
-        super().__init__()
-        self.asked: set[K] = set() if asked is None else asked
-        """Shared by the journals of all sessions, or of all wallets, of a batch."""
+    def ask(self, keys: Iterable[K]) -> None:
+        """Note what is asked for."""
+        self.asked = {*self.asked, *keys}
 
     def find(self, key: K) -> V | None:
         """Give a row, None where there is none; it must have been asked for."""

@@ -22,7 +22,7 @@ class CreditBook(Struct):
 
     def ask(self, needs: CreditNeeds) -> None:
         """Note what the rules may read."""
-        self.wallets.asked.update(needs.wallets)
+        self.wallets.ask(needs.wallets)
         self.entry_keys.update(needs.entry_keys)
         self.reservation_keys.update(needs.reservation_keys)
 

@@ -23,9 +23,9 @@ class LedgerBook(Struct):
 
     def ask(self, needs: LedgerNeeds) -> None:
         """Note what the rules may read."""
-        self.created.asked.update(needs.creation_keys)
-        self.accounts.asked.update([name for name, _ in needs.accounts])
-        self.legs.asked.update(needs.entry_keys)
+        self.created.ask(needs.creation_keys)
+        self.accounts.ask([name for name, _ in needs.accounts])
+        self.legs.ask(needs.entry_keys)
 
     def balance(self, name: JournalAccountName) -> int:
         """Give an account's balance in minor units; an account that does not exist has 0."""

@@ -29,11 +29,11 @@ class SessionBook(Struct):
 
     def ask(self, needs: SessionNeeds) -> None:
         """Note what the rules may read."""
-        self.by_id.asked.update(needs.session_ids)
+        self.by_id.ask(needs.session_ids)
         self.opened.update(needs.opening_keys)
         self.entry_keys.update(needs.entry_keys)
         self.round_keys.update(needs.round_keys)
-        self.rails.asked.update(needs.rails)
+        self.rails.ask(needs.rails)
 
     def put(self, session: Session) -> None:
         """Put a session in. What a rule may read of its journal is what was asked for of all of them."""

@@ -9,6 +9,7 @@ from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
 from wallet_grpc.domain.needs import Needs
+from wallet_grpc.domain.values import by_text
 from wallet_grpc.store.connection.arrays import literal
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
@@ -17,6 +18,8 @@ from .columns import BigInt, Integer, NullableBigInt, NullableText, NullableUuid
 from .part import Decided, Query, Reading, Step, Steps
 
 _SQL = statements(__package__, "accounts.sql")
+_PLAYER_STATES = by_text(PlayerState)
+_ACCOUNT_TYPES = by_text(AccountType)
 
 
 # ---------------------------------------------------------------------------------------------------------------- load
@@ -65,13 +68,13 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
 
 def _read_owner(book: Book, row: LoadedOwner) -> None:
     book.owners[OwnerId(row.owner_id)] = Owner(
-        version=row.version, state=PlayerState.ACTIVE if row.state is None else PlayerState(row.state)
+        version=row.version, state=PlayerState.ACTIVE if row.state is None else _PLAYER_STATES[row.state]
     )
 
 
 def _read_account(book: Book, row: LoadedAccount) -> None:
     purse = (OwnerId(row.owner_id), CurrencyNetworkId(row.currency_network_id))
-    book.accounts[(*purse, AccountType(row.account_type))] = Account(
+    book.accounts[(*purse, _ACCOUNT_TYPES[row.account_type])] = Account(
         balance_minor=int(row.balance_minor), version=row.version, account_id=AccountId(row.account_id)
     )
     if row.at_play_minor is not None:

@@ -21,6 +21,7 @@ from wallet_grpc.domain.credit.state import (
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.transactions import TransactionStatus
+from wallet_grpc.domain.values import by_text
 from wallet_grpc.store.connection.arrays import words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
@@ -42,6 +43,8 @@ from .part import Decided, Query, Reading, Step, Steps
 from .subledger import SUBLEDGER_ENTRIES, SubledgerRow
 
 _SQL = statements(__package__, "credit.sql")
+_ENTRY_KINDS = by_text(WalletEntryKind)
+_RESERVATION_STATES = by_text(ReservationState)
 
 
 # ---------------------------------------------------------------------------------------------------------------- load
@@ -119,9 +122,7 @@ def _read_entry(book: Book, row: LoadedWalletEntry) -> None:
     """Put an entry into its wallet: what a retry is compared with."""
     wallet = book.credit.wallets.get(WalletId(row.wallet_id))
     if wallet is not None:  # else it has come into being since the statement before, and the store will refuse
-        wallet.known[key_of(row.key_hash)] = KnownEntry(
-            kind=WalletEntryKind(row.kind), amount_minor=int(row.amount_minor)
-        )
+        wallet.known[key_of(row.key_hash)] = KnownEntry(kind=_ENTRY_KINDS[row.kind], amount_minor=int(row.amount_minor))
 
 
 def _read_reservation(book: Book, row: LoadedReservation) -> None:
@@ -136,7 +137,7 @@ def _read_reservation(book: Book, row: LoadedReservation) -> None:
             amount_minor=int(row.amount_minor),
             ttl_s=row.ttl_s,
             expires_at=row.expires_at,
-            state=ReservationState(row.state),
+            state=_RESERVATION_STATES[row.state],
             committed_minor=int_or_none(row.committed_minor),
         )
 

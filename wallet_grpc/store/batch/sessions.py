@@ -14,6 +14,7 @@ from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.sessions.needs import SessionNeeds
 from wallet_grpc.domain.sessions.state import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus
+from wallet_grpc.domain.values import by_text
 from wallet_grpc.store.connection.arrays import literal, separated, words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
@@ -35,6 +36,8 @@ from .part import Decided, Query, Reading, Step, Steps
 from .subledger import SUBLEDGER_ENTRIES, LoadedEntry, entry_of, row_of
 
 _SQL = statements(__package__, "sessions.sql")
+_RAILS = by_text(Rail)
+_SESSION_STATES = by_text(SessionState)
 
 
 # ---------------------------------------------------------------------------------------------------------------- load
@@ -122,11 +125,11 @@ def _read_session(book: Book, row: LoadedSession) -> None:
         currency_network_id=CurrencyNetworkId(row.currency_network_id),
         game_code=row.game_code,
         lock_amount_minor=int(row.lock_amount_minor),
-        rail=Rail(row.rail),
+        rail=_RAILS[row.rail],
         ttl_asked_s=row.ttl_asked_s,
         opened_at=row.opened_at,
         expires_at=row.expires_at,
-        state=SessionState(row.state),
+        state=_SESSION_STATES[row.state],
         balance_minor=int(row.balance_minor),
         version=row.version,
         open_rounds=row.open_rounds,
@@ -188,7 +191,7 @@ def _read_round(round_keys: list[Key], book: Book, row: LoadedSessionRound) -> N
 
 def _read_rail(book: Book, row: LoadedRail) -> None:
     if row.rail is not None:
-        book.sessions.rails[Source(row.source), CurrencyNetworkId(row.currency_network_id)] = Rail(row.rail)
+        book.sessions.rails[Source(row.source), CurrencyNetworkId(row.currency_network_id)] = _RAILS[row.rail]
 
 
 # --------------------------------------------------------------------------------------------------------------- store

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from wallet_grpc.domain.identifiers import OwnerId, TxId
 from wallet_grpc.domain.sessions.state import Entry, SessionId
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus, WinKind
+from wallet_grpc.domain.values import by_text
 from wallet_grpc.store.connection.statements import statements
 
 from .columns import (
@@ -28,6 +29,10 @@ from .columns import (
     notes_or_none,
 )
 from .part import Step
+
+_KINDS = by_text(Kind)
+_STATUSES = by_text(TransactionStatus)
+_WIN_KINDS = by_text(WinKind)
 
 
 class LoadedEntry(NamedTuple):
@@ -70,8 +75,8 @@ def entry_of(row: LoadedEntry) -> Entry:
         session_id=SessionId(row.session_id),
         entry_no=row.entry_no,
         owner_id=OwnerId(row.owner_id),
-        kind=Kind(row.kind),
-        status=TransactionStatus(row.status),
+        kind=_KINDS[row.kind],
+        status=_STATUSES[row.status],
         transaction_id=row.transaction_id,
         key=key_of(row.key_hash),
         amount_minor=int(row.amount_minor),
@@ -83,7 +88,7 @@ def entry_of(row: LoadedEntry) -> Entry:
         reference_transaction_id=row.reference_transaction_id,
         reference_key=key_or_none(row.reference_key),
         reverses_key=key_or_none(row.reverses_key),
-        win_kind=None if row.variant is None else WinKind(row.variant),
+        win_kind=None if row.variant is None else _WIN_KINDS[row.variant],
         late=row.late,
         tx_id=None if row.tx_id is None else TxId(row.tx_id),
         metadata=NO_METADATA,

@@ -22,6 +22,7 @@ from wallet_grpc.domain.transactions import (
     TransactionStatus,
     WinKind,
 )
+from wallet_grpc.domain.values import by_text
 from wallet_grpc.store.connection.arrays import words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
@@ -49,6 +50,8 @@ from .columns import (
 from .part import Decided, Query, Reading, Step, Steps
 
 _SQL = statements(__package__, "transactions.sql")
+_KINDS = by_text(Kind)
+_STATUSES = by_text(TransactionStatus)
 
 
 # ---------------------------------------------------------------------------------------------------------------- load
@@ -112,8 +115,8 @@ def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
         source=Source(row.source),
         reference=row.reference,
         key=key,
-        kind=Kind(row.kind),
-        status=TransactionStatus(row.status),
+        kind=_KINDS[row.kind],
+        status=_STATUSES[row.status],
         currency_network_id=None if row.currency_network_id is None else CurrencyNetworkId(row.currency_network_id),
         amount_minor=int(row.amount_minor),
         win_amount_minor=int_or_none(row.win_amount_minor),
@@ -158,7 +161,7 @@ def _variant_of(kind: str, variant: str | None) -> WinKind | Direction | PlayerS
     """Read the column whose meaning depends on the kind."""
     if variant is None:
         return None
-    match Kind(kind):
+    match _KINDS[kind]:
         case Kind.WIN:
             return WinKind(variant)
         case Kind.ADJUSTMENT:
