@@ -51,6 +51,11 @@ class WalletProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def ports(self) -> set[int]:
+        """The ports of this machine at its end of its connections."""
+        return {connection.laddr.port for connection in psutil.Process(self.process.pid).net_connections()}
+
+    @property
     def log(self) -> str:
         """What it wrote until now, in all its lives."""
         written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
