@@ -18,6 +18,13 @@ _POSTED_TO = """
 _TRANSACTIONS_OF = """
     SELECT COUNT(*) FROM ledger_transactions WHERE source = %(source)s AND reference = ANY(%(references)s)
 """
+_MAIN_BALANCES = """
+    SELECT player_id, SUM(amount_minor)
+      FROM ledger_entries
+      JOIN accounts USING (account_id)
+     WHERE account_type = 'MAIN'
+     GROUP BY player_id
+"""
 
 
 def posted(installation: Installation, player: Player) -> dict[str, int]:
@@ -25,6 +32,11 @@ def posted(installation: Installation, player: Player) -> dict[str, int]:
     with installation.connect() as connection:
         values = {"network": player.currency_network_id, "player": player.player_id}
         return {account: int(total) for account, total in connection.execute(_POSTED_TO, values)}
+
+
+def main_balances(installation: Installation) -> dict[int, int]:
+    """Return what each player has in MAIN, as the entries sum to."""
+    return {player_id: int(total) for player_id, total in installation.rows(_MAIN_BALANCES)}
 
 
 def transactions_stored(installation: Installation, source: str, *references: str) -> int:
