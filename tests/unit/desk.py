@@ -36,7 +36,7 @@ from wallet_grpc.domain.players.commands import (
 )
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Direction, OutcomeStatus, Transaction, WinKind
+from wallet_grpc.domain.transactions import Direction, GameFacts, OutcomeStatus, Transaction, WinKind
 from wallet_grpc.engine.tickets import Job, Ticket
 
 ANN, BOB = PlayerId(1), PlayerId(2)
@@ -195,8 +195,10 @@ def blocked(transaction_id: str = "block", **fields: Any) -> SetPlayerState:
 
 
 def _play(transaction_id: str, amount: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    named = {"transaction_id": transaction_id, "amount_minor": amount, "game_code": "g1", "round_id": "r1"}
-    return _whose(fields) | named | _rest(fields, game="game_code", round="round_id", closes="round_closed")
+    game = GameFacts(game_code=fields.get("game", "g1"), round_id=fields.get("round", "r1"))
+    named = {"transaction_id": transaction_id, "amount_minor": amount, "game": game}
+    rest = {name: value for name, value in fields.items() if name not in ("game", "round")}
+    return _whose(fields) | named | _rest(rest, closes="round_closed")
 
 
 _WHOSE = {"player": "player_id", "network": "currency_network_id", "source": "source"}

@@ -22,10 +22,11 @@ from unit.desk import (
     win,
 )
 
+from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.refusals import Reason
-from wallet_grpc.domain.transactions import Direction, WinKind
+from wallet_grpc.domain.transactions import Direction, GameFacts, WinKind
 
 # What each example needs before it can be applied.
 BEFORE = (deposit("d0", 1000), bet("b0", 50), reserve("p0", 50), reserve("p1", 50))
@@ -48,8 +49,8 @@ FIRST: dict[str, Command] = {
 PLAYER = ("player_id", {"player_id": BOB})
 NETWORK = ("currency_network_id", {"currency_network_id": ETHEREUM})
 AMOUNT = ("amount_minor", {"amount_minor": 11})
-GAME = ("game_code", {"game_code": "g2"})
-ROUND = ("round_id", {"round_id": "r2"})
+GAME = ("game_code", {"game": GameFacts(game_code="g2", round_id="r1")})
+ROUND = ("round_id", {"game": GameFacts(game_code="g1", round_id="r2")})
 REFERENCE = ("reference_transaction_id", {"reference_transaction_id": "other"})
 
 COMPARED: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -173,8 +174,8 @@ def test_the_first_field_that_differs_is_named() -> None:
         {"player_id": 1},
         {"currency_network_id": 1},
         {"amount_minor": 10},
-        {"game_code": "g1"},
-        {"round_id": "r1"},
+        {"game": GameFacts(game_code="g1", round_id="r2")},
+        {"game": GameFacts(game_code="g1", round_id="r1")},
         {"reference_transaction_id": "b0"},
     ):
         other = replace(other, **fields)
@@ -188,6 +189,15 @@ def test_the_first_field_that_differs_is_named() -> None:
         "reference_transaction_id",
         "win_kind",
     ]
+
+
+def test_each_fact_that_a_game_tells_is_compared_by_its_name_in_the_request() -> None:
+    """One that is added is compared by itself; a row of COMPARED is asked for here, and a field of the request."""
+    told = list(GameFacts.__struct_fields__)
+    for name in ("bet", "win", "promotion", "bet and win"):
+        assert [field for field, fields in COMPARED[name] if "game" in fields] == told
+    for request in (pb.BetRequest, pb.WinRequest, pb.BetAndWinRequest):
+        assert set(told) <= set(request.DESCRIPTOR.fields_by_name)
 
 
 def test_a_refusal_is_not_stored() -> None:

@@ -14,7 +14,7 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.ledgers.state import JournalAccount, LedgerId
 from wallet_grpc.domain.sessions.state import Entry, SessionId
-from wallet_grpc.domain.transactions import Details, Kind, Transaction, TransactionStatus, WinKind
+from wallet_grpc.domain.transactions import Details, GameFacts, Kind, Transaction, TransactionStatus, WinKind
 from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions
 from wallet_grpc.store.batch.columns import NullableText, Numeric
 from wallet_grpc.store.batch.part import Decided, Step, Steps
@@ -177,8 +177,7 @@ _TRANSACTION = Transaction(
     amount_minor=3,
     win_amount_minor=4,
     fee_minor=5,
-    game_code="game",
-    round_id="round",
+    game=GameFacts(game_code="game", round_id="round"),
     round_key=Key("round key"),
     closes_round=True,
     reference_transaction_id="named",

@@ -34,7 +34,7 @@ from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.commands import OpenSession, SessionBet, SessionPlay, SessionRollback, SessionWin
 from wallet_grpc.domain.sessions.state import Entry, Session
-from wallet_grpc.domain.transactions import Kind, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import GameFacts, Kind, Transaction, TransactionStatus
 
 from .decisions import Decision
 from .transactions import OutcomeStatus
@@ -148,8 +148,7 @@ def _movement(command: Movement, stored: Transaction) -> Sequence[Compared]:
 def _stake(command: Bet | BetAndWin | Win, stored: Transaction) -> Sequence[Compared]:
     return (
         *_movement(command, stored),
-        ("game_code", command.game_code, stored.game_code or ""),
-        ("round_id", command.round_id, stored.round_id or ""),
+        *((name, getattr(command.game, name), getattr(stored.game, name)) for name in GameFacts.__struct_fields__),
     )
 
 
@@ -169,7 +168,7 @@ def refuse_other_opening(command: OpenSession, stored: Transaction) -> Refusal |
             ("call", Kind.SESSION_OPENING, stored.kind),
             *_purse(command, stored),
             ("lock_amount_minor", command.lock_amount_minor, stored.amount_minor),
-            ("game_code", command.game_code, stored.game_code or ""),
+            ("game_code", command.game_code, stored.game.game_code),
         ),
     )
 

@@ -91,6 +91,20 @@ class Details(Struct, frozen=True, kw_only=True):
     """Of a session's opening and settlement: where it is settled."""
 
 
+class GameFacts(Struct, frozen=True, kw_only=True):
+    """What a game tells of a bet or a win beside its amount, by the names that requests have for it.
+
+    It is kept as it came. Each of its fields tells a retry from another use of its id (rule 1).
+    """
+
+    game_code: str = ""
+    """Empty: no game was named. The same goes for a round."""
+    round_id: str = ""
+
+
+NO_GAME = GameFacts()
+
+
 class Transaction(Struct, frozen=True, kw_only=True):
     """A recorded mutation, as it stands in `ledger_transactions`. It never changes."""
 
@@ -106,8 +120,7 @@ class Transaction(Struct, frozen=True, kw_only=True):
     amount_minor: int
     win_amount_minor: int | None = None
     fee_minor: int | None = None
-    game_code: str | None = None
-    round_id: str | None = None
+    game: GameFacts = NO_GAME
     round_key: Key | None = None
     closes_round: bool = False
     reference_transaction_id: str | None = None
@@ -137,8 +150,7 @@ class Facts(TypedDict):
     metadata: Mapping[str, str]
     win_amount_minor: NotRequired[int | None]
     fee_minor: NotRequired[int | None]
-    game_code: NotRequired[str | None]
-    round_id: NotRequired[str | None]
+    game: NotRequired[GameFacts]
     round_key: NotRequired[Key | None]
     closes_round: NotRequired[bool]
     reference_transaction_id: NotRequired[str | None]

@@ -20,7 +20,7 @@ from unit.tables import Row, applied, check, refused, replayed, table
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.refusals import Reason
-from wallet_grpc.domain.transactions import Posting, WinKind
+from wallet_grpc.domain.transactions import GameFacts, Posting, WinKind
 
 FUNDS = deposit("d", 100)
 STAKED = (FUNDS, bet("b"))
@@ -155,7 +155,7 @@ def test_other_kinds_settle_no_bet_and_close_no_round(kind: WinKind) -> None:
 def test_other_kinds_need_neither_game_nor_round(kind: WinKind) -> None:
     desk = Desk.after([win("w", 7, kind=kind, game="", round="")])
     transaction = desk.book.changes[-1].transactions[0]
-    assert (transaction.game_code, transaction.round_id, transaction.round_key) == (None, None, None)
+    assert (transaction.game, transaction.round_key) == (GameFacts(), None)
     assert desk.main() == 7
 
 

@@ -35,8 +35,7 @@ def decide_bet(book: Book, command: Bet, moment: Moment) -> Decision:
         kind=Kind.BET,
         amount_minor=command.amount_minor,
         metadata=command.metadata,
-        game_code=command.game_code,
-        round_id=command.round_id,
+        game=command.game,
         round_key=command.round_key,
         closes_round=command.round_closed,
     )
@@ -67,8 +66,7 @@ def decide_bet_and_win(book: Book, command: BetAndWin, moment: Moment) -> Decisi
         amount_minor=stake,
         metadata=command.metadata,
         win_amount_minor=win,
-        game_code=command.game_code,
-        round_id=command.round_id,
+        game=command.game,
         round_key=command.round_key,
         closes_round=command.round_closed,
     )

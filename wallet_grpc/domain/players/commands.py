@@ -26,7 +26,7 @@ from wallet_grpc.domain.identifiers import (
     withdrawal_ending_key,
     withdrawal_key,
 )
-from wallet_grpc.domain.transactions import Direction, WinKind
+from wallet_grpc.domain.transactions import NO_GAME, Direction, GameFacts, WinKind
 
 
 @final
@@ -38,8 +38,7 @@ class Bet(Struct, frozen=True, kw_only=True):
     player_id: PlayerId
     currency_network_id: CurrencyNetworkId
     amount_minor: int
-    game_code: str
-    round_id: str
+    game: GameFacts
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     key: Key = NO_KEY
@@ -51,7 +50,7 @@ class Bet(Struct, frozen=True, kw_only=True):
         force_setattr(
             self,
             "round_key",
-            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
+            round_key(self.source, self.player_id, self.currency_network_id, self.game.game_code, self.game.round_id),
         )
 
 
@@ -65,8 +64,7 @@ class BetAndWin(Struct, frozen=True, kw_only=True):
     currency_network_id: CurrencyNetworkId
     amount_minor: int
     win_amount_minor: int
-    game_code: str
-    round_id: str
+    game: GameFacts
     round_closed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     key: Key = NO_KEY
@@ -78,7 +76,7 @@ class BetAndWin(Struct, frozen=True, kw_only=True):
         force_setattr(
             self,
             "round_key",
-            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id),
+            round_key(self.source, self.player_id, self.currency_network_id, self.game.game_code, self.game.round_id),
         )
 
 
@@ -92,8 +90,7 @@ class Win(Struct, frozen=True, kw_only=True):
     currency_network_id: CurrencyNetworkId
     amount_minor: int
     win_kind: WinKind
-    game_code: str = ""
-    round_id: str = ""
+    game: GameFacts = NO_GAME
     round_closed: bool = False
     reference_transaction_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -106,12 +103,12 @@ class Win(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Hash the keys."""
         regular = self.win_kind is WinKind.REGULAR
-        in_round = self.game_code and self.round_id
+        in_round = self.game.game_code and self.game.round_id
         force_setattr(self, "key", caller_key(self.source, self.transaction_id))
         force_setattr(
             self,
             "round_key",
-            round_key(self.source, self.player_id, self.currency_network_id, self.game_code, self.round_id)
+            round_key(self.source, self.player_id, self.currency_network_id, self.game.game_code, self.game.round_id)
             if in_round
             else None,
         )

@@ -13,7 +13,7 @@ from wallet_grpc.domain.idempotency import refuse_other_opening, refuse_other_tt
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind
+from wallet_grpc.domain.transactions import NO_METADATA, Details, GameFacts, Kind
 from wallet_grpc.domain.wagers import PLAYER_BLOCKED
 
 from .commands import OpenSession, SessionCommand
@@ -93,7 +93,7 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         kind=Kind.SESSION_OPENING,
         amount_minor=lock,
         metadata=NO_METADATA,
-        game_code=command.game_code,
+        game=GameFacts(game_code=command.game_code),
         details=Details(session_token=session.token, rail=rail),
     )
     event = told(book, transaction, EventType.SESSION_OPENED, lock)

@@ -19,6 +19,7 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import (
     NO_METADATA,
     Details,
+    GameFacts,
     Kind,
     OutcomeStatus,
     Transaction,
@@ -219,8 +220,7 @@ def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | No
         kind=entry.kind,
         amount_minor=entry.amount_minor,
         metadata=entry.metadata,
-        game_code=session.game_code,
-        round_id=entry.round_id,
+        game=GameFacts(game_code=session.game_code, round_id=entry.round_id or ""),
         reference_transaction_id=entry.reference_transaction_id,
         reference_tx_id=TxId(session.session_id),
         reverses_tx_id=target.tx_id if target is not None else None,

@@ -10,7 +10,7 @@ from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import NO_METADATA, Details, Kind
+from wallet_grpc.domain.transactions import NO_METADATA, Details, GameFacts, Kind
 
 from .commands import SettleSession
 from .opening import SESSION_NOT_FOUND, find_session
@@ -51,7 +51,7 @@ def decide_session_settlement(book: Book, command: SettleSession, moment: Moment
         amount_minor=lock,
         metadata=NO_METADATA,
         win_amount_minor=payout,
-        game_code=session.game_code,
+        game=GameFacts(game_code=session.game_code),
         reference_tx_id=TxId(session.session_id),
         details=Details(session_token=token, rail=session.rail),
     )

@@ -21,7 +21,7 @@ from wallet_grpc.domain.players.commands import (
     Win,
 )
 from wallet_grpc.domain.refusals import Reason, invalid
-from wallet_grpc.domain.transactions import Direction
+from wallet_grpc.domain.transactions import Direction, GameFacts
 from wallet_grpc.rpc.wire import WIN_KINDS
 
 DIRECTIONS = {pb.DIRECTION_CREDIT: Direction.CREDIT, pb.DIRECTION_DEBIT: Direction.DEBIT}
@@ -43,8 +43,10 @@ def bet(request: pb.BetRequest, source: Source) -> Bet:
         player_id=fields.player_id(request.player_id),
         currency_network_id=fields.currency_network_id(request.currency_network_id),
         amount_minor=fields.amount(request.amount_minor, "amount_minor"),
-        game_code=fields.identifier(request.game_code, "game_code"),
-        round_id=fields.identifier(request.round_id, "round_id"),
+        game=GameFacts(
+            game_code=fields.identifier(request.game_code, "game_code"),
+            round_id=fields.identifier(request.round_id, "round_id"),
+        ),
         round_closed=request.round_closed,
         metadata=fields.metadata(request.metadata),
     )
@@ -58,8 +60,10 @@ def bet_and_win(request: pb.BetAndWinRequest, source: Source) -> BetAndWin:
         player_id=fields.player_id(request.player_id),
         currency_network_id=fields.currency_network_id(request.currency_network_id),
         amount_minor=fields.amount(request.amount_minor, "amount_minor"),
-        game_code=fields.identifier(request.game_code, "game_code"),
-        round_id=fields.identifier(request.round_id, "round_id"),
+        game=GameFacts(
+            game_code=fields.identifier(request.game_code, "game_code"),
+            round_id=fields.identifier(request.round_id, "round_id"),
+        ),
         round_closed=request.round_closed,
         metadata=fields.metadata(request.metadata),
         win_amount_minor=fields.amount(request.win_amount_minor, "win_amount_minor"),
@@ -76,8 +80,7 @@ def win(request: pb.WinRequest, source: Source) -> Win:
         player_id=fields.player_id(request.player_id),
         currency_network_id=fields.currency_network_id(request.currency_network_id),
         amount_minor=fields.amount(request.amount_minor, "amount_minor"),
-        game_code=needed(request.game_code, "game_code"),
-        round_id=needed(request.round_id, "round_id"),
+        game=GameFacts(game_code=needed(request.game_code, "game_code"), round_id=needed(request.round_id, "round_id")),
         round_closed=request.round_closed,
         metadata=fields.metadata(request.metadata),
         reference_transaction_id=(

@@ -35,10 +35,11 @@ def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) 
         facts["network"] = network.network
         facts["amountMinor"] = str(event.amount_minor)
         facts["balanceAfterMinor"] = str(event.balance_after_minor)
-    if transaction.game_code is not None:
-        facts["gameCode"] = transaction.game_code
-    if transaction.round_id is not None:
-        facts["roundId"] = transaction.round_id
+    game = transaction.game
+    if game.game_code:
+        facts["gameCode"] = game.game_code
+    if game.round_id:
+        facts["roundId"] = game.round_id
     if transaction.kind is not Kind.BET:  # a bet has none of the following
         facts["referenceTransactionId"] = transaction.reference_transaction_id
         facts.update(_OF_ITS_KIND.get(transaction.kind, _nothing)(transaction))
@@ -68,7 +69,7 @@ def _of_what_came_late(transaction: Transaction) -> Facts:
     """Tell of a win or rollback that its session was settled before."""
     if transaction.details is None or not transaction.details.session_token:
         return {}
-    return {"late": True, "gameCode": transaction.game_code or ""}
+    return {"late": True, "gameCode": transaction.game.game_code}
 
 
 def _of_a_withdrawal(transaction: Transaction) -> Facts:

@@ -16,6 +16,7 @@ from wallet_grpc.domain.transactions import (
     NO_METADATA,
     Details,
     Direction,
+    GameFacts,
     Kind,
     Posting,
     Transaction,
@@ -121,8 +122,7 @@ def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
         amount_minor=int(row.amount_minor),
         win_amount_minor=int_or_none(row.win_amount_minor),
         fee_minor=int_or_none(row.fee_minor),
-        game_code=row.game_code,
-        round_id=row.round_id,
+        game=GameFacts(game_code=row.game_code or "", round_id=row.round_id or ""),
         round_key=key_or_none(row.round_hash),
         closes_round=row.closes_round,
         reference_transaction_id=row.reference_transaction_id,
@@ -227,6 +227,7 @@ def write(decided: Decided, steps: Steps) -> None:
 
 def row_of(transaction: Transaction) -> TransactionRow:
     """Write a transaction. In the order of the columns: by name it costs more than twice as much, for every bet."""
+    game = transaction.game
     return TransactionRow(
         transaction.tx_id,
         transaction.owner_id,
@@ -239,8 +240,8 @@ def row_of(transaction: Transaction) -> TransactionRow:
         transaction.amount_minor,
         transaction.win_amount_minor,
         transaction.fee_minor,
-        transaction.game_code,
-        transaction.round_id,
+        game.game_code,
+        game.round_id,
         transaction.round_key,
         transaction.closes_round,
         transaction.reference_transaction_id,
