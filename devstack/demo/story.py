@@ -268,18 +268,14 @@ class Story:
     def _show_balances(self, *, available: int, withdraw_hold: int) -> None:
         answer = self.wallet.balances(self.player_id, USDT_TRON)
         amounts = {
-            "available_minor": answer.available_minor,
-            "withdraw_hold_minor": answer.withdraw_hold_minor,
-            "session_hold_minor": answer.session_hold_minor,
-            "bonus_minor": answer.bonus_minor,
-            "total_minor": answer.total_minor,
+            field.name: getattr(answer, field.name)
+            for field in answer.DESCRIPTOR.fields
+            if field.name.endswith("_minor")
         }
         self.page.amounts(amounts.items(), title="GetBalance")
-        expected = {
+        expected = dict.fromkeys(amounts, "0") | {
             "available_minor": _usdt(available),
             "withdraw_hold_minor": _usdt(withdraw_hold),
-            "session_hold_minor": "0",
-            "bonus_minor": "0",
             "total_minor": _usdt(available + withdraw_hold),
         }
         self._check_equal(amounts, expected, "balances")

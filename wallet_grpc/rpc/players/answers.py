@@ -8,7 +8,7 @@ from typing import assert_never
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import wallet_pb2 as pb
-from wallet_grpc.domain.accounts import PlayerState
+from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import Direction, Kind, TransactionStatus, WinKind
@@ -57,10 +57,10 @@ def outcome(decided: Accepted | Refusal, into: pb.Outcome, request_id: str) -> p
 def balance(balances: PlayerBalances) -> pb.GetBalanceResponse:
     """Render a player's balances."""
     return pb.GetBalanceResponse(
-        available_minor=str(balances.available_minor),
-        withdraw_hold_minor=str(balances.withdraw_hold_minor),
-        session_hold_minor=str(balances.session_hold_minor),
-        bonus_minor=str(balances.bonus_minor),
+        available_minor=str(balances.of(AccountType.MAIN)),
+        withdraw_hold_minor=str(balances.of(AccountType.WITHDRAW_HOLD)),
+        session_hold_minor=str(balances.of(AccountType.SESSION_HOLD)),
+        bonus_minor=str(balances.of(AccountType.BONUS)),
         total_minor=str(balances.total_minor),
         state=_state(balances.state),
     )

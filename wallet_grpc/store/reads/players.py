@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,16 +29,18 @@ _LOAD = LOAD_TRANSACTIONS.statement
 class PlayerBalances:
     """A player's balances in one currency network, in minor units."""
 
-    available_minor: int
-    withdraw_hold_minor: int
-    session_hold_minor: int
-    bonus_minor: int
+    held: Mapping[AccountType, int]
+    """By type of account; one that the player never had is not there."""
     state: PlayerState
+
+    def of(self, account_type: AccountType) -> int:
+        """Give what is in the account of a type; in one that the player never had there is nothing."""
+        return self.held.get(account_type, 0)
 
     @property
     def total_minor(self) -> int:
         """Everything that is the player's."""
-        return self.available_minor + self.withdraw_hold_minor + self.session_hold_minor + self.bonus_minor
+        return sum(self.held.values())
 
 
 class TransactionHead(NamedTuple):
@@ -89,14 +91,8 @@ class PlayerReader:
             named = {"player_id": player_id, "currency_network_id": currency_network_id}
             rows = await rows_of(connection, _SQL["balances"], named)
         state = PlayerState(rows[0].state or PlayerState.ACTIVE)
-        found = {AccountType(row.account_type): int(row.balance_minor) for row in rows if row.account_type}
-        return PlayerBalances(
-            available_minor=found.get(AccountType.MAIN, 0),
-            withdraw_hold_minor=found.get(AccountType.WITHDRAW_HOLD, 0),
-            session_hold_minor=found.get(AccountType.SESSION_HOLD, 0),
-            bonus_minor=found.get(AccountType.BONUS, 0),
-            state=state,
-        )
+        held = {AccountType(row.account_type): int(row.balance_minor) for row in rows if row.account_type}
+        return PlayerBalances(held=held, state=state)
 
     async def transaction_by_tx_id(self, tx_id: str, sees: Sees) -> TransactionRecord | None:
         """Give a transaction by the wallet's own id, of any source."""
