@@ -29,7 +29,7 @@ class WalletError(Exception):
     ) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
-        """A name of errors.proto, such as INSUFFICIENT_FUNDS; gRPC's own status where the wallet did not answer."""
+        """A name of protos/wallet/v1/errors.proto, such as INSUFFICIENT_FUNDS; without an answer gRPC's own status."""
         self.metadata = metadata
         """What the reason adds: `balance_minor`, `field` and the like."""
         self.retryable = retryable

@@ -409,11 +409,11 @@ def test_the_page_tells_of_every_metric_and_argument() -> None:
 
 def test_its_script_for_dead_letters_works_as_printed(platform: Platform, tmp_path: Path) -> None:
     (script,) = [block["text"] for block in BLOCK.finditer(PAGE) if block["language"] == "python"]
-    (tmp_path / "letters.py").write_text(script, encoding="utf-8")
+    (tmp_path / "publish_again.py").write_text(script, encoding="utf-8")
 
     def letters(*ids: str) -> str:
         done = subprocess.run(
-            [sys.executable, str(tmp_path / "letters.py"), *ids],
+            [sys.executable, str(tmp_path / "publish_again.py"), *ids],
             env=os.environ | {"WALLET_AMQP_URL": platform.bus.amqp_url},
             capture_output=True,
             text=True,

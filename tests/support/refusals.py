@@ -51,7 +51,7 @@ _REASONS_BY_STATUS = {
 }
 STATUS = {reason: status for status, reasons in _REASONS_BY_STATUS.items() for reason in reasons}
 
-# errors.proto on metadata.retry. Where the contract leaves a choice, every plausible value is taken.
+# protos/wallet/v1/errors.proto on metadata.retry. Where the contract leaves a choice, every plausible value is taken.
 _RETRY = {
     "INVALID_AMOUNT": {"NEVER"},
     "MISSING_FIELD": {"NEVER"},

@@ -1,6 +1,6 @@
 """The wire spells the domain's words: enums, times and rounds as the protos have them, for every service.
 
-What one service alone speaks stands in its own `requests.py` and `answers.py`.
+What one service alone speaks stands in `rpc/{capability}/requests.py` and `rpc/{capability}/answers.py`.
 """
 
 from __future__ import annotations
