@@ -1,4 +1,7 @@
-"""docs/acceptance.md, Sessions: cases 28 to 35 (what is LIVE, and what is about time, is in test_session_time.py)."""
+"""docs/acceptance.md, Sessions: cases 28 to 35 (what is LIVE, and what is about time, is in test_session_time.py).
+
+Long because the cases of one section are in one file, in their order.
+"""
 
 from typing import Any
 

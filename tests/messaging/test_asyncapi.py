@@ -1,4 +1,7 @@
-"""docs/asyncapi.yaml and docs/events.md against the code: its types, its readers, the messages that really go out."""
+"""docs/asyncapi.yaml and docs/events.md against the code: its types, its readers, the messages that really go out.
+
+Long because one document is held here to all that it tells of: code, page, broker, and the messages of both directions.
+"""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """The players' rules of the reference model: bets, wins, rollbacks, withdrawals, deposits, adjustments, states.
 
-Longer than other files, so that rules which read each other are read in one place.
+Long because rules which read each other are read in one place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sessions' rules of the reference model: a locked stake, its journal, its one settlement, and what comes late.
 
-Longer than other files, so that rules which read each other are read in one place.
+Long because rules which read each other are read in one place.
 """
 
 from __future__ import annotations

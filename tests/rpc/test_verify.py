@@ -1,4 +1,7 @@
-"""`wallet verify`: for each invariant that it checks, a violation is planted, and verify names that row."""
+"""`wallet verify`: for each invariant that it checks, a violation is planted, and verify names that row.
+
+Long because each invariant has its violation here.
+"""
 
 import json
 from collections.abc import Callable

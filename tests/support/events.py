@@ -1,7 +1,8 @@
 """Events as the Payments System publishes them and as subscribers see them, with the processes that carry them.
 
 `Bus` speaks to the broker from a loop of its own, so that tests stay plain functions. It sets everything up again when
-the broker comes back: what it was told to publish is published until the broker confirms it.
+the broker comes back: what it was told to publish is published until the broker confirms it. Long because both sides of
+the broker, and the processes between them, are set up and stopped together.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What the wallet makes of a message: every field that may be wrong, by its name, and every form that is right."""
+"""What the wallet makes of a message: every field that may be wrong, by its name, and every form that is right.
+
+Long because each wrong form of each field is a row.
+"""
 
 import json
 from dataclasses import replace
