@@ -4,7 +4,7 @@ A pool is bounded in its connections, in how many wait for one, and in how long.
 its time is over, and as long as anybody waits the pool tries to connect: so it is back as soon as its database is,
 however long that was away and however many asked meanwhile. It tells a database that is away from its own being busy.
 
-It is our own since psycopg's cannot do these three (decision 0016).
+It is our own since psycopg's cannot do these three (decision 0015).
 """
 
 from __future__ import annotations
