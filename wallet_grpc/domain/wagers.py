@@ -91,15 +91,13 @@ def refuse_win(
     return _ROUND_CLOSED if standing.round_closed(round_key) else None
 
 
-def refuse_rollback(standing: Standing[Stored], target: Stored, *, whose: Refusal | None) -> Refusal | Stored | None:
-    """Refuse a rollback for what it names (rule 3), or give the rollback that came before it; None to go on."""
+def refuse_rollback(standing: Standing[Stored], target: Stored, *, whose: Refusal | None) -> Refusal | None:
+    """Refuse a rollback for what it names (rule 3). What was rolled back before is none of these: it is answered."""
     if target.kind not in REVERSIBLE_KINDS:
         return NOT_REVERSIBLE
     if whose is not None:
         return whose
-    first = standing.reversal_of(target)
-    if first is not None:
-        return first
-    if target.kind in BET_KINDS and standing.has_standing_win(target):
+    stands = standing.reversal_of(target) is None
+    if stands and target.kind in BET_KINDS and standing.has_standing_win(target):
         return _BET_ALREADY_SETTLED
     return None

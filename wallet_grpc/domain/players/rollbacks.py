@@ -41,9 +41,10 @@ def decide_rollback(book: Book, command: Rollback, moment: Moment) -> Decision:
         return _void(book, command, moment)
     if target.status is TransactionStatus.TOMBSTONE:
         return Decision(_voided(book, command, target))
-    first = refuse_rollback(book.players, target, whose=refuse_others(command, target))
-    if isinstance(first, Refusal):
-        return Decision(first)
+    refusal = refuse_rollback(book.players, target, whose=refuse_others(command, target))
+    if refusal is not None:
+        return Decision(refusal)
+    first = book.players.reversal_of(target)
     if first is not None:
         return Decision(_already_rolled_back(book, command, first))
     balance = book.balance(target.owner_id, command.currency_network_id, AccountType.MAIN)

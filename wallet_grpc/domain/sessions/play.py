@@ -5,6 +5,7 @@ Ids and rounds are known per session. What comes after the settlement is late: t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from wallet_grpc.domain.accounts import AccountType
@@ -139,9 +140,10 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         return _void(book, session, command, moment, late=late)
     if target.status is TransactionStatus.TOMBSTONE:
         return Decision(_voided(book, session, command, late=late))
-    first = refuse_rollback(session, target, whose=None)
-    if isinstance(first, Refusal):
-        return Decision(first)
+    refusal = refuse_rollback(session, target, whose=None)
+    if refusal is not None:
+        return Decision(refusal)
+    first = session.reversal_of(target)
     if first is not None:
         return Decision(_already_rolled_back(book, session, command, first))
     gain = -target.change_minor
@@ -234,37 +236,34 @@ def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | No
 
 def _void(book: Book, session: Session, command: SessionRollback, moment: Moment, *, late: bool) -> Decision:
     """Remember a rollback that came before what it rolls back: two entries that change nothing."""
-    rollback = Entry(
+    changeless = partial(
+        Entry,
         session_id=session.session_id,
-        entry_no=session.version + 1,
         owner_id=session.owner_id,
+        amount_minor=0,
+        change_minor=0,
+        late=late,
+        created_at=moment.now,
+    )
+    rollback = changeless(
+        entry_no=session.version + 1,
         kind=Kind.ROLLBACK,
         status=TransactionStatus.VOIDED,
         transaction_id=command.transaction_id,
         key=command.key,
-        amount_minor=0,
-        change_minor=0,
         balance_after_minor=_balance(book, session, late=late),
         reference_transaction_id=command.reference_transaction_id,
-        late=late,
         metadata=command.metadata,
-        created_at=moment.now,
     )
-    tombstone = Entry(
-        session_id=session.session_id,
+    tombstone = changeless(
         entry_no=session.version + 2,
-        owner_id=session.owner_id,
         kind=Kind.TOMBSTONE,
         status=TransactionStatus.TOMBSTONE,
         transaction_id=command.reference_transaction_id,
         key=command.reference_key,
-        amount_minor=0,
-        change_minor=0,
         balance_after_minor=None,
         reference_transaction_id=command.transaction_id,
-        late=late,
         metadata=NO_METADATA,
-        created_at=moment.now,
     )
     return Decision(
         _voided(book, session, command, late=late),
