@@ -13,6 +13,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # servers are started wh
 sys.path.insert(0, str(Path(__file__).parent))  # for `support`
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.database import (
     Cluster,
     Installation,
@@ -34,6 +35,10 @@ from xdist.remote import Producer
 from devstack.servers.postgres import PostgresCluster
 
 pytest_plugins = ("support.broker", "support.events")
+
+# How long an example takes is the machine's affair, which does other things meanwhile.
+settings.register_profile("wallet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wallet")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SideBySide:

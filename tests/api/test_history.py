@@ -115,7 +115,7 @@ def test_pages_are_as_long_as_was_asked(api: ApiServer, long_history: Player) ->
     assert len(api.history(long_history.player_id, limit=200)) == 450
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     limit=st.integers(1, 200),
     kind=st.sampled_from([None, "BET", "DEPOSIT", "ADJUSTMENT", "WIN"]),

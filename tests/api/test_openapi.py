@@ -48,14 +48,14 @@ def seasoned(wallet_and_installation: Any) -> Player:
 
 
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_the_api_keeps_to_its_document(case: Any, api: ApiServer, seasoned: Player) -> None:
     response = case.call(base_url=f"http://{api.address}", cookies={"wallet_session": token(seasoned.player_id)})
     case.validate_response(response, checks=CHECKS)
 
 
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_without_a_cookie_it_keeps_to_it_too(case: Any, api: ApiServer) -> None:
     response = case.call(base_url=f"http://{api.address}", cookies={"wallet_session": "x"})
     case.validate_response(response, checks=[not_a_server_error, status_code_conformance, response_schema_conformance])

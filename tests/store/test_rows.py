@@ -53,7 +53,7 @@ def comparable(outcome: Outcome) -> object:
 
 
 @pytest.mark.property
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories, sizes=st.lists(st.integers(1, 12), min_size=40, max_size=40))
 async def test_a_history_in_batches_comes_out_as_in_memory_one_by_one(
     ledger: Installation, new_lane: NewLane, history: list[Command], sizes: list[int]
@@ -152,7 +152,7 @@ async def test_amounts_beyond_bigint_are_stored_exactly(ledger: Installation, ne
 
 
 @pytest.mark.property
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     metadata=st.dictionaries(
         st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
@@ -199,7 +199,7 @@ free_text = st.text(st.characters(exclude_characters=f"\0{arrays.SEPARATOR}", ex
 
 
 @pytest.mark.property
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     numbers=st.lists(st.none() | st.integers(-(10**59), 10**59)),
     ids=st.lists(st.none() | st.uuids()),
@@ -216,7 +216,7 @@ def test_array_literals_are_read_as_they_were_written(
 
 
 @pytest.mark.property
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(free_text, min_size=1), nullable=st.lists(st.none() | free_text, min_size=1))
 def test_separated_texts_are_read_as_they_were_written(
     admin: psycopg.Connection, texts: list[str], nullable: list[str | None]

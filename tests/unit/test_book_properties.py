@@ -19,7 +19,7 @@ from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.transactions import Kind, OutcomeStatus, Transaction, TransactionStatus
 
 pytestmark = pytest.mark.property
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=300)
 
 
 def played(history: list[Command]) -> tuple[Desk, list[tuple[Command, Outcome]]]:

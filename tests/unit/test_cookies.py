@@ -93,19 +93,19 @@ def test_another_claim_of_any_size_and_type(claim: str, value: str) -> None:
     assert player_of(signed(json.dumps(_HEAD).encode(), body.encode())) in {None, 42}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some.dictionaries(some.sampled_from(_CLAIMS), _values, max_size=5))
 def test_any_claims(changes: dict[str, Any]) -> None:
     assert player_of(claimed(**changes)) in {None, 42, int(changes["sub"]) if _is_player(changes.get("sub")) else None}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some.dictionaries(some.sampled_from(["alg", "typ", "kid", "crit", "b64", "jwk", "x5c", "zip", "cty"]), _values))
 def test_any_header(changes: dict[str, Any]) -> None:
     assert player_of(signed(json.dumps(_HEAD | changes).encode(), json.dumps(_GOOD).encode())) in {None, 42}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some.binary(max_size=200) | some.just(json.dumps(_HEAD).encode()), some.binary(max_size=200))
 def test_any_bytes(head: bytes, body: bytes) -> None:
     assert player_of(signed(head, body)) is None

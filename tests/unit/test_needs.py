@@ -65,7 +65,7 @@ def check(history: Sequence[Step], batch: Sequence[Step]) -> None:
     ids=["players", "sessions", "credit", "ledgers", "all"],
 )
 def test_a_batch_comes_out_the_same_over_its_needs_alone(kind: st.SearchStrategy[Step]) -> None:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(history=st.lists(kind, max_size=40), batch=st.lists(kind, min_size=1, max_size=8))
     def holds(history: list[Step], batch: list[Step]) -> None:
         check([deposit("funds", 1_000), *history], batch)

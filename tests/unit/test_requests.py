@@ -191,7 +191,7 @@ def test_any_bytes_that_are_a_message_are_converted_or_refused(call: str) -> Non
 
 
 def _check_conversion(call: str, requests: st.SearchStrategy[Any]) -> None:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(request=requests)
     def convert(request: Any) -> None:
         expected = set(faults(request))

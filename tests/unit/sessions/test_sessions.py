@@ -211,7 +211,7 @@ def command_of(desk: SessionDesk, move: Any) -> Any:
 
 
 @pytest.mark.property
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(moves, max_size=30))
 def test_any_history_adds_up(history: list[Any]) -> None:
     desk = SessionDesk.opened()
