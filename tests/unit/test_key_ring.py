@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.rpc.auth import CALLER_UNKNOWN, Authenticator
 from wallet_grpc.rpc.key_ring import KeyRing
-from wallet_grpc.store.reads.keys import Caller, KeyReader
+from wallet_grpc.store.reads.keys import Caller, KeyReader, hash_of
 
 READINGS_PER_S = 10
 
@@ -34,3 +37,49 @@ async def test_a_fault_in_reading_does_not_make_each_call_a_query() -> None:
         with pytest.raises(ZeroDivisionError):
             await ring.find(b"%d" % call, peer="ipv4:127.0.0.1")
     assert reader.readings <= 1 + (time.monotonic() - began) * READINGS_PER_S + 0.1
+
+
+class FewKeys:
+    """A reader of keys that are in memory."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = set(keys)
+
+    async def callers(self) -> dict[bytes, Caller]:
+        await asyncio.sleep(0)
+        return {hash_of(key): Caller(key_id=key, source=Source(key), roles=frozenset()) for key in self.keys}
+
+
+async def test_a_key_is_known_from_when_it_was_read_until_a_reading_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("wallet_grpc.rpc.key_ring.time", SimpleNamespace(monotonic=lambda: now[0]))
+    reader = FewKeys("sk_test_a")
+    gate = Authenticator(KeyRing(cast("KeyReader", reader), refresh_ms=2_000), "TEST")
+    shown = "Bearer sk_test_a"
+    assert gate.known(shown) is None, "nobody has asked for it yet"
+    caller = await gate.caller(shown, "ipv4:127.0.0.1:1")
+    assert isinstance(caller, Caller)
+    assert gate.known(shown) == caller
+    assert gate.known("Bearer sk_test_b") is None
+    reader.keys.clear()
+    now[0] += 3  # older than it may be, but trusted: it is read again meanwhile
+    assert gate.known(shown) == caller
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert gate.known(shown) is None
+
+
+async def test_keys_are_not_known_from_a_reading_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("wallet_grpc.rpc.key_ring.time", SimpleNamespace(monotonic=lambda: now[0]))
+    gate = Authenticator(KeyRing(cast("KeyReader", FewKeys("sk_test_a")), refresh_ms=2_000), "TEST")
+    await gate.caller("Bearer sk_test_a", "ipv4:127.0.0.1:1")
+    now[0] += 5
+    assert gate.known("Bearer sk_test_a") is None
+
+
+async def test_strangers_take_no_room_in_the_memory_of_good_keys() -> None:
+    gate = Authenticator(KeyRing(cast("KeyReader", FewKeys()), refresh_ms=2_000), "TEST")
+    shown = "Bearer sk_test_guessed"
+    assert await gate.caller(shown, "ipv4:127.0.0.1:1") == CALLER_UNKNOWN
+    assert shown not in gate._hashes

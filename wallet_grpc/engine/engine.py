@@ -60,6 +60,7 @@ class Engine:
         self._withdrawals = withdrawals
         self._metrics = metrics
         self._shares = Shares(operations_max=settings.queue_operations_max, source_share=settings.source_share)
+        metrics.watch_queue(lambda: self._shares.admitted)
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
         self._backlog = Backlog(
@@ -109,7 +110,6 @@ class Engine:
             counter = self._metrics.refused_full if refusal.reason is Reason.QUEUE_FULL else self._metrics.refused_share
             counter.inc(operations)
             raise QueueFullError(refusal)
-        self._metrics.queued.set(self._shares.admitted)
 
     async def submit(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
         """Give a ticket's admitted requests to their lanes, in order; each with its place in the ticket.
@@ -188,7 +188,6 @@ class Engine:
         self._make_room()
 
     def _make_room(self) -> None:
-        self._metrics.queued.set(self._shares.admitted)
         waiting, self._room_wanted = self._room_wanted, []
         for future in waiting:
             if not future.done():

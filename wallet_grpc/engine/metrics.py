@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -34,4 +36,8 @@ class EngineMetrics:
         )
         self.refused_share = limited.labels(limit="share")
         self.refused_rate = limited.labels(limit="rate")
-        self.queued = Gauge("wallet_queued_operations", "Operations admitted and not answered", registry=registry)
+        self._queued = Gauge("wallet_queued_operations", "Operations admitted and not answered", registry=registry)
+
+    def watch_queue(self, admitted: Callable[[], float]) -> None:
+        """Have it looked, when somebody asks, how many operations are admitted and not answered."""
+        self._queued.set_function(admitted)

@@ -50,9 +50,9 @@ class Ticket:
             await self._settled
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Job:
-    """One operation of a ticket, as the backlog holds it."""
+    """One operation of a ticket, as the backlog holds it; it is told apart from others by identity."""
 
     command: Command
     owner_id: OwnerId

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import grpc
-
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.reads.keys import Caller, hash_of
@@ -15,6 +11,8 @@ from .key_ring import KeyRing
 _SCHEME = "bearer "
 _KEY_LENGTH_MAX = 128
 """More than twice the length of any key that was ever made."""
+_REMEMBERED_MAX = 1_000
+"""Good keys whose hashes are remembered: a key is spelled alike in all its calls."""
 _ENVIRONMENT_OF_PREFIX = {"sk_test_": "TEST", "sk_live_": "LIVE"}
 
 CALLER_UNKNOWN = Refusal(
@@ -32,10 +30,22 @@ class Authenticator:
     def __init__(self, keys: KeyRing, environment: str) -> None:
         self._keys = keys
         self._environment = environment
+        self._hashes: dict[str | None, bytes] = {}
+        """Of keys that were good, by the metadata that showed them."""
 
-    async def caller(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller | Refusal:
-        """Give the caller, or why there is none: CALLER_UNKNOWN, ENVIRONMENT_MISMATCH or DATABASE_UNAVAILABLE."""
-        key = _bearer(context)
+    def known(self, authorization: str | None) -> Caller | None:
+        """Give the caller of a key that was good before and is now; None: `caller` tells more, or why there is none."""
+        key_hash = self._hashes.get(authorization)
+        return None if key_hash is None else self._keys.known(key_hash)
+
+    async def caller(self, authorization: str | None, peer: str) -> Caller | Refusal:
+        """Give the caller, or why there is none: CALLER_UNKNOWN, ENVIRONMENT_MISMATCH or DATABASE_UNAVAILABLE.
+
+        Args:
+            authorization: The call's metadata of this name.
+            peer: The address that the call is from.
+        """
+        key = _bearer(authorization)
         if key is None or len(key) > _KEY_LENGTH_MAX:
             return CALLER_UNKNOWN
         environment = _ENVIRONMENT_OF_PREFIX.get(key[:8])
@@ -46,16 +56,20 @@ class Authenticator:
                 reason=Reason.ENVIRONMENT_MISMATCH,
                 message=f"this installation is {self._environment}, the key is of {environment}",
             )
+        key_hash = hash_of(key)
         try:
-            found = await self._keys.find(hash_of(key), peer=context.peer().rpartition(":")[0])
+            found = await self._keys.find(key_hash, peer=peer.rpartition(":")[0])
         except DatabaseUnavailableError:
             return _DATABASE_UNAVAILABLE
-        return found or CALLER_UNKNOWN
+        if found is None:
+            return CALLER_UNKNOWN
+        if len(self._hashes) >= _REMEMBERED_MAX:
+            self._hashes.clear()
+        self._hashes[authorization] = key_hash
+        return found
 
 
-def _bearer(context: grpc.aio.ServicerContext[Any, Any]) -> str | None:
-    for key, value in context.invocation_metadata() or ():
-        if key == "authorization":
-            text = value.decode("latin-1") if isinstance(value, bytes) else value
-            return text[len(_SCHEME) :].strip() if text[: len(_SCHEME)].lower() == _SCHEME else None
-    return None
+def _bearer(authorization: str | None) -> str | None:
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+        return None
+    return authorization[len(_SCHEME) :].strip()

@@ -6,6 +6,7 @@ Nothing of a call is read before it is let in (handlers.py), so what a stranger 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,14 +51,27 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-class CallNames(NamedTuple):
-    """Under what names a call is known in logs and traces."""
+class CallHead(NamedTuple):
+    """What a call's metadata says: whose key it shows, and under what names it is known in logs and traces."""
 
+    authorization: str | None
     request_id: str
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class CallPresence:
+    """A call that is not over: from its headers until its status is sent."""
+
+    has_place: bool = False
+    """Whether it was let in."""
+    lasts: bool = False
+    """Whether it is a stream that was let in."""
+    has_begun: bool = False
+    """Whether its message has come: a stop waits for it."""
+
+
+@dataclass(slots=True, eq=False)
 class CallContext:
     """Who calls, and under what names the call is known in logs and traces."""
 
@@ -68,6 +82,8 @@ class CallContext:
     """What is left of the caller's deadline; None where it set none."""
     gate: CallGate
     grpc_context: Context
+    head: CallHead
+    presence: CallPresence
 
     async def check_again(self) -> Caller:
         """Check the key again, for a call that lasts: a revoked key stops working within 5 seconds.
@@ -75,7 +91,7 @@ class CallContext:
         Raises:
             RefusedError: The key is good no more.
         """
-        return await self.gate.authenticate(self.grpc_context)
+        return await self.gate.authenticate(self.grpc_context, self.head)
 
     def owe(self, operations: int) -> None:
         """Charge the key's rate for operations that one call brought, without asking whether it has them."""
@@ -103,13 +119,12 @@ class CallGate:
         """Streams last: they never take all the places, or a call that is over in a moment would find none."""
         self._stopping = False
         self._on_close: set[Callable[[], object]] = set()
-        self._present: set[asyncio.Task[Any]] = set()
+        self._present: dict[asyncio.Task[Any], CallPresence] = {}
         """The calls that are not over: a call's task ends once its status is sent."""
-        self._admitted: set[asyncio.Task[Any]] = set()
-        """Those among them that have shown a key."""
-        self._begun: set[asyncio.Task[Any]] = set()
-        """Those among these whose message has come: a stop waits for them."""
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._places_taken = 0
+        self._streams = 0
+        self._id_prefix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
 
     def close(self) -> None:
         """Refuse every new call from now on, and tell those that last; what was let in is finished."""
@@ -124,9 +139,11 @@ class CallGate:
 
     async def emptied(self, timeout_s: float) -> None:
         """Wait until every call that has begun has its status, and a moment for those that are being refused."""
-        for calls, wait_s in ((self._begun, timeout_s), (self._present, min(timeout_s, _REFUSALS_WITHIN_S))):
-            if calls:
-                await asyncio.wait(tuple(calls), timeout=wait_s)
+        begun = [task for task, presence in self._present.items() if presence.has_begun]
+        if begun:
+            await asyncio.wait(begun, timeout=timeout_s)
+        if self._present:
+            await asyncio.wait(tuple(self._present), timeout=min(timeout_s, _REFUSALS_WITHIN_S))
 
     @contextmanager
     def telling(self, tell: Callable[[], object]) -> Iterator[None]:
@@ -137,35 +154,52 @@ class CallGate:
         finally:
             self._on_close.discard(tell)
 
-    def arrive(self) -> None:
+    def head_of(self, context: Context) -> CallHead:
+        """Read a call's metadata: its key, its request id (its own `x-request-id`, or a new one), its `traceparent`."""
+        authorization = traceparent = None
+        request_id = ""
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization":
+                if authorization is None:
+                    authorization = value.decode("latin-1") if isinstance(value, bytes) else value
+            elif key == "x-request-id" and _is_plain(value):
+                request_id = str(value)
+            elif key == "traceparent" and _is_plain(value):
+                traceparent = str(value)
+        return CallHead(authorization, request_id or f"{self._id_prefix}{next(self._numbers):08x}", traceparent)
+
+    def arrive(self) -> CallPresence:
         """Know of the call that the running task answers.
 
         Raises:
             RefusedError: The server is stopping.
         """
-        task = _this_call()
-        self._present.add(task)
+        task = asyncio.current_task()
+        assert task is not None, "gRPC answers each call in a task of its own"
+        presence = self._present[task] = CallPresence()
         task.add_done_callback(self._left)
         if self._stopping:
             raise RefusedError(STOPPING)
+        return presence
 
-    async def enter(self, context: Context, roles: Sequence[Role], names: CallNames, *, lasts: bool) -> CallContext:
+    async def enter(self, context: Context, roles: Sequence[Role], head: CallHead, *, lasts: bool) -> CallContext:
         """Let a call in that has a good key, the right (one of the roles, if any), its rate and a place.
 
         Raises:
             RefusedError: It has not, there is none, or the server is stopping.
         """
-        self.arrive()
-        caller = await self.authenticate(context)
+        presence = self.arrive()
+        caller = self._authenticator.known(head.authorization) or await self.authenticate(context, head)
         if roles and caller.roles.isdisjoint(roles):
             raise RefusedError(not_allowed(*roles))
         limited = None if lasts else self.rates.take(caller)  # a stream waits for its rate, operation by operation
         if limited is not None:
             raise RefusedError(limited)
-        self._take_place(lasts=lasts)
-        return CallContext(caller, names.request_id, names.traceparent, context.time_remaining(), self, context)
+        self._take_place(presence, lasts=lasts)
+        remaining_s = context.time_remaining()
+        return CallContext(caller, head.request_id, head.traceparent, remaining_s, self, context, head, presence)
 
-    def begin(self) -> None:
+    def begin(self, call: CallContext) -> None:
         """Begin with a call that was let in: from now on it will have its answer, though the server be stopped.
 
         Raises:
@@ -173,35 +207,33 @@ class CallGate:
         """
         if self._stopping:
             raise RefusedError(STOPPING)
-        self._begun.add(_this_call())
+        call.presence.has_begun = True
 
-    async def authenticate(self, context: Context) -> Caller:
+    async def authenticate(self, context: Context, head: CallHead) -> Caller:
         """Find the caller of a call.
 
         Raises:
             RefusedError: It is nobody who may call here.
         """
-        caller = await self._authenticator.caller(context)
+        caller = await self._authenticator.caller(head.authorization, context.peer())
         if isinstance(caller, Refusal):
             raise RefusedError(caller)
         return caller
 
-    def _take_place(self, *, lasts: bool) -> None:
-        if len(self._admitted) >= self._calls_max or (lasts and len(self._streams) >= self._streams_max):
+    def _take_place(self, presence: CallPresence, *, lasts: bool) -> None:
+        if self._places_taken >= self._calls_max or (lasts and self._streams >= self._streams_max):
             self.metrics.refused_full.inc()
             raise RefusedError(_CALLS_FULL)
-        task = _this_call()
-        self._admitted.add(task)
-        if lasts:
-            self._streams.add(task)
+        presence.has_place, presence.lasts = True, lasts
+        self._places_taken += 1
+        self._streams += lasts
 
     def _left(self, task: asyncio.Task[Any]) -> None:
-        self._present.discard(task)
-        self._admitted.discard(task)
-        self._begun.discard(task)
-        self._streams.discard(task)
+        presence = self._present.pop(task)
+        self._places_taken -= presence.has_place
+        self._streams -= presence.lasts
 
-    async def end(self, context: Context, error: Exception, names: CallNames) -> NoReturn:
+    async def end(self, context: Context, error: Exception, head: CallHead) -> NoReturn:
         """End a call with the status of what was raised in it."""
         match error:
             case RefusedError() | MalformedError() | QueueFullError():
@@ -213,9 +245,9 @@ class CallGate:
             case TimeoutError():
                 refusal = OUTCOME_UNKNOWN
             case _:
-                _log.error("call_failed", request_id=names.request_id, exc_info=error)
+                _log.error("call_failed", request_id=head.request_id, exc_info=error)
                 refusal = _INTERNAL
-        await abort(context, refusal, names.request_id)
+        await abort(context, refusal, head.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,24 +281,6 @@ def gated(*roles: Role) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]
 def gated_stream(method: Callable[..., AsyncIterator[Any]]) -> GatedStream:
     """Have a streaming method reached through its servicer's gate; each operation's right is its own."""
     return GatedStream(method)
-
-
-def names_of(context: Context) -> CallNames:
-    """Give the call's request id (the caller's `x-request-id`, or a new one) and its `traceparent`."""
-    request_id = ""
-    traceparent = None
-    for key, value in context.invocation_metadata() or ():
-        if key == "x-request-id" and _is_plain(value):
-            request_id = str(value)
-        elif key == "traceparent" and _is_plain(value):
-            traceparent = str(value)
-    return CallNames(request_id or secrets.token_hex(8), traceparent)
-
-
-def _this_call() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None, "gRPC answers each call in a task of its own"
-    return task
 
 
 def _is_plain(value: str | bytes) -> bool:

@@ -8,7 +8,6 @@ that is not let in, gRPC holds no more than the first window of its stream (serv
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, TypeVar
 
@@ -20,9 +19,10 @@ from google.protobuf.message_factory import GetMessageClass
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
 
-from .gate import CallGate, Context, GatedStream, GatedUnary, names_of
+from .gate import CallGate, Context, GatedStream, GatedUnary
 from .metrics import CallMetrics
 from .operations import Mutation, Operations
+from .time_limit import TimeLimit
 
 Request = TypeVar("Request", bound=Message)
 
@@ -65,14 +65,14 @@ def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Me
     gate, method, roles = servicer.gate, declared.method, declared.roles
 
     async def answer(_messages: object, context: Context) -> Any:
-        names = names_of(context)
+        head = gate.head_of(context)
         try:
-            call = await gate.enter(context, roles, names, lasts=False)
+            call = await gate.enter(context, roles, head, lasts=False)
             request = await _only_message(context, parse, gate.metrics)
-            gate.begin()
+            gate.begin(call)
             return await method(servicer, request, call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-            await gate.end(context, error, names)
+            await gate.end(context, error, head)
 
     return answer
 
@@ -81,21 +81,21 @@ def _stream(servicer: Servicer, declared: GatedStream, parse: Callable[[bytes], 
     gate, method = servicer.gate, declared.method
 
     async def answers(_messages: object, context: Context) -> AsyncIterator[Any]:
-        names = names_of(context)
+        head = gate.head_of(context)
         try:
-            call = await gate.enter(context, (), names, lasts=True)
-            gate.begin()
+            call = await gate.enter(context, (), head, lasts=True)
+            gate.begin(call)
             async for answer in method(servicer, _messages_of(context, parse, gate.metrics), call):
                 yield answer
         except Exception as error:  # noqa: BLE001 - as above
-            await gate.end(context, error, names)
+            await gate.end(context, error, head)
 
     return answers
 
 
 async def _only_message(context: Context, parse: Callable[[bytes], Request], metrics: CallMetrics) -> Request:
     try:
-        async with asyncio.timeout(MESSAGE_WITHIN_S):
+        with TimeLimit(MESSAGE_WITHIN_S):
             raw = await context.read()
     except TimeoutError:
         raise MalformedError(invalid(Reason.MISSING_FIELD, "request", "did not come in time")) from None

@@ -41,6 +41,15 @@ class KeyRing:
         """Why the last reading failed, if it did."""
         self._waiting: Counter[str] = Counter()
 
+    def known(self, key_hash: bytes) -> Caller | None:
+        """Give the caller of a key if the last reading has it and is trusted still; None: `find` knows more."""
+        age_s = time.monotonic() - self._read_at
+        if age_s > self._refresh_s:
+            if age_s > _TRUSTED_MAX_S:
+                return None
+            self._read()  # beside the calls: a good caller never waits for it
+        return self._callers.get(key_hash)
+
     async def find(self, key_hash: bytes, *, peer: str) -> Caller | None:
         """Give the caller, None if no key that is not revoked has this hash. `peer` is the host that the call is from.
 

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from wallet_grpc.domain.refusals import Reason, Refusal
 
-from .gate import STOPPING, CallGate, Context, RefusedError, names_of
+from .gate import STOPPING, CallGate, Context, RefusedError
 from .handlers import decoded
 
 Request = TypeVar("Request", bound=Message)
@@ -79,7 +79,7 @@ class OpenCalls:
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-                await self.gate.end(context, error, names_of(context))
+                await self.gate.end(context, error, self.gate.head_of(context))
 
         return answer
 

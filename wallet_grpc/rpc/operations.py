@@ -6,7 +6,6 @@ here knows a service or a command by name.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -25,6 +24,7 @@ from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .gate import CallContext, GatedUnary, RefusedError, not_allowed
 from .stream import execute_stream
+from .time_limit import TimeLimit
 
 BATCH_OPERATIONS_MAX = 1_000
 _ANSWER_MARGIN_S = 0.02
@@ -66,7 +66,7 @@ class Operation:
         role: Role,
         request: type[RequestMessage],
         command: Callable[[RequestMessage, Source], Command],
-        place: Callable[[Command, Directories], Awaitable[object]] | None,
+        place: Callable[[Command, Directories], Awaitable[object] | None] | None,
         answer: Answering[Done, AnswerMessage],
     ) -> None:
         """Describe an operation; the type checker sees that its parts fit together.
@@ -75,14 +75,14 @@ class Operation:
             role: Who may ask for it.
             request: The message that asks for it.
             command: Makes the command, each field checked in its order: rule 9's "shape".
-            place: Refuses a command of a network or ledger that is not there, rule 9's "network"; None where the rules
-                find that out by themselves.
+            place: Refuses a command of a network or ledger that is not there, rule 9's "network", at once or in what
+                it has awaited; None where the rules find that out by themselves.
             answer: What its outcome becomes.
         """
         self.role = role
         self.request = request
         self.command: Callable[[Any, Source], Request] = command
-        self.place: Callable[[Any, Directories], Awaitable[object]] | None = place
+        self.place: Callable[[Any, Directories], Awaitable[object] | None] | None = place
         self.answer: Answering[Any, Any] = answer
 
 
@@ -98,9 +98,10 @@ class _InNetwork(Protocol):
     def currency_network_id(self) -> CurrencyNetworkId: ...
 
 
-def in_known_network(command: _InNetwork, known: Directories) -> Awaitable[None]:
+def in_known_network(command: _InNetwork, known: Directories) -> Awaitable[None] | None:
     """Refuse a currency network that this installation does not have."""
-    return known.networks.require(command.currency_network_id)
+    networks, network_id = known.networks, command.currency_network_id
+    return None if networks.has(network_id) else networks.require(network_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,9 @@ class Operations:
         """
         command = operation.command(request, call.caller.source)
         if operation.place is not None:
-            await operation.place(command, self._directories)
+            looking = operation.place(command, self._directories)
+            if looking is not None:
+                await looking
         return command
 
     async def _execute(self, ticket: Ticket, accepted: list[tuple[int, Request]], call: CallContext) -> None:
@@ -222,7 +225,7 @@ class Operations:
         timeout_s = self._request_timeout_s
         if call.remaining_s is not None:
             timeout_s = min(timeout_s, call.remaining_s - _ANSWER_MARGIN_S)
-        async with asyncio.timeout(timeout_s):
+        with TimeLimit(timeout_s):
             await self._engine.execute(ticket, accepted)
 
 

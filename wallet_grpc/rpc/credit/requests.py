@@ -29,9 +29,13 @@ def wallet_of(wallet_key: str) -> WalletAddress:
     return address
 
 
-def in_own_ledger(command: CreditCommand, known: Directories) -> Awaitable[object]:
+def in_own_ledger(command: CreditCommand, known: Directories) -> Awaitable[object] | None:
     """Refuse a wallet of a ledger that is not there, or is another source's."""
-    return known.ledgers.require(command.wallet.ledger_id, lambda ledger: ledger.source == command.source)
+    ledger_id = command.wallet.ledger_id
+    ledger = known.ledgers.known(ledger_id)
+    if ledger is not None and ledger.source == command.source:
+        return None
+    return known.ledgers.require(ledger_id, lambda ledger: ledger.source == command.source)
 
 
 def credit(request: pb.CreditRequest, source: Source) -> Credit:

@@ -98,6 +98,10 @@ class LedgerDirectory:
         self._reader = reader
         self._ledgers: dict[LedgerId, Ledger] = {}
 
+    def known(self, ledger_id: LedgerId) -> Ledger | None:
+        """Give a ledger that was asked for before, whoever may use it."""
+        return self._ledgers.get(ledger_id)
+
     async def require(self, ledger_id: LedgerId, may_use: Callable[[Ledger], bool]) -> Ledger:
         """Give a ledger that the caller may use: read, or write to.
 

@@ -59,6 +59,10 @@ class NetworkDirectory:
         """Give the network of a transaction; a player's state has none."""
         return None if currency_network_id is None else self._networks[currency_network_id]
 
+    def has(self, currency_network_id: CurrencyNetworkId) -> bool:
+        """Tell whether a network is known already; `find` looks for those that are not."""
+        return currency_network_id in self._networks
+
     async def find(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork | None:
         """Give a network, asking the database for one that is not known, at most once a second."""
         found = self._networks.get(currency_network_id)
