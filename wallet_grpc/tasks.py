@@ -1,13 +1,20 @@
-"""How a task is ended that works until it is cancelled."""
+"""How a task lets others go on, and how one is ended that works until it is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import types
+from collections.abc import Generator, Iterable
 from typing import Any
 
 _CANCEL_AGAIN_S = 1.0
 """Time for psycopg to cancel a statement: to be cancelled once more while it does costs it the connection."""
+
+
+@types.coroutine
+def a_turn() -> Generator[None, None, None]:
+    """Let the event loop turn once, as `asyncio.sleep(0)` does at twice the price."""
+    yield
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

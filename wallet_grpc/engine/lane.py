@@ -33,6 +33,7 @@ from wallet_grpc.store.batch.store import (
     OutcomeUnknownError,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.tasks import a_turn
 
 from .backlog import Backlog
 from .metrics import EngineMetrics
@@ -50,8 +51,11 @@ OUTCOME_UNKNOWN = Refusal(
 )
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; nothing was changed")
 
-_BARREN_TURNS = 20
-"""After how many turns of the event loop that brought nothing a lane starts."""
+_BARREN_TURNS_MIN = 2
+_BARREN_TURNS_MAX = 20
+"""After how many turns of the event loop that brought nothing a lane starts: as many as its last batch had commands,
+within these bounds. gRPC lets calls in one after the other, in four turns or so each; who calls alone waits for nobody.
+"""
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
@@ -96,6 +100,7 @@ class Lane:
         self._metrics = metrics
         self._on_answered = on_answered
         self._down = False
+        self._last_batch = 0
         self._told_of_stripes = False
 
     async def run(self) -> None:
@@ -105,6 +110,7 @@ class Lane:
                 await self._gather()
                 batch = self._backlog.take()
                 if batch:
+                    self._last_batch = len(batch)
                     held: Sequence[Job] = ()
                     try:
                         held = await self._execute(self._wanted(batch))
@@ -123,13 +129,20 @@ class Lane:
         Nothing is waited for: with one call in flight these turns pass at once, and under load a batch fills with what
         gRPC has at hand. Where another source's flood makes each turn long, who waits beside it is served at once.
         """
-        waiting, barren = len(self._backlog), 0
-        while barren < _BARREN_TURNS and waiting < self._settings.batch_operations_max:
-            if self._backlog.keeps_a_source_waiting():
-                return
-            await asyncio.sleep(0)
-            barren = barren + 1 if len(self._backlog) == waiting else 0
-            waiting = len(self._backlog)
+        backlog, enough = self._backlog, self._settings.batch_operations_max
+        waiting, barren = len(backlog), 0
+        barren_max = min(max(self._last_batch, _BARREN_TURNS_MIN), _BARREN_TURNS_MAX)
+        if backlog.keeps_a_source_waiting():
+            return
+        while barren < barren_max and waiting < enough:
+            await a_turn()
+            before, waiting = waiting, len(backlog)
+            if waiting == before:
+                barren += 1
+            else:
+                barren = 0
+                if backlog.keeps_a_source_waiting():
+                    return
 
     def _wanted(self, batch: Sequence[Job]) -> list[Job]:
         """Drop unexecuted what its caller has given up."""
