@@ -111,28 +111,6 @@ class Engine:
             counter.inc(operations)
             raise QueueFullError(refusal)
 
-    async def submit(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
-        """Give a ticket's admitted requests to their lanes, in order; each with its place in the ticket.
-
-        Waits only for endings of withdrawals: they take effect after all that was sent before them (rule 10), since
-        their reservation may be among it.
-        """
-        submitted = 0
-        try:
-            for index, request in requests:
-                if isinstance(request, UnlocatedEnding):
-                    await ticket.settled()
-                    command = await self._located(request)
-                else:
-                    command = request
-                ticket.expect()
-                submitted += 1
-                self._dispatch(ticket, index, command)
-        finally:
-            self._answered(
-                ticket, len(requests) - submitted
-            )  # the caller gave up: what no lane has will not be executed
-
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
         if isinstance(command, Refusal):
             ticket.answer(index, command)
@@ -141,16 +119,30 @@ class Engine:
             self._backlog.put(Job(command, owner_of(command), ticket, index))
 
     async def execute(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
-        """Admit, submit and wait until every outcome stands in the ticket.
+        """Execute a ticket's requests in order, each with its place in the ticket, until every outcome stands there.
+
+        Endings of withdrawals wait: they take effect after all that was sent before them (rule 10), since their
+        reservation may be among it.
 
         Raises:
             QueueFullError: Nothing was admitted.
         """
         self.admit(ticket.source, len(requests))
+        not_submitted = len(requests)
         try:
-            await self.submit(ticket, requests)
+            for index, request in requests:
+                command: Command | Refusal
+                if isinstance(request, UnlocatedEnding):
+                    await ticket.settled()
+                    command = await self._located(request)
+                else:
+                    command = request
+                ticket.expect()
+                not_submitted -= 1
+                self._dispatch(ticket, index, command)
             await ticket.settled()
         finally:
+            self._answered(ticket, not_submitted)  # the caller gave up: what no lane has will not be executed
             ticket.abandoned = ticket.pending > 0
 
     async def execute_streamed(self, ticket: Ticket, request: Request) -> None:

@@ -6,7 +6,7 @@ here knows a service or a command by name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -149,7 +149,7 @@ class Operations:
             RefusedError: It was refused.
         """
         ticket = _ticket(1, call)
-        await self._execute(ticket, [(0, command)], call)
+        await self._execute(ticket, ((0, command),), call)
         decided = ticket.outcomes[0]
         if isinstance(decided, Refusal):
             raise RefusedError(decided)
@@ -220,7 +220,7 @@ class Operations:
                 await looking
         return command
 
-    async def _execute(self, ticket: Ticket, accepted: list[tuple[int, Request]], call: CallContext) -> None:
+    async def _execute(self, ticket: Ticket, accepted: Sequence[tuple[int, Request]], call: CallContext) -> None:
         """Execute what was accepted, within the caller's deadline and ours."""
         timeout_s = self._request_timeout_s
         if call.remaining_s is not None:
