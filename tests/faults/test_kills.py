@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import psutil
+from support.copies import Copy
 from support.database import Installation, create_installation
 from support.ledger import check_invariants, transactions_stored, verify
 from support.load import FUNDS_MINOR, MixedLoad
@@ -28,7 +29,7 @@ KILLS = 20
 LONGEST_CALM_S = 0.3
 
 
-def killed_at_random(process: subprocess.Popen[bytes] | psutil.Process) -> None:
+def killed_at_random(process: subprocess.Popen[bytes] | Copy | psutil.Process) -> None:
     """Kill at a moment that nobody chose, and see it gone."""
     time.sleep(random.uniform(0, LONGEST_CALM_S))
     process.kill()

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,13 +23,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_settings import PostgresSettings
+from support.copies import ROOT, original
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
 from wallet_grpc.store.operator.keys import create_key
 from wallet_grpc.store.operator.migrate import migrate
 from wallet_grpc.store.operator.networks import add_network
 from wallet_grpc.store.reads.keys import Role
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICE_ROLE = "wallet_service"
 API_ROLE = "wallet_api"
 _RUN_ID = "PYTEST_XDIST_TESTRUNUID"
@@ -120,15 +119,16 @@ class Installation:
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run the `wallet` command to its end, whatever it answers."""
-        return subprocess.run(
-            [sys.executable, "-m", "wallet_cli", *arguments],
-            cwd=ROOT,
-            env=self.settings() | settings,
-            capture_output=True,
-            text=True,
-            timeout=_CLI_TIMEOUT_S,
-            check=False,
-        )
+        environment = self.settings() | settings
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            copy = original().copy(arguments, environment=environment, folder=ROOT, out=out, err=err)
+            try:
+                status = copy.wait(_CLI_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                copy.kill()
+                raise
+            written = [os.pread(it.fileno(), os.fstat(it.fileno()).st_size, 0).decode() for it in (out, err)]
+        return subprocess.CompletedProcess(copy.args, status, *written)
 
     def command(self, *arguments: str) -> str:
         """Run the `wallet` command, which must succeed, and return what it printed."""

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Self
 
 import psutil
 
+from support.copies import Copy, original
 from support.database import ROOT
 from support.waiting import wait_until
 
@@ -22,14 +22,15 @@ class WalletProcess:
     """One `wallet` command in an environment of its own; ends with the block, in which it may be started again."""
 
     stopped_within_s = 40.0
-    program: tuple[str, ...] = (sys.executable, "-m", "wallet_cli")
+    program: tuple[str, ...] | None = None
+    """What to start, instead of a copy of a process that has imported the command."""
     folder: Path = ROOT
 
     def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
         self._arguments = arguments
         self._environment = environment
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 it has no name, and goes with this object
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Copy | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -41,7 +42,7 @@ class WalletProcess:
         self.end()
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Copy:
         """The process that was started last."""
         assert self._process is not None, "it was never started"
         return self._process
@@ -61,17 +62,21 @@ class WalletProcess:
         written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
         return written.decode(errors="replace")
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> subprocess.Popen[bytes] | Copy:
         """Start the process without waiting for it."""
-        command = [*self.program, *self._arguments]
-        self._process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        if self.program is None:
+            self._process = original().copy(
+                self._arguments, environment=self._environment, folder=self.folder, out=self._log, err=self._log
+            )
+        else:
+            self._process = subprocess.Popen(
+                [*self.program, *self._arguments],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+            )
         return self._process
 
     def launch_until(self, ready: Callable[[], bool]) -> None:
