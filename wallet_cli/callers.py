@@ -55,8 +55,8 @@ def create_key(source: str, roles: tuple[str, ...], rate_per_s: int | None, *, a
     if as_json:
         console.print_json(dataclasses.asdict(made))
         return
-    console.out.print(f"{made.key}\n")
-    console.err.print(f"This is {made.key_id}, for {source} ({', '.join(made.roles)}). It is not shown again.")
+    click.echo(f"{made.key}\n")
+    click.echo(f"This is {made.key_id}, for {source} ({', '.join(made.roles)}). It is not shown again.", err=True)
 
 
 @keys.command("list")
@@ -81,7 +81,7 @@ def limit_key(key_id: str, rate_per_s: int | None, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"key_id": key_id, "rate_per_s": rate_per_s})
     else:
-        console.out.print(f"{key_id} may send {'any number' if rate_per_s is None else rate_per_s} a second")
+        click.echo(f"{key_id} may send {'any number' if rate_per_s is None else rate_per_s} a second")
 
 
 @keys.command("revoke")
@@ -96,7 +96,7 @@ def revoke_key(key_id: str, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"key_id": key_id, "revoked": True})
     else:
-        console.out.print(f"{key_id} is revoked")
+        click.echo(f"{key_id} is revoked")
 
 
 @click.group("rails")
@@ -123,7 +123,7 @@ def set_rail(source: str, network_id: int, rail: str, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"source": source, "currency_network_id": network_id, "rail": rail})
     else:
-        console.out.print(f"sessions of {source} in currency network {network_id} are settled by rail {rail}")
+        click.echo(f"sessions of {source} in currency network {network_id} are settled by rail {rail}")
 
 
 @rails.command("list")

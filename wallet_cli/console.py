@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What commands print: tables for people, JSON for programs. What draws tables is imported when one is drawn."""
 
 from __future__ import annotations
 
@@ -13,25 +13,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
-from rich.table import Table
-
-from wallet_grpc.store.proofs.verify import Check, Progress, Report
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from wallet_grpc.store.proofs.verify import Progress, Report
 
 _STREAMED_WIDTH = 18
 """Of a column of a table that is printed row by row: nothing is known of what is to come. Longer values stay whole."""
 
 _PIPE_WIDTH = 200
 """Columns of a table that is not printed to a terminal: nothing is cut off for want of a width."""
-
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -45,13 +39,15 @@ def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) 
         print_json([dataclasses.asdict(row) for row in rows])
         return
     if not rows:
-        out.print(empty)
+        click.echo(empty)
         return
+    from rich.table import Table
+
     names = [field.name for field in dataclasses.fields(rows[0])]
     table = Table(*names)
     for row in rows:
         table.add_row(*(_cell(getattr(row, name)) for name in names))
-    out.print(table)
+    _console().print(table)
 
 
 def print_record(record: DataclassInstance, *, as_json: bool) -> None:
@@ -60,19 +56,24 @@ def print_record(record: DataclassInstance, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
+    from rich.table import Table
+
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
-        table.add_row(name, escape(json.dumps(value)) if isinstance(value, dict) else _cell(value))
-    out.print(table)
+        table.add_row(name, _cell(json.dumps(value) if isinstance(value, dict) else value))
+    _console().print(table)
 
 
 @contextmanager
 def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
     """Show how far a verification or a rebuild is, on a terminal."""
-    if not enabled or not err.is_terminal:
+    if not enabled or not sys.stderr.isatty():
         yield lambda _: None
         return
-    with Bar(console=err, transient=True) as bar:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True, highlight=False, soft_wrap=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(at: Progress) -> None:
@@ -85,6 +86,8 @@ def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
 
 def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
     """Print what a verification found, row by row."""
+    from wallet_grpc.store.proofs.verify import Check
+
     findings = report.findings[:findings_max]
     left_out = len(report.findings) - len(findings)
     wrong = Counter(finding.check for finding in report.findings)
@@ -107,16 +110,21 @@ def print_report(report: Report, *, as_json: bool, findings_max: int) -> None:
             }
         )
         return
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = _console()
     table = Table("check", "wrong")
     for check in Check:
         table.add_row(check.value, str(wrong[check]), style="red" if wrong[check] else None)
     out.print(table)
     for finding in findings:
-        out.print(f"[red]{finding.check.value}[/] {finding.subject}: {finding.problem}")
+        out.print(f"[red]{finding.check.value}[/] {escape(finding.subject)}: {escape(finding.problem)}")
     if left_out:
         out.print(f"and {left_out} more (--findings)")
     for it in report.stuck:
-        out.print(f"[yellow]stuck[/] {it.subject} since {it.since:%Y-%m-%d %H:%M:%S}: {it.problem}")
+        told = escape(f"{it.subject} since {it.since:%Y-%m-%d %H:%M:%S}: {it.problem}")
+        out.print(f"[yellow]stuck[/] {told}")
     looked = f"{report.transactions:,} transactions, {report.entries:,} entries, {report.accounts:,} accounts"
     out.print(f"{report.sessions:,} sessions with {report.session_entries:,} entries")
     out.print(f"{report.wallets:,} credit wallets with {report.wallet_entries:,} entries")
@@ -137,7 +145,7 @@ def print_stream(rows: Iterator[Sequence[Any]], *, file_format: str) -> int:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
             for count, row in enumerate(rows, start=1):  # noqa: B007 - it is the answer
-                writer.writerow(map(_cell, row))
+                writer.writerow(map(_text, row))
         case "json":
             for count, row in enumerate(rows, start=1):
                 line = json.dumps(dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False)
@@ -146,7 +154,7 @@ def print_stream(rows: Iterator[Sequence[Any]], *, file_format: str) -> int:
         case _:
             write("  ".join(name.ljust(_STREAMED_WIDTH) for name in columns).rstrip() + "\n")
             for count, row in enumerate(rows, start=1):  # noqa: B007 - as above
-                write("  ".join(_cell(value).ljust(_STREAMED_WIDTH) for value in row).rstrip() + "\n")
+                write("  ".join(_text(value).ljust(_STREAMED_WIDTH) for value in row).rstrip() + "\n")
     return count
 
 
@@ -154,13 +162,26 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     match value:
         case None:
             return ""
         case datetime():
             return value.isoformat(timespec="seconds")
         case list():
-            return escape(", ".join(map(str, value)))
+            return ", ".join(map(str, value))
         case _:
-            return escape(str(value))
+            return str(value)
+
+
+def _cell(value: Any) -> str:
+    """Give the text of a value for rich, which would take [brackets] for its own."""
+    from rich.markup import escape
+
+    return escape(_text(value))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)

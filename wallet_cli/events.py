@@ -141,6 +141,6 @@ def _settle(
     if as_json:
         console.print_json({done: settled, "failed": missing})
     else:
-        console.out.print(f"{done}: {', '.join(map(str, settled)) or 'none'}")
+        click.echo(f"{done}: {', '.join(map(str, settled)) or 'none'}")
     if missing:
         raise click.ClickException("; ".join(f"event {event_id} {problem}" for event_id in missing))

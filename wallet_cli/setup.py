@@ -29,7 +29,7 @@ def migrate_command(*, dry_run: bool, as_json: bool) -> None:
         versions = migrate(
             settings.admin_dsn,
             settings.environment.value,
-            on_applied=lambda version: None if as_json else console.out.print(f"applied {version}"),
+            on_applied=lambda version: None if as_json else click.echo(f"applied {version}"),
             on_wait=lambda waiting: click.echo(str(waiting), err=True),
             dry_run=dry_run,
         )
@@ -44,10 +44,10 @@ def migrate_command(*, dry_run: bool, as_json: bool) -> None:
     if as_json:
         console.print_json({"pending" if dry_run else "applied": versions, "environment": settings.environment.value})
     elif not versions:
-        console.out.print(f"the {settings.environment.value} installation is up to date")
+        click.echo(f"the {settings.environment.value} installation is up to date")
     elif dry_run:
         for version in versions:
-            console.out.print(f"would apply {version}")
+            click.echo(f"would apply {version}")
 
 
 @click.group("currencies")
@@ -73,7 +73,7 @@ def add_currency(currency: str, network: str, decimals: int, network_id: int | N
     if as_json:
         console.print_json({"currency_network_id": added})
     else:
-        console.out.print(f"{currency} on {network} is currency network {added}")
+        click.echo(f"{currency} on {network} is currency network {added}")
 
 
 @currencies.command("list")
@@ -109,7 +109,7 @@ def create_ledger(name: str, source: str, network_id: int, *, as_json: bool) -> 
         made = {"ledger_id": ledger_id, "source": source, "name": name, "currency_network_id": network_id}
         console.print_json(made)
     else:
-        console.out.print(ledger_id)
+        click.echo(ledger_id)
 
 
 @ledgers.command("list")
