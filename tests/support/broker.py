@@ -39,8 +39,11 @@ def new_vhost(broker: Broker) -> str:
         return broker.amqp_url
     parts = urlsplit(broker.amqp_url)
     name = f"test-{secrets.token_hex(6)}"
-    broker.ctl("add_vhost", name)
-    broker.ctl("set_permissions", "-p", name, str(parts.username), ".*", ".*", ".*")
+    user = f'<<"{parts.username}">>'
+    rights = f'{user}, <<"{name}">>, <<".*">>, <<".*">>, <<".*">>, {user}'
+    # What `add_vhost` and `set_permissions` do: a rabbitmqctl takes half a second of a processor.
+    made = f'ok = rabbit_vhost:add(<<"{name}">>, {user}), ok = rabbit_auth_backend_internal:set_permissions({rights}).'
+    broker.ctl("eval", made)
     return parts._replace(path=f"/{quote(name, safe='')}").geturl()
 
 
