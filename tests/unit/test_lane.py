@@ -1,4 +1,4 @@
-"""How long a lane lets calls come in before it starts: a few turns where one calls alone, more where many do."""
+"""How long a lane lets calls come in before it starts: hardly at all where one calls alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wallet_grpc.engine.lane import Lane
 from wallet_grpc.engine.tickets import Job, Ticket
 
 BATCH_MAX = 100
-FEW, MANY = 2, 20
+ALONE, BESIDE_OTHERS = 2, 20
 
 
 class Settings:
@@ -29,11 +29,17 @@ def job(owner_id: int) -> Job:
 class Ground:
     """A lane that gathers, and the turns of the event loop meanwhile."""
 
-    def __init__(self, *, last_batch: int) -> None:
+    def __init__(self, *, crowd: int) -> None:
         self.backlog = Backlog(batch_operations_max=BATCH_MAX)
         nothing = cast("Any", None)
         self._lane = Lane(self.backlog, nothing, cast("Any", Settings()), nothing, nothing, nothing)
-        self._lane._last_batch = last_batch
+        self._lane._crowd = crowd
+
+    def crowd_after(self, batch: int) -> int:
+        for owner_id in range(batch):
+            self.backlog.put(job(owner_id))
+        self.backlog.done(self._lane._take())
+        return self._lane._crowd
 
     async def turns(self, in_each_turn: Callable[[int], object] = lambda _: None) -> int:
         gathering = asyncio.create_task(self._lane._gather())
@@ -46,20 +52,24 @@ class Ground:
         return turns - 1
 
 
-@pytest.mark.parametrize(
-    ("last_batch", "turns"), [(0, FEW), (1, FEW), (FEW, FEW), (7, 7), (MANY, MANY), (BATCH_MAX, MANY)]
-)
-async def test_a_lane_waits_as_many_barren_turns_as_its_last_batch_had_commands(last_batch: int, turns: int) -> None:
-    assert await Ground(last_batch=last_batch).turns() == turns
+@pytest.mark.parametrize(("crowd", "turns"), [(0, ALONE), (1, ALONE), (2, BESIDE_OTHERS), (BATCH_MAX, BESIDE_OTHERS)])
+async def test_who_calls_alone_waits_for_nobody(crowd: int, turns: int) -> None:
+    assert await Ground(crowd=crowd).turns() == turns
 
 
 async def test_what_comes_makes_it_wait_on() -> None:
-    ground = Ground(last_batch=5)
-    assert await ground.turns(lambda turn: ground.backlog.put(job(turn)) if 0 < turn <= 10 else None) == 10 + 5
+    ground = Ground(crowd=1)
+    assert await ground.turns(lambda turn: ground.backlog.put(job(turn)) if 0 < turn <= 10 else None) == 10 + ALONE
 
 
 async def test_a_full_batch_is_not_waited_for() -> None:
-    ground = Ground(last_batch=BATCH_MAX)
+    ground = Ground(crowd=BATCH_MAX)
     for owner_id in range(BATCH_MAX):
         ground.backlog.put(job(owner_id))
     assert await ground.turns() == 0
+
+
+def test_a_crowd_is_forgotten_one_batch_after_the_other() -> None:
+    """One small batch in a lull does not make the next ones small as well."""
+    ground = Ground(crowd=0)
+    assert [ground.crowd_after(batch) for batch in (5, 1, 1, 1, 1, 1)] == [5, 4, 3, 2, 1, 1]
