@@ -1,4 +1,4 @@
-"""How long a lane lets calls come in before it starts: hardly at all where one calls alone."""
+"""How long a lane lets calls come in before it starts, hardly at all where one calls alone; and what wakes one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.engine.backlog import Backlog
 from wallet_grpc.engine.lane import Lane
 from wallet_grpc.engine.tickets import Job, Ticket
@@ -22,8 +23,11 @@ class Settings:
     batch_operations_max = BATCH_MAX
 
 
-def job(owner_id: int) -> Job:
-    return Job(None, owner_id, Ticket([None]), 0)  # type: ignore[arg-type] - nobody executes it
+FLOOD, QUIET = Source("flood"), Source("quiet")
+
+
+def job(owner_id: int, source: Source | None = None) -> Job:
+    return Job(None, owner_id, Ticket([None], source=source), 0)  # type: ignore[arg-type] - nobody executes it
 
 
 class Ground:
@@ -73,3 +77,29 @@ def test_a_crowd_is_forgotten_one_batch_after_the_other() -> None:
     """One small batch in a lull does not make the next ones small as well."""
     ground = Ground(crowd=0)
     assert [ground.crowd_after(batch) for batch in (5, 1, 1, 1, 1, 1)] == [5, 4, 3, 2, 1, 1]
+
+
+async def test_who_comes_while_a_lane_works_for_another_wakes_an_idle_one() -> None:
+    """Also after commands of the source that is worked for had woken nobody."""
+    backlog = Backlog(batch_operations_max=BATCH_MAX)
+    backlog.put(job(1, FLOOD))
+    first = backlog.take()
+    idle = asyncio.create_task(backlog.changed())
+    await asyncio.sleep(0)
+    backlog.put(job(2, FLOOD))
+    await asyncio.sleep(0)
+    assert not idle.done()
+    backlog.done(first)
+    assert [taken.owner_id for taken in backlog.take()] == [2]
+    backlog.put(job(3, QUIET))
+    await asyncio.wait_for(idle, 1)
+
+
+async def test_who_comes_when_no_lane_works_any_more_wakes_an_idle_one() -> None:
+    backlog = Backlog(batch_operations_max=BATCH_MAX)
+    backlog.put(job(1, FLOOD))
+    backlog.done(backlog.take())
+    idle = asyncio.create_task(backlog.changed())
+    await asyncio.sleep(0)
+    backlog.put(job(2, FLOOD))
+    await asyncio.wait_for(idle, 1)

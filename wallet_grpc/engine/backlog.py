@@ -92,6 +92,7 @@ class Backlog:
         self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
         self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
         self._at_work: dict[int, _Work] = {}  # batches by identity
+        self._is_worked_for = False  # whether a lane works for the source that was last alone
         self._rests_until: dict[Source | None, float] = {}
         self._looked_at = 0.0  # when it was last asked whether they still rest
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -108,9 +109,12 @@ class Backlog:
             self._turns.put(job)
         elif job.ticket.source == self._source:
             self._jobs.append(job)
+            if self._is_worked_for and len(self._jobs) < self._worth_company:
+                return  # most commands come so, and no other lane would take them
         elif not self._jobs:
             self._source = job.ticket.source
             self._jobs.append(job)
+            self._look_who_works()
         else:
             self._turns = Turns([*self._jobs, job])
             self._jobs.clear()
@@ -144,7 +148,11 @@ class Backlog:
 
     def _begun(self, batch: list[Job], sources: frozenset[Source | None]) -> list[Job]:
         self._at_work[id(batch)] = _Work(sources, len(batch), self._clock())
+        self._look_who_works()
         return batch
+
+    def _look_who_works(self) -> None:
+        self._is_worked_for = any(self._source in work.sources for work in self._at_work.values())
 
     def _next_of_one_source(self) -> list[Job]:
         batch: list[Job] = []
@@ -164,6 +172,7 @@ class Backlog:
         `held` are those of it that are not answered, since others hold their owners' locks.
         """
         self._rest_after(self._at_work.pop(id(batch)))
+        self._look_who_works()
         if held:
             held_owners = {job.owner_id for job in held}
             answered = [job.owner_id for job in batch if job.owner_id not in held_owners]
