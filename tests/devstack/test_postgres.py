@@ -25,7 +25,7 @@ from devstack.servers.process import ProcessId, wait_until_gone
 FOUND = {"wheel": wheel_bin_dirs(), "debian": debian_bin_dirs()}
 
 
-@pytest.fixture(params=sorted(FOUND))
+@pytest.fixture(scope="module", params=sorted(FOUND))
 def programs(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if not FOUND[name]:
@@ -39,6 +39,14 @@ def cluster(tmp_path: Path, programs: str) -> Iterator[PostgresCluster]:
     cluster.start()
     yield cluster
     cluster.kill()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, programs: str) -> Iterator[tuple[PostgresCluster, Path]]:
+    """A cluster that nobody stops, and what lies above its folder."""
+    above = tmp_path_factory.mktemp("running")
+    with open_cluster(above, programs) as cluster:
+        yield cluster, above
 
 
 def open_cluster(tmp_path: Path, programs: str) -> PostgresCluster:
@@ -55,36 +63,42 @@ def setting(cluster: PostgresCluster, name: str) -> object:
     return execute(cluster, f"SHOW {name}")[0][0]
 
 
-def test_serves_the_version_of_its_programs(cluster: PostgresCluster) -> None:
+def test_serves_the_version_of_its_programs(running: tuple[PostgresCluster, Path]) -> None:
+    cluster, _ = running
     assert str(setting(cluster, "server_version")).startswith(cluster.version)
     assert execute(cluster, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]
 
 
 @pytest.mark.parametrize("name", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_is_durable(cluster: PostgresCluster, name: str) -> None:
+def test_is_durable(running: tuple[PostgresCluster, Path], name: str) -> None:
+    cluster, _ = running
     assert setting(cluster, name) == "on"
     with pytest.raises(UnsafeSettingError):
         PostgresSettings(extra={name: "off"})
 
 
-def test_refuses_a_wrong_password(cluster: PostgresCluster) -> None:
+def test_refuses_a_wrong_password(running: tuple[PostgresCluster, Path]) -> None:
+    cluster, _ = running
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(cluster.dsn("postgres", password="guessed"))
 
 
-def test_listens_on_loopback_only(cluster: PostgresCluster) -> None:
+def test_listens_on_loopback_only(running: tuple[PostgresCluster, Path]) -> None:
+    cluster, _ = running
     assert setting(cluster, "listen_addresses") == "127.0.0.1"
     assert setting(cluster, "unix_socket_directories") == ""
 
 
-def test_keeps_its_secrets_to_itself(cluster: PostgresCluster, tmp_path: Path) -> None:
+def test_keeps_its_secrets_to_itself(running: tuple[PostgresCluster, Path]) -> None:
+    cluster, above = running
     for name in ("cluster.json", "postgres.log", "lock"):
-        assert stat.S_IMODE((tmp_path / "pg" / name).stat().st_mode) == 0o600
-    assert not (tmp_path / "pg" / "initdb.password").exists()
+        assert stat.S_IMODE((above / "pg" / name).stat().st_mode) == 0o600
+    assert not (above / "pg" / "initdb.password").exists()
     assert stat.S_IMODE(cluster.pgdata.stat().st_mode) == 0o700
 
 
-def test_copies_a_template_and_drops_it_under_a_connection(cluster: PostgresCluster) -> None:
+def test_copies_a_template_and_drops_it_under_a_connection(running: tuple[PostgresCluster, Path]) -> None:
+    cluster, _ = running
     cluster.create_database("template")
     execute(cluster, "CREATE TABLE kept (n int)", "template")
     cluster.create_database("copy", template="template")
@@ -130,8 +144,9 @@ def test_kill_leaves_no_process(cluster: PostgresCluster) -> None:
     assert not any(backend.alive for backend in living)
 
 
-def test_second_owner_is_refused_while_the_first_lives(cluster: PostgresCluster, tmp_path: Path, programs: str) -> None:
-    second = open_cluster(tmp_path, programs)
+def test_second_owner_is_refused_while_the_first_lives(running: tuple[PostgresCluster, Path], programs: str) -> None:
+    cluster, above = running
+    second = open_cluster(above, programs)
     with pytest.raises(FolderInUseError, match=str(os.getpid())):
         second.start()
     assert cluster.running
