@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
 from hypothesis import strategies as st
 from unit.desk import (
     ANN,
@@ -31,53 +35,61 @@ from wallet_grpc.domain.transactions import Direction, WinKind
 
 IDS = tuple("abcdefgh")
 
-mostly_tron = st.sampled_from([TRON, TRON, TRON, TRON, ETHEREUM])
-whose = {
-    "player": st.sampled_from([ANN, ANN, BOB]),
-    "network": mostly_tron,
-    "source": st.sampled_from([GAMES, GAMES, GAMES, OTHER_GAMES]),
-}
+
+def together(**choices: Sequence[Any]) -> list[dict[str, Any]]:
+    """Give each way to choose one of each: one draw is a fraction of what a draw for each costs."""
+    return [dict(zip(choices, chosen, strict=True)) for chosen in product(*choices.values())]
+
+
+WHOSE = {"player": [ANN, ANN, BOB], "network": [TRON, TRON, TRON, TRON, ETHEREUM]}
+SENT_BY = {"source": [GAMES, GAMES, GAMES, OTHER_GAMES]}
+PLAYED_IN = {"game": ["g1", "g1", "g2"], "round": ["r1", "r1", "r2"], "closes": [False, False, False, True]}
+
+whose = st.sampled_from(together(**WHOSE, **SENT_BY))
+played_in = st.sampled_from(together(**PLAYED_IN))
 ids = st.sampled_from(IDS)
 references = st.sampled_from([*IDS, "p", "q", "d"])  # a caller's own, and those of withdrawals and deposits
 amounts = st.sampled_from([0, 1, 5, 10, 20, 60])
 positive = st.sampled_from([1, 5, 10, 20, 60, 10**30])
-play = {
-    **whose,
-    "game": st.sampled_from(["g1", "g1", "g2"]),
-    "round": st.sampled_from(["r1", "r1", "r2"]),
-    "closes": st.sampled_from([False, False, False, True]),
-}
 kinds = st.sampled_from([WinKind.REGULAR] * 4 + [WinKind.FREE_ROUND, WinKind.JACKPOT, WinKind.PROMO])
 withdrawal_ids = st.sampled_from(["p", "q", "a"])
 
-bets = st.builds(bet, ids, amounts, **play)
-wins = st.builds(win, ids, amounts, of=ids, kind=kinds, **play)
-bets_and_wins = st.builds(bet_and_win, ids, amounts, amounts, **play)
+bets = st.builds(lambda own, amount, who, play: bet(own, amount, **who, **play), ids, amounts, whose, played_in)
+wins = st.builds(
+    lambda own, amount, of, kind, who, play: win(own, amount, of=of, kind=kind, **who, **play),
+    ids, amounts, ids, kinds, whose, played_in,
+)  # fmt: skip
+bets_and_wins = st.builds(
+    lambda own, amount, won, who, play: bet_and_win(own, amount, won, **who, **play),
+    ids, amounts, amounts, whose, played_in,
+)  # fmt: skip
 rollbacks = st.builds(
-    rollback,
+    lambda own, of, who, closes: rollback(own, of, **who, closes=closes),
     st.sampled_from([*IDS, "r1", "r2", "r3"]),
     references,
-    **whose,
-    closes=st.sampled_from([False, False, True]),
+    whose,
+    st.sampled_from([False, False, True]),
 ).filter(lambda command: command.transaction_id != command.reference_transaction_id)
-reservations = st.builds(reserve, withdrawal_ids, positive, **whose)
-settlements = st.builds(settle, withdrawal_ids, st.sampled_from([0, 1, 5, 60]), source=whose["source"])
-failures = st.builds(fail, withdrawal_ids, source=whose["source"])
+reservations = st.builds(lambda own, amount, who: reserve(own, amount, **who), withdrawal_ids, positive, whose)
+sources = st.sampled_from(SENT_BY["source"])
+settlements = st.builds(settle, withdrawal_ids, st.sampled_from([0, 1, 5, 60]), source=sources)
+failures = st.builds(fail, withdrawal_ids, source=sources)
 deposits = st.builds(
-    deposit,
+    lambda own, amount, who, output: deposit(own, amount, **who, **output),
     st.sampled_from(["d", "e", "f", "a"]),
     positive,
-    **whose,
-    tx_hash=st.sampled_from(["", "", "0x1"]),
-    output_index=st.sampled_from([None, 0, 1]),
+    whose,
+    st.sampled_from(together(tx_hash=["", "", "0x1"], output_index=[None, 0, 1])),
 )
-adjustments = st.builds(adjust, ids, positive, st.sampled_from(Direction), **whose)
+adjustments = st.builds(
+    lambda own, amount, direction, who: adjust(own, amount, direction, **who),
+    ids, positive, st.sampled_from(Direction), whose,
+)  # fmt: skip
 states = st.builds(
-    state,
+    lambda own, chosen, who: state(own, chosen, **who),
     ids,
     st.sampled_from([PlayerState.ACTIVE] * 2 + [PlayerState.BLOCKED, PlayerState.CLOSED, PlayerState.EXCLUDED]),
-    player=whose["player"],
-    source=whose["source"],
+    st.sampled_from(together(player=WHOSE["player"], **SENT_BY)),
 )
 
 commands: st.SearchStrategy[Command] = st.one_of(
