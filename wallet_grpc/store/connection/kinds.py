@@ -10,8 +10,8 @@ the `options` of a DSN stay the operator's, apart from the settings named here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -141,19 +141,16 @@ class ConnectionKind:
     async def set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Set a new connection's session; close it where that fails.
 
-        The login's own `statement_timeout` ends what sets another, where the server is slow: so it is tried again.
-
         Raises:
             psycopg.Error: It failed.
             TimeoutError: It was not answered in time.
         """
         try:
             async with asyncio.timeout(self.timeout_ms / 1000):
-                for _ in range(_SETTING_UP_TRIES - 1):
-                    with suppress(psycopg.errors.QueryCanceled):
+                for attempt in _attempts():
+                    with attempt:
                         await connection.execute(self._statement(connection), prepare=False)
                         return
-                await connection.execute(self._statement(connection), prepare=False)
         except BaseException:
             await connection.close()
             raise
@@ -164,11 +161,10 @@ class ConnectionKind:
         Raises:
             psycopg.Error: It failed.
         """
-        for _ in range(_SETTING_UP_TRIES - 1):
-            with suppress(psycopg.errors.QueryCanceled):
+        for attempt in _attempts():
+            with attempt:
                 connection.execute(self._statement(connection), prepare=False)
                 return
-        connection.execute(self._statement(connection), prepare=False)
 
     def _statement(self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bytes:
         settings = self.session_settings(connection.info.server_version)
@@ -176,6 +172,16 @@ class ConnectionKind:
         if self.is_durable:
             statements.append(_DURABLE)
         return "; ".join(statements).encode()
+
+
+def _attempts() -> Iterator[AbstractContextManager[None]]:
+    """Give one attempt at setting a session up after another: what is to be done in its block, once.
+
+    The login's own `statement_timeout` ends what sets another, where the server is slow: so it is tried again.
+    """
+    for _ in range(_SETTING_UP_TRIES - 1):
+        yield suppress(psycopg.errors.QueryCanceled)
+    yield nullcontext()
 
 
 def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
