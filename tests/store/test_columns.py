@@ -1,4 +1,4 @@
-"""Rows that a batch loads: a class's fields are the columns of its statement, by name and in order, on a real server.
+"""Rows that are read: a class's fields are the columns of its statement, by name and in order, on a real server.
 
 A column that is read by another's place would be a wrong amount that still has the right type.
 """
@@ -11,9 +11,24 @@ import psycopg
 import pytest
 from psycopg import RawCursor
 
-from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, store, transactions
+from wallet_api.sql import HISTORY
+from wallet_api.sql import statement as api_statement
+from wallet_api.views import HistoryRow
+from wallet_grpc.store.batch import (
+    accounts,
+    credit,
+    events,
+    inbox,
+    ledgers,
+    players,
+    sessions,
+    store,
+    subledger,
+    transactions,
+)
 from wallet_grpc.store.batch.part import Query
 from wallet_grpc.store.batch.steps import PARTS
+from wallet_grpc.store.connection.statements import positional, statements
 
 MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, store, transactions)
 QUERIES = {
@@ -41,6 +56,19 @@ def test_every_statement_of_the_load_is_looked_at() -> None:
 def test_the_fields_of_a_row_are_the_columns_of_its_statement(admin: psycopg.Connection, name: str) -> None:
     query: Query[Any] = QUERIES[name]
     assert columns_of(admin, query.statement.text, query.statement.names) == query.row._fields
+
+
+def test_the_fields_of_a_page_of_history_are_the_columns_of_its_statement(admin: psycopg.Connection) -> None:
+    page = api_statement(HISTORY, "page")
+    assert columns_of(admin, page.text, page.names) == HistoryRow._fields
+
+
+def test_a_journal_is_read_with_every_column_that_makes_an_entry(admin: psycopg.Connection) -> None:
+    """The rows of a page of a journal have their columns by name."""
+    journal = positional(statements("wallet_grpc.store.reads", "sessions.sql")["journal"])
+    read = set(subledger.entry_of.__code__.co_names) & set(subledger.LoadedEntry._fields)
+    assert {"session_id", "amount_minor", "created_at"} <= read
+    assert read <= set(columns_of(admin, journal.text, journal.names))
 
 
 # ------------------------------------------------------------------------------------------------------------- mutants

@@ -10,14 +10,14 @@
 SELECT
     page.tx_id::TEXT,
     page.kind,
-    page.reference,
-    page.main_balance_after_minor::TEXT,
+    page.reference AS transaction_id,
+    page.main_balance_after_minor::TEXT AS balance_after_minor,
     page.currency_network_id,
     page.game_code,
     page.round_id,
     page.created_at,
     page.is_wanted,
-    page.place = %(scan_rows_max)s::BIGINT,
+    page.place = %(scan_rows_max)s::BIGINT AS is_last_place,
     CASE page.kind
         WHEN 'BET' THEN -page.amount_minor
         WHEN 'WIN' THEN page.amount_minor
@@ -34,7 +34,7 @@ SELECT
             ),
             0
         )
-    END::TEXT
+    END::TEXT AS amount_minor
 FROM (
     SELECT walked.*
     FROM (

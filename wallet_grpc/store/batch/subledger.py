@@ -70,7 +70,10 @@ class LoadedEntry(NamedTuple):
 
 
 def entry_of(row: LoadedEntry) -> Entry:
-    """Read a journal row for its facts: without its notes, which no rule reads."""
+    """Read a journal row for its facts: without its notes, which no rule reads.
+
+    Columns are read by name, and not what stands against the entry: a statement that reads whole journals has no more.
+    """
     return Entry(
         session_id=SessionId(row.session_id),
         entry_no=row.entry_no,

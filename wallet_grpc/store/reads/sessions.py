@@ -13,7 +13,7 @@ from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId, Key, O
 from wallet_grpc.domain.sessions.commands import SettleSession
 from wallet_grpc.domain.sessions.outcomes import SessionFacts
 from wallet_grpc.domain.sessions.state import Entry, SessionAddress, SessionId, SessionState, session_token
-from wallet_grpc.store.batch.subledger import LoadedEntry, entry_of
+from wallet_grpc.store.batch.subledger import entry_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
@@ -21,18 +21,6 @@ from .players import RoundRow, RoundTotals
 from .rows import rows_of
 
 _SQL = statements(__package__, "sessions.sql")
-_NOT_READ: dict[str, Any] = {
-    "rollback_entry_no": None,
-    "rollback_transaction_id": None,
-    "rollback_key_hash": None,
-    "rollback_balance_after_minor": None,
-    "rollback_late": None,
-    "rollback_tx_id": None,
-    "standing_wins": None,
-    "round_bets": None,
-    "round_closers": None,
-}
-"""What a lane loads of an entry and a read does not ask for: what stands against it, and its round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +82,7 @@ class SessionReader:
             rows = await rows_of(connection, _SQL["journal"], named)
         return [
             SessionJournalRow(
-                entry=replace(entry_of(_loaded(row)), metadata=row.metadata or {}),
+                entry=replace(entry_of(row), metadata=row.metadata or {}),
                 reversed_by_transaction_id=row.reversed_by_transaction_id,
             )
             for row in rows
@@ -141,10 +129,3 @@ def _facts(address: SessionAddress, row: Any) -> SessionFacts:
         opened_at=row.opened_at,
         expires_at=row.expires_at,
     )
-
-
-def _loaded(found: Any) -> LoadedEntry:
-    """Give the columns that a lane loads as well, by their names."""
-    columns = found._asdict()
-    read = {name: columns[name] for name in LoadedEntry._fields if name not in _NOT_READ}
-    return LoadedEntry(**read, **_NOT_READ)
