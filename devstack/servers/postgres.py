@@ -10,7 +10,6 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self, assert_never
 from urllib.parse import quote
 
@@ -21,7 +20,6 @@ from devstack.servers import process
 from devstack.servers.account import Placement, place
 from devstack.servers.binaries import PostgresBinaries
 from devstack.servers.files import tail
-from devstack.servers.folder_lock import FolderLock
 from devstack.servers.ports import becomes_free, free_port
 from devstack.servers.postgres_folder import (
     SUPERUSER,
@@ -33,6 +31,7 @@ from devstack.servers.postgres_folder import (
 )
 from devstack.servers.postgres_left_overs import end_left_overs
 from devstack.servers.postgres_settings import PostgresSettings
+from devstack.servers.private_server import PrivateServer
 from devstack.servers.process import ProcessId
 
 StopMode = Literal["smart", "fast", "immediate"]
@@ -44,12 +43,11 @@ host replication all 127.0.0.1/32 scram-sha-256
 _START_ATTEMPTS_MAX = 10
 _START_RETRY_PAUSE_S = 0.3
 _READY_POLL_S = 0.03
-_LOG_BYTES_MAX = 64 * 1024 * 1024
 _PORT_RELEASE_WAIT_S = 2.0
 _ORPHAN_GRACE_S = 30.0
 
 
-class PostgresCluster:
+class PostgresCluster(PrivateServer):
     """A private PostgreSQL server. Blocking; not for use by two threads at once."""
 
     def __init__(
@@ -61,12 +59,11 @@ class PostgresCluster:
         binaries: PostgresBinaries,
         settings: PostgresSettings,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, log_name="postgres.log")
         self._record = record
         self._placement = placement
         self._binaries = binaries
         self._settings = settings
-        self._lock: FolderLock | None = None
         self._postmaster: subprocess.Popen[bytes] | None = None
         self._guardian: subprocess.Popen[bytes] | None = None
 
@@ -127,8 +124,7 @@ class PostgresCluster:
         if self.running:
             return
         self._forget_processes()
-        if self._lock is None:
-            self._lock = FolderLock.acquire(self._folder)
+        self._take_lock()
         try:
             end_left_overs(self.pgdata, cluster_name=self._record.cluster_name)
             self._launch(deadline=time.monotonic() + timeout_s)
@@ -171,17 +167,6 @@ class PostgresCluster:
         """Whether the postmaster that this object started lives."""
         return self._postmaster is not None and self._postmaster.poll() is None
 
-    def __enter__(self) -> Self:
-        """Start the server."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the server."""
-        self.stop()
-
     # ---- using
 
     def dsn(self, dbname: str, user: str = SUPERUSER, *, password: str | None = None) -> str:
@@ -223,11 +208,6 @@ class PostgresCluster:
         return self._placement.pgdata
 
     @property
-    def log_path(self) -> Path:
-        """The server's log."""
-        return self._folder / "postgres.log"
-
-    @property
     def description(self) -> str:
         """One line for people: version, account, place."""
         return f"PostgreSQL {self.version} as {self._placement.account.description} in {self.pgdata}"
@@ -263,7 +243,12 @@ class PostgresCluster:
         for _ in range(_START_ATTEMPTS_MAX):
             begins_at = self.log_path.stat().st_size if self.log_path.exists() else 0  # only its last try is told
             self._write_configuration()
-            self._postmaster = self._spawn()
+            self._postmaster = self._spawn(
+                [*self._placement.account.prefix, self.bin_dir / "postgres", "-D", self.pgdata],
+                environment=program_environment(self.bin_dir),
+                cwd=self.pgdata,
+                **self._placement.account.popen_arguments(),
+            )
             if self._becomes_ready(deadline=deadline):
                 self._watch()
                 return
@@ -273,22 +258,6 @@ class PostgresCluster:
             time.sleep(_START_RETRY_PAUSE_S)
             self._choose_port()
         raise PostgresError(f"{self.description} did not start:\n{tail(self.log_path, after=begins_at)}")
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
-            self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        with self.log_path.open("ab") as log:
-            self.log_path.chmod(0o600)
-            return subprocess.Popen(
-                [*self._placement.account.prefix, self.bin_dir / "postgres", "-D", self.pgdata],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=program_environment(self.bin_dir),
-                cwd=self.pgdata,
-                start_new_session=True,  # a Ctrl-C in the terminal must not stop it before its clients
-                **self._placement.account.popen_arguments(),
-            )
 
     def _becomes_ready(self, *, deadline: float) -> bool:
         while self.running and time.monotonic() < deadline:
@@ -329,11 +298,6 @@ class PostgresCluster:
         if self._postmaster is not None:
             self._postmaster.wait()
         self._guardian = self._postmaster = None
-
-    def _release_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-        self._lock = None
 
 
 def _stop_signal(mode: StopMode) -> signal.Signals:

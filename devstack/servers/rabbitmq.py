@@ -12,14 +12,13 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 from devstack.servers import process
 from devstack.servers.files import tail
-from devstack.servers.folder_lock import FolderLock
 from devstack.servers.ports import becomes_free, kept_or_new, listens
+from devstack.servers.private_server import PrivateServer
 from devstack.servers.process import ProcessId
 from devstack.servers.rabbitmq_folder import (
     NodeRecord,
@@ -42,18 +41,16 @@ _EPMD_TIMEOUT_S = 10.0
 _CTL_TIMEOUT_S = 60.0
 _GONE_TIMEOUT_S = 30.0
 _ORPHAN_GRACE_S = 30.0
-_LOG_BYTES_MAX = 64 * 1024 * 1024
 
 
-class RabbitNode:
+class RabbitNode(PrivateServer):
     """A private RabbitMQ node. Blocking; not for use by two threads at once."""
 
     def __init__(self, *, folder: Path, record: NodeRecord, programs: RabbitPrograms) -> None:
-        self._folder = folder
+        super().__init__(folder, log_name="rabbitmq.log")
         self._record = record
         self._programs = programs
         self._was_ready = False
-        self._lock: FolderLock | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._guardians: list[subprocess.Popen[bytes]] = []
@@ -101,15 +98,14 @@ class RabbitNode:
         if self.running:
             return
         self._end_helpers()
-        if self._lock is None:
-            self._lock = FolderLock.acquire(self._folder)
+        self._take_lock()
         try:
             self._end_left_overs()
             self._choose_ports()
             self._begin_anew_if_never_ready()
             write_configuration(self._folder, self._record)
             self._epmd = self._spawn_epmd()
-            self._node = self._spawn([self._programs.server])
+            self._node = self._run([self._programs.server])
             self._guard(self._node, self._epmd)
         except BaseException:
             self.kill()
@@ -155,17 +151,6 @@ class RabbitNode:
     def running(self) -> bool:
         """Whether the node that this object started lives; it may not be ready yet."""
         return self._node is not None and self._node.poll() is None
-
-    def __enter__(self) -> Self:
-        """Start the node."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the node."""
-        self.stop()
 
     # ---- using
 
@@ -231,11 +216,6 @@ class RabbitNode:
         return self._node.pid if self._node is not None and self.running else None
 
     @property
-    def log_path(self) -> Path:
-        """The node's log."""
-        return self._folder / "rabbitmq.log"
-
-    @property
     def description(self) -> str:
         """One line for people: version, place."""
         return f"RabbitMQ {self._programs.version} on port {self.port} in {self._folder}"
@@ -269,7 +249,7 @@ class RabbitNode:
 
     def _spawn_epmd(self) -> subprocess.Popen[bytes]:
         command = [*epmd_title(self._programs, self._record).split(), "-address", "127.0.0.1"]
-        epmd = self._spawn(command)  # without -daemon, so it stays our child
+        epmd = self._run(command)  # without -daemon, so it stays our child
         deadline = time.monotonic() + _EPMD_TIMEOUT_S
         while not listens(self.epmd_port):
             if epmd.poll() is not None or time.monotonic() > deadline:
@@ -279,20 +259,9 @@ class RabbitNode:
             time.sleep(_PORT_POLL_S)
         return epmd
 
-    def _spawn(self, command: list[Path] | list[str]) -> subprocess.Popen[bytes]:
-        if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
-            self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        with self.log_path.open("ab") as log:
-            self.log_path.chmod(0o600)
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=program_environment(self._folder, self._record, search_path=self._programs.search_path),
-                cwd=self._folder,
-                start_new_session=True,  # a Ctrl-C in the terminal must not stop it before its clients
-            )
+    def _run(self, command: list[Path] | list[str]) -> subprocess.Popen[bytes]:
+        environment = program_environment(self._folder, self._record, search_path=self._programs.search_path)
+        return self._spawn(command, environment=environment, cwd=self._folder)
 
     def _guard(self, *wards: subprocess.Popen[bytes]) -> None:
         for ward in wards:
@@ -329,9 +298,7 @@ class RabbitNode:
 
     def _let_go(self) -> None:
         self._end_helpers()
-        if self._lock is not None:
-            self._lock.release()
-        self._lock = None
+        self._release_lock()
 
     def _end_helpers(self) -> None:
         """End epmd and the guardians of a node that is gone."""
