@@ -2,8 +2,7 @@
 -- the outbox and the callers' keys. A request's amounts are NUMERIC(38,0), balances and postings NUMERIC(60,0), sums
 -- over all players NUMERIC(80,0), which they cannot fill: BIGINT would end at 9.22 ETH.
 --
--- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, appends, and adds to
--- the stripe of a house account that its lane holds.
+-- Every hot table carries owner_id, the shard key: a mutation changes rows of exactly one owner, and appends.
 
 -- What this database is for. One row, written by `wallet migrate`, never changed: test and real money never meet.
 -- Others know it by its UUID: the broker keeps which installation consumes a queue.
@@ -56,16 +55,13 @@ CREATE TABLE accounts (
     )
 );
 
--- Derived, never the truth: what the entries of an account sum to. A player account has stripe 0 alone. A house account
--- is spread over stripes, so that no bet waits for another player's bet; its balance is their sum.
+-- Derived, never the truth: what the entries of an account sum to; of a house account, without what house_postings has.
 CREATE TABLE account_balances (
-    account_id BIGINT NOT NULL REFERENCES accounts (account_id),
-    stripe SMALLINT NOT NULL DEFAULT 0,
+    account_id BIGINT PRIMARY KEY REFERENCES accounts (account_id),
     owner_id BIGINT,
     balance_minor NUMERIC(80, 0) NOT NULL,
     version BIGINT NOT NULL,
-    CONSTRAINT account_balances_pkey PRIMARY KEY (account_id, stripe),
-    CONSTRAINT account_balances_funds_check CHECK (owner_id IS NULL OR (balance_minor >= 0 AND stripe = 0)),
+    CONSTRAINT account_balances_funds_check CHECK (owner_id IS NULL OR balance_minor >= 0),
     CONSTRAINT account_balances_range_check CHECK (owner_id IS NULL OR balance_minor < 1e60)
 ) WITH (fillfactor = 50);
 
@@ -73,6 +69,14 @@ COMMENT ON COLUMN account_balances.owner_id IS 'NULL for house accounts, whose b
 COMMENT ON COLUMN account_balances.balance_minor IS
 'up to 60 digits but for house accounts: what all players won together must never keep one of them from being paid';
 COMMENT ON COLUMN account_balances.version IS 'player accounts: how many entries the account has; house accounts: 0';
+
+-- What transactions added to house accounts and is not in their balances yet: a row for each batch and account, so that
+-- no bet waits for another player's bet. Rows are folded into the balances and removed by the statement that does so; a
+-- house account's balance is its row of account_balances and these. No key: whoever folds takes rows by their address.
+CREATE TABLE house_postings (
+    account_id BIGINT NOT NULL,
+    amount_minor NUMERIC(80, 0) NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 
 -- One row for each recorded mutation, and the idempotency keys with it: key_hash is unique, so an id is used once.
 -- Tombstones, voided rollbacks and player states are rows without entries.
@@ -283,6 +287,7 @@ GRANT USAGE ON SCHEMA public TO wallet_service, wallet_api;
 GRANT SELECT ON installation, currency_networks, api_keys TO wallet_service;
 GRANT SELECT, INSERT ON accounts, ledger_transactions, ledger_entries, deposit_outputs TO wallet_service;
 GRANT SELECT, INSERT, UPDATE ON players, owners, account_balances, withdrawals TO wallet_service;
+GRANT SELECT, INSERT, DELETE ON house_postings TO wallet_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_events TO wallet_service;
 GRANT USAGE, SELECT ON SEQUENCE accounts_account_id_seq TO wallet_service;
 

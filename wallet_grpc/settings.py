@@ -148,12 +148,6 @@ class Settings(BaseSettings):
         default=10, ge=1, le=100, description="How often a batch is tried against others before it is CONFLICT."
     )
     backoff_ms: Milliseconds = Field(default=2, description="The longest first wait between two tries, in ms; doubles.")
-    house_stripes: int = Field(
-        default=64,
-        ge=1,
-        le=1_024,
-        description="Rows that a house account is spread over: the lanes of all workers and pods, one more for each.",
-    )
 
     database_timeout_ms: Milliseconds = Field(
         default=5_000, le=30_000, description="The longest round trip to the database, connecting included, in ms."
@@ -276,16 +270,6 @@ class Settings(BaseSettings):
             raise ValueError("WALLET_TLS_CERT_FILE and WALLET_TLS_KEY_FILE go together")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
             raise ValueError("WALLET_TLS_CLIENT_CA_FILE needs WALLET_TLS_CERT_FILE")
-        return self
-
-    @model_validator(mode="after")
-    def _stripes_are_enough(self) -> Self:
-        needed = (self.lanes + 1) * self.workers
-        if self.house_stripes < needed:
-            raise ValueError(
-                f"WALLET_HOUSE_STRIPES is {self.house_stripes}: it must be at least {needed}, one for each lane of "
-                "WALLET_WORKERS, and one more for each worker"
-            )
         return self
 
     @property

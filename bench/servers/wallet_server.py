@@ -24,7 +24,7 @@ from devstack.wallet_command import WalletCommand
 from wallet_grpc.settings import Settings
 
 TUNABLE = (
-    "lanes", "batch_operations_max", "house_stripes", "queue_operations_max", "stream_window_operations", "backoff_ms",
+    "lanes", "batch_operations_max", "queue_operations_max", "stream_window_operations", "backoff_ms",
     "consumer_prefetch", "relay_round_events_max", "relay_in_flight_max", "relay_poll_ms",
 )  # fmt: skip
 """Settings that may come from the environment, to see what they do: `WALLET_LANES=4 make bench-quick`. They are written

@@ -104,11 +104,12 @@ def enrich(installation: Installation, player: Player, main_minor: int) -> None:
                   FROM raised WHERE ledger_transactions.tx_id = raised.tx_id
             ), balances AS (
                 UPDATE account_balances AS derived
-                   SET balance_minor = balance_minor + CASE WHEN owner_id IS NULL THEN -gain ELSE gain END
+                   SET balance_minor = balance_minor + gain
                   FROM raised
-                 WHERE derived.account_id = raised.account_id
-                   AND stripe = (SELECT min(stripe) FROM account_balances AS first
-                                  WHERE first.account_id = derived.account_id)
+                 WHERE derived.account_id = raised.account_id AND owner_id IS NOT NULL
+            ), house AS (
+                INSERT INTO house_postings (account_id, amount_minor)
+                SELECT account_id, -gain FROM raised JOIN accounts USING (account_id) WHERE player_id IS NULL
             )
             UPDATE ledger_entries
                SET amount_minor = amount_minor + sign(amount_minor) * gain, balance_after = balance_after + gain
@@ -121,7 +122,7 @@ def enrich(installation: Installation, player: Player, main_minor: int) -> None:
 
 def test_what_would_pass_the_range_is_refused_when_it_is_sent(new_installation: Callable[[], Installation]) -> None:
     installation = new_installation()
-    with WalletServer(installation, WALLET_HOUSE_STRIPES="8") as server:
+    with WalletServer(installation) as server:
         wallet = server.wallet()
         games = sessions_of(wallet)
         rich, richer = wallet.player("100"), wallet.player("100")

@@ -43,7 +43,6 @@ async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_i
         database_url=installation.service_dsn,
         timeout_ms=5_000,
         lock_timeout_ms=2_000,
-        stripes=8,
         batch_operations_max=100,
     )
     lanes = [SteppedLane(BatchStore(settings, networks)) for _ in range(2)]

@@ -52,6 +52,7 @@ _EMPTY = """
     DELETE FROM ledger_entries;
     DELETE FROM ledger_transactions;
     DELETE FROM account_balances;
+    DELETE FROM house_postings;
     DELETE FROM accounts WHERE player_id IS NOT NULL OR ledger_id IS NOT NULL;
     DELETE FROM owners;
     DELETE FROM players;
@@ -173,12 +174,11 @@ async def new_lane(ledger: Installation, networks: NetworkDirectory) -> AsyncIte
     """Make lanes, each as if of another process."""
     made: list[SteppedLane] = []
 
-    def make(*, timeout_ms: int = 5_000, lock_timeout_ms: int = 2_000, stripes: int = 8) -> SteppedLane:
+    def make(*, timeout_ms: int = 5_000, lock_timeout_ms: int = 2_000) -> SteppedLane:
         settings = StoreSettings(
             database_url=ledger.service_dsn,
             timeout_ms=timeout_ms,
             lock_timeout_ms=lock_timeout_ms,
-            stripes=stripes,
             batch_operations_max=100,
         )
         made.append(SteppedLane(BatchStore(settings, networks)))

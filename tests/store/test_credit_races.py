@@ -126,7 +126,7 @@ async def pool(ledger: Installation) -> AsyncIterator[MortalPool]:
 
 
 def poster(pool: Pool, networks: NetworkDirectory, *, wallets_max: int = 2) -> PostingStore:
-    settings = PostingSettings(interval_ms=1, wallets_max=wallets_max, queue_rows_max=3, ledgers_max=10, stripes=8)
+    settings = PostingSettings(interval_ms=1, wallets_max=wallets_max, queue_rows_max=3, ledgers_max=10)
     return PostingStore(settings, pool, networks)
 
 

@@ -146,7 +146,7 @@ TRANSACTION = {
     "created_at": "2024-06-01",
 }
 ENTRY = {"tx_id": TX.format(1), "owner_id": 1, "account_id": 1, "currency_network_id": 1, "amount_minor": 5}
-BALANCE = {"account_id": 1, "stripe": 0, "owner_id": 1, "balance_minor": 0, "version": 0}
+BALANCE = {"account_id": 1, "owner_id": 1, "balance_minor": 0, "version": 0}
 WITHDRAWAL = {
     "withdrawal_id": "p",
     "owner_id": 1,
@@ -161,7 +161,6 @@ KEY = {"key_id": "k", "key_hash": b"h", "source": "s", "roles": ["game"]}
 # What is refused, by the constraint's name: the table, its row, and what is wrong with it.
 WRONG: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "a negative player balance": ("account_balances_funds_check", "account_balances", BALANCE, {"balance_minor": -1}),
-    "a striped player balance": ("account_balances_funds_check", "account_balances", BALANCE, {"stripe": 1}),
     "an owner without a mutation": ("owners_version_check", "owners", {"owner_id": 1}, {"version": 0}),
     "player zero": ("players_id_check", "players", {"state": "ACTIVE"}, {"player_id": 0}),
     "an unknown player state": ("players_state_check", "players", {"player_id": 1}, {"state": "GONE"}),
@@ -264,11 +263,8 @@ def test_refuses_a_row(
     assert caught.value.diag.constraint_name == constraint
 
 
-def test_a_house_balance_may_be_negative_on_any_stripe(admin: psycopg.Connection) -> None:
-    account_id = house(admin, 1)
-    for stripe in (0, 63):
-        values = {"account_id": account_id, "owner_id": None, "stripe": stripe, "balance_minor": -5}
-        insert(admin, "account_balances", BALANCE | values)
+def test_a_house_balance_may_be_negative(admin: psycopg.Connection) -> None:
+    insert(admin, "account_balances", BALANCE | {"account_id": house(admin, 1), "owner_id": None, "balance_minor": -5})
 
 
 @pytest.mark.parametrize("column", ["key_hash", "reverses_tx_id"])

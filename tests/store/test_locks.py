@@ -1,4 +1,4 @@
-"""Locks of owners and stripes: who waits for whom, for how long, and what a dead holder leaves behind."""
+"""Locks of owners: who waits for whom, for how long, and what a dead holder leaves behind."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from support.ledger import check_invariants
 from unit.desk import BOB, bet, deposit
 
 from wallet_grpc.domain.players.outcomes import Accepted
-from wallet_grpc.store.batch.store import _STRIPE_CLASS, Locking, LostRaceError
+from wallet_grpc.store.batch.store import Locking, LostRaceError
 from wallet_grpc.store.connection.statements import positional
 
 NewLane = Callable[..., SteppedLane]
@@ -201,68 +201,6 @@ async def test_a_load_without_the_lock_reads_one_moment(new_lane: NewLane) -> No
         await lane.decide(bet("x", 1))
         assert lane.store._locks is not None
         assert (await lane.store._locks.execute(isolation)).rows == [(level,)]
-
-
-# ------------------------------------------------------------------------------------------------------------- stripes
-
-
-async def test_every_lane_at_work_has_a_stripe_of_its_own(ledger: Installation, new_lane: NewLane) -> None:
-    lanes = [new_lane(stripes=4) for _ in range(4)]
-    batches = [await lane.decide(deposit(f"d{player}", 7, player=player)) for player, lane in enumerate(lanes, start=1)]
-    assert {batch.loaded.stripe for batch in batches} == {0, 1, 2, 3}
-    for lane, batch in zip(lanes, batches, strict=True):
-        await lane.write(batch)
-    house = ledger.rows(
-        """
-        SELECT stripe, balance_minor FROM account_balances JOIN accounts USING (account_id)
-        WHERE account_type = 'HOUSE' ORDER BY stripe
-        """
-    )
-    assert house == [(stripe, -7) for stripe in range(4)]
-    check_invariants(ledger)
-
-
-async def test_lanes_that_find_no_stripe_free_take_spare_ones(ledger: Installation, new_lane: NewLane) -> None:
-    lanes = [new_lane(stripes=1) for _ in range(4)]
-    batches = [await lane.decide(deposit(f"d{player}", 7, player=player)) for player, lane in enumerate(lanes, start=1)]
-    assert [batch.loaded.stripe for batch in batches] == [0, 1, 2, 3]
-    assert [batch.loaded.is_spare_stripe for batch in batches] == [False, True, True, True]
-    for lane, batch in zip(lanes, batches, strict=True):
-        await lane.write(batch)
-    check_invariants(ledger)
-
-
-async def test_without_any_free_stripe_lanes_share_one(ledger: Installation, new_lane: NewLane) -> None:
-    with ledger.connect() as holder:
-        holder.execute(
-            "SELECT count(pg_advisory_xact_lock(%s, stripe)) FROM generate_series(0, 2000) AS all_of_them (stripe)",
-            [_STRIPE_CLASS],
-        )
-        lanes = [new_lane(stripes=1) for _ in range(3)]
-        await asyncio.gather(
-            *(lane.accepted(deposit(f"d{player}", 7, player=player)) for player, lane in enumerate(lanes, start=1))
-        )
-    check_invariants(ledger)
-
-
-async def test_a_stripe_is_free_again_when_its_lane_dies(new_lane: NewLane, admin: psycopg.Connection) -> None:
-    first, second = new_lane(stripes=1), new_lane(stripes=1)
-    await first.decide(deposit("x"))
-    locks = first.store._locks
-    assert locks is not None
-    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [locks.backend_pid])
-    await second.attempt(deposit("y"))
-
-
-async def test_a_lane_goes_on_with_its_stripe(ledger: Installation, new_lane: NewLane) -> None:
-    """It need not share the row's page with anybody, and its updates stay on one row."""
-    lane = new_lane(stripes=64)
-    for number in range(10):
-        await lane.accepted(deposit(f"d{number}", 7))
-    house = ledger.rows(
-        "SELECT balance_minor FROM account_balances JOIN accounts USING (account_id) WHERE account_type = 'HOUSE'"
-    )
-    assert house == [(-70,)]
 
 
 def lane_backends(admin: psycopg.Connection) -> set[int]:

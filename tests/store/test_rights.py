@@ -25,6 +25,7 @@ RIGHTS: dict[str, tuple[set[str], set[str]]] = {
     "players": (CHANGES, NOTHING),
     "owners": (CHANGES, NOTHING),
     "account_balances": (CHANGES, READS),
+    "house_postings": (APPENDS | {"DELETE"}, NOTHING),
     "withdrawals": (CHANGES, NOTHING),
     "outbox_events": (CHANGES | {"DELETE"}, NOTHING),
     "inbox_events": (CHANGES, NOTHING),

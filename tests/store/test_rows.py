@@ -127,7 +127,12 @@ async def test_the_ledger_is_right_after_all_of_them(ledger: Installation, new_l
     totals = dict(
         ledger.rows(
             """
-            SELECT account_type, sum(balance_minor)::TEXT FROM account_balances JOIN accounts USING (account_id)
+            SELECT account_type, sum(minor)::TEXT
+            FROM (
+                SELECT account_id, balance_minor FROM account_balances
+                UNION ALL SELECT account_id, amount_minor FROM house_postings
+            ) AS counted (account_id, minor)
+            JOIN accounts USING (account_id)
             GROUP BY account_type
             """
         )

@@ -62,7 +62,10 @@ _INVARIANTS = {
     """,
     "a derived balance is not the sum of its entries": """
         SELECT account_id
-          FROM (SELECT account_id, SUM(balance_minor) AS total FROM account_balances GROUP BY 1) AS derived
+          FROM (SELECT account_id, SUM(balance_minor) AS total
+                  FROM (SELECT account_id, balance_minor FROM account_balances
+                        UNION ALL SELECT account_id, amount_minor FROM house_postings) AS counted
+                 GROUP BY 1) AS derived
           FULL JOIN (SELECT account_id, SUM(amount_minor) AS total FROM ledger_entries GROUP BY 1) AS posted
          USING (account_id)
          WHERE COALESCE(derived.total, 0) <> COALESCE(posted.total, 0)

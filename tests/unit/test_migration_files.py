@@ -7,7 +7,7 @@ import pytest
 from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
 
 APPLIED = {
-    "0001_ledger": "24eefa689a12e8a8b42c036c27bccde4e8ec3f89c8c7e6b0685d13678ec387eb",
+    "0001_ledger": "96de7c964a9ee7f446061b60e9df95c506ab0996518848d111ff90136c3a364a",
     "0002_events": "f15fea4187eb5a586c738b68de2b2b4dd589db584556253fc6af434aa11a7243",
     "0003_sessions": "3abf9d5676e30762d857fe0557631278ef35941e0f00d3592712a5a97dc04b8e",
     "0005_credit": "7df477c1511613ffd3a6db1680cfaf41fc52933b26504bff0a55f46f69d1e800",

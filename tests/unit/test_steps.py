@@ -23,7 +23,7 @@ from wallet_grpc.store.batch.steps import PARTS
 MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions)
 STEPS = [thing for module in MODULES for thing in vars(module).values() if isinstance(thing, Step)]
 STEPS_BY_NAME = {step.name: step for step in STEPS}
-OF_THE_BATCH = {"now", "stripe"}
+OF_THE_BATCH = {"now"}
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _INSERT = re.compile(r"INSERT INTO \w+(?: AS \w+)? \(([^)]*)\)")
@@ -150,17 +150,6 @@ def test_whichever_of_its_accounts_are_new_an_entry_of_a_ledger_is_stored_by_one
     assert [row.account_id for row in steps.rows[ledgers.JOURNAL_POSTINGS]] == (
         [1, 100] if known == "bank" else [100, 1]
     )
-
-
-def test_house_accounts_are_written_in_the_order_of_their_ids_whatever_moved_first() -> None:
-    parameters: dict[str, object] = {}
-    rows = [
-        accounts.HouseBalance(account_id=2, balance_minor=20),
-        accounts.HouseBalance(account_id=1, balance_minor=10),
-    ]
-    accounts.HOUSE_BALANCES.add_parameters(rows, parameters)
-    assert parameters["house_balances__account_id"] == "{1,2}"
-    assert parameters["house_balances__balance_minor"] == "{10,20}"
 
 
 # ------------------------------------------------------------------------------------------------------ rows by column

@@ -5,8 +5,7 @@ SELECT
     accounts.account_type,
     account_balances.balance_minor::TEXT
 FROM accounts
-INNER JOIN account_balances
-    ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
 WHERE accounts.player_id = %(player_id)s::BIGINT;
 
 -- name: currency_networks

@@ -164,7 +164,6 @@ def engine_settings(settings: Settings) -> EngineSettings:
             database_url=settings.service_dsn,
             timeout_ms=settings.database_timeout_ms,
             lock_timeout_ms=settings.lock_timeout_ms,
-            stripes=settings.house_stripes,
             batch_operations_max=settings.batch_operations_max,
         ),
     )

@@ -27,6 +27,7 @@ from wallet_grpc.rpc.server import ServerSettings, Servicers, WalletServer
 from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 from wallet_grpc.settings import Settings
+from wallet_grpc.store.background.house_postings import HousePostingStore
 from wallet_grpc.store.background.reservations import ReservationStore
 from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
@@ -40,6 +41,7 @@ from wallet_grpc.store.reads.sessions import SessionReader
 from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 from wallet_grpc.tasks import end
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
+from wallet_grpc.workers.house import HouseSettings, HouseWorker
 from wallet_grpc.workers.poster import Poster, PosterSettings
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
 
@@ -59,11 +61,14 @@ _log = structlog.get_logger(__name__)
 _WATCH_INTERVAL_S = 0.5
 _STREAM_SHARE_OF_GRACE = 0.9
 """A stream ends by itself, answered, before an old connection's grace is over and it would be cut."""
-_BACKGROUND_CONNECTIONS = 3
-"""One each for the poster, the sweeper and expiry."""
+_BACKGROUND_CONNECTIONS = 4
+"""One each for the poster, the sweeper, the house and expiry."""
 _KEY_CONNECTIONS = 1
 _POSTING_ROUNDS_MAX = 20
 _DUE_LEDGERS_MAX = 100
+_HOUSE_POLL_MS = 1_000
+_HOUSE_ROUND_ROWS_MAX = 10_000
+"""A round of so many takes some 30 ms; lanes that store batches of one, as fast as they can, make less in a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
     expiry = _expiry(settings, pools.background, networks, engine, chore_metrics, registry)
     poster = _poster(settings, pools.background, networks, chore_metrics, registry)
     sweeper = _sweeper(settings, pools.background, chore_metrics, registry)
+    house = _house(pools.background, chore_metrics, registry)
     watch = DatabaseWatch(pools.all(), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
 
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
@@ -124,6 +130,7 @@ async def serve(settings: Settings, *, worker: int | None) -> None:
         asyncio.create_task(expiry.run(), name="expiry"),
         asyncio.create_task(poster.run(), name="poster"),
         asyncio.create_task(sweeper.run(), name="sweeper"),
+        asyncio.create_task(house.run(), name="house"),
     ]
     watching = asyncio.create_task(watch.run(), name="database watch")
     try:
@@ -254,7 +261,6 @@ def _poster(
             wallets_max=settings.posting_wallets_max,
             queue_rows_max=settings.posting_queue_rows_max,
             ledgers_max=_DUE_LEDGERS_MAX,
-            stripes=settings.house_stripes,
         ),
         pool,
         networks,
@@ -274,3 +280,9 @@ def _sweeper(settings: Settings, pool: Pool, chores: ChoreMetrics, registry: Col
         chunk_reservations_max=settings.reservation_sweep_chunk_max,
     )
     return Sweeper(bounds, ReservationStore(pool), chores, registry)
+
+
+def _house(pool: Pool, chores: ChoreMetrics, registry: CollectorRegistry) -> HouseWorker:
+    """Make the worker that keeps the balances of house accounts."""
+    bounds = HouseSettings(poll_ms=_HOUSE_POLL_MS, round_rows_max=_HOUSE_ROUND_ROWS_MAX)
+    return HouseWorker(bounds, HousePostingStore(pool), chores, registry)

@@ -103,7 +103,6 @@ class Lane:
         self._down = False
         self._crowd = 0
         """How many have called at once lately: as many as the largest batch had commands, less one for each since."""
-        self._told_of_stripes = False
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -237,8 +236,6 @@ class Lane:
         receipts = [job.ticket.receipt for job in batch if job.ticket.receipt is not None]
         needs = needs_of([job.command for job in batch], [receipt.key for receipt in receipts])
         loaded = await self._load(needs, batch)
-        if loaded.is_spare_stripe:
-            self._tell_of_stripes()
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
         outcomes = decide_batch(book, batch, moment, loaded.held)
@@ -268,12 +265,6 @@ class Lane:
                 answered.append(job)
         self._on_answered(answered)
         return held
-
-    def _tell_of_stripes(self) -> None:
-        self._metrics.spare_stripes.inc()
-        if not self._told_of_stripes:
-            self._told_of_stripes = True
-            _log.warning("house_stripes_exhausted", hint="WALLET_HOUSE_STRIPES: as many as all lanes of all processes")
 
 
 class PatientLane(Lane):

@@ -24,9 +24,6 @@ class EngineMetrics:
             registry=registry,
         )
         self.retries = Counter("wallet_batch_retries", "Batches tried again after a lost race", registry=registry)
-        self.spare_stripes = Counter(
-            "wallet_spare_stripes", "Batches that found no house stripe of the settings free", registry=registry
-        )
         self.refused_full = Counter("wallet_queue_full", "Operations refused with QUEUE_FULL", registry=registry)
         limited = Counter(
             "wallet_rate_limited",

@@ -13,8 +13,8 @@ posting of the last of its wallets, and the posting reads the wallets after it h
 that the row tells of. A row that outlives a kill costs a look at wallets that have nothing to post. A wallet that
 cannot be posted keeps its place: the rows that name it become one, in the statement that removes them.
 
-Lock order: one ledger's owner, tried and not waited for; then the ledger's rows, which only its holder writes, and one
-stripe of HOUSE:WALLETS, chosen by the ledger and held to the end of a transaction that takes no further locks.
+Lock order: one ledger's owner, tried and not waited for; then the ledger's rows, which only its holder writes. What
+HOUSE:WALLETS gains is appended (see house_postings.py).
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class PostingSettings:
     queue_rows_max: int
     """How many queued batches one round looks at."""
     ledgers_max: int
-    stripes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +213,6 @@ class PostingStore:
                 {
                     "wallet_ids": literal(wallet_ids),
                     "house_account_id": network.house_account_ids[AccountType.HOUSE_WALLETS],
-                    "stripe": -ledger.owner_id % self._settings.stripes,
                     "entry_max": BALANCE_MAX,
                     "network_id": ledger.currency_network_id,
                     "ledger_id": ledger.ledger_id,

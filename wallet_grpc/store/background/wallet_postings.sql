@@ -83,7 +83,7 @@ WITH due AS MATERIALIZED (
             account_balances.balance_minor,
             account_balances.version
         FROM account_balances
-        WHERE account_balances.account_id = account.account_id AND account_balances.stripe = 0
+        WHERE account_balances.account_id = account.account_id
         LIMIT 1
     ) AS watermark ON TRUE
     WHERE wallet.entry_count > coalesce(watermark.version, 0)
@@ -158,30 +158,24 @@ entries AS (
 ),
 
 watermarks AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT
         due.account_id,
-        0,
         due.owner_id,
         due.balance_minor,
         due.entry_count
     FROM due
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
+    ON CONFLICT (account_id) DO UPDATE SET
         balance_minor = excluded.balance_minor, version = excluded.version
 ),
 
 house AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO house_postings (account_id, amount_minor)
     SELECT
         %(house_account_id)s::BIGINT,
-        %(stripe)s::SMALLINT,
-        NULL,
-        -total.gained_minor,
-        0
+        -total.gained_minor
     FROM total
     WHERE total.gained_minor <> 0
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
-        balance_minor = account_balances.balance_minor + excluded.balance_minor
 ),
 
 raised AS (

@@ -127,11 +127,11 @@ class ChangedBalance(NamedTuple):
     version: BigInt
 
 
-class HouseBalance(NamedTuple):
-    """What is added to a house account, in the lane's stripe of it."""
+class HousePosting(NamedTuple):
+    """What the batch adds to a house account. It is appended, and folded into the account's balance later."""
 
     account_id: BigInt
-    balance_minor: Numeric
+    amount_minor: Numeric
 
 
 RAISED_OWNERS = Step("raised_owners", _SQL, RaisedOwner, order=lambda row: row.owner_id)
@@ -139,7 +139,7 @@ NEW_OWNERS = Step("new_owners", _SQL, NewOwner, order=lambda row: row.owner_id)
 ACCOUNTS = Step("accounts", _SQL, NewAccount)
 NEW_BALANCES = Step("new_balances", _SQL, NewBalance)
 CHANGED_BALANCES = Step("changed_balances", _SQL, ChangedBalance)
-HOUSE_BALANCES = Step("house_balances", _SQL, HouseBalance, order=lambda row: row.account_id)
+HOUSE_POSTINGS = Step("house_postings", _SQL, HousePosting)
 
 
 def write(decided: Decided, steps: Steps) -> None:
@@ -156,10 +156,10 @@ def write(decided: Decided, steps: Steps) -> None:
     steps.add(NEW_OWNERS, new)
     _write_accounts(decided, steps)
     steps.add(
-        HOUSE_BALANCES,
+        HOUSE_POSTINGS,
         [
-            HouseBalance(
-                account_id=decided.networks.known(network).house_account_ids[account_type], balance_minor=moved_minor
+            HousePosting(
+                account_id=decided.networks.known(network).house_account_ids[account_type], amount_minor=moved_minor
             )
             for (network, account_type), moved_minor in book.house.items()
             if moved_minor != 0

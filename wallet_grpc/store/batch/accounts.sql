@@ -51,7 +51,7 @@ CROSS JOIN LATERAL (
         account_balances.balance_minor,
         account_balances.version
     FROM account_balances
-    WHERE account_balances.account_id = found.account_id AND account_balances.stripe = 0
+    WHERE account_balances.account_id = found.account_id
     LIMIT 1
 ) AS derived;
 
@@ -79,7 +79,7 @@ CROSS JOIN
             derived.balance_minor,
             derived.version
         FROM account_balances AS derived
-        WHERE derived.account_id = accounts.account_id AND derived.stripe = 0
+        WHERE derived.account_id = accounts.account_id
         LIMIT 1
     ) AS account_balances;
 
@@ -130,13 +130,12 @@ SELECT
 RETURNING accounts.account_id;
 
 -- name: step_new_balances
-INSERT INTO account_balances (account_id, owner_id, balance_minor, version, stripe)
+INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
 SELECT
     unnest(%(new_balances__account_id)s::BIGINT[]) AS account_id,
     unnest(%(new_balances__owner_id)s::BIGINT[]) AS owner_id,
     unnest(%(new_balances__balance_minor)s::NUMERIC[]) AS balance_minor,
-    unnest(%(new_balances__version)s::BIGINT[]) AS version,
-    0 AS stripe
+    unnest(%(new_balances__version)s::BIGINT[]) AS version
 RETURNING account_balances.account_id;
 
 -- name: step_changed_balances
@@ -151,18 +150,15 @@ CROSS JOIN
     LATERAL (
         SELECT loaded.ctid AS address
         FROM account_balances AS loaded
-        WHERE loaded.account_id = changed.account_id AND loaded.stripe = 0
+        WHERE loaded.account_id = changed.account_id
         OFFSET 0
     ) AS found
 WHERE account_balances.ctid = found.address
 RETURNING account_balances.account_id;
 
--- name: step_house_balances
-INSERT INTO account_balances (account_id, balance_minor, stripe, version)
+-- name: step_house_postings
+INSERT INTO house_postings (account_id, amount_minor)
 SELECT
-    unnest(%(house_balances__account_id)s::BIGINT[]) AS account_id,
-    unnest(%(house_balances__balance_minor)s::NUMERIC[]) AS balance_minor,
-    %(stripe)s::SMALLINT AS stripe,
-    0 AS version
-ON CONFLICT (account_id, stripe) DO UPDATE SET balance_minor = account_balances.balance_minor + excluded.balance_minor
-RETURNING account_balances.account_id;
+    unnest(%(house_postings__account_id)s::BIGINT[]) AS account_id,
+    unnest(%(house_postings__amount_minor)s::NUMERIC[]) AS amount_minor
+RETURNING house_postings.account_id;

@@ -60,7 +60,7 @@ CROSS JOIN
             derived.balance_minor,
             derived.version
         FROM account_balances AS derived
-        WHERE derived.account_id = accounts.account_id AND derived.stripe = 0
+        WHERE derived.account_id = accounts.account_id
         OFFSET 0
     ) AS account_balances;
 

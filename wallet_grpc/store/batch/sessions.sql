@@ -60,7 +60,7 @@ LEFT JOIN LATERAL (
         account_balances.balance_minor,
         account_balances.version
     FROM account_balances
-    WHERE account_balances.account_id = main.account_id AND account_balances.stripe = 0
+    WHERE account_balances.account_id = main.account_id
     OFFSET 0
 ) AS main_balance ON TRUE;
 

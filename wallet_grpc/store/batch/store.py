@@ -24,8 +24,9 @@ Its time is taken under a lock of the clock, which the store sees to be held sti
 the past knows for whom to wait (see store/reads/moments.py).
 
 Lock order: of advisory locks none is needed, since they are tried, or a single one is waited for by who holds no other.
-Rows that two batches may both write, because a lock was lost or a stripe is shared, are written in the sorted order of
-their keys: versions, keys, house accounts. What else is written belongs to one of those.
+Rows that two batches may both write, because a lock was lost, are written in the sorted order of their keys: versions,
+and keys. What else is written belongs to one of those, or is appended: what a batch adds to house accounts, which every
+bet posts to, becomes rows of its own (store/background/house_postings.py folds them into balances).
 
 Long because the proof, and what each failure means for a batch, stand beside the code that they are about.
 """
@@ -33,7 +34,6 @@ Long because the proof, and what each failure means for a batch, stand beside th
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -68,18 +68,12 @@ _COMMIT_AND_BEGIN = positional("COMMIT AND CHAIN")
 _COMMIT = positional("COMMIT")
 _ROLLBACK = positional("ROLLBACK")
 
-_STRIPE_CLASS = 0x57414C4C
-"""The class of the stripes' advisory locks; owners use the other, 64-bit space."""
-_SPARE_STRIPES = 1_024
-"""How many stripes there are beyond those of the settings, for lanes that find none of them free."""
-
 
 class LockedOwners(NamedTuple):
     """The row of `lock_owners`."""
 
     clocked: bool
     held: list[int] | None
-    stripe: int
     now: datetime
     has_standby: bool
 
@@ -132,8 +126,6 @@ class StoreSettings:
     """For one round trip, and for connecting."""
     lock_timeout_ms: int
     """For the owners' locks."""
-    stripes: int
-    """Over how many rows a house account is spread; should be as many as there are lanes in all processes."""
     batch_operations_max: int
 
 
@@ -146,10 +138,6 @@ class Loaded:
     """The database's time, taken after the locks."""
     held: Collection[OwnerId]
     """Those whose locks others hold: nothing may be decided for them."""
-    stripe: int
-    """The stripe of the house accounts that is this lane's until the batch ends."""
-    is_spare_stripe: bool
-    """Whether others hold all stripes of the settings."""
     has_standby: bool
     """Whether commits wait for a synchronous standby."""
 
@@ -165,7 +153,6 @@ class BatchStore:
         self._holds_locks = False
         self._reads_snapshot = False
         self._account_ids: list[AccountId] = []
-        self._stripes = self._shuffled_stripes()
         self._clock_key = _new_clock_key()
 
     @property
@@ -201,7 +188,7 @@ class BatchStore:
             book=loaded.book, now=loaded.now, networks=self._networks, take_account_id=self._account_ids.pop
         )
         statement, parameters = steps_of(decided)
-        parameters |= {"stripe": loaded.stripe, "clock_class": CLOCK_CLASS, "clock_key": self._clock_key}
+        parameters |= {"clock_class": CLOCK_CLASS, "clock_key": self._clock_key}
         assert self._ledger is not None
         try:
             await self._ledger.commit(statement, parameters)
@@ -275,8 +262,6 @@ class BatchStore:
             book=book,
             now=locked.now,
             held=frozenset(map(OwnerId, locked.held or ())),
-            stripe=locked.stripe,
-            is_spare_stripe=locked.stripe >= self._settings.stripes,
             has_standby=locked.has_standby,
         )
 
@@ -284,10 +269,6 @@ class BatchStore:
         return {
             "owner_ids": literal(needs.owner_ids),
             "locking": locking.value,
-            "stripes": self._stripes,
-            "stripe_class": _STRIPE_CLASS,
-            "spare_from": self._settings.stripes,
-            "spare_to": self._settings.stripes + _SPARE_STRIPES - 1,
             "clock_class": CLOCK_CLASS,
             "clock_key": self._clock_key,
         }
@@ -372,7 +353,6 @@ class BatchStore:
         else:
             await self._roll_back()
         if error.sqlstate in RACES_LOST:
-            self._stripes = self._shuffled_stripes()
             return LostRaceError(f"{error.sqlstate}: {error}", timed_out=error.sqlstate == LOCK_NOT_AVAILABLE)
         if is_outage(error):
             return DatabaseUnavailableError(str(error))
@@ -389,12 +369,6 @@ class BatchStore:
                 self._holds_locks = False
         except (psycopg.Error, TimeoutError, OSError):
             await self.close()
-
-    def _shuffled_stripes(self) -> str:
-        """Order the stripes anew: a lane goes on with the first of them as long as it is free."""
-        order = list(range(self._settings.stripes))
-        random.shuffle(order)
-        return literal(order)
 
 
 def _new_clock_key() -> int:

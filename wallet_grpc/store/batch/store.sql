@@ -1,10 +1,9 @@
 -- What a lane asks beside what its parts load: its locks and its time; and account ids. See store.py.
 
 -- Takes the owners' locks: those that are free, and `held` tells whose are not; or, asked to wait, each after the other
--- until its holder lets go; or none. Then the first stripe that no other lane holds: one of those that house accounts
--- are spread over, else one beyond them, else any, which is slower and as right, since a store adds to it.
--- Transaction-level locks: they end with the transaction, whatever happens to the lane. The time is read after them,
--- and under the lane's lock of the clock, which whoever answers about the past looks at (store/reads/moments.py).
+-- until its holder lets go; or none. Transaction-level locks: they end with the transaction, whatever happens to the
+-- lane. The time is read after them, and under the lane's lock of the clock, which whoever answers about the past looks
+-- at (store/reads/moments.py).
 -- name: lock_owners
 WITH locked AS MATERIALIZED (
     SELECT
@@ -18,13 +17,6 @@ WITH locked AS MATERIALIZED (
     FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id)
 ),
 
-free AS MATERIALIZED (
-    SELECT candidate.stripe
-    FROM locked, unnest(%(stripes)s::INTEGER[]) AS candidate (stripe)
-    WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, candidate.stripe)
-    LIMIT 1
-),
-
 clocked AS MATERIALIZED (
     SELECT
         locked.held,
@@ -35,16 +27,6 @@ clocked AS MATERIALIZED (
 SELECT
     clocked.taken AS clocked,
     clocked.held,
-    coalesce(
-        (SELECT free.stripe FROM free),
-        (
-            SELECT spare.stripe
-            FROM generate_series(%(spare_from)s::INTEGER, %(spare_to)s::INTEGER) AS spare (stripe)
-            WHERE pg_try_advisory_xact_lock(%(stripe_class)s::INTEGER, spare.stripe)
-            LIMIT 1
-        ),
-        (%(stripes)s::INTEGER[])[1]
-    ) AS stripe,
     clock_timestamp() AS now,
     current_setting('synchronous_standby_names') <> '' AS has_standby
 FROM clocked;

@@ -55,8 +55,8 @@ def rebuild_balances(
 ) -> Iterator[Correction]:
     """Rebuild every derived balance, giving each value that it changed. The service may run on.
 
-    A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: whatever the
-    stripes lack is put on stripe 0, so nobody's stripe is overwritten.
+    A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: what a balance
+    and the rows that are yet to be folded into it lack together is added to the balance.
     """
     with connect(admin_database_url, command("wallet-rebuild"), autocommit=True) as connection:
         expected = _rows(connection, "expected", {})[0]

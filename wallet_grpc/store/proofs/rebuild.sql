@@ -20,9 +20,10 @@ SELECT
 SELECT count(pg_advisory_xact_lock(wanted.owner_id))
 FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id);
 
--- Keeps stores out while the house accounts are summed: a short stop, for a repair that is rarely needed.
+-- Keeps out whoever posts to house accounts, and whoever folds, while they are summed: a short stop, for a repair that
+-- is rarely needed.
 -- name: lock_house
-LOCK TABLE account_balances IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE house_postings IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: rebuild_house
 WITH wrong AS MATERIALIZED (
@@ -35,9 +36,16 @@ WITH wrong AS MATERIALIZED (
     FROM accounts
     CROSS JOIN
         LATERAL (
-            SELECT coalesce(sum(account_balances.balance_minor), 0) AS total
-            FROM account_balances
-            WHERE account_balances.account_id = accounts.account_id
+            SELECT coalesce(sum(counted.amount_minor), 0) AS total
+            FROM (
+                SELECT account_balances.balance_minor AS amount_minor
+                FROM account_balances
+                WHERE account_balances.account_id = accounts.account_id
+                UNION ALL
+                SELECT house_postings.amount_minor
+                FROM house_postings
+                WHERE house_postings.account_id = accounts.account_id
+            ) AS counted
         ) AS derived
     LEFT JOIN (
         SELECT
@@ -51,15 +59,14 @@ WITH wrong AS MATERIALIZED (
 ),
 
 rebuilt AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT
         wrong.account_id,
-        0,
         NULL,
         wrong.total - wrong.was_minor,
         0
     FROM wrong
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
+    ON CONFLICT (account_id) DO UPDATE SET
         balance_minor = account_balances.balance_minor + excluded.balance_minor
 )
 

@@ -68,7 +68,7 @@ known AS MATERIALIZED (
         coalesce(posted.last_no, 0) AS now_posted_no
     FROM credit_wallets
     LEFT JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id
-    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     LEFT JOIN journaled ON credit_wallets.wallet_id = journaled.subledger_id
     LEFT JOIN held ON credit_wallets.wallet_id = held.wallet_id
     LEFT JOIN posted ON credit_wallets.wallet_id = posted.wallet_id
@@ -90,10 +90,9 @@ rebuilt AS (
 ),
 
 watermarks AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT
         known.account_id,
-        0,
         known.owner_id,
         known.now_posted_minor,
         known.now_posted_no
@@ -101,7 +100,7 @@ watermarks AS (
     WHERE
         known.account_id IS NOT NULL
         AND (known.posted_minor, known.posted_no) IS DISTINCT FROM (known.now_posted_minor, known.now_posted_no)
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
+    ON CONFLICT (account_id) DO UPDATE SET
         balance_minor = excluded.balance_minor, version = excluded.version
 )
 

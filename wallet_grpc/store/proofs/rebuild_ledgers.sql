@@ -14,7 +14,7 @@ LIMIT %(chunk)s::INTEGER;
 -- name: lock_journal_accounts
 SELECT account_balances.account_id
 FROM account_balances
-WHERE account_balances.account_id = any(%(ids)s::BIGINT[]) AND account_balances.stripe = 0
+WHERE account_balances.account_id = any(%(ids)s::BIGINT[])
 ORDER BY account_balances.account_id
 FOR UPDATE;
 
@@ -27,7 +27,7 @@ WITH known AS MATERIALIZED (
         history.total,
         history.postings
     FROM accounts
-    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     CROSS JOIN
         LATERAL (
             SELECT
@@ -40,16 +40,15 @@ WITH known AS MATERIALIZED (
 ),
 
 rebuilt AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT
         known.account_id,
-        0,
         NULL,
         known.total,
         known.postings
     FROM known
     WHERE (known.balance_minor, known.version) IS DISTINCT FROM (known.total, known.postings)
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
+    ON CONFLICT (account_id) DO UPDATE SET
         balance_minor = excluded.balance_minor, version = excluded.version
 )
 

@@ -25,7 +25,7 @@ LIMIT %(chunk)s::INTEGER;
 SELECT account_balances.account_id
 FROM unnest(%(ids)s::BIGINT[]) AS wanted (owner_id)
 INNER JOIN accounts ON wanted.owner_id = accounts.player_id
-INNER JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
 ORDER BY account_balances.account_id
 FOR UPDATE OF account_balances;
 
@@ -52,22 +52,21 @@ wrong AS MATERIALIZED (
         account_balances.balance_minor AS was_minor,
         account_balances.version AS was_version
     FROM posted
-    LEFT JOIN account_balances ON posted.account_id = account_balances.account_id AND account_balances.stripe = 0
+    LEFT JOIN account_balances ON posted.account_id = account_balances.account_id
     WHERE
         account_balances.balance_minor IS DISTINCT FROM posted.total
         OR account_balances.version IS DISTINCT FROM posted.entries
 ),
 
 rebuilt AS (
-    INSERT INTO account_balances (account_id, stripe, owner_id, balance_minor, version)
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT
         wrong.account_id,
-        0,
         wrong.player_id,
         wrong.total,
         wrong.entries
     FROM wrong
-    ON CONFLICT (account_id, stripe) DO UPDATE SET
+    ON CONFLICT (account_id) DO UPDATE SET
         balance_minor = excluded.balance_minor, version = excluded.version
 )
 

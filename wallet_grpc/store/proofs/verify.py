@@ -5,7 +5,7 @@ in itself: a mutation commits its transaction, entries and derived rows together
 
 Sums over the whole ledger need one moment for all of it. Transactions older than the cut (two minutes before the start;
 no mutation takes that long from its id to its commit) can no longer change, so they are summed chunk by chunk; one last
-statement reads, in one snapshot, the house accounts' stripes and the few entries since the cut.
+statement reads, in one snapshot, the house accounts' balances and the few entries since the cut.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ WITH chunk_wallets AS MATERIALIZED (
         coalesce(account_balances.version, 0) AS posted_no
     FROM credit_wallets
     LEFT JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id
-    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     WHERE credit_wallets.wallet_id > %(after)s::UUID AND credit_wallets.wallet_id <= %(upto)s::UUID
 ),
 

@@ -57,8 +57,7 @@ chunk_accounts AS MATERIALIZED (
         account_balances.balance_minor,
         account_balances.version
     FROM accounts
-    LEFT JOIN account_balances
-        ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     WHERE accounts.player_id > %(after)s::BIGINT AND accounts.player_id <= %(upto)s::BIGINT
 ),
 

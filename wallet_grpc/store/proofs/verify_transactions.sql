@@ -242,23 +242,25 @@ SELECT
         ) AS settled
     ) AS totals;
 
--- The end of the sums: the house accounts' stripes and the entries since the cut, in one snapshot.
+-- The end of the sums, in one snapshot: the house accounts' balances with what is yet to be folded into them, and the
+-- entries since the cut.
 -- name: house_accounts
 SELECT
     accounts.account_id,
     accounts.currency_network_id,
     accounts.account_type,
-    coalesce(
-        (
-            SELECT sum(account_balances.balance_minor)
-            FROM account_balances
-            WHERE account_balances.account_id = accounts.account_id
-        ),
-        0
-    )::TEXT AS balance_minor,
+    (coalesce(account_balances.balance_minor, 0) + coalesce(unfolded.total, 0))::TEXT AS balance_minor,
     coalesce(recent.total, 0)::TEXT AS recent_minor,
     coalesce(all_recent.total, 0)::TEXT AS network_recent_minor
 FROM accounts
+LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
+LEFT JOIN (
+    SELECT
+        house_postings.account_id,
+        sum(house_postings.amount_minor) AS total
+    FROM house_postings
+    GROUP BY house_postings.account_id
+) AS unfolded ON accounts.account_id = unfolded.account_id
 LEFT JOIN (
     SELECT
         ledger_entries.account_id,

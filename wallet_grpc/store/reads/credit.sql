@@ -21,7 +21,7 @@ LEFT JOIN LATERAL (
         AND reservations.expires_at <= clock.now
 ) AS expired ON TRUE
 LEFT JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id
-LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
 WHERE credit_wallets.wallet_id = %(wallet_id)s::UUID;
 
 -- name: entries

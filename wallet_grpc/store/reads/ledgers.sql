@@ -55,7 +55,7 @@ SELECT
         LIMIT 1
     )::TEXT AS balance_then_minor
 FROM accounts
-INNER JOIN account_balances ON accounts.account_id = account_balances.account_id AND account_balances.stripe = 0
+INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
 WHERE
     accounts.ledger_id = %(ledger_id)s::UUID
     AND accounts.account_code = %(account_code)s

@@ -11,10 +11,7 @@ LEFT JOIN LATERAL (
         accounts.account_type,
         account_balances.balance_minor
     FROM accounts
-    INNER JOIN account_balances
-        ON
-            accounts.account_id = account_balances.account_id
-            AND account_balances.stripe = 0
+    INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
     WHERE
         accounts.player_id = wanted.player_id
         AND accounts.currency_network_id = %(currency_network_id)s
