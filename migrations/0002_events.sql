@@ -1,4 +1,27 @@
--- Events: what came in from the Payments System, and what could not be published.
+-- Events: what is to be published, and what came in from the Payments System.
+
+-- What is to be published, written by the mutation's own transaction. outbox_id grows with each event of one owner. An
+-- event that no queue takes is marked (parked_at) and kept, and no relay looks at it until it is replayed. Rows come
+-- and go by the thousands: dead ones are cleared away long before a fifth of the table is dead.
+CREATE TABLE outbox_events (
+    outbox_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner_id BIGINT NOT NULL,
+    tx_id UUID NOT NULL,
+    sequence BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    parked_at TIMESTAMPTZ,
+    event_no SMALLINT NOT NULL,
+    event_type TEXT NOT NULL,
+    data JSON NOT NULL,
+    traceparent TEXT,
+    failure TEXT
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+
+COMMENT ON COLUMN outbox_events.event_no IS 'the event''s number within its transaction: tx_id and event_no are its id';
+COMMENT ON COLUMN outbox_events.sequence IS 'the version of the player''s MAIN balance after what the event tells';
+COMMENT ON COLUMN outbox_events.failure IS 'why it could not be published';
+
+CREATE INDEX outbox_events_parked_idx ON outbox_events (outbox_id) WHERE parked_at IS NOT NULL;
 
 -- Every event that was received and understood, once. An event is known by (source, event_id), which key_hash stands
 -- for; one whose id was used with another body is kept under a key of its own, so that somebody can look at both.
@@ -36,16 +59,6 @@ CREATE INDEX inbox_events_due_idx ON inbox_events (due_at) WHERE state = 'WAITIN
 CREATE INDEX inbox_events_early_idx ON inbox_events (inbox_id) WHERE waits_for IS NOT NULL;
 CREATE INDEX inbox_events_open_idx ON inbox_events (inbox_id) WHERE state IN ('WAITING', 'PARKED');
 
--- An event that no queue takes is marked and kept, and no relay looks at it until it is replayed.
-ALTER TABLE outbox_events ADD COLUMN parked_at TIMESTAMPTZ;
-ALTER TABLE outbox_events ADD COLUMN failure TEXT;
-
-CREATE INDEX outbox_events_parked_idx ON outbox_events (outbox_id) WHERE parked_at IS NOT NULL;
-
-COMMENT ON COLUMN outbox_events.failure IS 'why it could not be published';
-
--- Rows come and go by the thousands: dead ones are cleared away long before a fifth of the table is dead.
-ALTER TABLE outbox_events SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
-
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_events TO wallet_service;
 GRANT SELECT, INSERT, UPDATE ON inbox_events TO wallet_service;
 GRANT SELECT ON SEQUENCE outbox_events_outbox_id_seq TO wallet_service;

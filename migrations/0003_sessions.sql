@@ -1,5 +1,5 @@
 -- The subledger: accounts that take writes at a far higher rate than the general ledger, in an append-only journal, and
--- post aggregates to it. Game sessions use it here; credit wallets are to share the journal.
+-- post aggregates to it. Game sessions, here, and credit wallets (0004_credit.sql) share the journal.
 
 -- Where a source's sessions are settled, for each currency network. A LIVE installation opens no session without.
 CREATE TABLE settlement_rails (
@@ -56,8 +56,8 @@ CREATE INDEX sessions_open_owner_idx ON sessions (owner_id) WHERE state = 'OPEN'
 CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at, session_id)
 WHERE state = 'OPEN' AND lock_amount_minor > 0;
 
--- The journal: one row for each recorded transaction of a session. transaction_id is unique within the session, so the
--- row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
+-- The journal: one row for each recorded transaction of a session or a wallet. transaction_id is unique within it, so
+-- the row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
 --
 -- Lanes look rows up by one column each: key_hash and round_hash stand for (session, transaction_id) and (session,
 -- round_id). They begin with the session's first 48 bits, so that its rows stay together. Every index is partial,
@@ -67,44 +67,54 @@ CREATE TABLE subledger_entries (
     subledger_id UUID NOT NULL,
     entry_no BIGINT NOT NULL,
     owner_id BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    key_hash UUID NOT NULL,
+    closes_round BOOLEAN NOT NULL,
+    late BOOLEAN NOT NULL,
+    round_hash UUID,
+    reference_key UUID,
+    reverses_key UUID,
+    tx_id UUID,
     kind TEXT NOT NULL,
     status TEXT NOT NULL,
     transaction_id TEXT NOT NULL,
-    key_hash UUID NOT NULL,
+    source TEXT,
     amount_minor NUMERIC(38, 0) NOT NULL,
     change_minor NUMERIC(38, 0) NOT NULL,
     balance_after_minor NUMERIC(60, 0),
     round_id TEXT,
-    round_hash UUID,
-    closes_round BOOLEAN NOT NULL,
     reference_transaction_id TEXT,
-    reference_key UUID,
-    reverses_key UUID,
     variant TEXT,
-    late BOOLEAN NOT NULL,
-    tx_id UUID,
     metadata JSONB,
-    created_at TIMESTAMPTZ NOT NULL,
-    CONSTRAINT subledger_entries_kind_check CHECK (kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE')),
+    CONSTRAINT subledger_entries_kind_check CHECK (
+        kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE', 'CREDIT', 'DEBIT', 'RESERVE', 'COMMIT', 'RELEASE')
+    ),
     CONSTRAINT subledger_entries_status_check CHECK (status IN ('APPLIED', 'VOIDED', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_amounts_check CHECK (
-        amount_minor >= 0 AND abs(change_minor) = CASE status WHEN 'APPLIED' THEN amount_minor ELSE 0 END
+        amount_minor >= 0
+        AND abs(change_minor) = CASE
+            WHEN status = 'APPLIED' AND kind NOT IN ('RESERVE', 'RELEASE') THEN amount_minor
+            ELSE 0
+        END
     ),
     CONSTRAINT subledger_entries_entry_no_check CHECK (entry_no > 0),
     CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0),
     CONSTRAINT subledger_entries_late_check CHECK ((late AND change_minor <> 0) = (tx_id IS NOT NULL))
 );
 
-COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id';
-COMMENT ON COLUMN subledger_entries.entry_no IS 'the version that it gave its session';
+COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id or wallet_id';
+COMMENT ON COLUMN subledger_entries.entry_no IS
+'the version that it gave its session; of a wallet: how many entries it has had';
+COMMENT ON COLUMN subledger_entries.source IS 'who wrote to a wallet; a session has one source for all';
 COMMENT ON COLUMN subledger_entries.change_minor IS
 'what the balance gained; of an entry that moved MAIN: what MAIN gained';
 COMMENT ON COLUMN subledger_entries.balance_after_minor IS
 'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
 COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
 COMMENT ON COLUMN subledger_entries.key_hash IS
-'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/sessions.py';
-COMMENT ON COLUMN subledger_entries.reference_key IS 'the key_hash of the bet that a win is of';
+'48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/identifiers.py';
+COMMENT ON COLUMN subledger_entries.reference_key IS
+'the key_hash of the bet that a win is of, or of the reservation that was committed or released';
 COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a rollback reversed';
 COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';
 COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement';
@@ -123,20 +133,14 @@ CREATE UNIQUE INDEX subledger_entries_reverses_key ON subledger_entries (reverse
 -- A period, for reconciliation: rows come in the order of time, so ranges of pages are enough to know.
 CREATE INDEX subledger_entries_created_idx ON subledger_entries USING brin (created_at) WITH (autosummarize = on);
 
-CREATE TRIGGER subledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON subledger_entries
+CREATE TRIGGER subledger_entries_append_only BEFORE UPDATE OR DELETE ON subledger_entries
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER sessions_keep BEFORE DELETE OR TRUNCATE ON sessions
+CREATE TRIGGER subledger_entries_no_truncate BEFORE TRUNCATE ON subledger_entries
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
--- Two more kinds. Every row that is there fits the old list, so it fits this one: nothing needs to be read again.
-ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_kind_check;
-ALTER TABLE ledger_transactions ADD CONSTRAINT ledger_transactions_kind_check CHECK (
-    kind IN (
-        'BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'WITHDRAWAL_RESERVATION', 'WITHDRAWAL_SETTLEMENT',
-        'WITHDRAWAL_FAILURE', 'DEPOSIT', 'ADJUSTMENT', 'PLAYER_STATE', 'TOMBSTONE', 'SESSION_OPENING',
-        'SESSION_SETTLEMENT'
-    )
-) NOT VALID;
+CREATE TRIGGER sessions_keep BEFORE DELETE ON sessions
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER sessions_no_truncate BEFORE TRUNCATE ON sessions
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT SELECT ON settlement_rails TO wallet_service;
 GRANT SELECT, INSERT ON subledger_entries TO wallet_service;

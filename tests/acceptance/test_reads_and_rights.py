@@ -84,8 +84,8 @@ def test_case_50_postings_that_do_not_sum_to_zero(wallet: Wallet, installation: 
     applied = wallet.applied(player.bet("10"))
     one_sided = sql.SQL(
         """
-        INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
-        SELECT tx_id, owner_id, account_id, currency_network_id, 1, balance_after
+        INSERT INTO ledger_entries (tx_id, entry_no, owner_id, account_id, currency_network_id, amount_minor)
+        SELECT tx_id, 3, owner_id, account_id, currency_network_id, 1
           FROM ledger_entries WHERE tx_id = {} LIMIT 1
         """
     ).format(sql.Literal(applied.tx_id))

@@ -274,8 +274,31 @@ def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object
 
 @pytest.mark.parametrize("check", list(Check))
 def test_a_planted_violation_is_named(played: tuple[Installation, dict[str, object]], check: Check) -> None:
+    finds(played, check, *PLANTED[check])
+
+
+MISNUMBERED = {
+    "an entry of a transaction": (
+        Check.ENTRIES_ARE_COMPLETE,
+        "UPDATE ledger_entries SET entry_no = 3 WHERE tx_id = '{bet}' AND entry_no = 2",
+        "transaction {bet}",
+    ),
+    "an entry of an account": (
+        Check.BALANCES_FOLLOW_THEIR_POSTINGS,
+        "UPDATE ledger_entries SET account_version = 99 WHERE account_id = {main} AND account_version = 5",
+        "it is number 99 of its account",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", MISNUMBERED)
+def test_a_number_that_is_not_the_next_is_named(played: tuple[Installation, dict[str, object]], number: str) -> None:
+    finds(played, *MISNUMBERED[number])
+
+
+def finds(played: tuple[Installation, dict[str, object]], check: Check, statement: str, subject: str) -> None:
+    """Plant something in a copy of the ledger, and see that verify finds it."""
     template, names = played
-    statement, subject = PLANTED[check]
     with own_installation(template) as installation:
         with installation.connect() as connection:
             connection.execute("SET session_replication_role = replica")

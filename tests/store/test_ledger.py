@@ -38,8 +38,9 @@ def enter(admin: psycopg.Connection, *entries: tuple[int, int, int]) -> None:
     houses = {network: house(admin, network) for _, network, _ in entries}
     admin.execute(
         """
-        INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor)
-        SELECT * FROM unnest(%s::UUID [], %s::BIGINT [], %s::BIGINT [], %s::INTEGER [], %s::NUMERIC [])
+        INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, entry_no)
+        SELECT *
+        FROM unnest(%s::UUID [], %s::BIGINT [], %s::BIGINT [], %s::INTEGER [], %s::NUMERIC []) WITH ORDINALITY
         """,
         [
             [TX.format(tx) for tx, _, _ in entries],
@@ -86,13 +87,13 @@ def test_entries_that_do_not_sum_to_zero_are_refused(
 
 
 def test_a_copy_into_the_ledger_is_checked_as_well(admin: psycopg.Connection) -> None:
-    columns = "tx_id, owner_id, account_id, currency_network_id, amount_minor"
+    columns = "tx_id, entry_no, owner_id, account_id, currency_network_id, amount_minor"
     account_id = house(admin, 1)
     with (
         pytest.raises(errors.CheckViolation),
         admin.cursor().copy(f"COPY ledger_entries ({columns}) FROM STDIN") as copy,
     ):
-        copy.write_row([TX.format(1), 1, account_id, 1, 5])
+        copy.write_row([TX.format(1), 1, 1, account_id, 1, 5])
 
 
 # --------------------------------------------------------------------------------------------------------- append only
@@ -130,6 +131,21 @@ def test_a_change_of_no_row_is_refused_as_well(admin: psycopg.Connection, table:
         admin.execute(f"DELETE FROM {table} WHERE FALSE")  # type: ignore[arg-type]
 
 
+def test_truncating_has_triggers_of_its_own(admin: psycopg.Connection) -> None:
+    """Where tables are sharded, a trigger that names it among others is silently not made."""
+    names_truncate, names_others = 1 << 5, 1 << 2 | 1 << 3 | 1 << 4
+    told = admin.execute(
+        """
+        SELECT tgrelid::REGCLASS::TEXT, tgtype & %(truncate)s <> 0, tgtype & %(others)s <> 0
+        FROM pg_trigger WHERE NOT tgisinternal AND tgfoid = 'refuse_change'::REGPROC
+        """,
+        {"truncate": names_truncate, "others": names_others},
+    ).fetchall()
+    assert not [table for table, truncate, others in told if truncate and others]
+    assert {table for table, truncate, _ in told if truncate} == {table for table, _, others in told if others}
+    assert {*APPEND_ONLY, "subledger_entries", "wallet_postings", "reservations"} <= {table for table, _, _ in told}
+
+
 # --------------------------------------------------------------------------------------------------------- constraints
 
 TRANSACTION = {
@@ -145,7 +161,16 @@ TRANSACTION = {
     "entry_count": 0,
     "created_at": "2024-06-01",
 }
-ENTRY = {"tx_id": TX.format(1), "owner_id": 1, "account_id": 1, "currency_network_id": 1, "amount_minor": 5}
+ENTRY = {
+    "tx_id": TX.format(1),
+    "entry_no": 1,
+    "owner_id": 1,
+    "account_id": 1,
+    "account_version": 1,
+    "currency_network_id": 1,
+    "amount_minor": 5,
+    "balance_after": 5,
+}
 BALANCE = {"account_id": 1, "owner_id": 1, "balance_minor": 0, "version": 0}
 WITHDRAWAL = {
     "withdrawal_id": "p",
@@ -191,6 +216,25 @@ WRONG: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "ledger_entries",
         ENTRY,
         {"balance_after": -1},
+    ),
+    "an entry that tells its number in the account and no balance": (
+        "ledger_entries_balance_check",
+        "ledger_entries",
+        ENTRY,
+        {"balance_after": None},
+    ),
+    "an entry that tells a balance and not its number in the account": (
+        "ledger_entries_balance_check",
+        "ledger_entries",
+        ENTRY,
+        {"account_version": None},
+    ),
+    "an entry before the first": ("ledger_entries_number_check", "ledger_entries", ENTRY, {"entry_no": 0}),
+    "an entry before an account's first": (
+        "ledger_entries_number_check",
+        "ledger_entries",
+        ENTRY,
+        {"account_version": 0},
     ),
     "an unknown withdrawal state": ("withdrawals_state_check", "withdrawals", WITHDRAWAL, {"state": "LOST"}),
     "a withdrawal of nothing": ("withdrawals_amount_check", "withdrawals", WITHDRAWAL, {"amount_minor": 0}),

@@ -187,7 +187,7 @@ def test_the_owners_dsn_is_all_that_it_needs(empty: Installation) -> None:
 
 def test_the_services_login_is_told_whose_dsn_it_needs(own_ledger: Installation) -> None:
     with own_ledger.connect() as connection:
-        connection.execute("DELETE FROM schema_migrations WHERE version = '0005_credit'")
+        connection.execute("DELETE FROM schema_migrations WHERE version = '0004_credit'")
     done = own_ledger.run("migrate", WALLET_ADMIN_DATABASE_URL=own_ledger.service_dsn)
     assert done.returncode != 0
     assert "migrate needs the login that owns the schema: WALLET_ADMIN_DATABASE_URL" in done.stderr

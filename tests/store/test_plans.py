@@ -159,8 +159,8 @@ _FILL = """
     INSERT INTO reservations
     SELECT md5(number::TEXT)::UUID, md5(number::TEXT)::UUID, -number, 9, 1, now(), 'OPEN'
     FROM generate_series(1, %(players)s) AS number;
-    INSERT INTO account_balances
-    SELECT account_id, 0, player_id, 0, 0 FROM accounts WHERE player_id IS NOT NULL;
+    INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
+    SELECT account_id, player_id, 0, 0 FROM accounts WHERE player_id IS NOT NULL;
     INSERT INTO ledger_transactions (
         tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
         round_hash, entry_count, created_at

@@ -54,10 +54,10 @@ _INVARIANTS = {
         SELECT tx_id, currency_network_id FROM ledger_entries GROUP BY 1, 2 HAVING SUM(amount_minor) <> 0
     """,
     "an entry has no transaction": """
-        SELECT entry_id FROM ledger_entries LEFT JOIN ledger_transactions USING (tx_id) WHERE source IS NULL
+        SELECT tx_id, entry_no FROM ledger_entries LEFT JOIN ledger_transactions USING (tx_id) WHERE source IS NULL
     """,
     "an entry is in another currency network than its account": """
-        SELECT entry_id FROM ledger_entries AS entries LEFT JOIN accounts USING (account_id)
+        SELECT tx_id, entry_no FROM ledger_entries AS entries LEFT JOIN accounts USING (account_id)
          WHERE entries.currency_network_id IS DISTINCT FROM accounts.currency_network_id
     """,
     "a derived balance is not the sum of its entries": """
@@ -71,14 +71,22 @@ _INVARIANTS = {
          WHERE COALESCE(derived.total, 0) <> COALESCE(posted.total, 0)
     """,
     "a balance_after is not the sum until then": """
-        SELECT entry_id
-          FROM (SELECT entry_id, balance_after,
-                       SUM(amount_minor) OVER (PARTITION BY account_id ORDER BY entry_id) AS total
+        SELECT tx_id, entry_no
+          FROM (SELECT tx_id, entry_no, balance_after,
+                       SUM(amount_minor) OVER (PARTITION BY account_id ORDER BY account_version) AS total
                   FROM ledger_entries) AS running
          WHERE balance_after IS NOT NULL AND (balance_after <> total OR balance_after < 0)
     """,
+    "entries are not numbered within their transaction, or those of a player's account in its order": """
+        SELECT tx_id, entry_no
+          FROM (SELECT tx_id, entry_no, account_version,
+                       row_number() OVER (PARTITION BY tx_id ORDER BY entry_no) AS place,
+                       row_number() OVER (PARTITION BY account_id ORDER BY account_version) AS account_place
+                  FROM ledger_entries) AS placed
+         WHERE entry_no <> place OR account_version <> account_place
+    """,
     "a player's entry tells no balance_after": """
-        SELECT entry_id FROM ledger_entries JOIN accounts USING (account_id)
+        SELECT tx_id, entry_no FROM ledger_entries JOIN accounts USING (account_id)
          WHERE (player_id IS NULL) <> (balance_after IS NULL)
     """,
     "a transaction posts to two players": """

@@ -7,10 +7,10 @@ import pytest
 from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
 
 APPLIED = {
-    "0001_ledger": "96de7c964a9ee7f446061b60e9df95c506ab0996518848d111ff90136c3a364a",
-    "0002_events": "f15fea4187eb5a586c738b68de2b2b4dd589db584556253fc6af434aa11a7243",
-    "0003_sessions": "3abf9d5676e30762d857fe0557631278ef35941e0f00d3592712a5a97dc04b8e",
-    "0005_credit": "7df477c1511613ffd3a6db1680cfaf41fc52933b26504bff0a55f46f69d1e800",
+    "0001_ledger": "7b8429c4c82fc3cfea2aed805aa2c24cd34fc565c8156b5f15847571a07eed05",
+    "0002_events": "182646e466adde09e25ffee6a9a42049f18825548410686b2777910771c245b8",
+    "0003_sessions": "092ee6dee2ce1a06c1c9b840b97f6bbfa37a404d73fddc43c7ed28dde370e62b",
+    "0004_credit": "086647ee73c8b91dff8294d91868cd0d94d82ad23e189cae07a04215693b0cd9",
 }
 """What databases have applied, of which they keep the hash: `wallet migrate` refuses a file of another one."""
 

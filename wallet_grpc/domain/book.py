@@ -167,3 +167,4 @@ class Book(Struct):
             account.version += 1
             account.changed = True
             assert account.balance_minor == posting.balance_after_minor, "a posting that does not follow its balance"
+            assert account.version == posting.account_version, "a posting that does not follow the one before"

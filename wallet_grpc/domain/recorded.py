@@ -30,17 +30,28 @@ def moved(
 ) -> Transaction:
     """Record what moves a player's money: each leg is a posting with the balance after it. Legs of 0 are not posted."""
     owner_id = facts["owner_id"]
-    main = book.balance(owner_id, network, AccountType.MAIN)
+    account = book.account(owner_id, network, AccountType.MAIN)
+    main, main_version = (account.balance_minor, account.version) if account else (0, 0)
     postings: list[Posting] = []
     for account_type, amount_minor in legs:
         if amount_minor == 0:
             continue
         after: int | None = None
+        version: int | None = None
         if account_type is AccountType.MAIN:
             after = main = main + amount_minor
+            version = main_version = main_version + 1
         elif account_type not in HOUSE_TYPES:  # a hold, of which a transaction has one leg
             after = book.balance(owner_id, network, account_type) + amount_minor
-        postings.append(Posting(account_type=account_type, amount_minor=amount_minor, balance_after_minor=after))
+            version = book.version(owner_id, network, account_type) + 1
+        postings.append(
+            Posting(
+                account_type=account_type,
+                amount_minor=amount_minor,
+                balance_after_minor=after,
+                account_version=version,
+            )
+        )
     return Transaction(
         tx_id=tx_id or moment.next_tx_id(),
         status=TransactionStatus.APPLIED,

@@ -74,6 +74,8 @@ class Posting(Struct, frozen=True, kw_only=True):
     amount_minor: int
     balance_after_minor: int | None
     """The account's balance right after; None for house, WALLET and JOURNAL accounts."""
+    account_version: int | None = None
+    """Its number among the account's postings, from 1; None where there is no balance after it."""
     account_code: str = ""
     """Which of its ledger's a JOURNAL account is."""
 

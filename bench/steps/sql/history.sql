@@ -46,11 +46,15 @@ FROM (
 
 ANALYZE ledger_transactions;
 
-INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
+INSERT INTO ledger_entries (
+    tx_id, entry_no, owner_id, account_id, account_version, currency_network_id, amount_minor, balance_after
+)
 SELECT
     made.tx_id,
+    side.entry_no,
     made.owner_id,
     side.account_id,
+    side.account_version,
     1,
     side.amount_minor,
     side.balance_after
@@ -60,13 +64,13 @@ INNER JOIN (SELECT player_id, account_id FROM accounts WHERE account_type = 'MAI
 CROSS JOIN (SELECT account_id FROM accounts WHERE account_type = 'HOUSE:WAGER') AS house
 CROSS JOIN LATERAL (
     VALUES
-    (main.account_id, CASE made.kind WHEN 'BET' THEN -made.amount_minor ELSE made.amount_minor END,
+    (1, main.account_id, 1, CASE made.kind WHEN 'BET' THEN -made.amount_minor ELSE made.amount_minor END,
         made.main_balance_after_minor),
-    (house.account_id, CASE made.kind WHEN 'BET' THEN made.amount_minor ELSE -made.amount_minor END, NULL)
-) AS side (account_id, amount_minor, balance_after)
+    (2, house.account_id, NULL, CASE made.kind WHEN 'BET' THEN made.amount_minor ELSE -made.amount_minor END, NULL)
+) AS side (entry_no, account_id, account_version, amount_minor, balance_after)
 WHERE made.source = 'bench' AND made.kind <> 'DEPOSIT';
 
 SET maintenance_work_mem = '256MB';
 ALTER TABLE ledger_transactions ADD CONSTRAINT ledger_transactions_pkey PRIMARY KEY (tx_id);
 CREATE INDEX ledger_transactions_owner_idx ON ledger_transactions (owner_id, tx_id);
-ALTER TABLE ledger_entries ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (tx_id, entry_id);
+ALTER TABLE ledger_entries ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (tx_id, entry_no);

@@ -91,7 +91,7 @@ def test_a_bet_posts_from_main_to_wager() -> None:
     transaction = Desk.after([FUNDS]).transaction(bet("b", 30))
     assert transaction.kind is Kind.BET
     assert transaction.postings == (
-        Posting(account_type=AccountType.MAIN, amount_minor=-30, balance_after_minor=70),
+        Posting(account_type=AccountType.MAIN, amount_minor=-30, balance_after_minor=70, account_version=2),
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=30, balance_after_minor=None),
     )
 
@@ -100,10 +100,10 @@ def test_a_bet_and_win_posts_both_legs_one_after_the_other() -> None:
     transaction = Desk.after([FUNDS]).transaction(bet_and_win("b", 30, 50))
     assert transaction.kind is Kind.BET_AND_WIN
     assert transaction.postings == (
-        Posting(account_type=AccountType.MAIN, amount_minor=-30, balance_after_minor=70),
+        Posting(account_type=AccountType.MAIN, amount_minor=-30, balance_after_minor=70, account_version=2),
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=30, balance_after_minor=None),
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=-50, balance_after_minor=None),
-        Posting(account_type=AccountType.MAIN, amount_minor=50, balance_after_minor=120),
+        Posting(account_type=AccountType.MAIN, amount_minor=50, balance_after_minor=120, account_version=3),
     )
 
 

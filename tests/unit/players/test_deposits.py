@@ -112,7 +112,7 @@ def test_posts_between_house_and_main(command: object, kind: Kind, gain: int) ->
     assert transaction.amount_minor == 7
     assert transaction.postings == (
         Posting(account_type=AccountType.HOUSE, amount_minor=-gain, balance_after_minor=None),
-        Posting(account_type=AccountType.MAIN, amount_minor=gain, balance_after_minor=100 + gain),
+        Posting(account_type=AccountType.MAIN, amount_minor=gain, balance_after_minor=100 + gain, account_version=2),
     )
 
 

@@ -277,8 +277,8 @@ def test_rollback_posts_the_reverse_and_names_what_it_reversed() -> None:
     assert (transaction.amount_minor, transaction.win_amount_minor) == (10, 60)
     assert transaction.postings == (
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=-10, balance_after_minor=None),
-        Posting(account_type=AccountType.MAIN, amount_minor=10, balance_after_minor=160),
-        Posting(account_type=AccountType.MAIN, amount_minor=-60, balance_after_minor=100),
+        Posting(account_type=AccountType.MAIN, amount_minor=10, balance_after_minor=160, account_version=4),
+        Posting(account_type=AccountType.MAIN, amount_minor=-60, balance_after_minor=100, account_version=5),
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=60, balance_after_minor=None),
     )
 

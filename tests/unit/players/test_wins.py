@@ -172,7 +172,7 @@ def test_a_win_posts_from_wager_to_main_and_names_its_bet() -> None:
     assert transaction.reference_tx_id == staked.tx_id
     assert transaction.postings == (
         Posting(account_type=AccountType.HOUSE_WAGER, amount_minor=-50, balance_after_minor=None),
-        Posting(account_type=AccountType.MAIN, amount_minor=50, balance_after_minor=120),
+        Posting(account_type=AccountType.MAIN, amount_minor=50, balance_after_minor=120, account_version=3),
     )
 
 

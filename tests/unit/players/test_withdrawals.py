@@ -124,8 +124,8 @@ def test_reservation_posts_from_main_to_the_hold() -> None:
     transaction = Desk.after([FUNDS]).transaction(reserve("p", 40))
     assert transaction.kind is Kind.WITHDRAWAL_RESERVATION
     assert transaction.postings == (
-        Posting(account_type=AccountType.MAIN, amount_minor=-40, balance_after_minor=60),
-        Posting(account_type=AccountType.WITHDRAW_HOLD, amount_minor=40, balance_after_minor=40),
+        Posting(account_type=AccountType.MAIN, amount_minor=-40, balance_after_minor=60, account_version=2),
+        Posting(account_type=AccountType.WITHDRAW_HOLD, amount_minor=40, balance_after_minor=40, account_version=1),
     )
 
 
@@ -151,8 +151,8 @@ def test_settlement_posts_the_hold_to_house_and_fees(fee: int, house: list[tuple
 def test_failure_posts_the_hold_back_to_main() -> None:
     transaction = Desk.after(HELD).transaction(fail("p"))
     assert transaction.postings == (
-        Posting(account_type=AccountType.WITHDRAW_HOLD, amount_minor=-40, balance_after_minor=0),
-        Posting(account_type=AccountType.MAIN, amount_minor=40, balance_after_minor=100),
+        Posting(account_type=AccountType.WITHDRAW_HOLD, amount_minor=-40, balance_after_minor=0, account_version=2),
+        Posting(account_type=AccountType.MAIN, amount_minor=40, balance_after_minor=100, account_version=3),
     )
 
 

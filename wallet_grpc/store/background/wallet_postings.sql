@@ -147,9 +147,10 @@ made AS (
 ),
 
 entries AS (
-    INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor)
+    INSERT INTO ledger_entries (tx_id, entry_no, owner_id, account_id, currency_network_id, amount_minor)
     SELECT
         %(tx_id)s::UUID,
+        row_number() OVER (),
         %(owner_id)s::BIGINT,
         legs.account_id,
         %(network_id)s::INTEGER,

@@ -94,7 +94,7 @@ CROSS JOIN
         WHERE found.account_id = posted.account_id
         LIMIT 1
     ) AS accounts
-ORDER BY posted.tx_id, posted.entry_id;
+ORDER BY posted.tx_id, posted.entry_no;
 
 -- The steps of the store statement ----------------------------------------------------------------------------------
 

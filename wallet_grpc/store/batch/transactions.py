@@ -32,6 +32,7 @@ from .columns import (
     BigInt,
     Boolean,
     Integer,
+    NullableBigInt,
     NullableInteger,
     NullableJsonb,
     NullableNumeric,
@@ -207,8 +208,10 @@ class EntryRow(NamedTuple):
     """A row of `ledger_entries`."""
 
     tx_id: Uuid
+    entry_no: SmallInt
     owner_id: BigInt
     account_id: BigInt
+    account_version: NullableBigInt
     currency_network_id: Integer
     amount_minor: Numeric
     balance_after: NullableNumeric
@@ -277,13 +280,15 @@ def _entries_of(transaction: Transaction, decided: Decided) -> list[EntryRow]:
     return [
         EntryRow(
             transaction.tx_id,
+            entry_no,
             transaction.owner_id,
             house_account_ids.get(posting.account_type) or _account_id(transaction, posting, decided.book),
+            posting.account_version,
             network,
             posting.amount_minor,
             posting.balance_after_minor,
         )
-        for posting in transaction.postings
+        for entry_no, posting in enumerate(transaction.postings, start=1)
     ]
 
 

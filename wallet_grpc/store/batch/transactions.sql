@@ -98,12 +98,16 @@ SELECT
 RETURNING ledger_transactions.tx_id;
 
 -- name: step_ledger_entries
-INSERT INTO ledger_entries (tx_id, owner_id, account_id, currency_network_id, amount_minor, balance_after)
+INSERT INTO ledger_entries (
+    tx_id, entry_no, owner_id, account_id, account_version, currency_network_id, amount_minor, balance_after
+)
 SELECT
     unnest(%(ledger_entries__tx_id)s::UUID[]) AS tx_id,
+    unnest(%(ledger_entries__entry_no)s::SMALLINT[]) AS entry_no,
     unnest(%(ledger_entries__owner_id)s::BIGINT[]) AS owner_id,
     unnest(%(ledger_entries__account_id)s::BIGINT[]) AS account_id,
+    unnest(%(ledger_entries__account_version)s::BIGINT[]) AS account_version,
     unnest(%(ledger_entries__currency_network_id)s::INTEGER[]) AS currency_network_id,
     unnest(%(ledger_entries__amount_minor)s::NUMERIC[]) AS amount_minor,
     unnest(%(ledger_entries__balance_after)s::NUMERIC[]) AS balance_after
-RETURNING ledger_entries.entry_id;
+RETURNING ledger_entries.tx_id;

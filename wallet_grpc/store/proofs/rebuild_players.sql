@@ -37,7 +37,7 @@ WITH posted AS MATERIALIZED (
         accounts.account_type,
         accounts.currency_network_id,
         coalesce(sum(ledger_entries.amount_minor), 0) AS total,
-        count(ledger_entries.entry_id) AS entries
+        count(ledger_entries.entry_no) AS entries
     FROM unnest(%(ids)s::BIGINT[]) AS wanted (owner_id)
     INNER JOIN accounts ON wanted.owner_id = accounts.player_id
     LEFT JOIN ledger_transactions ON wanted.owner_id = ledger_transactions.owner_id

@@ -98,8 +98,8 @@ class Finding:
 
     check: Check
     subject: str
-    """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_id>`, `owner <owner_id>`,
-    `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
+    """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_no> of transaction <tx_id>`,
+    `owner <owner_id>`, `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
     problem: str
 
 

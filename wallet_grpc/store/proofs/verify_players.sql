@@ -35,17 +35,18 @@ WITH chunk_transactions AS MATERIALIZED (
 
 chunk_entries AS MATERIALIZED (
     SELECT
-        ledger_entries.entry_id,
         ledger_entries.tx_id,
+        ledger_entries.entry_no,
         ledger_entries.account_id,
+        ledger_entries.account_version,
         ledger_entries.balance_after,
         ledger_entries.amount_minor,
-        sum(ledger_entries.amount_minor) OVER (
-            PARTITION BY ledger_entries.account_id ORDER BY ledger_entries.entry_id
-        ) AS running
+        sum(ledger_entries.amount_minor) OVER history AS running,
+        row_number() OVER history AS place
     FROM chunk_transactions
     INNER JOIN ledger_entries ON chunk_transactions.tx_id = ledger_entries.tx_id
     WHERE chunk_transactions.owner_id > 0
+    WINDOW history AS (PARTITION BY ledger_entries.account_id ORDER BY ledger_entries.account_version)
 ),
 
 chunk_accounts AS MATERIALIZED (
@@ -108,14 +109,17 @@ problems AS (
     UNION ALL
     SELECT
         'balances_follow_their_postings',
-        format('entry %%s', chunk_entries.entry_id),
+        format('entry %%s of transaction %%s', chunk_entries.entry_no, chunk_entries.tx_id),
         format(
-            'of transaction %%s: balance_after is %%s, the postings up to it sum to %%s',
-            chunk_entries.tx_id, coalesce(chunk_entries.balance_after::TEXT, 'missing'), chunk_entries.running
+            'it is number %%s of its account with %%s after it, the %%s postings up to it sum to %%s',
+            coalesce(chunk_entries.account_version::TEXT, 'missing'),
+            coalesce(chunk_entries.balance_after::TEXT, 'missing'), chunk_entries.place, chunk_entries.running
         )
     FROM chunk_entries
     INNER JOIN chunk_accounts ON chunk_entries.account_id = chunk_accounts.account_id
-    WHERE chunk_entries.balance_after IS DISTINCT FROM chunk_entries.running
+    WHERE
+        chunk_entries.balance_after IS DISTINCT FROM chunk_entries.running
+        OR chunk_entries.account_version IS DISTINCT FROM chunk_entries.place
     UNION ALL
     SELECT
         'versions_count_mutations',

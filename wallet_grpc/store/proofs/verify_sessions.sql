@@ -74,7 +74,7 @@ settlements AS MATERIALIZED (
         coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'SESSION_HOLD'), 0) AS hold_minor,
         coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'MAIN'), 0) AS main_minor,
         coalesce(sum(entries.amount_minor) FILTER (WHERE accounts.account_type = 'HOUSE:WAGER'), 0) AS wager_minor,
-        count(entries.entry_id) AS entries
+        count(entries.entry_no) AS entries
     FROM chunk_sessions
     LEFT JOIN ledger_transactions AS made
         ON

@@ -31,6 +31,7 @@ WITH chunk_transactions AS MATERIALIZED (
 chunk_entries AS MATERIALIZED (
     SELECT
         ledger_entries.tx_id,
+        ledger_entries.entry_no,
         ledger_entries.owner_id,
         ledger_entries.amount_minor,
         ledger_entries.currency_network_id,
@@ -51,6 +52,7 @@ posted AS MATERIALIZED (
     SELECT
         chunk_entries.tx_id,
         count(*) AS entries,
+        max(chunk_entries.entry_no) AS last_no,
         sum(chunk_entries.amount_minor) AS total,
         min(chunk_entries.owner_id) AS owner_min,
         max(chunk_entries.owner_id) AS owner_max,
@@ -147,8 +149,13 @@ problems AS (
             ),
             (
                 'entries_are_complete',
-                made.tx_id IS NULL OR made.entry_count <> coalesce(posted.entries, 0),
-                format('it has %%s entries and was made with %%s', coalesce(posted.entries, 0), made.entry_count)
+                made.tx_id IS NULL
+                OR made.entry_count <> coalesce(posted.entries, 0)
+                OR made.entry_count <> coalesce(posted.last_no, 0),
+                format(
+                    'it has %%s entries up to number %%s and was made with %%s',
+                    coalesce(posted.entries, 0), coalesce(posted.last_no, 0), made.entry_count
+                )
             ),
             (
                 'entries_fit_their_transaction',

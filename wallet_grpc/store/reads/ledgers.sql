@@ -35,7 +35,7 @@ SELECT
         FROM ledger_entries AS posted
         INNER JOIN accounts ON posted.account_id = accounts.account_id
         WHERE posted.tx_id = made.tx_id
-        ORDER BY posted.entry_id
+        ORDER BY posted.entry_no
     ) AS legs
 FROM ledger_transactions AS made
 WHERE

@@ -56,7 +56,7 @@ SELECT
 FROM ledger_entries
 INNER JOIN accounts ON ledger_entries.account_id = accounts.account_id
 WHERE ledger_entries.tx_id = %(tx_id)s::UUID
-ORDER BY ledger_entries.entry_id;
+ORDER BY ledger_entries.entry_no;
 
 -- name: round_totals
 SELECT

@@ -24,46 +24,6 @@ CREATE TABLE posting_rounds (
     began_at TIMESTAMPTZ NOT NULL
 ) WITH (fillfactor = 50);
 
--- Three more kinds of accounts: a credit wallet's, a house account that is their counterpart, and those that callers
--- define in a ledger of theirs by using them.
-ALTER TABLE accounts ADD COLUMN ledger_id UUID;
-ALTER TABLE accounts ADD COLUMN wallet_id UUID;
-ALTER TABLE accounts ADD COLUMN account_code TEXT;
-ALTER TABLE accounts DROP CONSTRAINT accounts_identity_key;
-ALTER TABLE accounts ADD CONSTRAINT accounts_identity_key UNIQUE NULLS NOT DISTINCT (
-    player_id, currency_network_id, account_type, ledger_id, account_code, wallet_id
-);
-ALTER TABLE accounts DROP CONSTRAINT accounts_type_check;
-ALTER TABLE accounts ADD CONSTRAINT accounts_type_check CHECK (
-    CASE
-        WHEN player_id IS NOT NULL
-            THEN
-                account_type IN ('MAIN', 'WITHDRAW_HOLD', 'SESSION_HOLD', 'BONUS')
-                AND ledger_id IS NULL AND wallet_id IS NULL AND account_code IS NULL
-        WHEN wallet_id IS NOT NULL
-            THEN account_type = 'WALLET' AND ledger_id IS NOT NULL AND account_code IS NULL
-        WHEN ledger_id IS NOT NULL THEN account_type = 'JOURNAL' AND account_code IS NOT NULL
-        ELSE account_type IN ('HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES', 'HOUSE:WALLETS') AND account_code IS NULL
-    END
-);
-
-COMMENT ON COLUMN accounts.account_code IS 'what callers name a JOURNAL account by, within its ledger';
-
--- The account of a wallet; a ledger's accounts in turn.
-CREATE UNIQUE INDEX accounts_wallet_key ON accounts (wallet_id) WHERE wallet_id IS NOT NULL;
-CREATE INDEX accounts_ledger_idx ON accounts (ledger_id, account_code) WHERE account_type = 'JOURNAL';
-
-INSERT INTO accounts (account_type, currency_network_id)
-SELECT
-    'HOUSE:WALLETS' AS account_type,
-    currency_networks.currency_network_id
-FROM currency_networks;
-
-COMMENT ON COLUMN account_balances.owner_id IS
-'NULL for house and JOURNAL accounts, whose balances may be negative';
-COMMENT ON COLUMN account_balances.version IS
-'player and JOURNAL accounts: how many entries; WALLET: the last journal entry that is posted; house accounts: 0';
-
 -- One row a wallet, derived from its journal in the statement that writes to it. version grows by one with each entry
 -- of the journal and with each sweep of expired reservations: a batch is stored only over the version that it was
 -- decided over. held_minor is what is reserved by reservations that did not end and expire after held_as_of, so that a
@@ -155,46 +115,25 @@ CREATE TABLE journal_postings (
 CREATE INDEX journal_postings_time_idx ON journal_postings (account_id, created_at, posting_no);
 CREATE INDEX journal_postings_tx_idx ON journal_postings (tx_id);
 
--- The journal takes entries of credit wallets. Every row that is there fits the new rules.
-ALTER TABLE subledger_entries ADD COLUMN source TEXT;
-ALTER TABLE subledger_entries DROP CONSTRAINT subledger_entries_kind_check;
-ALTER TABLE subledger_entries ADD CONSTRAINT subledger_entries_kind_check CHECK (
-    kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE', 'CREDIT', 'DEBIT', 'RESERVE', 'COMMIT', 'RELEASE')
-) NOT VALID;
-ALTER TABLE subledger_entries DROP CONSTRAINT subledger_entries_amounts_check;
-ALTER TABLE subledger_entries ADD CONSTRAINT subledger_entries_amounts_check CHECK (
-    amount_minor >= 0
-    AND abs(change_minor) = CASE
-        WHEN status = 'APPLIED' AND kind NOT IN ('RESERVE', 'RELEASE') THEN amount_minor
-        ELSE 0
-    END
-) NOT VALID;
-
-COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id or wallet_id';
-COMMENT ON COLUMN subledger_entries.entry_no IS
-'the version that it gave its session; of a wallet: how many entries it has had';
-COMMENT ON COLUMN subledger_entries.source IS 'who wrote to a wallet; a session has one source for all';
-COMMENT ON COLUMN subledger_entries.reference_key IS
-'the key_hash of the bet that a win is of, or of the reservation that was committed or released';
-
-ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_kind_check;
-ALTER TABLE ledger_transactions ADD CONSTRAINT ledger_transactions_kind_check CHECK (
-    kind IN (
-        'BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'WITHDRAWAL_RESERVATION', 'WITHDRAWAL_SETTLEMENT',
-        'WITHDRAWAL_FAILURE', 'DEPOSIT', 'ADJUSTMENT', 'PLAYER_STATE', 'TOMBSTONE', 'SESSION_OPENING',
-        'SESSION_SETTLEMENT', 'LEDGER_CREATION', 'JOURNAL_ENTRY', 'WALLET_POSTING'
-    )
-) NOT VALID;
-
-CREATE TRIGGER ledgers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledgers
+CREATE TRIGGER ledgers_append_only BEFORE UPDATE OR DELETE ON ledgers
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER wallet_postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON wallet_postings
+CREATE TRIGGER ledgers_no_truncate BEFORE TRUNCATE ON ledgers
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER journal_postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_postings
+CREATE TRIGGER wallet_postings_append_only BEFORE UPDATE OR DELETE ON wallet_postings
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER credit_wallets_keep BEFORE DELETE OR TRUNCATE ON credit_wallets
+CREATE TRIGGER wallet_postings_no_truncate BEFORE TRUNCATE ON wallet_postings
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER reservations_keep BEFORE DELETE OR TRUNCATE ON reservations
+CREATE TRIGGER journal_postings_append_only BEFORE UPDATE OR DELETE ON journal_postings
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER journal_postings_no_truncate BEFORE TRUNCATE ON journal_postings
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credit_wallets_keep BEFORE DELETE ON credit_wallets
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credit_wallets_no_truncate BEFORE TRUNCATE ON credit_wallets
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER reservations_keep BEFORE DELETE ON reservations
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER reservations_no_truncate BEFORE TRUNCATE ON reservations
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT SELECT, INSERT ON ledgers, wallet_postings, journal_postings TO wallet_service;
