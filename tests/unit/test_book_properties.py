@@ -92,7 +92,12 @@ def test_sending_everything_again_changes_nothing(history: list[Command]) -> Non
         if (
             first.status is OutcomeStatus.VOIDED
             and not first.replayed
-            and (stored is None or stored.kind is not Kind.ROLLBACK or stored.status is not TransactionStatus.VOIDED)
+            and (
+                stored is None
+                or stored.kind is not Kind.ROLLBACK
+                or stored.status is not TransactionStatus.VOIDED
+                or stored.reference_transaction_id != command.reference_transaction_id
+            )
         ):
             continue  # another rollback of a void: not stored either, so its id stayed free, and may be used by now
         again = desk.send(command)
