@@ -37,6 +37,7 @@ as it goes."""
 _ITEMS_MIN = 8
 """A slot has at least so many."""
 _CONNECT_TIMEOUT_S = 20.0
+_NICEST = 19
 
 
 class Client:
@@ -147,9 +148,19 @@ def _say(message: Progress | Outcome) -> None:
     sys.stdout.flush()
 
 
+def _give_way_to_all() -> None:
+    """Run when a processor is idle; the threads that are started from now on do as well."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(_NICEST)
+
+
 def main() -> None:
     """Read the order, carry it out, answer."""
     order = Order.from_line(sys.stdin.readline())
+    if order.in_background:
+        _give_way_to_all()
     end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         _say(runner.run(Client(order).run()))

@@ -57,6 +57,8 @@ class Order:
     """Whose wallets, or accounts, are written to."""
     funding: bool = False
     """Wallet writes: one large credit for each wallet instead."""
+    in_background: bool = False
+    """Take only the processor time that nobody else wants: a client that in truth has a machine of its own."""
     batch_operations: int = 1
     per_second: int = 0
     """Of a paced load."""

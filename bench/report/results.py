@@ -32,8 +32,7 @@ class Results:
 
         It decides its target if each window does.
         """
-        figure_named(name)
-        reading = self.readings.setdefault(name, Reading(windows=[]))
+        reading = self.readings.setdefault(name, Reading(windows=[], middle=figure_named(name).middle))
         reading.windows.append(value)
         if note:
             reading.note = note

@@ -56,6 +56,7 @@ TARGETS: Sequence[Target] = (
     Target(figure="unary_p50_ms", bound="at most", limit=2.5),
     Target(figure="unary_p99_ms", bound="at most", limit=10),
     Target(figure="paced_p99_ms", bound="at most", limit=10),
+    Target(figure="quiet_beside_flood_p99_ms", bound="at most", limit=1.1, over="quiet_p99_ms"),
     Target(figure="session_batch_bets_per_s", bound="at least", limit=1.6, over="batch_bets_per_s"),
     Target(figure="session_stream_bets_per_s", bound="at least", limit=1.1, over="stream_bets_per_s"),
     Target(figure="session_unary_p99_ms", bound="at most", limit=10),

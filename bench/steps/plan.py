@@ -27,6 +27,8 @@ class Plan:
     """How many of the programme's windows of the echo are measured."""
     fair_rounds: int
     """How often each of the windows of fair shares is measured, in turns."""
+    fair_window_s: float
+    """What is measured of them: 100 calls a second, and a p99 needs a thousand."""
     growth_bets: int
     """How many bets the grown ledger holds; 0 leaves growth out."""
     growth_s_max: float
@@ -57,7 +59,8 @@ FULL = Plan(
     pgbench_s=8,
     tpcb_windows=3,
     echo_windows=2,
-    fair_rounds=3,
+    fair_rounds=4,
+    fair_window_s=10,
     growth_bets=2_000_000,
     growth_s_max=330,
     settled_bets=100_000,
@@ -79,6 +82,7 @@ QUICK = Plan(
     tpcb_windows=1,
     echo_windows=1,
     fair_rounds=1,
+    fair_window_s=2,
     growth_bets=0,
     growth_s_max=0,
     settled_bets=3_000,
