@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,24 @@ ENOUGH = 64
 
 
 FLOOD, QUIET, THIRD = Source("flood"), Source("quiet"), Source("third")
+
+
+class Told:
+    """A rivalry in which one source floods, and others call, or none."""
+
+    def __init__(self, *floods: Source) -> None:
+        self._floods = floods or (FLOOD,)
+        self.rivals = True
+        self.waits = False
+
+    def floods(self, source: Source | None) -> bool:
+        return source in self._floods
+
+    def has_rivals(self, _sources: Collection[Source | None]) -> bool:
+        return self.rivals
+
+    def gives_way(self) -> bool:
+        return self.waits
 
 
 def job(owner_id: int, index: int = 0, source: Source | None = None) -> Job:
@@ -98,7 +116,8 @@ async def test_a_batch_that_leaves_enough_behind_wakes_another_lane() -> None:
 
 
 def test_sources_take_turns_and_a_batch_ends_when_only_the_flood_has_more() -> None:
-    backlog = Backlog(batch_operations_max=LIMIT)
+    rivalry = Told()
+    backlog = Backlog(batch_operations_max=LIMIT, rivalry=rivalry)
     for index in range(500):
         backlog.put(job(index, index, FLOOD))
     for index in range(3):
@@ -108,6 +127,7 @@ def test_sources_take_turns_and_a_batch_ends_when_only_the_flood_has_more() -> N
     assert len(batch) <= 7
     assert len(backlog) == 503 - len(batch)
     backlog.done(batch)
+    rivalry.rivals = False
     assert len(backlog.take()) == LIMIT, "and alone the flood has whole batches again"
 
 
@@ -148,8 +168,8 @@ def test_an_owner_of_two_sources_keeps_the_order_and_its_earlier_commands_jump_t
 
 
 def test_a_flood_leaves_a_lane_free_while_another_source_calls_now_and_then() -> None:
-    rivals = True
-    backlog = Backlog(batch_operations_max=LIMIT, lanes_of_a_source=1, has_rivals=lambda _: rivals)
+    rivalry = Told()
+    backlog = Backlog(batch_operations_max=LIMIT, lanes_of_a_source=1, rivalry=rivalry)
     for index in range(500):
         backlog.put(job(index, index, FLOOD))
     first = backlog.take()
@@ -160,12 +180,12 @@ def test_a_flood_leaves_a_lane_free_while_another_source_calls_now_and_then() ->
     assert QUIET in {taken.ticket.source for taken in second}
     assert len(second) <= 2
     backlog.done(second)
-    rivals = False
+    rivalry.rivals = False
     assert len(backlog.take()) == LIMIT, "alone it has all lanes"
 
 
 async def test_a_lane_is_woken_for_one_command_of_a_source_that_no_lane_works_for() -> None:
-    backlog = Backlog(batch_operations_max=LIMIT, has_rivals=lambda _: True)
+    backlog = Backlog(batch_operations_max=LIMIT, rivalry=Told())
     for index in range(LIMIT):
         backlog.put(job(index, index, FLOOD))
     first = backlog.take()
@@ -181,13 +201,13 @@ async def test_a_lane_is_woken_for_one_command_of_a_source_that_no_lane_works_fo
 class Beside:
     """A backlog whose flooding source has half of everything while another one calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, *floods: Source) -> None:
         self.now = 1_000.0
-        self.rivals = True
+        self.rivalry = Told(*floods)
         self.backlog = Backlog(
             batch_operations_max=LIMIT,
             source_share=0.5,
-            has_rivals=lambda _: self.rivals,
+            rivalry=self.rivalry,
             clock=lambda: self.now,
         )
         for index in range(500):
@@ -209,7 +229,7 @@ def test_beside_others_a_flood_works_in_small_batches_and_rests_as_long_as_it_wo
     beside.now += 0.002
     assert len(beside.work(0.02)) == LIMIT // 4
     assert beside.backlog.take() == []
-    beside.rivals = False
+    beside.rivalry.rivals = False
     assert len(beside.backlog.take()) == LIMIT, "it waits for nobody who calls no more"
 
 
@@ -231,7 +251,7 @@ def test_others_are_served_while_a_flood_rests() -> None:
 
 def test_a_source_that_asks_for_little_does_not_rest() -> None:
     beside = Beside()
-    modest = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=lambda: beside.now)
+    modest = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told(), clock=lambda: beside.now)
     for operations in (1, LIMIT // 4, 1):
         for index in range(operations):
             modest.put(job(index, index, QUIET))
@@ -241,8 +261,63 @@ def test_a_source_that_asks_for_little_does_not_rest() -> None:
         modest.done(batch)
 
 
+def test_nothing_is_begun_for_a_flood_that_has_to_give_way() -> None:
+    beside = Beside()
+    beside.rivalry.waits = True
+    assert beside.backlog.take() == []
+    beside.backlog.put(job(1_000, 0, QUIET))
+    first = beside.backlog.take()
+    assert QUIET in {taken.ticket.source for taken in first}, "but for the one to whom it gives way"
+    assert len(first) <= 2
+    assert beside.backlog.take() == []
+    beside.rivalry.rivals = False
+    assert len(beside.backlog.take()) == LIMIT, "it waits for nobody who calls no more"
+
+
+async def test_an_idle_lane_is_woken_when_a_flood_need_no_longer_give_way() -> None:
+    beside = Beside()
+    beside.rivalry.waits = True
+    assert beside.backlog.take() == []
+    idle = asyncio.create_task(beside.backlog.changed())
+    await asyncio.sleep(0)
+    beside.backlog.look_again()
+    await asyncio.sleep(0)
+    assert not idle.done()
+    beside.rivalry.waits = False
+    beside.backlog.look_again()
+    await asyncio.wait_for(idle, 1)
+    assert len(beside.backlog.take()) == LIMIT // 4
+
+
+def test_two_that_flood_have_together_what_one_has() -> None:
+    beside = Beside(FLOOD, THIRD)
+    for index in range(500):
+        beside.backlog.put(job(5_000 + index, index, THIRD))
+    batch = beside.work(0.02)
+    assert len(batch) == LIMIT // 4
+    assert {taken.ticket.source for taken in batch} == {FLOOD, THIRD}
+    assert beside.backlog.take() == [], "both rest"
+    beside.now += 0.021
+    assert len(beside.backlog.take()) == LIMIT // 4
+    assert beside.backlog.take() == [], "in one lane"
+    beside.backlog.put(job(1_000, 0, QUIET))
+    batch = beside.backlog.take()
+    assert QUIET in {taken.ticket.source for taken in batch}
+    assert len(batch) <= 3, "and not as many as both of them have left"
+
+
+def test_the_rest_of_one_that_floods_is_the_rest_of_another() -> None:
+    beside = Beside(FLOOD, THIRD)
+    beside.work(0.02)
+    for index in range(500):
+        beside.backlog.put(job(5_000 + index, index, THIRD))
+    assert beside.backlog.take() == []
+    beside.rivalry.rivals = False
+    assert len(beside.backlog.take()) == LIMIT, "who have nobody beside them share all there is"
+
+
 async def test_an_idle_lane_is_woken_when_a_source_has_rested() -> None:
-    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True)
+    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told())
     for index in range(500):
         backlog.put(job(index, index, FLOOD))
     batch = backlog.take()
@@ -254,9 +329,7 @@ async def test_an_idle_lane_is_woken_when_a_source_has_rested() -> None:
 
 
 async def test_a_timer_that_is_early_leaves_nobody_waiting() -> None:
-    backlog = Backlog(
-        batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=lambda: time.monotonic() / 4
-    )
+    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told(), clock=lambda: time.monotonic() / 4)
     for index in range(500):
         backlog.put(job(index, index, FLOOD))
     batch = backlog.take()
@@ -275,15 +348,15 @@ async def test_an_idle_lane_does_not_look_on_and_on_after_a_rest() -> None:
         looks += 1
         return time.monotonic()
 
-    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, has_rivals=lambda _: True, clock=clock)
-    for index in range(LIMIT // 4 + 2):
+    backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told(), clock=clock)
+    for index in range(LIMIT // 4 + 1):
         backlog.put(job(index, index, FLOOD))
     batch = backlog.take()
     await asyncio.sleep(0.02)
     backlog.done(batch)
     assert backlog.take() == []
     backlog.put(job(1_000, 0, QUIET))
-    assert len(backlog.take()) == 3, "with another's command what rests is taken as well"
+    assert len(backlog.take()) == 2, "with another's command what rests is taken as well"
     idle = asyncio.create_task(backlog.changed())
     looks = 0
     await asyncio.sleep(0.1)
@@ -293,7 +366,7 @@ async def test_an_idle_lane_does_not_look_on_and_on_after_a_rest() -> None:
 
 
 async def test_a_lane_is_woken_for_a_source_that_no_lane_works_for_however_little_is_at_work() -> None:
-    backlog = Backlog(batch_operations_max=LIMIT, has_rivals=lambda _: True)
+    backlog = Backlog(batch_operations_max=LIMIT, rivalry=Told())
     backlog.put(job(1, 0, FLOOD))
     first = backlog.take()
     idle = asyncio.create_task(backlog.changed())

@@ -85,7 +85,7 @@ def test_own_work_is_nobodys_rival() -> None:
     queue, _ = shares()
     queue.admit(None, 100)
     assert queue.admit(FLOOD, 900) is None
-    assert not queue.has_rivals(FLOOD)
+    assert not queue.has_rivals((FLOOD,))
 
 
 def test_a_rival_counts_for_a_moment_after_its_last_answer() -> None:
@@ -93,9 +93,45 @@ def test_a_rival_counts_for_a_moment_after_its_last_answer() -> None:
     queue.admit(QUIET, 1)
     queue.answered(QUIET, 1)
     queue.admit(FLOOD, 1)
-    assert queue.has_rivals(FLOOD)
+    assert queue.has_rivals((FLOOD,))
     clock.now += 1.1
-    assert not queue.has_rivals(FLOOD)
+    assert not queue.has_rivals((FLOOD,))
+
+
+def test_who_has_much_waiting_floods_and_for_a_moment_after_it() -> None:
+    queue, clock = shares()
+    queue.admit(FLOOD, 31)
+    queue.admit(QUIET, 1)
+    assert not queue.floods(FLOOD)
+    queue.admit(FLOOD, 1)
+    assert queue.floods(FLOOD)
+    assert not queue.floods(QUIET)
+    assert not queue.floods(THIRD)
+    queue.answered(FLOOD, 32)
+    assert queue.floods(FLOOD)
+    clock.now += 1.1
+    assert not queue.floods(FLOOD)
+
+
+def test_those_who_flood_and_the_wallets_own_work_are_not_waited_for() -> None:
+    queue, clock = shares()
+    queue.admit(FLOOD, 500)
+    queue.admit(None, 1)
+    assert not queue.modest_wait(clock.now)
+    queue.admit(QUIET, 1)
+    assert queue.modest_wait(clock.now)
+    queue.answered(QUIET, 1)
+    assert not queue.modest_wait(clock.now)
+
+
+def test_two_that_flood_are_no_rivals_of_one_another_together() -> None:
+    queue, _ = shares()
+    queue.admit(FLOOD, 100)
+    queue.admit(THIRD, 100)
+    assert queue.has_rivals((FLOOD,))
+    assert not queue.has_rivals((FLOOD, THIRD))
+    queue.admit(QUIET, 1)
+    assert queue.has_rivals((FLOOD, THIRD))
 
 
 def limited(rate_per_s: int | None) -> Caller:

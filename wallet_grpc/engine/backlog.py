@@ -3,9 +3,9 @@
 Three rules decide who takes what. Commands of one owner stay in the order in which they came, so those of an owner whom
 a lane is working on wait for that lane. Small batches are taken by one lane at a time: two with half of the commands
 each commit twice as often, which costs more processor time than working side by side saves. And where several sources
-call, they take turns, and none has more than its share of the lanes and of their time: a lane is free for who comes
-with little, and a source that asks for more than its share works in small batches, with a rest after each, so that the
-processors and the event loop are free for the others as well.
+call, they take turns, and those who flood have together no more than a share of the lanes and of their time: a lane is
+free for who comes with little, no batch of theirs is begun while such a one waits (see `precedence.py`), and they work
+in small batches, with a rest after each, so that the processors and the event loop are free as well.
 
 An owner whose lock another process holds is tried once more, and then set aside for the one lane that waits for locks.
 So nobody waits for a lock but who needs it; what comes of that owner later waits behind it.
@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
 
@@ -28,15 +28,40 @@ from .turns import Turns
 _WORTH_COMPANY = 64
 """From how many waiting commands on another lane joins those that work."""
 _BESIDE_OTHERS = 4
-"""By how much the batches of a source that others call beside are smaller."""
+"""By how much the batches of those who flood are smaller while others call."""
 _WORK_COUNTED_S_MAX = 0.1
 """What a batch counts for at most: one that waited for the database has used nothing meanwhile."""
 _SCANNED_PER_TAKEN = 4
 """How far to look past commands that must wait, for each that may be taken: a bound for one turn of the event loop."""
 
 
-def _no_rivals(_source: Source | None) -> bool:
-    return False
+class Rivalry(Protocol):
+    """What a backlog asks about those who call."""
+
+    def floods(self, source: Source | None) -> bool:
+        """Whether a source asks for much."""
+
+    def has_rivals(self, sources: Collection[Source | None]) -> bool:
+        """Whether others than these have called lately."""
+
+    def gives_way(self) -> bool:
+        """Whether those who flood have to wait now; when they need no longer, the backlog is to look again."""
+
+
+class NoRivalry:
+    """All are equal."""
+
+    def floods(self, _source: Source | None) -> bool:
+        """Nobody does."""
+        return False
+
+    def has_rivals(self, _sources: Collection[Source | None]) -> bool:
+        """Nobody has."""
+        return False
+
+    def gives_way(self) -> bool:
+        """Nobody does."""
+        return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,16 +91,16 @@ class Backlog:
         batch_operations_max: int,
         lanes_of_a_source: int = 1,
         source_share: float = 1.0,
-        has_rivals: Callable[[Source | None], bool] = _no_rivals,
+        rivalry: Rivalry | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make an empty backlog.
 
         Args:
             batch_operations_max: The largest batch that a lane takes.
-            lanes_of_a_source: How many lanes work for one source alone while it has rivals.
-            source_share: The part of its lanes' time in which that source is worked for, if it always wants more.
-            has_rivals: Tells whether other sources than this one have called lately.
+            lanes_of_a_source: How many lanes work for those who flood while they have rivals.
+            source_share: The part of those lanes' time in which they are worked for, if they always want more.
+            rivalry: Tells who floods, and whom beside.
             clock: The time in seconds.
         """
         self._batch_operations_max = batch_operations_max
@@ -85,7 +110,7 @@ class Backlog:
             max(1, batch_operations_max // _BESIDE_OTHERS) if self._rest_per_work else batch_operations_max
         )
         self._lanes_of_a_source = lanes_of_a_source
-        self._has_rivals = has_rivals
+        self._rivalry: Rivalry = rivalry or NoRivalry()
         self._clock = clock
         self._jobs: deque[Job] = deque()
         self._source: Source | None = None  # whose jobs these are
@@ -93,8 +118,8 @@ class Backlog:
         self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
         self._at_work: dict[int, _Work] = {}  # batches by identity
         self._is_worked_for = False  # whether a lane works for the source that was last alone
-        self._rests_until: dict[Source | None, float] = {}
-        self._looked_at = 0.0  # when it was last asked whether they still rest
+        self._flood_rests_until = 0.0
+        self._looked_at = 0.0  # when it was last asked whether it still rests
         self._idle: deque[asyncio.Future[None]] = deque()
         self._again: deque[list[Job]] = deque()  # whose locks were not free once
         self._tried: set[OwnerId] = set()  # the owners of those
@@ -131,11 +156,12 @@ class Backlog:
             batch = self._next_of_one_source()
             sources = frozenset((self._source,))
         else:
+            limit = self._batch_limit()
             batch = self._turns.take(
-                operations_max=self._batch_operations_max,
-                ends_early_above=self._beside_operations_max,
-                scanned_max=self._batch_operations_max * (1 + _SCANNED_PER_TAKEN),
+                operations_max=limit,
+                scanned_max=limit * (1 + _SCANNED_PER_TAKEN),
                 busy=self._busy,
+                floods=self._rivalry.floods,
             )
             sources = frozenset(job.ticket.source for job in batch)
             if not self._turns:
@@ -157,9 +183,7 @@ class Backlog:
     def _next_of_one_source(self) -> list[Job]:
         batch: list[Job] = []
         waiting: list[Job] = []
-        jobs, limit = self._jobs, self._batch_operations_max
-        if self._has_rivals(self._source):
-            limit = self._beside_operations_max
+        jobs, limit = self._jobs, self._batch_limit()
         while jobs and len(batch) < limit and len(waiting) < limit * _SCANNED_PER_TAKEN:
             job = jobs.popleft()
             (waiting if job.owner_id in self._busy else batch).append(job)
@@ -183,15 +207,17 @@ class Backlog:
         if self._tried:
             self._tried.difference_update(answered)
 
+    def _batch_limit(self) -> int:
+        return self._beside_operations_max if self._only_floods_wait_beside_others() else self._batch_operations_max
+
     def _rest_after(self, work: _Work) -> None:
-        """Let a source rest that is worked for alone, wants more than a small batch holds, and has rivals."""
-        if not len(self) or len(work.sources) > 1 or work.operations < self._beside_operations_max:
+        """Let those who flood rest after a batch that was full and of them alone, if others have called lately."""
+        if not self._rest_per_work or not len(self) or work.operations < self._beside_operations_max:
             return
-        (source,) = work.sources
-        if self._rest_per_work and self._has_rivals(source):
+        if all(map(self._rivalry.floods, work.sources)) and self._rivalry.has_rivals(work.sources):
             now = self._clock()
             worked_s = min(now - work.begun_at, _WORK_COUNTED_S_MAX)
-            self._rests_until[source] = now + worked_s * self._rest_per_work
+            self._flood_rests_until = now + worked_s * self._rest_per_work
 
     def _put_off(self, held: Sequence[Job]) -> None:
         """Keep what is held: to be tried with others once more, or aside. Its owners stay busy."""
@@ -219,50 +245,52 @@ class Backlog:
         self._wake()
 
     async def changed(self) -> None:
-        """Wait until there may be something to take, or a source has rested. Whoever let it rest comes here after."""
+        """Wait until there may be something to take, or those who flood have rested. Who let them comes here after."""
         future = asyncio.get_running_loop().create_future()
         self._idle.append(future)
-        while rests := [until for until in self._rests_until.values() if until > self._looked_at]:
-            await asyncio.wait([future], timeout=max(0.0, min(rests) - self._clock()))
+        while self._flood_rests_until > self._looked_at:
+            await asyncio.wait([future], timeout=max(0.0, self._flood_rests_until - self._clock()))
             if future.done():
                 return
             self._looked_at = self._clock()
             self._wake()
         await future
 
+    def look_again(self) -> None:
+        """See whether there is something for an idle lane, since those who flood need no longer give way."""
+        self._wake()
+
     def _worth_taking(self) -> bool:
         waiting = len(self)
         if not waiting:
             return False
-        if self._all_of_it_rests():
+        beside_others = self._only_floods_wait_beside_others()
+        if beside_others and self._floods_wait():
             return False
         if not self._at_work:
             return True
         if waiting >= self._worth_company:
-            return not self._has_its_share_of_lanes()
+            return not (beside_others and self._floods_have_their_lanes())
         return self.keeps_a_source_waiting()
 
-    def _all_of_it_rests(self) -> bool:
-        """Whether all that waits is of one source, which rests. It goes on early once nobody calls beside it."""
-        if not self._rests_until:
-            return False
-        sources = self._sources()
-        until = self._rests_until.get(sources[0]) if len(sources) == 1 else None
-        if until is None:
-            return False
-        self._looked_at = self._clock()
-        if until > self._looked_at and self._has_rivals(sources[0]):
-            return True
-        del self._rests_until[sources[0]]
-        return False
+    def _only_floods_wait_beside_others(self) -> bool:
+        """Whether all that waits is of sources that flood, and others have called lately."""
+        rivalry, sources = self._rivalry, self._sources()
+        return all(map(rivalry.floods, sources)) and rivalry.has_rivals(sources)
 
-    def _has_its_share_of_lanes(self) -> bool:
-        """Whether all that waits is of one source, and as many lanes as it may have already work for it alone."""
-        sources = self._sources()
-        if len(sources) > 1 or not self._has_rivals(sources[0]):
-            return False
-        alone = frozenset(sources)
-        return sum(work.sources == alone for work in self._at_work.values()) >= self._lanes_of_a_source
+    def _floods_wait(self) -> bool:
+        """Whether those who flood rest, or have to give way."""
+        if self._flood_rests_until:
+            self._looked_at = self._clock()
+            if self._flood_rests_until > self._looked_at:
+                return True
+            self._flood_rests_until = 0.0
+        return self._rivalry.gives_way()
+
+    def _floods_have_their_lanes(self) -> bool:
+        """Whether as many lanes as they may have work already for those who flood, and for nobody else."""
+        floods = self._rivalry.floods
+        return sum(all(map(floods, work.sources)) for work in self._at_work.values()) >= self._lanes_of_a_source
 
     def keeps_a_source_waiting(self) -> bool:
         """Tell whether lanes work, but none of them for a source that waits."""

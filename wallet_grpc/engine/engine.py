@@ -20,6 +20,7 @@ from wallet_grpc.tasks import end
 from .backlog import Backlog
 from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings, PatientLane
 from .metrics import EngineMetrics
+from .precedence import Precedence
 from .shares import QUEUE_FULL, Shares
 from .tickets import Job, Ticket
 
@@ -63,11 +64,12 @@ class Engine:
         metrics.watch_queue(lambda: self._shares.admitted)
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
+        self._precedence = Precedence(self._shares, on_change=self._look_again)
         self._backlog = Backlog(
             batch_operations_max=settings.lane.batch_operations_max,
             lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
             source_share=settings.source_share,
-            has_rivals=self._shares.has_rivals,
+            rivalry=self._precedence if settings.source_share < 1 else None,
         )
         self._lanes = [
             kind(
@@ -110,6 +112,11 @@ class Engine:
             counter = self._metrics.refused_full if refusal.reason is Reason.QUEUE_FULL else self._metrics.refused_share
             counter.inc(operations)
             raise QueueFullError(refusal)
+
+    async def turn(self, source: Source | None) -> None:
+        """Wait until the next piece of what a source asks for may be handled: not at all, unless it floods others."""
+        if self._settings.source_share < 1:
+            await self._precedence.turn(source)
 
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
         if isinstance(command, Refusal):
@@ -179,7 +186,11 @@ class Engine:
         self._shares.batch_answered(batch)
         self._make_room()
 
+    def _look_again(self) -> None:
+        self._backlog.look_again()
+
     def _make_room(self) -> None:
+        self._precedence.look_again()
         waiting, self._room_wanted = self._room_wanted, []
         for future in waiting:
             if not future.done():

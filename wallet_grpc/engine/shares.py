@@ -8,7 +8,7 @@ queue never holds more than twice its bound, and that only until it is worked of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from wallet_grpc.domain.identifiers import Source
@@ -31,12 +31,15 @@ _OVERFULL = 2
 """How often the queue's bound fits into what it holds at the very most: many sources, each with a large batch."""
 _ACTIVE_S = 1.0
 """For how long after its last answer a source counts as a rival for lanes: one that calls now and then never waits."""
+_FLOODS_FROM = 32
+"""From how many unanswered operations on a source floods, and for `_ACTIVE_S` from then on."""
 
 
 @dataclass(slots=True)
 class _Holding:
     operations: int = 0
     answered_at: float = 0.0
+    flooded_at: float = -_ACTIVE_S
 
 
 class Shares:
@@ -61,6 +64,8 @@ class Shares:
         if refusal is None:
             held.operations += operations
             self.admitted += operations
+            if held.operations >= _FLOODS_FROM:
+                held.flooded_at = self._clock()
         return refusal
 
     def answered(self, source: Source | None, operations: int) -> None:
@@ -79,16 +84,31 @@ class Shares:
             held.answered_at = now
         self.admitted -= len(batch)
 
-    def has_rivals(self, source: Source | None) -> bool:
-        """Whether another source than this one has something waiting, or had a moment ago."""
-        if len(self._held) <= 1:
+    def has_rivals(self, sources: Collection[Source | None]) -> bool:
+        """Whether another source than these has something waiting, or had a moment ago."""
+        if len(self._held) <= len(sources):
             return False
         recently = self._clock() - _ACTIVE_S
         return any(
             held.operations > 0 or held.answered_at > recently
             for rival, held in self._held.items()
-            if rival != source and rival is not None
+            if rival is not None and rival not in sources
         )
+
+    def floods(self, source: Source | None) -> bool:
+        """Whether a source has much waiting, or had a moment ago."""
+        held = self._held.get(source)
+        return held is not None and self._floods(held, self._clock())
+
+    def modest_wait(self, now: float) -> bool:
+        """Whether something waits of a source that does not flood."""
+        return any(
+            held.operations > 0 and source is not None and not self._floods(held, now)
+            for source, held in self._held.items()
+        )
+
+    def _floods(self, held: _Holding, now: float) -> bool:
+        return held.operations >= _FLOODS_FROM or held.flooded_at > now - _ACTIVE_S
 
     def _refusal(self, source: Source | None, held: int, operations: int) -> Refusal | None:
         room = self._operations_max - self.admitted

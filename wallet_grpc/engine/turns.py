@@ -7,7 +7,7 @@ is the turn of one, those of its owner that came before are taken with it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
@@ -49,19 +49,25 @@ class Turns:
         return self._order
 
     def take(
-        self, *, operations_max: int, ends_early_above: int, scanned_max: int, busy: AbstractSet[OwnerId]
+        self,
+        *,
+        operations_max: int,
+        scanned_max: int,
+        busy: AbstractSet[OwnerId],
+        floods: Callable[[Source | None], bool],
     ) -> list[Job]:
         """Take up to a batch, leaving out owners who are busy.
 
-        Where more than `ends_early_above` wait, the batch ends when only one source has anything left: the size of what
-        one asks for then delays nobody else.
+        Where some of those who wait flood, and others do not, the batch ends when only the former have anything left:
+        how much they ask for then delays nobody else.
         """
         batch: list[Job] = []
         set_aside: dict[Source | None, list[Job]] = {}
         turns = self._order
-        ends_early = len(turns) > 1 and self._waiting > ends_early_above
+        modest = {source for source in turns if not floods(source)}
+        ends_early = 0 < len(modest) < len(turns)
         while turns and len(batch) < operations_max and scanned_max > 0:
-            if ends_early and batch and len(turns) == 1:
+            if ends_early and batch and not modest:
                 break
             source = turns.popleft()
             queue = self._queues[source]
@@ -79,6 +85,8 @@ class Turns:
                 break
             if queue:
                 turns.append(source)
+            else:
+                modest.discard(source)
         self._put_back(set_aside)
         self._waiting -= len(batch)
         return batch

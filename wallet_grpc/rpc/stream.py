@@ -119,6 +119,7 @@ async def execute_stream(
                 await ticket.settled()
                 decided = ticket.outcomes[0]
                 assert decided is not None
+                await engine.turn(call.caller.source)
                 window.remove_first()
                 yield decided
     finally:
@@ -144,6 +145,7 @@ async def _read(
         async for operation in operations:
             await window.room()
             await key.let_through()
+            await engine.turn(call.caller.source)
             ticket = Ticket([None], source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent)
             command = await convert(operation, call)
             if isinstance(command, Refusal):

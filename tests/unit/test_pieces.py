@@ -1,0 +1,110 @@
+"""Batches and streams are handled in pieces: between two of them the event loop turns, and others come first."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.rpc.operations import BATCH_OPERATIONS_MAX, Execution, Operations
+from wallet_grpc.rpc.stream import execute_stream
+from wallet_grpc.store.reads.keys import Caller, Role
+
+FLOOD = Source("flood")
+REFUSED = Refusal(reason=Reason.CONFLICT, message="not here")
+PIECE_OPERATIONS_MAX = 25
+
+
+class Engine:
+    """An engine that refuses all at once, and counts whose turns were waited for."""
+
+    def __init__(self) -> None:
+        self.turns: list[Source | None] = []
+
+    async def turn(self, source: Source | None) -> None:
+        self.turns.append(source)
+
+    async def execute(self, _ticket: Ticket, requests: Any) -> None:
+        assert not requests, "nothing here may be asked for by this caller"
+
+    async def execute_streamed(self, ticket: Ticket, _request: Any) -> None:
+        ticket.answer(0, REFUSED)
+
+
+def call() -> Any:
+    gate = SimpleNamespace(rates=SimpleNamespace(owe=lambda *_: 0.0), stopping=False, telling=lambda _tell: _Nothing())
+    caller = Caller(key_id="k", source=FLOOD, roles=frozenset(), rate_per_s=None)
+    return SimpleNamespace(
+        caller=caller, request_id="r", traceparent=None, remaining_s=None, gate=gate, owe=lambda _operations: None
+    )
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+async def test_a_large_batch_lets_the_loop_turn_while_it_is_converted_and_answered() -> None:
+    engine = Engine()
+    operations = Operations(
+        {"bet": SimpleNamespace(role=Role.GAME)},  # type: ignore[dict-item] - its role alone is looked at
+        Execution(
+            engine=engine,  # type: ignore[arg-type]
+            directories=None,  # type: ignore[arg-type]
+            request_timeout_s=10,
+            window_operations=1,
+            stream_lasts_s=10,
+        ),
+    )
+    looks: list[int] = []
+    handled = 0
+
+    def fill(_outcome: Any, _message: Any, _request_id: str) -> None:
+        nonlocal handled
+        handled += 1
+
+    async def look() -> None:
+        while True:
+            looks.append(handled)
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(look())
+    request = pb.ExecuteBatchRequest(operations=[pb.Operation(bet=pb.BetRequest())] * BATCH_OPERATIONS_MAX)
+    await operations.batch(request, pb.ExecuteBatchResponse(), fill, call())
+    beside.cancel()
+    assert handled == BATCH_OPERATIONS_MAX
+    pieces = BATCH_OPERATIONS_MAX // PIECE_OPERATIONS_MAX
+    assert looks.count(0) >= pieces, "while it is converted"
+    assert max(after - before for before, after in itertools.pairwise(looks)) <= PIECE_OPERATIONS_MAX
+    assert engine.turns == [FLOOD] * 2 * pieces, "and each piece waits for its source's turn"
+
+
+async def test_each_operation_of_a_stream_waits_for_its_sources_turn_to_be_read_and_to_be_answered() -> None:
+    engine = Engine()
+
+    async def asked() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    async def convert(_operation: int, _call: Any) -> Any:
+        return object()
+
+    answers = execute_stream(
+        asked(),
+        call(),
+        engine=engine,
+        convert=convert,
+        window_operations=10,
+        lasts_s=10,  # type: ignore[arg-type]
+    )
+    assert [answer async for answer in answers] == [REFUSED] * 3
+    assert engine.turns == [FLOOD] * 6
