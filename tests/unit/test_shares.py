@@ -124,6 +124,20 @@ def test_those_who_flood_and_the_wallets_own_work_are_not_waited_for() -> None:
     assert not queue.modest_wait(clock.now)
 
 
+def test_who_has_been_silent_is_forgotten_but_not_what_it_still_holds() -> None:
+    queue, clock = shares()
+    queue.admit(QUIET, 2)
+    queue.answered(QUIET, 1)
+    queue.admit(FLOOD, 1)
+    queue.answered(FLOOD, 1)
+    clock.now += 1.1
+    assert queue.has_rivals((THIRD,)), "the other is waiting, however long ago it was answered"
+    assert not queue.has_rivals((QUIET,))
+    queue.answered(QUIET, 1)
+    assert queue.admitted == 0
+    assert queue.admit(FLOOD, 1_000) is None
+
+
 def test_two_that_flood_are_no_rivals_of_one_another_together() -> None:
     queue, _ = shares()
     queue.admit(FLOOD, 100)

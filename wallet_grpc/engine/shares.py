@@ -86,14 +86,18 @@ class Shares:
 
     def has_rivals(self, sources: Collection[Source | None]) -> bool:
         """Whether another source than these has something waiting, or had a moment ago."""
-        if len(self._held) <= len(sources):
+        if len(self._held) <= 1:
             return False
         recently = self._clock() - _ACTIVE_S
-        return any(
-            held.operations > 0 or held.answered_at > recently
-            for rival, held in self._held.items()
-            if rival is not None and rival not in sources
-        )
+        silent = []
+        for rival, held in self._held.items():
+            if not held.operations and held.answered_at <= recently:
+                silent.append(rival)
+            elif rival is not None and rival not in sources:
+                return True
+        for rival in silent:  # or who floods alone would pass by everybody who ever called
+            del self._held[rival]
+        return False
 
     def floods(self, source: Source | None) -> bool:
         """Whether a source has much waiting, or had a moment ago."""
