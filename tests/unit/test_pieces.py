@@ -12,6 +12,8 @@ from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.rpc.gate import GatedUnary
+from wallet_grpc.rpc.handlers import _unary
 from wallet_grpc.rpc.operations import BATCH_OPERATIONS_MAX, Execution, Operations
 from wallet_grpc.rpc.stream import execute_stream
 from wallet_grpc.store.reads.keys import Caller, Role
@@ -26,6 +28,9 @@ class Engine:
 
     def __init__(self) -> None:
         self.turns: list[Source | None] = []
+
+    def floods(self, _source: Source | None) -> bool:
+        return True
 
     async def turn(self, source: Source | None) -> None:
         self.turns.append(source)
@@ -45,6 +50,19 @@ def call() -> Any:
     )
 
 
+def _operations(engine: Engine) -> Operations:
+    return Operations(
+        {"bet": SimpleNamespace(role=Role.GAME)},  # type: ignore[dict-item] - its role alone is looked at
+        Execution(
+            engine=engine,  # type: ignore[arg-type]
+            directories=None,  # type: ignore[arg-type]
+            request_timeout_s=10,
+            window_operations=1,
+            stream_lasts_s=10,
+        ),
+    )
+
+
 class _Nothing:
     def __enter__(self) -> None:
         pass
@@ -55,16 +73,7 @@ class _Nothing:
 
 async def test_a_large_batch_lets_the_loop_turn_while_it_is_converted_and_answered() -> None:
     engine = Engine()
-    operations = Operations(
-        {"bet": SimpleNamespace(role=Role.GAME)},  # type: ignore[dict-item] - its role alone is looked at
-        Execution(
-            engine=engine,  # type: ignore[arg-type]
-            directories=None,  # type: ignore[arg-type]
-            request_timeout_s=10,
-            window_operations=1,
-            stream_lasts_s=10,
-        ),
-    )
+    operations = _operations(engine)
     looks: list[int] = []
     handled = 0
 
@@ -85,7 +94,46 @@ async def test_a_large_batch_lets_the_loop_turn_while_it_is_converted_and_answer
     pieces = BATCH_OPERATIONS_MAX // PIECE_OPERATIONS_MAX
     assert looks.count(0) >= pieces, "while it is converted"
     assert max(after - before for before, after in itertools.pairwise(looks)) <= PIECE_OPERATIONS_MAX
-    assert engine.turns == [FLOOD] * 2 * pieces, "and each piece waits for its source's turn"
+    assert engine.turns == [FLOOD] * (2 * pieces + 1), "and each piece waits for its source's turn"
+
+
+async def test_a_call_waits_for_its_sources_turn_before_its_message_is_read() -> None:
+    engine = Engine()
+    seen: list[object] = []
+
+    class Gate:
+        metrics = None
+
+        def head_of(self, _context: object) -> None:
+            pass
+
+        async def enter(self, *_: object, **__: object) -> Any:
+            return call()
+
+        def begin(self, _call: object) -> None:
+            seen.append("begun")
+
+    async def read() -> bytes:
+        seen.append(list(engine.turns))
+        return pb.BetRequest().SerializeToString()
+
+    async def method(*_: object) -> str:
+        return "answered"
+
+    servicer = SimpleNamespace(gate=Gate(), operations=_operations(engine))
+    context = SimpleNamespace(read=read, invocation_metadata=lambda: ())
+    answer = _unary(servicer, GatedUnary(method, ()), pb.BetRequest.FromString)
+    assert await answer(None, context) == "answered"
+    assert seen == [[FLOOD], "begun"]
+
+
+async def test_whose_deadline_is_near_waits_for_nobodys_turn() -> None:
+    engine = Engine()
+    hurried = call()
+    hurried.remaining_s = 0.2
+    request = pb.ExecuteBatchRequest(operations=[pb.Operation(bet=pb.BetRequest())] * 100)
+    await _operations(engine).batch(request, pb.ExecuteBatchResponse(), lambda *_: None, hurried)
+    assert engine.turns == []
 
 
 async def test_each_operation_of_a_stream_waits_for_its_sources_turn_to_be_read_and_to_be_answered() -> None:

@@ -113,6 +113,10 @@ class Engine:
             counter.inc(operations)
             raise QueueFullError(refusal)
 
+    def floods(self, source: Source | None) -> bool:
+        """Whether a source asks for much, so that it has to wait for its turn beside others."""
+        return self._settings.source_share < 1 and self._shares.floods(source)
+
     async def turn(self, source: Source | None) -> None:
         """Wait until the next piece of what a source asks for may be handled: not at all, unless it floods others."""
         if self._settings.source_share < 1:

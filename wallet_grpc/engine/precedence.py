@@ -1,9 +1,9 @@
 """Who goes first where sources call at once: those who ask for little, before those who flood.
 
 While anything of a source that does not flood is unanswered, those who flood give way: no lane begins a batch of
-theirs, and nothing more of their streams and batches is read, converted or answered. What is under way is finished; it
-is so little that a call hardly waits for it. In between what they send is handled piece by piece, a few pieces in a
-turn of the event loop, however many of them flood: a turn is then short enough to be waited for.
+theirs, and nothing more that they send is read, converted or answered. What is under way is finished; it is so little
+that a call hardly waits for it. In between what they send is handled piece by piece, one piece in a turn of the event
+loop, however many of them flood: a turn is then short enough to be waited for, and a call waits for several.
 
 Nobody gives way for ever: after a while those who flood go on beside the others for a moment.
 """
@@ -23,8 +23,6 @@ _GIVES_WAY_S_MAX = 0.05
 """How long those who flood give way, at the longest."""
 _GOES_ON_S = 0.01
 """How long they then go on, whoever waits."""
-_PIECES_OF_A_TURN = 4
-"""How many pieces of those who flood are handled in one turn of the event loop."""
 
 
 class Precedence:
@@ -107,15 +105,15 @@ class Precedence:
 
     def _go_on_handling(self) -> None:
         if self._handling is None and self._pieces:
-            self._handling = asyncio.get_running_loop().call_soon(self._handle_some)
+            self._handling = asyncio.get_running_loop().call_soon(self._handle_one)
 
-    def _handle_some(self) -> None:
-        """Let some pieces through, of each source in turn, and the next ones in the next turn of the loop."""
+    def _handle_one(self) -> None:
+        """Let a piece through, of each source in turn, and the next one in the next turn of the loop."""
         self._handling = None
         if self.gives_way():
             return
-        let = 0
-        while self._pieces and let < _PIECES_OF_A_TURN:
+        let = False
+        while self._pieces and not let:
             source, waiting = next(iter(self._pieces.items()))
             del self._pieces[source]
             future = waiting.popleft()
@@ -123,5 +121,5 @@ class Precedence:
                 self._pieces[source] = waiting  # behind the others
             if not future.done():
                 future.set_result(None)
-                let += 1
+                let = True
         self._go_on_handling()

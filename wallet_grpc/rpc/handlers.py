@@ -68,6 +68,8 @@ def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Me
         head = gate.head_of(context)
         try:
             call = await gate.enter(context, roles, head, lasts=False)
+            if servicer.operations.floods(call):
+                await servicer.operations.turn(call)
             request = await _only_message(context, parse, gate.metrics)
             gate.begin(call)
             return await method(servicer, request, call)

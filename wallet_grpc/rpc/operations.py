@@ -6,6 +6,8 @@ here knows a service or a command by name.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -29,6 +31,8 @@ from .time_limit import TimeLimit
 BATCH_OPERATIONS_MAX = 1_000
 _PIECE_OPERATIONS = 25
 """How many operations of a batch are converted, or answered, in one go: about a millisecond of the event loop."""
+_HURRIES_S = 0.25
+"""Whose deadline is nearer than this waits for nobody else's turn: what is executed is to be answered in time."""
 _ANSWER_MARGIN_S = 0.02
 """What is left of a caller's deadline for the answer to travel."""
 
@@ -170,25 +174,32 @@ class Operations:
         accepted: list[tuple[int, Request]] = []
         for index, operation in enumerate(operations):
             if index % _PIECE_OPERATIONS == _PIECE_OPERATIONS - 1:
-                await self._let_others_in(call)
+                await asyncio.sleep(0)  # let the event loop turn
+                await self.turn(call)
             command = await self._converted(operation, call)
             if isinstance(command, Refusal):
                 ticket.outcomes[index] = command
             else:
                 accepted.append((index, command))
-        await self._execute(ticket, accepted, call)
+        waits = await self._execute(ticket, accepted, call)
         outcomes, request_id = response.outcomes, call.request_id
         for index, decided in enumerate(ticket.outcomes):
             if index % _PIECE_OPERATIONS == _PIECE_OPERATIONS - 1:
-                await self._let_others_in(call)
+                await asyncio.sleep(0)
+                if waits:
+                    await self._engine.turn(call.caller.source)
             assert decided is not None
             fill(decided, outcomes.add(), request_id)
         return response
 
-    async def _let_others_in(self, call: CallContext) -> None:
-        """Let the event loop turn between two pieces of a batch, and who floods wait for who does not."""
-        await asyncio.sleep(0)
-        await self._engine.turn(call.caller.source)
+    def floods(self, call: CallContext) -> bool:
+        """Whether a call's source asks for much: then it waits for its turn."""
+        return self._engine.floods(call.caller.source)
+
+    async def turn(self, call: CallContext) -> None:
+        """Wait until the next piece of a call may be handled: not at all, unless its source floods others."""
+        if call.remaining_s is None or call.remaining_s > _HURRIES_S:
+            await self._engine.turn(call.caller.source)
 
     async def stream(
         self, operations: AsyncIterator[Any], answer: Callable[[], Any], fill: FillOutcome, call: CallContext
@@ -231,13 +242,21 @@ class Operations:
                 await looking
         return command
 
-    async def _execute(self, ticket: Ticket, accepted: Sequence[tuple[int, Request]], call: CallContext) -> None:
-        """Execute what was accepted, within the caller's deadline and ours."""
+    async def _execute(self, ticket: Ticket, accepted: Sequence[tuple[int, Request]], call: CallContext) -> bool:
+        """Execute what was accepted, within the caller's deadline and ours; gives whether the answer waits for others.
+
+        It waits where its source floods and its deadline is not near.
+        """
         timeout_s = self._request_timeout_s
         if call.remaining_s is not None:
             timeout_s = min(timeout_s, call.remaining_s - _ANSWER_MARGIN_S)
+        ends_at = time.monotonic() + timeout_s
         with TimeLimit(timeout_s):
             await self._engine.execute(ticket, accepted)
+        if not self._engine.floods(call.caller.source) or ends_at - time.monotonic() < _HURRIES_S:
+            return False
+        await self._engine.turn(call.caller.source)
+        return True
 
 
 def _ticket(operations: int, call: CallContext) -> Ticket:
