@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wallet_grpc.domain.commands import Command, Request, owner_of
@@ -56,20 +57,25 @@ class Engine:
         networks: NetworkDirectory,
         withdrawals: WithdrawalReader,
         metrics: EngineMetrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._withdrawals = withdrawals
         self._metrics = metrics
-        self._shares = Shares(operations_max=settings.queue_operations_max, source_share=settings.source_share)
+        self._shares = Shares(
+            operations_max=settings.queue_operations_max, source_share=settings.source_share, clock=clock
+        )
         metrics.watch_queue(lambda: self._shares.admitted)
         self._room_wanted: list[asyncio.Future[None]] = []
         tx_ids = TxIdSequence()
-        self._precedence = Precedence(self._shares, on_change=self._look_again)
+        self._precedence = Precedence(self._shares, on_change=self._look_again, clock=clock)
         self._backlog = Backlog(
             batch_operations_max=settings.lane.batch_operations_max,
             lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
             source_share=settings.source_share,
             rivalry=self._precedence if settings.source_share < 1 else None,
+            clock=clock,
         )
         self._lanes = [
             kind(
