@@ -202,4 +202,4 @@ def test_a_flood_hardly_delays_the_calls_of_another_source(floods: list[str], mo
     beside = latencies_ms(monkeypatch, *map(Source, floods))
     middle = len(alone) // 2
     assert beside[middle] < 1.6 * alone[middle]
-    assert beside[-1] < 2.5 * alone[-1], f"{beside[-1]:.2f} ms and {alone[-1]:.2f} ms: the slowest of {len(alone)}"
+    assert beside[-1] < 3 * alone[-1], f"{beside[-1]:.2f} ms and {alone[-1]:.2f} ms: the slowest of {len(alone)}"
