@@ -29,7 +29,7 @@ class Engine:
     def __init__(self) -> None:
         self.turns: list[Source | None] = []
 
-    def floods(self, _source: Source | None) -> bool:
+    def floods_others(self, _source: Source | None) -> bool:
         return True
 
     async def turn(self, source: Source | None) -> None:

@@ -34,7 +34,8 @@ class Ground:
         self.order.look_again()
 
     async def piece(self, source: Source) -> None:
-        await self.order.turn(source)
+        if self.order.floods_others(source):
+            await self.order.turn(source)
         self.let.append(source)
 
     def pieces(self, count: int, source: Source = FLOOD) -> list[asyncio.Task[None]]:

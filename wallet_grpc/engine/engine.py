@@ -119,14 +119,13 @@ class Engine:
             counter.inc(operations)
             raise QueueFullError(refusal)
 
-    def floods(self, source: Source | None) -> bool:
-        """Whether a source asks for much, so that it has to wait for its turn beside others."""
-        return self._settings.source_share < 1 and self._shares.floods(source)
+    def floods_others(self, source: Source | None) -> bool:
+        """Whether a source asks for much while others call, so that it has to wait for its turns."""
+        return self._settings.source_share < 1 and self._precedence.floods_others(source)
 
     async def turn(self, source: Source | None) -> None:
-        """Wait until the next piece of what a source asks for may be handled: not at all, unless it floods others."""
-        if self._settings.source_share < 1:
-            await self._precedence.turn(source)
+        """Wait until the next piece of what a source asks for may be handled."""
+        await self._precedence.turn(source)
 
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
         if isinstance(command, Refusal):

@@ -72,10 +72,12 @@ class Precedence:
         """Whether others than these have called lately."""
         return self._shares.has_rivals(sources)
 
+    def floods_others(self, source: Source | None) -> bool:
+        """Whether a source asks for much while others call, so that it has to wait for its turns."""
+        return self._shares.floods(source) and self._shares.has_rivals((source,))
+
     async def turn(self, source: Source | None) -> None:
-        """Wait until the next piece of what a source asks for may be handled: not at all, unless it floods others."""
-        if not self._shares.floods(source) or not self._shares.has_rivals((source,)):
-            return
+        """Wait until the next piece of what a source asks for may be handled."""
         future = asyncio.get_running_loop().create_future()
         self._pieces.setdefault(source, deque()).append(future)
         self._go_on_handling()

@@ -68,7 +68,7 @@ def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Me
         head = gate.head_of(context)
         try:
             call = await gate.enter(context, roles, head, lasts=False)
-            if servicer.operations.floods(call):
+            if servicer.operations.waits(call):
                 await servicer.operations.turn(call)
             request = await _only_message(context, parse, gate.metrics)
             gate.begin(call)

@@ -175,7 +175,8 @@ class Operations:
         for index, operation in enumerate(operations):
             if index % _PIECE_OPERATIONS == _PIECE_OPERATIONS - 1:
                 await asyncio.sleep(0)  # let the event loop turn
-                await self.turn(call)
+                if self.waits(call):
+                    await self.turn(call)
             command = await self._converted(operation, call)
             if isinstance(command, Refusal):
                 ticket.outcomes[index] = command
@@ -187,19 +188,20 @@ class Operations:
             if index % _PIECE_OPERATIONS == _PIECE_OPERATIONS - 1:
                 await asyncio.sleep(0)
                 if waits:
-                    await self._engine.turn(call.caller.source)
+                    await self.turn(call)
             assert decided is not None
             fill(decided, outcomes.add(), request_id)
         return response
 
-    def floods(self, call: CallContext) -> bool:
-        """Whether a call's source asks for much: then it waits for its turn."""
-        return self._engine.floods(call.caller.source)
+    def waits(self, call: CallContext) -> bool:
+        """Whether a call has to wait for its turn: its source floods others, and its deadline is not near."""
+        if call.remaining_s is not None and call.remaining_s < _HURRIES_S:
+            return False
+        return self._engine.floods_others(call.caller.source)
 
     async def turn(self, call: CallContext) -> None:
-        """Wait until the next piece of a call may be handled: not at all, unless its source floods others."""
-        if call.remaining_s is None or call.remaining_s > _HURRIES_S:
-            await self._engine.turn(call.caller.source)
+        """Wait until the next piece of what a call's source asks for may be handled."""
+        await self._engine.turn(call.caller.source)
 
     async def stream(
         self, operations: AsyncIterator[Any], answer: Callable[[], Any], fill: FillOutcome, call: CallContext
@@ -243,9 +245,9 @@ class Operations:
         return command
 
     async def _execute(self, ticket: Ticket, accepted: Sequence[tuple[int, Request]], call: CallContext) -> bool:
-        """Execute what was accepted, within the caller's deadline and ours; gives whether the answer waits for others.
+        """Execute what was accepted, within the caller's deadline and ours; gives whether the answer waits for turns.
 
-        It waits where its source floods and its deadline is not near.
+        It does where its source floods others and its deadline is not near.
         """
         timeout_s = self._request_timeout_s
         if call.remaining_s is not None:
@@ -253,9 +255,9 @@ class Operations:
         ends_at = time.monotonic() + timeout_s
         with TimeLimit(timeout_s):
             await self._engine.execute(ticket, accepted)
-        if not self._engine.floods(call.caller.source) or ends_at - time.monotonic() < _HURRIES_S:
+        if not self._engine.floods_others(call.caller.source) or ends_at - time.monotonic() < _HURRIES_S:
             return False
-        await self._engine.turn(call.caller.source)
+        await self.turn(call)
         return True
 
 

@@ -104,6 +104,7 @@ async def execute_stream(
     operations, then for its rate, then for room in the engine. One that has lasted `lasts_s` is read no further,
     answered as far as it was read, and ended.
     """
+    source = call.caller.source
     window = _Window(window_operations)
     reader = asyncio.create_task(_read(operations, call, window, engine, convert))
     over = asyncio.get_running_loop().call_later(lasts_s, reader.cancel)
@@ -119,7 +120,8 @@ async def execute_stream(
                 await ticket.settled()
                 decided = ticket.outcomes[0]
                 assert decided is not None
-                await engine.turn(call.caller.source)
+                if engine.floods_others(source):
+                    await engine.turn(source)
                 window.remove_first()
                 yield decided
     finally:
@@ -140,12 +142,14 @@ async def _raise_the_end(reader: asyncio.Task[None], gate: CallGate) -> None:
 async def _read(
     operations: AsyncIterator[Any], call: CallContext, window: _Window, engine: Engine, convert: Converter
 ) -> None:
+    source = call.caller.source
     key = _Key(call)
     try:
         async for operation in operations:
             await window.room()
             await key.let_through()
-            await engine.turn(call.caller.source)
+            if engine.floods_others(source):
+                await engine.turn(source)
             ticket = Ticket([None], source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent)
             command = await convert(operation, call)
             if isinstance(command, Refusal):
