@@ -83,7 +83,7 @@ def running_version(major: int) -> Iterator[Version]:
         pytest.skip(f"{error}; install it by: {remedy}")
     with embedded_cluster(bin_dir=place, parent=shared_folder()) as (cluster, postgres):
         migrated = Installation(cluster=cluster, database="migrated")
-        cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(migrated.database)))
+        cluster.execute(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(migrated.database)))
         migrate(migrated.admin_dsn, "TEST")
         with migrated.connect() as connection:
             for network_id, network in enumerate(("TRON", "ETHEREUM"), start=1):
@@ -155,7 +155,7 @@ def admin(ledger: Installation) -> Iterator[psycopg.Connection]:
 def empty(any_cluster: Cluster) -> Iterator[Installation]:
     """A test's own database that nobody migrated."""
     made = Installation(cluster=any_cluster, database=f"empty_{secrets.token_hex(6)}")
-    any_cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(made.database)))
+    any_cluster.execute(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(made.database)))
     yield made
     drop_database(made)
 

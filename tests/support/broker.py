@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,7 +19,8 @@ import pytest
 
 from devstack.servers.rabbitmq import RabbitNode
 from devstack.servers.rabbitmq_programs import BrokerUnavailableError
-from support.database import docker_answers, shared_folder
+from support.database import RUN_ID, docker_answers, shared_folder
+from support.kept_broker import joined_node
 
 _IMAGE = "rabbitmq:4"
 _AMQP_PORT = 5672
@@ -60,8 +61,15 @@ def running_broker(environment: Mapping[str, str] = os.environ) -> Iterator[Brok
         with _container_broker() as broker:
             yield broker
     else:
-        with embedded_node(parent=shared_folder()) as node:
+        with _node_of_the_run(environment.get(RUN_ID)) as node:
             yield Broker(amqp_url=node.amqp_url, ctl=node.ctl)
+
+
+def _node_of_the_run(run: str | None) -> AbstractContextManager[RabbitNode]:
+    """Give the node that the processes of a run share, where there are several."""
+    if run is None:
+        return embedded_node(parent=shared_folder())
+    return joined_node((shared_folder() or Path(tempfile.gettempdir())) / f"wallet-tests-rabbitmq-{run}")
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from wallet_grpc.store.reads.keys import Role
 
 SERVICE_ROLE = "wallet_service"
 API_ROLE = "wallet_api"
-_RUN_ID = "PYTEST_XDIST_TESTRUNUID"
+RUN_ID = "PYTEST_XDIST_TESTRUNUID"
 _DOCKER_ANSWERS_WITHIN_S = 2
 _CLI_TIMEOUT_S = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108 folders in it have random names
@@ -63,7 +63,7 @@ class Cluster:
     """A running PostgreSQL, known by its superuser's DSN."""
 
     admin_dsn: str
-    service_password: str = field(default_factory=lambda: os.environ.get(_RUN_ID, secrets.token_hex(16)))
+    service_password: str = field(default_factory=lambda: os.environ.get(RUN_ID, secrets.token_hex(16)))
     """The same in all processes of a run, since a cluster that was given to it is theirs together."""
 
     @property
@@ -186,7 +186,8 @@ def create_installation(template: Installation) -> Installation:
         keys=dict(template.keys),
     )
     names = sql.Identifier(copy.database), sql.Identifier(template.database)
-    copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    # By its files: to copy it by the log, as is done by itself, takes nine times the processor.
+    copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
     return copy
 
 
@@ -203,7 +204,7 @@ def own_installation(template: Installation) -> Iterator[Installation]:
 def create_empty_installation(cluster: Cluster, *, environment: str = "test") -> Installation:
     """Create a database that is not migrated yet."""
     made = Installation(cluster=cluster, database=f"wallet_empty_{secrets.token_hex(6)}", environment=environment)
-    cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(made.database)))
+    cluster.execute(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(made.database)))
     return made
 
 

@@ -1,6 +1,6 @@
 """How `make test` spreads the tests over processes: side by side, but what measures time runs by itself.
 
-Each process has its own PostgreSQL, RabbitMQ and servers, and whoever kills one kills its own. A file's tests stay
+Each process has its own PostgreSQL and servers, and whoever kills one kills its own. A file's tests stay
 together, since they share a module's fixtures. When only files of ALONE are left, all processes but one end, and that
 one runs them.
 """
