@@ -33,7 +33,7 @@ def test_case_50_ledger_rows_cannot_be_changed(
     wallet.applied(player.bet("10"))
     name = sql.Identifier(table)
     statement = {
-        "UPDATE": sql.SQL("UPDATE {} SET metadata = metadata").format(name),
+        "UPDATE": sql.SQL("UPDATE {} SET tx_id = tx_id").format(name),
         "DELETE": sql.SQL("DELETE FROM {}").format(name),
         "TRUNCATE": sql.SQL("TRUNCATE {} CASCADE").format(name),
     }[verb]
