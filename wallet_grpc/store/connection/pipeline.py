@@ -2,7 +2,7 @@
 
 psycopg has a pipeline of its own, through a cursor for each statement; for a batch of one that took more than half of
 the processor time of locking and loading (decision 0011). This stands one floor below it, on psycopg's wrapper of
-libpq: connecting, waiting, errors and the reading of rows are psycopg's.
+libpq: connecting, what is said, errors and the reading of rows are psycopg's.
 
 Nothing is ever cancelled on it. PostgreSQL answers a cancel during a commit's wait for a synchronous standby by giving
 up the wait: the rows become visible, and a failover to that standby loses them. Who does not want to wait hangs up;
@@ -11,23 +11,23 @@ what the server is asked then ends by the session's own time limits, which do no
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import generators, waiting
+from psycopg import generators
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from .dialogue import Dialogue
 from .statements import Positional
 
 _PREPARED_MAX = 500
 """Statements that the server keeps for a connection. A lane uses some dozens; past the bound it begins anew."""
-_LOOK_AGAIN_S = 1.0
-"""How often a wait looks at the connection though nothing was told of it."""
 
 
 RowMaker = Callable[[Sequence[Any]], Any]
@@ -76,6 +76,7 @@ class Pipeline:
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
+        self._dialogue = Dialogue(connection.pgconn)
         self._rows = Transformer(connection)
         self._names: dict[bytes, bytes] = {}
         self._numbers = itertools.count()
@@ -120,17 +121,28 @@ class Pipeline:
             psycopg.Error: What the first statement that failed told, or the end of the transaction. If the connection
                 was lost or the wait was interrupted, it is closed: what is under way must not answer another trip.
         """
-        self._warned = False
-        if len(self._names) > _PREPARED_MAX:
-            await self._connection.execute("DEALLOCATE ALL")
-            self._names.clear()
         try:
-            results = await waiting.wait_async(
-                self._conversation(trip.questions), self._connection.pgconn.socket, interval=_LOOK_AGAIN_S
-            )
+            results = await self.begin(trip)
         except BaseException:
             await self.close()
             raise
+        self.fill(trip, results)
+
+    def begin(self, trip: RoundTrip) -> asyncio.Future[list[PGresult]]:
+        """Send what is asked; the future gets what `fill` makes the answers of.
+
+        It raises where the connection was lost, which is closed then. To give the future up changes nothing: what is
+        asked is under way, and no other trip may be made until it has ended.
+        """
+        self._warned = False
+        return self._dialogue.begin(self._conversation(trip.questions))
+
+    def fill(self, trip: RoundTrip, results: Sequence[PGresult]) -> None:
+        """Fill in the answers of a trip that was begun and has ended.
+
+        Raises:
+            psycopg.Error: What the first statement that failed told, or the end of the transaction.
+        """
         for result in results:
             if result.status == ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(result)
@@ -141,6 +153,7 @@ class Pipeline:
 
     async def close(self) -> None:
         """Hang up."""
+        self._dialogue.close()
         await self._connection.close()
 
     def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -149,10 +162,15 @@ class Pipeline:
     def _conversation(self, questions: Sequence[_Question]) -> PQGen[list[PGresult]]:
         """Send all, then take the results: those of the questions, unless something was told before or after them."""
         pgconn = self._connection.pgconn
+        begins_anew = len(self._names) > _PREPARED_MAX
+        if begins_anew:
+            self._names.clear()
         texts = dict.fromkeys(statement.text for statement, _, _, _ in questions)
         new = {text: b"lane_%d" % next(self._numbers) for text in texts if text not in self._names}
         names = self._names | new if new else self._names
         pgconn.enter_pipeline_mode()
+        if begins_anew:
+            pgconn.send_query_params(b"DEALLOCATE ALL", None)
         for text, name in new.items():
             pgconn.send_prepare(name, text)
         for statement, values, _, _ in questions:
@@ -160,7 +178,9 @@ class Pipeline:
         pgconn.pipeline_sync()
         yield from generators.send(pgconn)
         results: list[PGresult] = []
-        for _ in range(len(new) + len(questions) + 2):  # the end of the transaction may fail, and then the sync
+        for _ in range(
+            begins_anew + len(new) + len(questions) + 2
+        ):  # the end of the transaction may fail, and then the sync
             results += yield from generators.fetch_many(pgconn)
             if results and results[-1].status == ExecStatus.PIPELINE_SYNC:
                 break
@@ -168,6 +188,8 @@ class Pipeline:
             raise psycopg.OperationalError("the connection was lost")
         pgconn.exit_pipeline_mode()
         results.pop()
+        if begins_anew:
+            results = results if results[0].status == ExecStatus.FATAL_ERROR else results[1:]
         prepared = [text for text, result in zip(new, results, strict=False) if result.status == ExecStatus.COMMAND_OK]
         self._names.update({text: new[text] for text in prepared})
         return results[len(prepared) :]

@@ -12,8 +12,9 @@ import asyncio
 from typing import Any
 
 import psycopg
+from psycopg.pq.abc import PGresult
 
-from .pipeline import Pipeline
+from .pipeline import Pipeline, RoundTrip
 from .statements import Positional, positional, statements
 
 _CONFIRM = statements(__package__, "standby.sql")["confirm"]
@@ -65,7 +66,7 @@ class Commits:
     def __init__(self, pipeline: Pipeline, *, timeout_s: float) -> None:
         self._pipeline = pipeline
         self._timeout_s = timeout_s
-        self._under_way: asyncio.Task[object] | None = None
+        self._under_way: asyncio.Future[list[PGresult]] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -118,9 +119,11 @@ class Commits:
 
     async def _execute(self, statement: Positional, parameters: dict[str, object] | None) -> None:
         assert not self.is_under_way
-        self._under_way = asyncio.create_task(self._pipeline.execute(statement, parameters))
-        ended, _ = await asyncio.wait([self._under_way], timeout=self._timeout_s)
-        if not ended:
+        trip = RoundTrip()
+        trip.ask(statement, parameters)
+        under_way = self._under_way = self._pipeline.begin(trip)
+        await asyncio.wait([under_way], timeout=self._timeout_s)
+        if not under_way.done():
             raise TimeoutError("the database did not end the commit in time")
-        task, self._under_way = self._under_way, None
-        task.result()
+        self._under_way = None
+        self._pipeline.fill(trip, under_way.result())
