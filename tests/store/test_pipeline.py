@@ -1,6 +1,7 @@
 """A lane's connection: answers in order, the first error told, nothing of a failed or lost trip left for the next."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -125,6 +126,45 @@ async def test_a_connection_that_is_lost_is_told(pipeline: Pipeline, admin: psyc
     assert not pipeline.is_open
     with pytest.raises(psycopg.OperationalError):
         await asyncio.wait_for(pipeline.execute(KEPT), _SOON_S)
+
+
+async def test_a_connection_that_is_lost_between_trips_is_told_and_its_socket_is_forgotten(
+    pipeline: Pipeline, ledger: Installation, admin: psycopg.Connection
+) -> None:
+    """A new connection may get the very number of its socket, which the loop must not take for the lost one's."""
+    await pipeline.execute(KEPT)
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pipeline.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(pipeline.execute(KEPT), _SOON_S)
+    assert not pipeline.is_open
+    others = [Pipeline(await psycopg.AsyncConnection.connect(ledger.admin_dsn, autocommit=True)) for _ in range(3)]
+    for other in others:
+        answer = await asyncio.wait_for(other.execute(TWICE, {"number": 1, "word": "one"}), _SOON_S)
+        assert answer.rows == [(2, "one")]
+        await other.close()
+
+
+async def test_what_comes_unasked_waits_for_the_next_trip_and_is_not_told_again_and_again(
+    pipeline: Pipeline, admin: psycopg.Connection
+) -> None:
+    await pipeline.execute(positional("LISTEN news"))
+    admin.execute("NOTIFY news")
+    await asyncio.sleep(0.1)
+    before_s = time.thread_time()
+    await asyncio.sleep(0.5)
+    assert time.thread_time() - before_s < 0.25, "the loop is told all the time that there is something to read"
+    assert (await pipeline.execute(TWICE, {"number": 1, "word": "one"})).rows == [(2, "one")]
+
+
+async def test_a_trip_that_is_given_up_is_under_way_until_it_ends(pipeline: Pipeline) -> None:
+    trip = RoundTrip()
+    answer = trip.ask(positional("SELECT 'kept' FROM pg_sleep(0.2)"))
+    under_way = pipeline.begin(trip)
+    await asyncio.wait([under_way], timeout=0.01)
+    assert not under_way.done()
+    pipeline.fill(trip, await asyncio.wait_for(under_way, _SOON_S))
+    assert answer.rows == [("kept",)]
+    assert pipeline.is_open
 
 
 async def test_a_trip_may_be_larger_than_every_buffer(pipeline: Pipeline) -> None:
