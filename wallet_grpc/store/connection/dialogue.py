@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypeVar
 
+import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus
 from psycopg.pq.abc import PGconn
@@ -81,7 +82,13 @@ class Dialogue:
                 ended.set_exception(error)
 
     def _wait_for(self, wanted: Wait) -> None:
-        """Be told when the socket is ready: to read from it always, since what is said is answered."""
+        """Be told when the socket is ready: to read from it always, since what is said is answered.
+
+        Raises:
+            psycopg.OperationalError: The connection was lost, and there is nothing to be told of.
+        """
+        if self._pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError("the connection was lost")
         if self._socket < 0:
             self._socket = self._pgconn.socket
             asyncio.get_running_loop().add_reader(self._socket, self._go_on, READY_R)
