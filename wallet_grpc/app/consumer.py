@@ -51,7 +51,7 @@ async def consume(settings: Settings) -> None:
     registry = CollectorRegistry()
     metrics, chores = InboxMetrics(registry), ChoreMetrics(registry)
     lookups, inbox_pool = pool_of_lookups(settings), pool_of(settings, writes=True)
-    networks = NetworkDirectory(lookups)
+    networks = NetworkDirectory(lookups, asks_again_after_s=0)  # an event that is replayed finds what was just added
     engine = Engine(engine_settings(settings), networks, WithdrawalReader(lookups), EngineMetrics(registry))
     database = DatabaseWatch((lookups, inbox_pool), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
     store = InboxStore(

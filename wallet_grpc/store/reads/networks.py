@@ -46,8 +46,10 @@ class _NetworkRow:
 class NetworkDirectory:
     """The currency networks, kept in memory: they are added, never changed."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, asks_again_after_s: float = _REFRESH_INTERVAL_S) -> None:
+        """Make a directory; `asks_again_after_s` bounds the queries of callers who name what is not there."""
         self._pool = pool
+        self._asks_again_after_s = asks_again_after_s
         self._networks: dict[CurrencyNetworkId, CurrencyNetwork] = {}
         self._refreshed_at = float("-inf")
 
@@ -64,9 +66,9 @@ class NetworkDirectory:
         return currency_network_id in self._networks
 
     async def find(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork | None:
-        """Give a network, asking the database for one that is not known, at most once a second."""
+        """Give a network, asking the database for one that is not known, but not again at once."""
         found = self._networks.get(currency_network_id)
-        if found is None and time.monotonic() - self._refreshed_at >= _REFRESH_INTERVAL_S:
+        if found is None and time.monotonic() - self._refreshed_at >= self._asks_again_after_s:
             await self.refresh()
             found = self._networks.get(currency_network_id)
         return found
