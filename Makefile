@@ -26,7 +26,7 @@ SQL_DIRS := migrations wallet_grpc/store wallet_api
 BUF := tools/buf/node_modules/.bin/buf
 ARGS ?=
 SOAK_MINUTES ?= 10
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 
 # ----------------------------------------------------------------------------------------------------------------- use
 

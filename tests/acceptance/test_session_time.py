@@ -14,15 +14,20 @@ from support.waiting import wait_until
 from support.wallet import Wallet
 
 from wallet.v1 import session_pb2 as pb
+from wallet_grpc.store.operator.keys import create_key
+from wallet_grpc.store.operator.migrate import migrate
+from wallet_grpc.store.operator.networks import add_network
+from wallet_grpc.store.reads.keys import Role
 
 NEVER_MS = "3600000"
 SOON_MS = "50"
+LONG_ENOUGH_FOR_A_BET_S = 4
 
 
-@pytest.fixture
-def patient(new_installation: Callable[[], Installation]) -> Iterator[tuple[WalletServer, Wallet, SessionCaller]]:
+@pytest.fixture(scope="module")
+def patient(module_installation: Installation) -> Iterator[tuple[WalletServer, Wallet, SessionCaller]]:
     """A server that leaves expired sessions alone."""
-    with WalletServer(new_installation(), WALLET_SESSION_EXPIRY_GRACE_MS=NEVER_MS) as server:
+    with WalletServer(module_installation, WALLET_SESSION_EXPIRY_GRACE_MS=NEVER_MS) as server:
         wallet = server.wallet()
         yield server, wallet, sessions_of(wallet)
 
@@ -36,7 +41,7 @@ def test_case_34_after_expiry_wins_reach_the_session_and_bets_do_not(
 ) -> None:
     server, wallet, games = patient
     player = wallet.player("100")
-    play = games.open(player, "50", ttl_seconds=1)
+    play = games.open(player, "50", ttl_seconds=LONG_ENOUGH_FOR_A_BET_S)
     bet = play.bet("10")
     placed = games.applied(bet)
     wait_until(lambda: games.call(play.read()).status == pb.SESSION_STATUS_EXPIRED, what="the session expires")
@@ -94,12 +99,14 @@ def test_case_35_live_sessions_need_a_rail(
     new_empty_installation: Callable[..., Installation], template: Installation
 ) -> None:
     installation = new_empty_installation(environment="live")
-    installation.command("migrate")
+    migrate(installation.admin_dsn, "LIVE")
     let_service_log_in(installation.cluster)
-    for number, (currency, network, decimals) in CURRENCY_NETWORKS.items():
-        installation.command("currencies", "add", currency, network, "--decimals", str(decimals), "--id", str(number))
-    for name, roles in {"games": ["game"], "payments": ["payments"]}.items():
-        _, installation.keys[name] = installation.create_key(name, roles)
+    with installation.connect() as connection:
+        for number, (currency, network, decimals) in CURRENCY_NETWORKS.items():
+            add_network(connection, currency=currency, network=network, decimals=decimals, network_id=number)
+        for name, role in {"games": Role.GAME, "payments": Role.PAYMENTS}.items():
+            made = create_key(connection, prefix="sk_live_", source=name, roles=[role])
+            installation.keys[name] = made.key
     with WalletServer(installation) as server:
         wallet = server.wallet()
         games = sessions_of(wallet)

@@ -39,7 +39,7 @@ READS_PER_S = [int(reads) for reads in os.environ.get("WALLET_TEST_OUTAGE_READS"
 ANSWERS_WITHIN_S = 2.0
 WORKS_WITHIN_S = 6.0
 """What workers do is seen an interval or two later."""
-MARGIN_S = 2.0
+MARGIN_S = 3.0
 """For a machine that does other things as well."""
 
 New = Callable[..., Installation]
@@ -75,9 +75,9 @@ def reads(wallet: Wallet, api: ApiServer, player: Player, per_s: int) -> Iterato
             thread.join()
 
 
-def took_s(since: float, done: Callable[[], object]) -> float:
+def took_s(name: str, since: float, done: Callable[[], object]) -> float:
     """Wait until something is so; how long after `since` it was."""
-    wait_until(done, what="it goes on", timeout_s=60)
+    wait_until(done, what=f"{name} goes on")
     return time.monotonic() - since
 
 
@@ -111,6 +111,7 @@ def test_case_60_all_go_on_when_the_database_is_back(
         before = deposit_settled(Player().deposit("1"))
         bus.publish(before)
         wait_until(lambda: _applied(direct, before.message_id), what="the consumer works")
+        wait_until(lambda: bus.events_of(player), what="the relay works")  # one that starts in an outage ends
         with reads(wallet, api, player, per_s):
             proxy.refuse()
             time.sleep(outage_s)
@@ -129,10 +130,10 @@ def test_case_60_all_go_on_when_the_database_is_back(
                     "the consumer": lambda: _applied(direct, late.message_id),
                     "the relay": lambda: len(bus.events_of(player)) > published,
                 }
-                found = {name: pool.submit(took_s, back, done) for name, done in waits.items()}
+                found = {name: pool.submit(took_s, name, back, done) for name, done in waits.items()}
                 answered = {name: future.result() for name, future in found.items()}
             credit.accepted(purse.credit("1"), "101", "101")
-            worked = {"the poster": took_s(back, lambda: direct.rows(ENTRY_NOT_POSTED) == [(0,)])}
+            worked = {"the poster": took_s("the poster", back, lambda: direct.rows(ENTRY_NOT_POSTED) == [(0,)])}
         told = {name: round(after_s, 2) for name, after_s in (answered | worked).items()}
         sys.stderr.write(f"\nafter {outage_s:g} s under {per_s} reads a second, seconds until it goes on: {told}\n")
         assert max(answered.values()) < ANSWERS_WITHIN_S + MARGIN_S, answered

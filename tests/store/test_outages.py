@@ -20,7 +20,9 @@ from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 NewLane = Callable[..., SteppedLane]
 
 _SOON_S = 20.0
-_GIVEN_UP_S = 8.0
+_TIMEOUT_MS = 2_000
+_GIVEN_UP_S = 8 * _TIMEOUT_MS / 1000
+"""A round trip and what looks after it each have their time."""
 newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
 """Of what takes seconds and does not depend on the version."""
 
@@ -94,7 +96,7 @@ async def test_a_backend_killed_while_it_stores_leaves_the_outcome_unknown(
 async def test_a_store_that_takes_too_long_is_undone(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
-    lane, other = new_lane(timeout_ms=1_000), new_lane()
+    lane, other = new_lane(timeout_ms=_TIMEOUT_MS), new_lane()
     await other.accepted(deposit("d", 100))
     with table_held(ledger):
         storing = asyncio.create_task(lane.attempt(bet("x", 60)))
@@ -111,7 +113,7 @@ async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
     """The backend stops while it stores, is given up, and commits all the same once it goes on."""
-    lane, other = new_lane(timeout_ms=1_000), new_lane()
+    lane, other = new_lane(timeout_ms=_TIMEOUT_MS), new_lane()
     await lane.accepted(deposit("d", 100))
     batch = await lane.decide(bet("x", 60))
     assert lane.store._ledger is not None
@@ -134,7 +136,7 @@ async def test_a_store_whose_answer_is_lost_is_a_replay_for_its_retry(
 async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its_commit(
     ledger: Installation, new_lane: NewLane, admin: psycopg.Connection
 ) -> None:
-    lane = new_lane(timeout_ms=1_000)
+    lane = new_lane(timeout_ms=_TIMEOUT_MS)
     await lane.accepted(deposit("d", 100))
     batch = await lane.decide(bet("x", 60))
     assert lane.store._ledger is not None
@@ -155,7 +157,7 @@ async def test_a_store_that_was_given_up_loses_to_the_retry_that_came_before_its
 
 @newest
 async def test_a_database_that_does_not_answer_a_load_is_unavailable(ledger: Installation, new_lane: NewLane) -> None:
-    lane = new_lane(timeout_ms=1_000)
+    lane = new_lane(timeout_ms=_TIMEOUT_MS)
     await lane.accepted(deposit("d", 100))
     assert lane.store._locks is not None
     pid = lane.store._locks.backend_pid

@@ -16,7 +16,9 @@ from wallet_grpc.tasks import end
 
 _TURNS = 12
 """Of the event loop, from the connection's return on."""
-_BACK_WITHIN_S = 2.0
+_BACK_WITHIN_S = 4.0
+"""The pool looks again after half a second at most, and beside an attempt that is silent after one; the rest is for a
+machine that does other things as well. What it must not wait for takes ten seconds and more."""
 _PATIENCE_S = 10.0
 newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
 """Of what takes seconds and does not depend on the version."""
@@ -64,6 +66,11 @@ async def back_after_s(pool: Pool) -> float:
     return time.monotonic() - began
 
 
+async def is_there(pool: Pool) -> None:
+    """See that it works; its first connection may take longer than anybody waits for one."""
+    assert await back_after_s(pool) < _PATIENCE_S
+
+
 @pytest.mark.parametrize("turns", range(_TURNS))
 async def test_a_worker_that_is_cancelled_as_it_is_given_a_connection(ledger: Installation, turns: int) -> None:
     async with open_pool(ledger.service_dsn) as pool:
@@ -105,7 +112,7 @@ async def test_a_reader_that_waits_too_long_behind_others_is_told_that_it_is_bus
 async def test_it_is_back_as_soon_as_the_database_is(ledger: Installation, proxy: Proxy, readers: int) -> None:
     """However many asked meanwhile, and whatever the room for those who wait."""
     async with open_pool(proxy.before(ledger.service_dsn), connections_max=2, wait_ms=200) as pool:
-        assert await read(pool) == (1,)
+        await is_there(pool)
         proxy.refuse()
         for _ in range(2):  # of the first, those whom there is no room for learn of that alone
             asked = await asyncio.gather(*(read(pool) for _ in range(readers)), return_exceptions=True)
@@ -128,7 +135,7 @@ async def test_who_waits_while_the_database_is_restarted_is_served(ledger: Insta
 async def test_it_is_back_from_a_network_that_swallowed_everything(ledger: Installation, proxy: Proxy) -> None:
     """Old connections never answer again, attempts under way neither: only new ones do."""
     async with open_pool(proxy.before(ledger.service_dsn), connections_max=2, wait_ms=500, timeout_ms=30_000) as pool:
-        assert await read(pool) == (1,)
+        await is_there(pool)
         proxy.fall_silent()
         until = time.monotonic() + 2.5
         while time.monotonic() < until:
@@ -209,7 +216,7 @@ async def test_it_is_back_from_a_silent_network_when_its_readers_gave_up_first(
 ) -> None:
     """Whoever gives up frees the connection at once: a cancel would go nowhere, and wait there for ten seconds."""
     async with open_pool(proxy.before(ledger.service_dsn), wait_ms=500, timeout_ms=30_000) as pool:
-        assert await read(pool) == (1,)
+        await is_there(pool)
         proxy.fall_silent()
         readers = [asyncio.create_task(read(pool)) for _ in range(2)]
         await asyncio.sleep(0.2)
