@@ -2,11 +2,15 @@
 
 import secrets
 import socket
+import sys
 import time
 
 _PORTS = range(20_000, 30_000)  # below the ephemeral range, so that no outgoing connection takes it between two starts
 _TRIES_MAX = 200
 _PORT_POLL_S = 0.03
+
+_given: list[socket.socket] = []
+"""Names of the ports that this process was given: as long as it lives, no other is given one of them."""
 
 
 class NoFreePortError(Exception):
@@ -14,16 +18,32 @@ class NoFreePortError(Exception):
 
 
 def free_port() -> int:
-    """Return a port that is free now.
+    """Return a port that is free now, and that is given to nobody else while this process lives.
+
+    A server may need many seconds until it listens, and others look for ports meanwhile.
 
     Raises:
         NoFreePortError: None was found.
     """
     for _ in range(_TRIES_MAX):
         port = secrets.choice(_PORTS)
-        if is_free(port):
+        if is_free(port) and _is_given_to_us(port):
             return port
     raise NoFreePortError(f"no free port was found between {_PORTS.start} and {_PORTS.stop}")
+
+
+def _is_given_to_us(port: int) -> bool:
+    """Take a port for this process: by a name of Linux's, which one socket holds and which ends with it."""
+    if sys.platform != "linux":
+        return True
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0wallet-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _given.append(name)
+    return True
 
 
 def is_free(port: int) -> bool:
