@@ -61,15 +61,23 @@ def record_path(folder: Path) -> Path:
 
 
 def write_configuration(folder: Path, record: NodeRecord) -> None:
-    """Write RabbitMQ's configuration, as at every start."""
-    lines = (
-        "# Written at every start by devstack; what is changed here is lost.",
-        f"default_user = {record.user}",
-        f"default_pass = {record.password}",
-        "log.connection.level = error",  # each probe whether it is ready would be a warning
-        f"raft.wal_max_size_bytes = {_WAL_BYTES_MAX}",
-    )
-    write_private(folder / "rabbitmq.conf", "\n".join([*lines, ""]))
+    """Write RabbitMQ's configuration, as at every start.
+
+    In Erlang's terms: reading the other format, `rabbitmq.conf`, takes a fifth of a start's processor time.
+    """
+    text = f"""\
+%% Written at every start by devstack; what is changed here is lost.
+[
+  {{rabbit, [
+    {{default_user, <<"{record.user}">>}},
+    {{default_pass, <<"{record.password}">>}},
+    %% Each probe whether it is ready would be a warning.
+    {{log, [{{categories, [{{connection, [{{level, error}}]}}]}}]}}
+  ]}},
+  {{ra, [{{wal_max_size_bytes, {_WAL_BYTES_MAX}}}]}}
+].
+"""
+    write_private(folder / "advanced.config", text)
     (folder / "enabled_plugins").write_text("[].\n")
     (folder / "home").mkdir(mode=0o700, exist_ok=True)
 
@@ -92,8 +100,8 @@ def program_environment(folder: Path, record: NodeRecord, *, search_path: str) -
         "RABBITMQ_LOG_BASE": str(folder),
         "RABBITMQ_LOGS": "-",  # standard output, which is a file in the folder already
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),  # there is none; nor is the system's read
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),  # there is none; nor is the system's read
         "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),  # likewise
         "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
         "RABBITMQ_SCHEDULER_BIND_TYPE": "u",  # unbound: the machine's cores are for others, too

@@ -108,7 +108,7 @@ async def test_it_keeps_to_itself(node: RabbitNode, tmp_path: Path) -> None:
         await aio_pika.connect(guessed)
     folder = tmp_path / "rabbitmq"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for name in ("node.json", "rabbitmq.conf", "rabbitmq.log", "lock"):
+    for name in ("node.json", "advanced.config", "rabbitmq.log", "lock"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
     assert node.url("/") == node.amqp_url
     assert json.loads((folder / "node.json").read_text())["password"] not in (folder / "rabbitmq.log").read_text()
