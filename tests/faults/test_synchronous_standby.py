@@ -62,6 +62,17 @@ class Sent:
         for outcome in self.outcomes(wallet):
             check_refusal(outcome, UNKNOWN)
 
+    def becomes_unknown(self, wallet: Wallet) -> None:
+        """As `is_unknown`, of a server that has to connect again first: until it has, it says that it cannot."""
+
+        def is_so() -> bool:
+            outcomes = self.outcomes(wallet)
+            for outcome in outcomes:
+                assert getattr(outcome, "reason", None) in {UNKNOWN, "DATABASE_UNAVAILABLE"}, outcome
+            return all(outcome.reason == UNKNOWN for outcome in outcomes)  # type: ignore[attr-defined] - see above
+
+        wait_until(is_so, what="the server has connected again")
+
     def is_applied_once(self, wallet: Wallet) -> None:
         """Send all again, until each is applied: here, or before."""
         for request in self.asked:
@@ -200,7 +211,7 @@ def test_case_56_what_became_visible_without_it_is_not_told_either_and_its_promo
         postgres.start()
         assert sent.stored(installation) == len(sent.everything)
         wait_until(lambda: relay_waits(postgres), what="the relay has found events again, and waits")
-        check_refusal(wallet.payments.attempt(sent.call), UNKNOWN)
+        sent.becomes_unknown(wallet)
         sent.is_unknown(wallet)
         assert bus.events_of(player) == []
 
