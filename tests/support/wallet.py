@@ -33,7 +33,7 @@ CHANNEL_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own: nothing is shared between servers or tests
     # Servers go away and come back here: look for them every tenth of a second, not after a growing delay.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1_000),  # the time that one attempt has, not a pause
     ("grpc.max_reconnect_backoff_ms", 100),
 )
 
