@@ -11,13 +11,12 @@ from bench.clients.workloads import NETWORK_ID
 from bench.servers.database import Server
 from wallet_grpc.messaging.cloudevents import render
 from wallet_grpc.messaging.payment_events import DEPOSIT_SETTLED
-from wallet_grpc.store.queues.outbox import OutboxRow
+from wallet_grpc.store.batch.transactions import TOLD_TRANSACTIONS, ToldTransaction
+from wallet_grpc.store.queues.told_events import NamedEvent, facts_parameters, outbox_rows
 
 _DEPOSIT_MINOR = 25_000_000
 _OUTBOX: LiteralString = """
-    SELECT outbox_id, owner_id, event_type, sequence, data::TEXT, traceparent, created_at::TEXT,
-        tx_id::TEXT || '-' || event_no::TEXT
-    FROM outbox_events ORDER BY outbox_id
+    SELECT outbox_id, owner_id, tx_id::TEXT, event_no, sequence, traceparent FROM outbox_events ORDER BY outbox_id
 """
 
 
@@ -47,9 +46,12 @@ def write_messages(path: Path, messages: Iterable[EventMessage]) -> int:
 
 def outbox_messages(server: Server, database: str, *, environment: str) -> Iterator[EventMessage]:
     """Yield what a relay is to publish, in its bytes."""
-    for columns in server.rows(database, _OUTBOX):
-        row = OutboxRow(*columns)
-        yield EventMessage(row.event_type, row.event_id, render(row, environment=environment))
+    named = [NamedEvent(*columns) for columns in server.rows(database, _OUTBOX)]
+    facts = TOLD_TRANSACTIONS.statement
+    told = server.raw_rows(database, facts.text, facts.values(facts_parameters(named)))
+    for row in outbox_rows(named, [ToldTransaction(*columns) for columns in told]):
+        event = row.tell()
+        yield EventMessage(event.event_type, event.event_id, render(event, environment=environment))
 
 
 def deposit_messages(count: int, *, players: int) -> Iterator[EventMessage]:

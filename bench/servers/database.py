@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,11 @@ class Server:
         """Read as the superuser."""
         with psycopg.connect(self.cluster.dsn(database)) as connection:
             return connection.execute(query).fetchall()
+
+    def raw_rows(self, database: str, query: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Read as the superuser, by a statement of the wallet's own, with its parameters numbered."""
+        with psycopg.connect(self.cluster.dsn(database)) as connection, psycopg.RawCursor(connection) as cursor:
+            return cursor.execute(query, parameters).fetchall()
 
     # ---- the wallet's databases
 

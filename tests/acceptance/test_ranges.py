@@ -5,6 +5,7 @@ from collections.abc import Callable
 from support.credit import ACCEPTED, Purse, credit_of, wait_until_posted
 from support.database import Installation
 from support.ledger import verify
+from support.outbox import told
 from support.requests import Player, fail
 from support.server import WalletServer
 from support.sessions import sessions_of
@@ -76,10 +77,8 @@ def test_case_53_a_session_whose_balance_has_more_digits_than_an_amount(
     payout, net = str(11 * 10**37), str(10**38)
     assert (settled.payout_minor, settled.net_minor) == (payout, net)
     assert wallet.main(player) == payout
-    ((told,),) = installation.rows(
-        "SELECT data FROM outbox_events WHERE event_type = 'wallet.session.settled' AND owner_id = %s", player.player_id
-    )
-    assert (told["amountMinor"], told["payoutMinor"], told["netMinor"]) == (payout, payout, net)
+    (ended,) = [event for event in told(installation, player.player_id) if event.event_type == "wallet.session.settled"]
+    assert (ended.data["amountMinor"], ended.data["payoutMinor"], ended.data["netMinor"]) == (payout, payout, net)
     made = wallet.games.call(pb.GetTransactionRequest(tx_id=settled.tx_id))
     assert {posting.account: posting.amount_minor for posting in made.postings} == {
         "SESSION_HOLD": f"-{NEXT_AMOUNT}",

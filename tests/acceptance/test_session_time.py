@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from support.database import CURRENCY_NETWORKS, Installation, let_service_log_in
 from support.ledger import verify
+from support.outbox import told
 from support.refusals import check_refusal
 from support.requests import Player
 from support.server import WalletServer
@@ -126,12 +127,10 @@ def test_case_35_live_sessions_need_a_rail(
         assert (listed["source"], listed["currency_network_id"], listed["rail"]) == ("games", 1, "payments")
         assert other["currency_network_id"] == 2
         session = games.call(request)
-        play_is_told = installation.rows(
-            "SELECT data FROM outbox_events WHERE event_type = 'wallet.session.opened' AND owner_id = %s",
-            player.player_id,
-        )
-        assert play_is_told[0][0]["rail"] == "payments"
-        assert play_is_told[0][0]["sessionToken"] == session.session_token
+        events = told(installation, player.player_id)
+        (opened,) = [event for event in events if event.event_type == "wallet.session.opened"]
+        assert opened.data["rail"] == "payments"
+        assert opened.data["sessionToken"] == session.session_token
 
         test_key = wallet.caller(template.keys["games"])
         SessionCaller(test_key, wallet.channel()).refused(open_session(Player(), "1"), "ENVIRONMENT_MISMATCH")

@@ -7,21 +7,17 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
-from unit.desk import TRON, Desk, adjust, bet, bet_and_win, deposit, fail, reserve, rollback, settle, win
+from unit.desk import Desk, adjust, bet, bet_and_win, deposit, fail, reserve, rollback, settle, win
 from unit.session_desk import SessionDesk
 
 from wallet_api.openapi import document
 from wallet_grpc.domain.amounts import AMOUNT_DIGITS_MAX, BALANCE_MAX
 from wallet_grpc.domain.commands import Command
-from wallet_grpc.domain.identifiers import CurrencyNetworkId
 from wallet_grpc.domain.transactions import Direction, WinKind
-from wallet_grpc.store.batch.event_data import event_data
-from wallet_grpc.store.reads.networks import CurrencyNetwork
+from wallet_grpc.store.queues.event_data import NetworkNames, event_data
 
 ASYNCAPI = yaml.safe_load((Path(__file__).resolve().parents[2] / "docs/asyncapi.yaml").read_text(encoding="utf-8"))
-NETWORK = CurrencyNetwork(
-    currency_network_id=CurrencyNetworkId(TRON), currency="USDT", network="TRON", decimals=6, house_account_ids={}
-)
+NAMES = NetworkNames("USDT", "TRON")
 AMOUNT_MAX = 10**AMOUNT_DIGITS_MAX - 1
 ROOM = deposit("room", BALANCE_MAX - AMOUNT_MAX)
 FULL = deposit("full", BALANCE_MAX)
@@ -41,7 +37,7 @@ def check_told(desk: Desk) -> None:
     """Assert that each event of a desk's changes is one that the document allows."""
     for change in desk.book.changes:
         for event in change.events:
-            data = json.loads(event_data(event, NETWORK, "2026-01-31T12:00:00Z"))
+            data = json.loads(event_data(event, NAMES, "2026-01-31T12:00:00Z"))
             reference = f"#/components/schemas/{event.event_type.value}.data"
             schema = Draft7Validator({"$ref": reference, "components": ASYNCAPI["components"]})
             amounts = [name for name in data if name.endswith("Minor") and len(data[name]) > AMOUNT_DIGITS_MAX]

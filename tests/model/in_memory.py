@@ -44,17 +44,11 @@ from wallet_grpc.rpc.sessions.answers import journal_row
 from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import operations_of
 from wallet_grpc.rpc.status import status_of
-from wallet_grpc.store.batch.event_data import event_data
-from wallet_grpc.store.reads.networks import CurrencyNetwork
+from wallet_grpc.store.queues.event_data import NetworkNames, event_data
 from wallet_grpc.store.reads.sessions import SessionJournalRow
 
 SOURCES = ("model-a", "model-b", "model-c")
-_NETWORKS = {
-    number: CurrencyNetwork(
-        currency_network_id=number, currency=currency, network=network, decimals=decimals, house_account_ids={}
-    )
-    for number, (currency, network, decimals) in CURRENCY_NETWORKS.items()
-}
+_NETWORKS = {number: NetworkNames(currency, network) for number, (currency, network, _) in CURRENCY_NETWORKS.items()}
 _ACCOUNTS = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION_HOLD)
 _SESSIONS = operations_of(SessionTimes(ttl_default_s=3_600, ttl_max_s=86_400))
 _OPERATIONS: dict[type[Message], Operation] = {

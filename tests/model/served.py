@@ -16,6 +16,7 @@ from model.driven import Driven
 from model.wallet import Model
 from support.credit import CreditCaller
 from support.database import Installation
+from support.outbox import told
 from support.server import ENGINE_MODES, WalletServer
 from support.sessions import SessionCaller
 from support.wallet import Sender
@@ -29,9 +30,6 @@ SOURCES = ("model-a", "model-b", "model-c")
 _CALLS_AT_ONCE = 8
 _MARGIN_S = 0.1
 _PAGE = 1_000
-_EVENTS = (
-    "SELECT event_type, owner_id, sequence, data FROM outbox_events WHERE owner_id BETWEEN %s AND %s ORDER BY outbox_id"
-)
 
 
 class Served(Driven):
@@ -108,8 +106,7 @@ class Served(Driven):
                 raise AssertionError(f"{type(request).__name__} {request}: {error}\ngot {answer}") from error
         players = [one.player_id for one in model.books.events]
         if players:
-            rows = self._installation.rows(_EVENTS, min(players), max(players))
-            check_events(model, [(row[0], row[1], row[2], row[3]) for row in rows])
+            check_events(model, list(told(self._installation, min(players), max(players))))
 
     def _reader(self, request: Any) -> Sender:
         source = request.source if isinstance(request, pb.GetRoundRequest) else SOURCES[0]

@@ -1,6 +1,7 @@
 """What sessions tell the platform: their opening, their end, and what came late. Play inside is not told."""
 
 from support.database import Installation
+from support.outbox import told
 from support.requests import Player
 from support.sessions import sessions_of
 from support.wallet import Wallet
@@ -22,10 +23,8 @@ def test_sessions_tell_their_opening_their_end_and_what_came_late(
     games.applied(play.rollback(win), late=True)
     games.applied(play.rollback(bet), late=True)
 
-    told = installation.rows(
-        "SELECT event_type, sequence, data FROM outbox_events WHERE owner_id = %s ORDER BY outbox_id", player.player_id
-    )
-    assert [(event_type, sequence) for event_type, sequence, _ in told] == [
+    events = told(installation, player.player_id)
+    assert [(event.event_type, event.sequence) for event in events] == [
         ("wallet.deposit.applied", 1),
         ("wallet.session.opened", 2),
         ("wallet.session.settled", 3),
@@ -33,7 +32,7 @@ def test_sessions_tell_their_opening_their_end_and_what_came_late(
         ("wallet.transaction.rolled_back", 5),
         ("wallet.transaction.rolled_back", 6),
     ]
-    _, opened, ended, credited, rolled_back, stake_back = (data for _, _, data in told)
+    _, opened, ended, credited, rolled_back, stake_back = (event.data for event in events)
     assert {
         name: opened[name] for name in ("sessionToken", "lockMinor", "amountMinor", "balanceAfterMinor", "rail")
     } == {

@@ -1,21 +1,28 @@
 """The outbox as a queue: an idle relay's floor rises, and no event is ever below it, however late its commit ends."""
 
+import json
+import time
 from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
 import pytest_asyncio
 from support.database import Installation
+from support.outbox import make_up_events
 from support.poison import poisoned
 
+from wallet_grpc.domain.identifiers import TxIdSequence
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.proofs.stuck import find_stuck
 from wallet_grpc.store.queues import outbox as outbox_queue
-from wallet_grpc.store.queues.outbox import OutboxQueue
+from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxReader
+from wallet_grpc.store.queues.told_events import UntellableEventError
 
 pytestmark = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
 
 INSERT = """
-    INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, created_at)
-    VALUES (42, gen_random_uuid(), 1, 'wallet.deposit.applied', 1, '{}', now()) RETURNING outbox_id
+    INSERT INTO outbox_events (owner_id, tx_id, event_no, sequence)
+    VALUES (42, gen_random_uuid(), 1, 1) RETURNING outbox_id
 """
 LOOKS = 4
 
@@ -75,7 +82,7 @@ async def test_many_events_that_cannot_be_removed_keep_no_other_one(
     with own_ledger.connect(autocommit=True) as connection:
         rows = connection.execute(
             INSERT.replace("VALUES (42,", "SELECT number,").replace(
-                "now()) RETURNING", "now() FROM generate_series(1, 300) AS number RETURNING"
+                "1) RETURNING", "1 FROM generate_series(1, 300) AS number RETURNING"
             )
         ).fetchall()
     every = [outbox_id for (outbox_id,) in rows]
@@ -92,9 +99,56 @@ async def test_an_event_of_a_time_that_python_does_not_know_is_the_fault_of_that
     queue: OutboxQueue, own_ledger: Installation
 ) -> None:
     with own_ledger.connect(autocommit=True) as connection:
-        connection.execute(INSERT.replace("now()", "'infinity'"))
-        connection.execute(INSERT)
+        make_up_events(connection, [42], created_at="infinity")
+        make_up_events(connection, [42])
     strange, plain = await queue.next(10)
     assert plain.created_at.tzinfo is not None
     with pytest.raises(ValueError, match="infinity"):
         _ = strange.created_at
+    with pytest.raises(ValueError, match="infinity"):
+        strange.tell()
+
+
+async def test_an_event_that_the_ledger_does_not_tell_is_the_fault_of_that_event(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    with own_ledger.connect(autocommit=True) as connection:
+        inserted(connection)
+        for kind in ("TOMBSTONE", "DEPOSIT", "DEPOSIT"):
+            make_up_events(connection, [42], kind=kind)
+        connection.execute("UPDATE outbox_events SET event_no = 2 WHERE outbox_id = 3")
+        connection.execute("UPDATE outbox_events SET owner_id = 43 WHERE outbox_id = 4")
+        make_up_events(connection, [42])
+    *untold, plain = await queue.next(10)
+    assert plain.event_type == "wallet.deposit.applied"
+    assert json.loads(plain.tell().data)["transactionId"] == "made up"
+    problems = ["has no transaction", "TOMBSTONE has no event 1", "DEPOSIT has no event 2", "of owner 43"]
+    for row, problem in zip(untold, problems, strict=True):
+        with pytest.raises(UntellableEventError, match=problem):
+            _ = row.event_type
+        with pytest.raises(UntellableEventError, match=problem):
+            row.tell()
+        assert row.event_id.startswith(row.tx_id)
+
+
+async def test_how_long_events_have_waited_is_told_by_the_ids_of_their_transactions(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    now_ms = int(time.time() * 1000)
+    ids = [TxIdSequence().next(now_ms - age_s * 1000) for age_s in (3_600, 600, 0)]
+    with own_ledger.connect(autocommit=True) as connection:
+        for tx_id in ids:
+            connection.execute(INSERT.replace("gen_random_uuid()", f"'{tx_id}'"))
+        stuck = find_stuck(connection, posting_interval_ms=0, expiry_grace_ms=0)
+    assert [(one.subject, one.since.timestamp()) for one in stuck] == [
+        ("outbox event 1", now_ms / 1000 - 3_600),
+        ("outbox event 2", now_ms / 1000 - 600),
+    ]
+    pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    backlog = await OutboxReader(pool).backlog()
+    await queue.park([1], "UNROUTABLE")
+    later = await OutboxReader(pool).backlog()
+    await pool.close()
+    assert (backlog.waiting, backlog.parked, later.waiting, later.parked) == (3, 0, 2, 1)
+    assert 3_600 <= backlog.oldest_age_s < 3_700
+    assert 600 <= later.oldest_age_s < 700

@@ -1,4 +1,4 @@
-"""Plans: whatever the tables hold, lanes and workers read no row but their own.
+"""Plans: whatever the tables hold, lanes, workers and relays read no row but their own.
 
 In a SERIALIZABLE transaction what is read is locked against everybody's writes: a step that walks through an index
 makes lanes abort each other. The plans that are made on a young ledger are the ones that lanes keep.
@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from support.database import Installation, own_installation
 
-from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY
+from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY, OUTBOX_BY_ID
 from wallet_grpc.store.connection.pool import _KEYED_LOOKUPS
 from wallet_grpc.store.connection.statements import positional, statements
 
@@ -54,6 +54,7 @@ _WORKERS = {
     "sweep_wallets": (_BACKGROUND, "reservations.sql"),
     "mark_expired": (_BACKGROUND, "reservations.sql"),
 }
+_RELAY = ("told_transactions",)
 _KEYS = re.compile(r"\b(\w+_id|ctid|\w+_hash|\w+_key|account_code) = |= ctid")
 _SIZES = {"empty": 0, "eight players": 8, "two thousand players": 2_000}
 
@@ -75,11 +76,12 @@ def filled(migrated: Installation, request: pytest.FixtureRequest) -> Iterator[I
         yield made
 
 
-@pytest.mark.parametrize("step", [*_READING_STEPS, *_LOADS, *_WORKERS])
+@pytest.mark.parametrize("step", [*_READING_STEPS, *_LOADS, *_WORKERS, *_RELAY])
 def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: str) -> None:
     with psycopg.connect(filled.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
-        lanes = [f"SET {name} = {value}" for name, value in LOOKUPS_BY_KEY.items()]
-        for setting in _KEYED_LOOKUPS if step in _WORKERS else lanes:
+        plans = OUTBOX_BY_ID if step in _RELAY else LOOKUPS_BY_KEY
+        settings = [f"SET {name} = {value}" for name, value in plans.items()]
+        for setting in _KEYED_LOOKUPS if step in _WORKERS else settings:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
         types, statement = _prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _BATCH[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]

@@ -10,9 +10,9 @@ from typing import Unpack
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, TxId
-from wallet_grpc.domain.transactions import Facts, Posting, Transaction, TransactionStatus
+from wallet_grpc.domain.transactions import Facts, Kind, Posting, Transaction, TransactionStatus
 
 from .decisions import Moment
 
@@ -85,33 +85,24 @@ def noted(
     )
 
 
-def told(
-    book: Book, transaction: Transaction, event_type: EventType, amount_minor: int, *, still_to_come_minor: int = 0
-) -> Event:
-    """Make the event that tells of a transaction; of its first leg, with what MAIN gains by the second still to come.
+def told(book: Book, transaction: Transaction) -> tuple[Event, ...]:
+    """Make the events that tell of a transaction, one or two, which the book does not know yet.
 
     A player's state has no balance: its events are numbered by the player's version.
     """
     owner_id, network = transaction.owner_id, transaction.currency_network_id
     if network is None:
         owner = book.owner(owner_id)
-        return Event(
-            event_type=event_type,
-            transaction=transaction,
-            amount_minor=amount_minor,
-            balance_after_minor=None,
-            sequence=(owner.version or 0) + owner.mutations + 1,
-        )
-    after = transaction.main_balance_after_minor
-    assert after is not None
-    sequence = book.version(owner_id, network, AccountType.MAIN) - (still_to_come_minor != 0)
+        sequence = (owner.version or 0) + owner.mutations + 1
+        return (Event(transaction=transaction, event_no=1, sequence=sequence),)
+    sequence = book.version(owner_id, network, AccountType.MAIN)
     for posting in transaction.postings:
         if posting.account_type is AccountType.MAIN:
             sequence += 1
-    return Event(
-        event_type=event_type,
-        transaction=transaction,
-        amount_minor=amount_minor,
-        balance_after_minor=after - still_to_come_minor,
-        sequence=sequence,
+    if transaction.kind is not Kind.BET_AND_WIN:
+        return (Event(transaction=transaction, event_no=1, sequence=sequence),)
+    postings_of_the_win = 1 if transaction.win_amount_minor else 0
+    return (
+        Event(transaction=transaction, event_no=1, sequence=sequence - postings_of_the_win),
+        Event(transaction=transaction, event_no=2, sequence=sequence),
     )

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
-from wallet_grpc.store.queues.outbox import OutboxRow
+from wallet_grpc.store.queues.told_events import ToldEvent
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 _JSON_TYPE: Final = "application/json"
@@ -89,14 +89,13 @@ def open_envelope(delivery: Delivery, *, environment: str, bytes_max: int) -> En
     )
 
 
-def render(row: OutboxRow, *, environment: str) -> bytes:
+def render(event: ToldEvent, *, environment: str) -> bytes:
     """Render an event of the wallet. Its data is JSON already; everything else is ours and needs no escaping."""
-    created_at = row.created_at.isoformat().replace("+00:00", "Z")
-    traceparent = f'"traceparent":"{row.traceparent}",' if _is_traceparent(row.traceparent or "") else ""
+    traceparent = f'"traceparent":"{event.traceparent}",' if _is_traceparent(event.traceparent or "") else ""
     return (
-        f'{{"specversion":"1.0","id":"{row.event_id}","source":"wallet","type":"{row.event_type}",'
-        f'"subject":"{row.owner_id}","time":"{created_at}","datacontenttype":"application/json",'
-        f'"environment":"{environment}","sequence":{row.sequence},{traceparent}"data":{row.data}}}'
+        f'{{"specversion":"1.0","id":"{event.event_id}","source":"wallet","type":"{event.event_type}",'
+        f'"subject":"{event.owner_id}","time":"{event.occurred_at}","datacontenttype":"application/json",'
+        f'"environment":"{environment}","sequence":{event.sequence},{traceparent}"data":{event.data}}}'
     ).encode()
 
 

@@ -29,7 +29,8 @@ from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
 from wallet_grpc.store.connection.halves import Halved
-from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxRow
+from wallet_grpc.store.queues.outbox import OutboxQueue
+from wallet_grpc.store.queues.told_events import OutboxRow, ToldEvent
 from wallet_grpc.tasks import end
 
 from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
@@ -179,7 +180,8 @@ class Relay:
             for row in events:
                 done.unconfirmed[row.owner_id] = row
                 try:
-                    await exchange.publish(self._message(row), row.event_type, mandatory=True)
+                    event = row.tell()
+                    await exchange.publish(self._message(event), event.event_type, mandatory=True)
                 except PublishError:
                     done.unroutable.append(row)
                 except DeliveryError as error:
@@ -205,13 +207,13 @@ class Relay:
         else:
             self._doubted.update(done.unconfirmed)
 
-    def _message(self, row: OutboxRow) -> aio_pika.Message:
+    def _message(self, event: ToldEvent) -> aio_pika.Message:
         return aio_pika.Message(
-            render(row, environment=self._settings.environment),
+            render(event, environment=self._settings.environment),
             content_type=CONTENT_TYPE,
             delivery_mode=DeliveryMode.PERSISTENT,
-            message_id=row.event_id,
-            type=row.event_type,
+            message_id=event.event_id,
+            type=event.event_type,
         )
 
     async def _settle(self, done: _RelayRound) -> None:

@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.decisions import Decision, Moment, applied
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Refusal
@@ -39,8 +38,9 @@ def decide_bet(book: Book, command: Bet, moment: Moment) -> Decision:
         round_key=command.round_key,
         closes_round=command.round_closed,
     )
-    event = told(book, transaction, EventType.BET_PLACED, command.amount_minor)
-    return Decision(applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=(event,)))
+    return Decision(
+        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction))
+    )
 
 
 def decide_bet_and_win(book: Book, command: BetAndWin, moment: Moment) -> Decision:
@@ -70,11 +70,9 @@ def decide_bet_and_win(book: Book, command: BetAndWin, moment: Moment) -> Decisi
         round_key=command.round_key,
         closes_round=command.round_closed,
     )
-    events = (
-        told(book, transaction, EventType.BET_PLACED, stake, still_to_come_minor=win),
-        told(book, transaction, EventType.WIN_CREDITED, win),
+    return Decision(
+        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction))
     )
-    return Decision(applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=events))
 
 
 def _refuse(book: Book, command: Bet | BetAndWin) -> Refusal | None:

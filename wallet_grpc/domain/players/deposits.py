@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, DepositOutput
 from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -42,11 +41,10 @@ def decide_deposit(book: Book, command: ApplyDeposit, moment: Moment) -> Decisio
         metadata=command.metadata,
         details=Details(tx_hash=command.tx_hash, output_index=command.output_index) if has_details else None,
     )
-    event = told(book, transaction, EventType.DEPOSIT_APPLIED, command.amount_minor)
     output = None if command.output_key is None else DepositOutput(key=command.output_key, tx_id=transaction.tx_id)
     return Decision(
         applied(transaction),
-        Change(owner_id=owner_id, transactions=(transaction,), events=(event,), deposit_output=output),
+        Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction), deposit_output=output),
     )
 
 
@@ -73,5 +71,6 @@ def decide_adjustment(book: Book, command: Adjust, moment: Moment) -> Decision:
         variant=command.direction,
         details=Details(reason=command.reason, actor=command.actor),
     )
-    event = told(book, transaction, EventType.ADJUSTMENT_APPLIED, command.amount_minor)
-    return Decision(applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=(event,)))
+    return Decision(
+        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction))
+    )

@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, noted, told
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -103,10 +102,9 @@ def _reverse(book: Book, command: Rollback, target: Transaction, moment: Moment)
         reference_transaction_id=command.reference_transaction_id,
         reverses_tx_id=target.tx_id,
     )
-    event = told(book, transaction, EventType.TRANSACTION_ROLLED_BACK, target.amount_minor)
     return Decision(
         applied(transaction),
-        Change(owner_id=target.owner_id, transactions=(transaction,), events=(event,), reversed=target),
+        Change(owner_id=target.owner_id, transactions=(transaction,), events=told(book, transaction), reversed=target),
     )
 
 

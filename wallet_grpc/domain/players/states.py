@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.decisions import Decision, Moment
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import noted, told
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -38,7 +37,6 @@ def decide_state(book: Book, command: SetPlayerState, moment: Moment) -> Decisio
         variant=command.state,
         details=Details(reason=command.reason, actor=command.actor),
     )
-    event = told(book, transaction, EventType.PLAYER_STATE_CHANGED, 0)
     return Decision(
         Accepted(
             tx_id=None,
@@ -49,5 +47,7 @@ def decide_state(book: Book, command: SetPlayerState, moment: Moment) -> Decisio
             current_balance_minor=None,
             created_at=moment.now,
         ),
-        Change(owner_id=owner_id, transactions=(transaction,), events=(event,), player_state=command.state),
+        Change(
+            owner_id=owner_id, transactions=(transaction,), events=told(book, transaction), player_state=command.state
+        ),
     )

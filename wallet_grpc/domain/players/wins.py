@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.decisions import Decision, Moment, applied
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.transactions import Kind, Transaction, WinKind
@@ -48,5 +47,6 @@ def decide_win(book: Book, command: Win, moment: Moment) -> Decision:
         reference_tx_id=bet.tx_id if bet else None,
         variant=command.win_kind,
     )
-    event = told(book, transaction, EventType.WIN_CREDITED, command.amount_minor)
-    return Decision(applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=(event,)))
+    return Decision(
+        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction))
+    )

@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, WithdrawalChange, WithdrawalState
 from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.idempotency import replay
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
@@ -44,7 +43,7 @@ def decide_reservation(book: Book, command: ReserveWithdrawal, moment: Moment) -
         amount_minor=command.amount_minor,
         metadata=command.metadata,
     )
-    return _decided(book, transaction, EventType.WITHDRAWAL_RESERVED, WithdrawalState.RESERVED)
+    return _decided(book, transaction, WithdrawalState.RESERVED)
 
 
 def decide_settlement(book: Book, command: SettleWithdrawal, moment: Moment) -> Decision:
@@ -75,7 +74,7 @@ def decide_settlement(book: Book, command: SettleWithdrawal, moment: Moment) -> 
         reference_tx_id=reservation.tx_id,
         details=Details(tx_hash=command.tx_hash) if command.tx_hash else None,
     )
-    return _decided(book, transaction, EventType.WITHDRAWAL_SETTLED, WithdrawalState.SETTLED)
+    return _decided(book, transaction, WithdrawalState.SETTLED)
 
 
 def decide_failure(book: Book, command: FailWithdrawal, moment: Moment) -> Decision:
@@ -100,7 +99,7 @@ def decide_failure(book: Book, command: FailWithdrawal, moment: Moment) -> Decis
         reference_tx_id=reservation.tx_id,
         details=Details(reason=command.reason) if command.reason else None,
     )
-    return _decided(book, transaction, EventType.WITHDRAWAL_FAILED, WithdrawalState.FAILED)
+    return _decided(book, transaction, WithdrawalState.FAILED)
 
 
 def _reservation_or_decision(book: Book, command: WithdrawalEnding, kind: Kind) -> Transaction | Decision:
@@ -123,16 +122,15 @@ def _reservation_or_decision(book: Book, command: WithdrawalEnding, kind: Kind) 
     )
 
 
-def _decided(book: Book, transaction: Transaction, event_type: EventType, state: WithdrawalState) -> Decision:
+def _decided(book: Book, transaction: Transaction, state: WithdrawalState) -> Decision:
     network = transaction.currency_network_id
     assert network is not None
-    event = told(book, transaction, event_type, transaction.amount_minor)
     return Decision(
         applied(transaction),
         Change(
             owner_id=transaction.owner_id,
             transactions=(transaction,),
-            events=(event,),
+            events=told(book, transaction),
             withdrawal=WithdrawalChange(
                 withdrawal_id=transaction.reference,
                 owner_id=transaction.owner_id,

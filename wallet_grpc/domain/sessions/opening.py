@@ -8,7 +8,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.idempotency import refuse_other_opening, refuse_other_ttl
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.recorded import moved, told
@@ -96,10 +95,14 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         game=GameFacts(game_code=command.game_code),
         details=Details(session_token=session.token, rail=rail),
     )
-    event = told(book, transaction, EventType.SESSION_OPENED, lock)
     return Decision(
         session_facts(session, moment),
-        Change(owner_id=owner_id, transactions=(transaction,), events=(event,), journaled=Journaled(session=session)),
+        Change(
+            owner_id=owner_id,
+            transactions=(transaction,),
+            events=told(book, transaction),
+            journaled=Journaled(session=session),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.decisions import Decision, Moment, insufficient_funds
-from wallet_grpc.domain.events import Event, EventType
+from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.idempotency import refuse_other_play
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.recorded import moved, told
@@ -229,9 +229,7 @@ def _play_on_main(book: Book, session: Session, entry: Entry, target: Entry | No
         variant=entry.win_kind,
         details=Details(session_token=session.token),
     )
-    event_type = EventType.WIN_CREDITED if entry.kind is Kind.WIN else EventType.TRANSACTION_ROLLED_BACK
-    event = told(book, transaction, event_type, entry.amount_minor)
-    return _play(session, entry, target, (transaction,), (event,))
+    return _play(session, entry, target, (transaction,), told(book, transaction))
 
 
 def _void(book: Book, session: Session, command: SessionRollback, moment: Moment, *, late: bool) -> Decision:

@@ -6,7 +6,6 @@ from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, Journaled
 from wallet_grpc.domain.decisions import Decision, Moment
-from wallet_grpc.domain.events import EventType
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -55,13 +54,12 @@ def decide_session_settlement(book: Book, command: SettleSession, moment: Moment
         reference_tx_id=TxId(session.session_id),
         details=Details(session_token=token, rail=session.rail),
     )
-    event = told(book, transaction, EventType.SESSION_SETTLED, payout)
     return Decision(
         _settled(session, transaction.tx_id, replayed=False),
         Change(
             owner_id=session.owner_id,
             transactions=(transaction,),
-            events=(event,),
+            events=told(book, transaction),
             journaled=Journaled(session=session, settlement=transaction),
         ),
     )

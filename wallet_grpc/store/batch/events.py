@@ -1,4 +1,7 @@
-"""The outbox's events: stored with the changes that tell them, published later by the relay."""
+"""The outbox's events: named beside the transactions that they tell of, which a relay makes them from later.
+
+What an event says is not written here: it stands in the transaction (store/queues/told_events.py).
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,17 @@ from wallet_grpc.domain.needs import Needs
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
-from .columns import BigInt, Json, NullableText, SmallInt, Uuid, Word
-from .event_data import event_data
+from .columns import BigInt, NullableText, SmallInt, Uuid
 from .part import Decided, Reading, Step, Steps
 
 
 class EventRow(NamedTuple):
-    """A row of `outbox_events`; its `created_at` is the batch's time."""
+    """A row of `outbox_events`."""
 
     owner_id: BigInt
     tx_id: Uuid
     event_no: SmallInt
-    event_type: Word
     sequence: BigInt
-    data: Json
     traceparent: NullableText
 
 
@@ -36,20 +36,17 @@ def ask(_trip: RoundTrip, _needs: Needs, _standing_max: int) -> Iterable[Reading
 
 def write(decided: Decided, steps: Steps) -> None:
     """Write the events of every change, in the order in which they are told."""
-    occurred_at = decided.now.isoformat().replace("+00:00", "Z")
     steps.add(
         OUTBOX_EVENTS,
         [
             EventRow(
                 event.transaction.owner_id,
                 event.transaction.tx_id,
-                number,
-                event.event_type,
+                event.event_no,
                 event.sequence,
-                event_data(event, decided.networks.of(event.transaction.currency_network_id), occurred_at),
                 change.traceparent,
             )
             for change in decided.book.changes
-            for number, event in enumerate(change.events, start=1)
+            for event in change.events
         ],
     )

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
@@ -51,6 +53,8 @@ from .columns import (
 )
 from .part import Decided, Query, Reading, Step, Steps
 
+_read_details = msgspec.json.Decoder(Details).decode
+
 _SQL = statements(__package__, "transactions.sql")
 _KINDS = by_text(Kind)
 _STATUSES = by_text(TransactionStatus)
@@ -89,7 +93,41 @@ class LoadedTransaction(NamedTuple):
     standing_wins: int | None
 
 
+class ToldTransaction(NamedTuple):
+    """A row of `told_transactions`: all that an event tells of its transaction."""
+
+    tx_id: str
+    owner_id: int
+    source: str
+    reference: str
+    kind: str
+    status: str
+    currency_network_id: int | None
+    currency: str | None
+    network: str | None
+    amount_minor: str
+    win_amount_minor: str | None
+    fee_minor: str | None
+    game_code: str | None
+    round_id: str | None
+    round_hash: str | None
+    closes_round: bool
+    reference_transaction_id: str | None
+    reference_tx_id: str | None
+    reverses_tx_id: str | None
+    variant: str | None
+    main_balance_after_minor: str | None
+    details: str | None
+    created_at_text: str  # as PostgreSQL writes it: one that Python cannot tell is the fault of its own event
+
+    @property
+    def created_at(self) -> datetime:
+        """When it happened; a ValueError where that is no time that can be told."""
+        return datetime.fromisoformat(self.created_at_text)
+
+
 LOAD_TRANSACTIONS = Query(_SQL["load_transactions"], LoadedTransaction)
+TOLD_TRANSACTIONS = Query(_SQL["told_transactions"], ToldTransaction)
 
 
 def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
@@ -109,7 +147,7 @@ def _read_transaction(keys: list[Key], book: Book, row: LoadedTransaction) -> No
         book.players.reversals[transaction.tx_id] = rollback
 
 
-def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
+def transaction_of(row: LoadedTransaction | ToldTransaction, key: Key, details: Details | None = None) -> Transaction:
     """Read a stored transaction for its facts: without its postings and notes, which no rule reads."""
     return Transaction(
         tx_id=TxId(row.tx_id),
@@ -132,8 +170,14 @@ def transaction_of(row: LoadedTransaction, key: Key) -> Transaction:
         variant=_variant_of(row.kind, row.variant),
         main_balance_after_minor=int_or_none(row.main_balance_after_minor),
         metadata=NO_METADATA,
+        details=details,
         created_at=row.created_at,
     )
+
+
+def told_transaction_of(row: ToldTransaction) -> Transaction:
+    """Read a stored transaction for what events tell of it; a ValueError where its time is none that can be told."""
+    return transaction_of(row, Key(""), None if row.details is None else _read_details(row.details))
 
 
 def _rollback_of(row: LoadedTransaction, target: Transaction) -> Transaction | None:

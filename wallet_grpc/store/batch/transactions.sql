@@ -62,6 +62,50 @@ LEFT JOIN LATERAL (
     ) AS bounded
 ) AS wins ON found.kind IN ('BET', 'BET_AND_WIN');
 
+-- The transactions that rows of the outbox name, each with the names of its currency network: two look-ups by key. A
+-- time is text, so that one which Python cannot tell is the fault of its own event.
+-- name: told_transactions
+SELECT
+    found.tx_id::TEXT,
+    found.owner_id,
+    found.source,
+    found.reference,
+    found.kind,
+    found.status,
+    found.currency_network_id,
+    named.currency,
+    named.network,
+    found.amount_minor::TEXT,
+    found.win_amount_minor::TEXT,
+    found.fee_minor::TEXT,
+    found.game_code,
+    found.round_id,
+    found.round_hash::TEXT,
+    found.closes_round,
+    found.reference_transaction_id,
+    found.reference_tx_id::TEXT,
+    found.reverses_tx_id::TEXT,
+    found.variant,
+    found.main_balance_after_minor::TEXT,
+    found.details::TEXT,
+    found.created_at::TEXT AS created_at_text
+FROM unnest(%(owner_ids)s::BIGINT[], %(tx_ids)s::UUID[]) AS wanted (owner_id, tx_id)
+CROSS JOIN
+    LATERAL (
+        SELECT ledger_transactions.*
+        FROM ledger_transactions
+        WHERE ledger_transactions.owner_id = wanted.owner_id AND ledger_transactions.tx_id = wanted.tx_id
+        LIMIT 1
+    ) AS found
+LEFT JOIN LATERAL (
+    SELECT
+        currency_networks.currency,
+        currency_networks.network
+    FROM currency_networks
+    WHERE currency_networks.currency_network_id = found.currency_network_id
+    LIMIT 1
+) AS named ON TRUE;
+
 -- The steps of the store statement ----------------------------------------------------------------------------------
 
 -- name: step_ledger_transactions

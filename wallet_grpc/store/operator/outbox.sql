@@ -1,12 +1,13 @@
 -- name: list_all
 SELECT
     outbox_events.outbox_id,
-    outbox_events.event_type,
-    outbox_events.owner_id AS player_id,
-    outbox_events.created_at,
+    outbox_events.owner_id,
+    outbox_events.tx_id::TEXT,
+    outbox_events.event_no,
+    outbox_events.sequence,
+    outbox_events.traceparent,
     outbox_events.parked_at,
-    outbox_events.failure,
-    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+    outbox_events.failure
 FROM outbox_events
 WHERE outbox_events.outbox_id > %(after)s::BIGINT
 ORDER BY outbox_events.outbox_id
@@ -15,12 +16,13 @@ LIMIT %(rows_max)s::INTEGER;
 -- name: list_parked
 SELECT
     outbox_events.outbox_id,
-    outbox_events.event_type,
-    outbox_events.owner_id AS player_id,
-    outbox_events.created_at,
+    outbox_events.owner_id,
+    outbox_events.tx_id::TEXT,
+    outbox_events.event_no,
+    outbox_events.sequence,
+    outbox_events.traceparent,
     outbox_events.parked_at,
-    outbox_events.failure,
-    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+    outbox_events.failure
 FROM outbox_events
 WHERE outbox_events.parked_at IS NOT NULL AND outbox_events.outbox_id > %(after)s::BIGINT
 ORDER BY outbox_events.outbox_id
@@ -29,15 +31,13 @@ LIMIT %(rows_max)s::INTEGER;
 -- name: show
 SELECT
     outbox_events.outbox_id,
-    outbox_events.event_type,
-    outbox_events.owner_id AS player_id,
+    outbox_events.owner_id,
+    outbox_events.tx_id::TEXT,
+    outbox_events.event_no,
     outbox_events.sequence,
-    outbox_events.created_at,
-    outbox_events.parked_at,
-    outbox_events.failure,
     outbox_events.traceparent,
-    outbox_events.data,
-    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT AS event_id
+    outbox_events.parked_at,
+    outbox_events.failure
 FROM outbox_events
 WHERE outbox_events.outbox_id = %(outbox_id)s::BIGINT;
 
@@ -49,16 +49,13 @@ WITH replayed AS (
     RETURNING *
 )
 
-INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)
+INSERT INTO outbox_events (owner_id, tx_id, event_no, sequence, traceparent)
 SELECT
     replayed.owner_id,
     replayed.tx_id,
     replayed.event_no,
-    replayed.event_type,
     replayed.sequence,
-    replayed.data,
-    replayed.traceparent,
-    replayed.created_at
+    replayed.traceparent
 FROM replayed
 RETURNING outbox_events.outbox_id;
 
@@ -69,16 +66,13 @@ WITH replayed AS (
     RETURNING *
 )
 
-INSERT INTO outbox_events (owner_id, tx_id, event_no, event_type, sequence, data, traceparent, created_at)
+INSERT INTO outbox_events (owner_id, tx_id, event_no, sequence, traceparent)
 SELECT
     replayed.owner_id,
     replayed.tx_id,
     replayed.event_no,
-    replayed.event_type,
     replayed.sequence,
-    replayed.data,
-    replayed.traceparent,
-    replayed.created_at
+    replayed.traceparent
 FROM replayed
 ORDER BY replayed.outbox_id
 RETURNING outbox_events.outbox_id;

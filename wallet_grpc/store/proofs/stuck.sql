@@ -61,12 +61,20 @@ WHERE
 ORDER BY inbox_events.inbox_id
 LIMIT %(rows_max)s::INTEGER;
 
+-- A tx_id begins with the time of its transaction, in milliseconds.
 -- name: published
 SELECT
-    outbox_events.created_at AS since,
+    dated.since,
     CASE WHEN outbox_events.parked_at IS NULL THEN 'it is not published' ELSE 'it is parked' END AS problem,
     'outbox event ' || outbox_events.outbox_id::TEXT AS subject
 FROM outbox_events
-WHERE outbox_events.created_at < clock_timestamp() - make_interval(secs => %(after_s)s::FLOAT8)
+CROSS JOIN
+    LATERAL (
+        SELECT
+            to_timestamp(
+                ('x' || left(replace(outbox_events.tx_id::TEXT, '-', ''), 12))::BIT(48)::BIGINT / 1000.0
+            ) AS since
+    ) AS dated
+WHERE dated.since < clock_timestamp() - make_interval(secs => %(after_s)s::FLOAT8)
 ORDER BY outbox_events.outbox_id
 LIMIT %(rows_max)s::INTEGER;

@@ -18,11 +18,13 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import AsyncRawCursor
+from psycopg.rows import args_row
 
+from wallet_grpc.store.batch.transactions import TOLD_TRANSACTIONS, ToldTransaction
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.halves import Halved, by_halves
 from wallet_grpc.store.connection.kinds import connect_async
@@ -31,6 +33,8 @@ from wallet_grpc.store.connection.sqlstates import is_outage
 from wallet_grpc.store.connection.standby import UnconfirmedError, confirm
 from wallet_grpc.store.connection.statements import statements
 
+from .told_events import NamedEvent, OutboxRow, facts_parameters, outbox_rows
+
 _SQL = statements(__package__, "outbox.sql")
 
 PARTITIONS = 16
@@ -38,30 +42,6 @@ _PARTITION_LOCK = 0x57414C50
 _PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
 _LOOK_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """An event that is to be published; the fields in the order of the statement's columns."""
-
-    outbox_id: int
-    owner_id: int
-    event_type: str
-    sequence: int
-    data: str
-    traceparent: str | None
-    created_at_text: str
-    """As PostgreSQL writes it: a time that Python cannot tell is the fault of one event, not of a round."""
-    event_id: str
-
-    @property
-    def created_at(self) -> datetime:
-        """When it happened.
-
-        Raises:
-            ValueError: It is no time that can be told.
-        """
-        return datetime.fromisoformat(self.created_at_text)
 
 
 @dataclass(slots=True)
@@ -142,12 +122,12 @@ class OutboxQueue:
             "rows_max": limit,
             "left_out": list(left_out),
         }
-        events = [OutboxRow(*row) for row in await self._rows("next", named)]
+        events = [NamedEvent(*row) for row in await self._rows("next", named)]
         if events:
             await self._confirm()
         if not left_out:  # what is left out waits as well, and is not to be passed over
             floor.rise(events[0].outbox_id if events else None)
-        return events
+        return outbox_rows(events, await self._facts(events) if events else ())
 
     async def _look(self, floor: _Floor) -> None:
         """See whether those have ended that were writing; then, up to which id others are. The id comes first."""
@@ -190,6 +170,14 @@ class OutboxQueue:
         async with self._session() as connection:
             cursor = await connection.execute(_SQL[name], parameters, prepare=True)
             return await cursor.fetchall() if cursor.description else []
+
+    async def _facts(self, events: Sequence[NamedEvent]) -> list[ToldTransaction]:
+        """Read what the ledger tells of events. Their rows were committed with it, so whoever sees these sees that."""
+        statement = TOLD_TRANSACTIONS.statement
+        async with self._session() as connection:
+            cursor = AsyncRawCursor(connection, row_factory=args_row(ToldTransaction))
+            await cursor.execute(statement.text, statement.values(facts_parameters(events)), prepare=True)
+            return await cursor.fetchall()
 
     async def _writers(self) -> frozenset[str]:
         return frozenset(writer for (writer,) in await self._rows("writers", {}))

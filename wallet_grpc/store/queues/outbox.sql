@@ -42,12 +42,10 @@ WHERE
 SELECT
     outbox_events.outbox_id,
     outbox_events.owner_id,
-    outbox_events.event_type,
+    outbox_events.tx_id::TEXT,
+    outbox_events.event_no,
     outbox_events.sequence,
-    outbox_events.data::TEXT,
-    outbox_events.traceparent,
-    outbox_events.created_at::TEXT,
-    outbox_events.tx_id::TEXT || '-' || outbox_events.event_no::TEXT
+    outbox_events.traceparent
 FROM outbox_events
 WHERE
     outbox_events.outbox_id > %(floor)s::BIGINT
@@ -65,6 +63,7 @@ WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 UPDATE outbox_events SET parked_at = now(), failure = %(failure)s
 WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 
+-- How old the oldest is, its tx_id tells: it begins with the time of the transaction, in milliseconds.
 -- name: backlog
 SELECT
     (
@@ -76,7 +75,9 @@ SELECT
     ) AS waiting,
     coalesce(
         (
-            SELECT extract(EPOCH FROM clock_timestamp() - outbox_events.created_at)
+            SELECT
+                extract(EPOCH FROM clock_timestamp())
+                - ('x' || left(replace(outbox_events.tx_id::TEXT, '-', ''), 12))::BIT(48)::BIGINT / 1000.0
             FROM outbox_events
             WHERE outbox_events.parked_at IS NULL
             ORDER BY outbox_events.outbox_id

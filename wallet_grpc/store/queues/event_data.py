@@ -1,26 +1,34 @@
 """Event data: what subscribers will read of an event, as JSON (docs/rules.md, Events).
 
 All events tell the same of their transaction; a kind of transaction adds its own facts. What does not apply is left
-out, and amounts are strings.
+out, and amounts are strings. Nothing is told that the transaction does not keep: a relay reads it back, and an event is
+the same to the byte however often and however late it is published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.transactions import Details, Kind, Transaction
-from wallet_grpc.store.reads.networks import CurrencyNetwork
 
 Facts = dict[str, str | int | bool | None]
 
 _encode = msgspec.json.Encoder().encode
 
 
-def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) -> str:
-    """Render an event's data, `occurred_at` in RFC 3339."""
+class NetworkNames(NamedTuple):
+    """What a currency network is called."""
+
+    currency: str
+    network: str
+
+
+def event_data(event: Event, names: NetworkNames | None, occurred_at: str) -> str:
+    """Render an event's data: with the names of its currency network, if it has one, and its time in RFC 3339."""
     transaction = event.transaction
     facts: Facts = {
         "transactionId": transaction.reference,
@@ -28,11 +36,11 @@ def event_data(event: Event, network: CurrencyNetwork | None, occurred_at: str) 
         "playerId": transaction.owner_id,
         "occurredAt": occurred_at,
     }
-    if network is not None:
+    if names is not None:
         facts["txId"] = transaction.tx_id
-        facts["currencyNetworkId"] = network.currency_network_id
-        facts["currency"] = network.currency
-        facts["network"] = network.network
+        facts["currencyNetworkId"] = transaction.currency_network_id
+        facts["currency"] = names.currency
+        facts["network"] = names.network
         facts["amountMinor"] = str(event.amount_minor)
         facts["balanceAfterMinor"] = str(event.balance_after_minor)
     game = transaction.game
