@@ -1,22 +1,24 @@
 -- Events: what is to be published, and what came in from the Payments System.
 
--- What is to be published, written by the mutation's own transaction. outbox_id grows with each event of one owner. An
--- event that no queue takes is marked (parked_at) and kept, and no relay looks at it until it is replayed. Rows come
--- and go by the thousands: dead ones are cleared away long before a fifth of the table is dead.
+-- What is to be published, written by the mutation's own transaction: a row names its event, by the transaction and
+-- which of its events it is. What the event says stands in the ledger, and is read there when it is published
+-- (docs/decisions/0023-events-are-read-from-the-ledger.md). outbox_id grows with each event of one owner. An event that
+-- no queue takes is marked (parked_at) and kept, and no relay looks at it until it is replayed. Rows come and go by the
+-- thousands: dead ones are cleared away long before a fifth of the table is dead. Eight columns: with a ninth the
+-- header of each row that has a NULL would grow by eight bytes.
 CREATE TABLE outbox_events (
     outbox_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     owner_id BIGINT NOT NULL,
-    tx_id UUID NOT NULL,
     sequence BIGINT NOT NULL,
-    created_at TIMESTAMPTZ NOT NULL,
-    parked_at TIMESTAMPTZ,
+    tx_id UUID NOT NULL,
     event_no SMALLINT NOT NULL,
-    event_type TEXT NOT NULL,
-    data JSON NOT NULL,
     traceparent TEXT,
+    parked_at TIMESTAMPTZ,
     failure TEXT
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 
+COMMENT ON TABLE outbox_events IS
+'events to be published; what they say stands in ledger_transactions, under owner_id and tx_id';
 COMMENT ON COLUMN outbox_events.event_no IS 'the event''s number within its transaction: tx_id and event_no are its id';
 COMMENT ON COLUMN outbox_events.sequence IS 'the version of the player''s MAIN balance after what the event tells';
 COMMENT ON COLUMN outbox_events.failure IS 'why it could not be published';

@@ -8,7 +8,7 @@ from wallet_grpc.store.operator.migration_files import Migration, MigrationError
 
 APPLIED = {
     "0001_ledger": "d77a314f9706456bc7a50521e93c4275edc5c586005df707629827c447883a69",
-    "0002_events": "182646e466adde09e25ffee6a9a42049f18825548410686b2777910771c245b8",
+    "0002_events": "4852be6a145c1b066bcae045f34caf397edf3ea54cc079d1d6d2f86b53effbf5",
     "0003_sessions": "092ee6dee2ce1a06c1c9b840b97f6bbfa37a404d73fddc43c7ed28dde370e62b",
     "0004_credit": "086647ee73c8b91dff8294d91868cd0d94d82ad23e189cae07a04215693b0cd9",
 }

@@ -143,13 +143,16 @@ HOUSE_POSTINGS = Step("house_postings", _SQL, HousePosting)
 
 
 def write(decided: Decided, steps: Steps) -> None:
-    """Write owners and accounts. Those that come into being get their ids here: entries name them."""
+    """Write owners and accounts. Those that come into being get their ids here: entries name them.
+
+    What every bet writes is made in the order of its columns (see `row_of` in transactions.py).
+    """
     book = decided.book
     raised: list[RaisedOwner] = []
     new: list[NewOwner] = []
     for owner_id, owner in book.owners.items():
         if owner.mutations and owner.version is not None:
-            raised.append(RaisedOwner(owner_id=owner_id, version=owner.version, mutations=owner.mutations))
+            raised.append(RaisedOwner(owner_id, owner.version, owner.mutations))
         elif owner.mutations:
             new.append(NewOwner(owner_id=owner_id, version=owner.mutations))
     steps.add(RAISED_OWNERS, raised)
@@ -193,11 +196,7 @@ def _write_accounts(decided: Decided, steps: Steps) -> None:
                 )
             )
         elif account.changed:
-            changed.append(
-                ChangedBalance(
-                    account_id=account.account_id, balance_minor=account.balance_minor, version=account.version
-                )
-            )
+            changed.append(ChangedBalance(account.account_id, account.balance_minor, account.version))
     steps.add(ACCOUNTS, created)
     steps.add(NEW_BALANCES, balances)
     steps.add(CHANGED_BALANCES, changed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.ledgers.state import LedgerId
@@ -20,7 +20,6 @@ from wallet_grpc.domain.transactions import (
     Direction,
     GameFacts,
     Kind,
-    Posting,
     Transaction,
     TransactionStatus,
     WinKind,
@@ -269,7 +268,7 @@ def write(decided: Decided, steps: Steps) -> None:
     """Write the transactions of the batch and what they post."""
     made = [transaction for change in decided.book.changes for transaction in change.transactions]
     steps.add(LEDGER_TRANSACTIONS, [row_of(transaction) for transaction in made])
-    steps.add(LEDGER_ENTRIES, [row for transaction in made for row in _entries_of(transaction, decided)])
+    steps.add(LEDGER_ENTRIES, _entries_of(made, decided))
 
 
 def row_of(transaction: Transaction) -> TransactionRow:
@@ -315,35 +314,37 @@ def _details(details: Details) -> str:
     return json_of({name: fact for name, fact in facts.items() if fact is not None})
 
 
-def _entries_of(transaction: Transaction, decided: Decided) -> list[EntryRow]:
-    if not transaction.postings:
-        return []
-    network = transaction.currency_network_id
-    assert network is not None
-    house_account_ids = decided.networks.known(network).house_account_ids
-    return [
-        EntryRow(
-            transaction.tx_id,
-            entry_no,
-            transaction.owner_id,
-            house_account_ids.get(posting.account_type) or _account_id(transaction, posting, decided.book),
-            posting.account_version,
-            network,
-            posting.amount_minor,
-            posting.balance_after_minor,
-        )
-        for entry_no, posting in enumerate(transaction.postings, start=1)
-    ]
-
-
-def _account_id(transaction: Transaction, posting: Posting, book: Book) -> AccountId:
-    """Give the id of an account of the transaction's owner; one that comes into being has got its id before."""
-    if posting.account_type is AccountType.JOURNAL:
-        ledger_id = LedgerId(transaction.reference_tx_id or "")
-        account_id = book.ledgers.accounts[ledger_id, posting.account_code].account_id
-    else:
-        assert transaction.currency_network_id is not None
-        purse = (transaction.owner_id, transaction.currency_network_id)
-        account_id = book.accounts[(*purse, posting.account_type)].account_id
-    assert account_id is not None
-    return account_id
+def _entries_of(made: Iterable[Transaction], decided: Decided) -> list[EntryRow]:
+    """Write what transactions post, in the order of the columns, as `row_of` does."""
+    book, networks = decided.book, decided.networks
+    accounts = book.accounts
+    rows: list[EntryRow] = []
+    for transaction in made:
+        network, owner_id = transaction.currency_network_id, transaction.owner_id
+        if network is None:
+            continue
+        house_account_ids = networks.known(network).house_account_ids
+        for entry_no, posting in enumerate(transaction.postings, start=1):
+            account_type = posting.account_type
+            account_id: AccountId | None
+            if account_type in HOUSE_TYPES:
+                account_id = house_account_ids[account_type]
+            elif account_type is AccountType.JOURNAL:
+                ledger_id = LedgerId(transaction.reference_tx_id or "")
+                account_id = book.ledgers.accounts[ledger_id, posting.account_code].account_id
+            else:
+                account_id = accounts[owner_id, network, account_type].account_id
+            assert account_id is not None, "an account that comes into being has got its id before"
+            rows.append(
+                EntryRow(
+                    transaction.tx_id,
+                    entry_no,
+                    owner_id,
+                    account_id,
+                    posting.account_version,
+                    network,
+                    posting.amount_minor,
+                    posting.balance_after_minor,
+                )
+            )
+    return rows
