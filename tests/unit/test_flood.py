@@ -99,7 +99,7 @@ class Store:
         await self._world.postgres(300 + 20 * operations)
         self._world.work(50 + 10 * operations)
         book = SimpleNamespace(changes=[1])
-        return SimpleNamespace(book=book, now=NOW, held=(), is_spare_stripe=False, operations=operations)
+        return SimpleNamespace(book=book, now=NOW, held=(), operations=operations)
 
     async def store(self, loaded: Any) -> None:
         self._world.work(80 + 15 * loaded.operations)
