@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell
+from wallet_grpc.store.connection.metrics import NamedPool, PoolMetrics
+from wallet_grpc.vitals import Vitals
+
 from .cookie_keys import CookieKeys
 from .cookies import Cookies
 from .cors import Cors
-from .database import Database
+from .database import CellDatabases, Database
 from .endpoints import PATHS, Endpoints
 from .gate import Gate
 from .metrics import ApiMetrics
@@ -22,16 +27,18 @@ from .problems import ProblemError, ProblemReason
 from .rate_limit import RateLimit
 from .reader import ApiReader
 from .settings import ApiSettings
+from .watch import ReadDatabaseWatch
 
 
-def database_of(settings: ApiSettings, *, connections_max: int | None = None) -> Database:
-    """Make the API's database."""
+def database_of(settings: ApiSettings, cell: Cell = ONLY_CELL, *, connections_max: int | None = None) -> Database:
+    """Make the API's database of a cell."""
     return Database(
         settings.dsn,
         connections_max=connections_max or settings.api_connections_max,
         wait_ms=settings.api_connection_wait_ms,
         timeout_ms=settings.api_query_timeout_ms,
         is_replica=settings.is_on_replica,
+        cell=cell,
     )
 
 
@@ -42,19 +49,23 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         UnusableKeysError: The cookie keys' file cannot be used.
     """
     registry = CollectorRegistry()
+    vitals = Vitals("api", registry)
     keys = CookieKeys(
         secret=None if settings.cookie_secret is None else settings.cookie_secret.get_secret_value(),
         path=settings.cookie_keys_file,
         refresh_ms=settings.cookie_keys_refresh_ms,
     )
+    databases = CellDatabases(database, partial(database_of, settings))
     networks = Networks(database)
     probed = database_of(settings, connections_max=1)  # apart: that too many read is no reason to send nobody here
+    database_watch = ReadDatabaseWatch(probed, registry)
+    PoolMetrics([NamedPool("reads", "", database.pool)], registry)
     endpoints = Endpoints(
         cookies=Cookies(keys),
         rate_limit=RateLimit(
             per_s=settings.rate_per_s, burst=settings.rate_burst, players_max=settings.rate_players_max
         ),
-        reader=ApiReader(database, networks, scan_rows_max=settings.history_scan_rows_max),
+        reader=ApiReader(databases, networks, scan_rows_max=settings.history_scan_rows_max),
         networks=networks,
         probe=Networks(probed),
         registry=registry,
@@ -62,12 +73,16 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
-        watching = asyncio.create_task(keys.watch(), name="cookie-keys")
+        watching = [
+            asyncio.create_task(keys.watch(), name="cookie-keys"),
+            asyncio.create_task(database_watch.run(), name="database watch"),
+            asyncio.create_task(vitals.watch_loop(), name="loop watch"),
+        ]
         yield
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-        await database.close()
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        await databases.close()
         await probed.close()
 
     return Gate(

@@ -1,30 +1,30 @@
 """Cursors: where the next page of a history begins, as text that callers need not understand.
 
-A cursor is the id of the last transaction that was looked at, with a checksum, so that one which was cut off or
-changed on its way is refused and not taken for another place. It gives no right: whoever asks sees their own history.
+A cursor is the number of the last transaction that was looked at, in its player's history, with a checksum, so that one
+which was cut off or changed on its way is refused and not taken for another place. It gives no right: whoever asks sees
+their own history.
 """
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
-from uuid import UUID
 
 from .problems import invalid
 
-LENGTH = 28
-_ID_BYTES = 16
-_CHECKSUM_BYTES = 5
+LENGTH = 20
+_VERSION_BYTES = 8
+_CHECKSUM_BYTES = 7
 
 
-def write_cursor(tx_id: str) -> str:
+def write_cursor(owner_version: int) -> str:
     """Write the cursor of the page that follows a transaction."""
-    raw = UUID(tx_id).bytes
+    raw = owner_version.to_bytes(_VERSION_BYTES, "big", signed=True)
     return urlsafe_b64encode(raw + _checksum(raw)).decode()
 
 
-def read_cursor(text: str) -> str:
-    """Give the id that a cursor stands for.
+def read_cursor(text: str) -> int:
+    """Give the number that a cursor stands for.
 
     Raises:
         ProblemError: It was not written by `write_cursor`.
@@ -33,10 +33,10 @@ def read_cursor(text: str) -> str:
         raw = urlsafe_b64decode(text.encode("ascii")) if len(text) == LENGTH else b""
     except ValueError:
         raw = b""
-    id_, checksum = raw[:_ID_BYTES], raw[_ID_BYTES:]
-    if checksum != _checksum(id_) or urlsafe_b64encode(raw).decode() != text:
+    version, checksum = raw[:_VERSION_BYTES], raw[_VERSION_BYTES:]
+    if checksum != _checksum(version) or urlsafe_b64encode(raw).decode() != text:
         raise invalid("cursor", "is none: take it from next_cursor, as it is")
-    return str(UUID(bytes=id_))
+    return int.from_bytes(version, "big", signed=True)
 
 
 def _checksum(raw: bytes) -> bytes:

@@ -8,7 +8,7 @@ for every request.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
@@ -16,6 +16,8 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 import structlog
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell, Cells
+from wallet_grpc.domain.identifiers import PlayerId
 from wallet_grpc.store.connection.kinds import ConnectionKind, connect_async
 from wallet_grpc.store.connection.lending import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.connection.statements import Positional, positional
@@ -40,6 +42,7 @@ _PLANS = {
 _CONNECT_TIMEOUT_MS_MIN = 2_000
 _WAITING_PER_CONNECTION = 50
 _AS_OF = statement(PROBES, "as_of")
+_CELL_COUNT = statement(PROBES, "cell_count")
 _WRITABLE_TABLES = statement(PROBES, "writable_tables")
 
 
@@ -64,18 +67,25 @@ class QueryResult(NamedTuple):
 
 
 class Database:
-    """Runs the API's queries."""
+    """Runs the API's queries in one cell, or on what all cells share."""
 
     def __init__(
-        self, dsn: str, *, connections_max: int, wait_ms: int, timeout_ms: int, is_replica: bool = False
+        self,
+        dsn: str,
+        *,
+        connections_max: int,
+        wait_ms: int,
+        timeout_ms: int,
+        is_replica: bool = False,
+        cell: Cell = ONLY_CELL,
     ) -> None:
         self._wait_s = wait_ms / 1000
         self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
-        self._moments = Moments(self._ask)
-        kind = kind_of_connections(timeout_ms)
-        self._pool = ConnectionPool(
+        self._moments = Moments(self._ask, cell)
+        kind = kind_of_connections(timeout_ms).of_cell(cell)
+        self.pool = ConnectionPool(
             lambda: connect_async(dsn, kind, cursor_factory=psycopg.AsyncRawCursor, prepare_threshold=0),
             connections_max=connections_max,
             waiting_max=connections_max * _WAITING_PER_CONNECTION,
@@ -84,7 +94,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.close()
+        await self.pool.close()
 
     async def read(self, query: Positional, values: Sequence[Any] = ()) -> QueryResult:
         """Run a query.
@@ -152,7 +162,7 @@ class Database:
         return await self._read(query, values, deadline)
 
     async def _read(self, query: Positional, values: Sequence[Any], deadline: float) -> QueryResult:
-        connection = await self._pool.take(deadline=deadline)
+        connection = await self.pool.take(deadline=deadline)
         try:
             as_of = None
             if self._is_replica:
@@ -160,4 +170,36 @@ class Database:
             cursor = await connection.execute(query.text, values)
             return QueryResult(await cursor.fetchall(), as_of)
         finally:
-            await self._pool.give_back(connection)
+            await self.pool.give_back(connection)
+
+
+class CellDatabases:
+    """The databases of all cells: each has connections of its own, so that one that does not answer keeps no other."""
+
+    def __init__(self, shared: Database, of_cell: Callable[[Cell], Database]) -> None:
+        """Take what reads what all cells share, and what makes the database of a cell."""
+        self.shared = shared
+        self._of_cell = of_cell
+        self._cells: Cells | None = None
+        self._made: dict[Cell, Database] = {}
+
+    async def of(self, player_id: PlayerId) -> Database:
+        """Give the database of a player's cell.
+
+        Raises:
+            DatabaseUnavailableError: How many cells there are is not known yet, and the database does not answer.
+        """
+        if self._cells is None:
+            ((count,),) = (await self.shared.read(_CELL_COUNT)).rows
+            self._cells = Cells(count)
+        if self._cells.count == 1:
+            return self.shared
+        cell = self._cells.of(player_id)
+        if cell not in self._made:
+            self._made[cell] = self._of_cell(cell)
+        return self._made[cell]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for database in (self.shared, *self._made.values()):
+            await database.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -25,12 +25,8 @@ PARAMETERS = ("limit", "cursor", "currency", "network", "kind", "from", "to")
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 _NAME = re.compile(rf"[!-~]{{1,{NAME_LENGTH_MAX}}}")
-_FIRST_TX_ID = "00000000-0000-0000-0000-000000000000"
-_LAST_TX_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCK_MARGIN = timedelta(minutes=1)
-"""How far the time within a tx_id may lie from the transaction's own: ids never go back, clocks may by a little."""
-
+_AFTER_ALL = 2**63 - 1
+"""A version that no history reaches."""
 _PARAMETERS_MAX = 50
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -41,25 +37,14 @@ class HistoryQuery:
     """A request for one page."""
 
     limit: int = LIMIT_DEFAULT
-    after_tx_id: str | None = None
-    """The cursor's transaction: the page begins after it, which is before it in time."""
+    before_version: int = _AFTER_ALL
+    """The cursor's number: the page begins before it in the player's history."""
     currency: str | None = None
     network: str | None = None
     kind: Kind | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
     """Exclusive."""
-
-    @property
-    def from_tx_id(self) -> str:
-        """The lowest id that can belong to the time asked for."""
-        return _FIRST_TX_ID if self.created_from is None else _tx_id_at(self.created_from, -_CLOCK_MARGIN)
-
-    @property
-    def before_tx_id(self) -> str:
-        """What every id of the page is below: the cursor's, or the highest of the time asked for."""
-        latest = _LAST_TX_ID if self.created_to is None else _tx_id_at(self.created_to, _CLOCK_MARGIN)
-        return latest if self.after_tx_id is None else min(latest, self.after_tx_id)
 
 
 def read_query(query_string: bytes) -> HistoryQuery:
@@ -73,7 +58,7 @@ def read_query(query_string: bytes) -> HistoryQuery:
     given = _parameters(query_string)
     return HistoryQuery(
         limit=_limit(given["limit"]) if "limit" in given else LIMIT_DEFAULT,
-        after_tx_id=read_cursor(given["cursor"]) if "cursor" in given else None,
+        before_version=read_cursor(given["cursor"]) if "cursor" in given else _AFTER_ALL,
         currency=_name("currency", given),
         network=_name("network", given),
         kind=_kind(given["kind"]) if "kind" in given else None,
@@ -123,9 +108,3 @@ def _time(field: str, given: dict[str, str]) -> datetime | None:
         return msgspec.convert(given[field], _Time).astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid(field, "is not a time with its offset, such as 2026-01-31T12:00:00Z") from None
-
-
-def _tx_id_at(time: datetime, margin: timedelta) -> str:
-    """Give the lowest id of a moment: a UUIDv7 begins with 48 bits of milliseconds."""
-    unix_ms = max(0, (time - _EPOCH + margin) // timedelta(milliseconds=1))
-    return f"{unix_ms >> 16:08x}-{unix_ms & 0xFFFF:04x}-0000-0000-000000000000"

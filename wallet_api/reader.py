@@ -5,7 +5,7 @@ from __future__ import annotations
 from wallet_grpc.domain.identifiers import PlayerId
 
 from .cursors import write_cursor
-from .database import Database
+from .database import CellDatabases
 from .history_query import HistoryQuery
 from .networks import Networks
 from .sql import BALANCES, HISTORY, statement
@@ -18,14 +18,14 @@ _PAGE = statement(HISTORY, "page")
 class ApiReader:
     """Answers what a player asks. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(self, database: Database, networks: Networks, *, scan_rows_max: int) -> None:
-        self._database = database
+    def __init__(self, databases: CellDatabases, networks: Networks, *, scan_rows_max: int) -> None:
+        self._databases = databases
         self._networks = networks
         self._scan_rows_max = scan_rows_max
 
     async def balances(self, player_id: PlayerId) -> Balances:
         """Give the balances in every currency network; what a player never had is zero."""
-        answer = await self._database.read(_BALANCES, (player_id,))
+        answer = await (await self._databases.of(player_id)).read(_BALANCES, (player_id,))
         held: dict[int, dict[str, str]] = {}
         for network_id, account_type, balance_minor in answer.rows:
             held.setdefault(network_id, {})[account_type] = balance_minor
@@ -42,12 +42,12 @@ class ApiReader:
     async def transactions(self, player_id: PlayerId, query: HistoryQuery) -> Transactions:
         """Give a page. It may hold fewer than asked for, and there is more as long as it has a next cursor."""
         network_ids = await self._networks.matching(currency=query.currency, network=query.network)
+        database = await self._databases.of(player_id)
         if query.created_to is not None:
-            await self._database.settle(query.created_to)
+            await database.settle(query.created_to)
         values = {
             "player_id": player_id,
-            "before_tx_id": query.before_tx_id,
-            "from_tx_id": query.from_tx_id,
+            "before_version": query.before_version,
             "kind": query.kind,
             "currency_network_ids": network_ids,
             "created_from": query.created_from,
@@ -55,18 +55,18 @@ class ApiReader:
             "scan_rows_max": self._scan_rows_max,
             "rows_max": query.limit + 1,
         }
-        answer = await self._database.read(_PAGE, _PAGE.values(values))
+        answer = await database.read(_PAGE, _PAGE.values(values))
         rows = list(map(HistoryRow._make, answer.rows))
         wanted = [row for row in rows if row.is_wanted]
         if len(wanted) > query.limit:
             del wanted[query.limit :]
-            last_tx_id: str | None = wanted[-1].tx_id
+            last_version: int | None = wanted[-1].owner_version
         else:
             # Only a walk that came to its end leaves the last place out: then there is no more.
-            last_tx_id = rows[-1].tx_id if rows and rows[-1].is_last_place else None
+            last_version = rows[-1].owner_version if rows and rows[-1].is_last_place else None
         networks = await self._networks.having({row.currency_network_id for row in wanted})
         return Transactions(
             transactions=[row.item(networks[row.currency_network_id]) for row in wanted],
-            next_cursor=None if last_tx_id is None else write_cursor(last_tx_id),
+            next_cursor=None if last_version is None else write_cursor(last_version),
             as_of=answer.as_of,
         )

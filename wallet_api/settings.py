@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from wallet_grpc.settings import Address, LogFormat, LogLevel, Milliseconds
+from wallet_grpc.secret_files import EnvironmentSettings
+from wallet_grpc.settings import Address, Dsn, LogFormat, LogLevel, Milliseconds
 
 SECRET_BYTES_MIN = 32
 """The shortest secret of HS256 (RFC 7518, section 3.2)."""
@@ -20,17 +20,15 @@ SECRET_BYTES_MIN = 32
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(EnvironmentSettings):
     """The API's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="WALLET_", extra="ignore", frozen=True, env_ignore_empty=True)
-
-    api_database_url: SecretStr | None = Field(
+    api_database_url: Dsn | None = Field(
         default=None,
         description="PostgreSQL DSN of the API, a login with the rights of role `wallet_api` and no others. "
         "Required, unless there is a replica.",
     )
-    read_database_url: SecretStr | None = Field(
+    read_database_url: Dsn | None = Field(
         default=None,
         description="DSN of a read replica, of such a login. Set: everything is read there, and every answer tells "
         "its `as_of`.",
@@ -40,7 +38,7 @@ class ApiSettings(BaseSettings):
     cookie_secret: SecretStr | None = Field(
         default=None,
         description=f"A secret that cookies are signed with by HS256, at least {SECRET_BYTES_MIN} bytes. "
-        "To rotate keys, use the file.",
+        "To rotate keys, use `WALLET_COOKIE_KEYS_FILE`.",
     )
     cookie_keys_file: Path | None = Field(
         default=None,

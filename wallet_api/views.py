@@ -112,6 +112,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class HistoryRow(NamedTuple):
     """A row of `page`, in `sql/history.sql`."""
 
+    owner_version: int
     tx_id: str
     kind: str
     transaction_id: str

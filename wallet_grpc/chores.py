@@ -34,6 +34,24 @@ _GONE_AFTER_S = 60.0
 """After so long without the try that was due, an item is taken to be gone: somebody else has done it, or removed it."""
 
 
+class LastSuccess:
+    """When a chore last did what it is there for: when it begins it is given its time."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def note(self) -> None:
+        """Note that it has just done so, though it be that there was nothing to do."""
+        self._at = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """How long ago that is, in seconds."""
+        return time.monotonic() - self._at
+
+
 class ChoreMetrics:
     """What chores count, in a registry."""
 
@@ -50,6 +68,21 @@ class ChoreMetrics:
             ["worker"],
             registry=registry,
         )
+        self._age = Gauge(
+            "wallet_worker_last_success_age_seconds",
+            "How long ago a worker of this process last did what it is there for, of several cells the one that is "
+            "behind most",
+            ["worker"],
+            registry=registry,
+        )
+        self._successes: dict[str, list[LastSuccess]] = {}
+
+    def last_success(self, worker: str) -> LastSuccess:
+        """Give what a worker notes its successes in: one more of this name, where there are several cells."""
+        successes = self._successes.setdefault(worker, [])
+        successes.append(LastSuccess())
+        self._age.labels(worker).set_function(lambda: max(success.age_s for success in successes))
+        return successes[-1]
 
 
 @dataclass(slots=True)
@@ -120,11 +153,19 @@ class SetAside(Generic[Item]):
         return len(self._items)
 
 
-async def keep_going(worker: str, turn: Callable[[], Awaitable[float]], metrics: ChoreMetrics) -> NoReturn:
+async def keep_going(
+    worker: str,
+    turn: Callable[[], Awaitable[float]],
+    metrics: ChoreMetrics,
+    *,
+    success: LastSuccess | None = None,
+) -> NoReturn:
     """Take turns until cancelled; each gives how long to pause after it, in ms.
 
-    A turn that fails is told and counted, and the next one comes later, and later still if it fails as well.
+    A turn that fails is told and counted, and the next one comes later, and later still if it fails as well. A worker
+    whose turns are long gives the `success` that it notes meanwhile.
     """
+    success = success or metrics.last_success(worker)
     failed = 0
     is_out = False
     while True:
@@ -144,6 +185,7 @@ async def keep_going(worker: str, turn: Callable[[], Awaitable[float]], metrics:
             _log.error("worker_failed", worker=worker, attempts=failed, pause_ms=round(pause_ms), exc_info=error)
         else:
             failed, is_out = 0, False
+            success.note()
         await pause(pause_ms)
 
 

@@ -11,7 +11,8 @@ import structlog
 from .settings import LogFormat
 
 _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
-"""Where it happened, without the variables: they hold what callers sent."""
+_traceback_for_people = structlog.dev.RichTracebackFormatter(show_locals=False)
+"""Where it happened, without the variables: they hold what callers sent, and DSNs."""
 
 
 def _takes_colours() -> bool:
@@ -28,7 +29,7 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
     renderers: list[structlog.typing.Processor] = (
         [_traceback, structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
-        else [structlog.dev.ConsoleRenderer(colors=_takes_colours())]
+        else [structlog.dev.ConsoleRenderer(colors=_takes_colours(), exception_formatter=_traceback_for_people)]
     )
     structlog.configure(
         processors=[*shared, *renderers],

@@ -1,6 +1,8 @@
 """Every setting of the service: typed, with its unit, read once from the environment (`WALLET_` + its name).
 
 `docs/settings.md` is written from this file; tests/unit/test_settings_doc.py does so, and holds the two together.
+
+Long because every setting stands here, with what it means.
 """
 
 from __future__ import annotations
@@ -8,9 +10,14 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .secret_files import EnvironmentSettings
+from .tls_files import TlsFiles
 
 _QUEUE_NAME_LENGTH_MAX = 200
 """AMQP allows 255; names that are derived from one are longer."""
@@ -48,21 +55,43 @@ def _queue_name(value: str) -> str:
     return value
 
 
+def _as_libpq_takes_it(value: SecretStr) -> SecretStr:
+    try:
+        conninfo_to_dict(value.get_secret_value())
+    except ProgrammingError:  # its message may hold the password
+        raise ValueError("cannot be read: it must be a DSN as libpq takes it") from None
+    return value
+
+
+def _amqp_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if not url.startswith(("amqp://", "amqps://")):
+        raise ValueError("is not amqp:// or amqps://")
+    try:
+        parts = urlsplit(url)
+        is_broken = parts.port == 0 or ("@" in url and "@" not in parts.netloc)  # a password would be told as a host
+    except ValueError:  # its message may hold the password
+        is_broken = True
+    if is_broken:
+        raise ValueError("is no URL: in a password, `/`, `#`, `?` and `[` are written %2F, %23, %3F, %5B")
+    return value
+
+
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 LogLevel = Annotated[str, AfterValidator(_known_level)]
 Address = Annotated[str, AfterValidator(_host_and_port)]
 QueueName = Annotated[str, AfterValidator(_queue_name)]
+Dsn = Annotated[SecretStr, AfterValidator(_as_libpq_takes_it)]
+AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """The service's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="WALLET_", extra="ignore", frozen=True, env_ignore_empty=True)
-
-    database_url: SecretStr = Field(
+    database_url: Dsn = Field(
         description="PostgreSQL DSN of the service, a login with the rights of role `wallet_service`. Required."
     )
-    admin_database_url: SecretStr | None = Field(
+    admin_database_url: Dsn | None = Field(
         default=None,
         description="DSN of the schema's owner, for `wallet migrate`, `keys`, `currencies` and `balances`. "
         "Default: the service's.",
@@ -71,16 +100,25 @@ class Settings(BaseSettings):
         default=Environment.TEST, description="`test` or `live`; must be the database's own."
     )
 
+    cells: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]+(,[0-9]+)*$",
+        description="Numbers of the cells that this process serves, such as `0,2`; all of them without. "
+        "(docs/scaling.md)",
+    )
+
     grpc_address: Address = Field(default="127.0.0.1:50051", description="Where gRPC is served, `host:port`.")
     workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the address.")
     worker_hung_after_ms: Milliseconds = Field(
         default=10_000,
         ge=1_000,
-        description="After how long a silence of its event loop one of several workers is killed and replaced, in ms.",
+        description="After how long a silence of its event loop a process is hung, in ms: liveness by HTTP says so, "
+        "and one of several workers is killed and replaced.",
     )
     metrics_address: Address | None = Field(
         default=None,
-        description="Where Prometheus metrics are served, `host:port`; off without. Worker n takes the port + n.",
+        description="Where Prometheus metrics and HTTP probes are served, `host:port`, of all workers together; off "
+        "without.",
     )
     tls_cert_file: Path | None = Field(default=None, description="Server certificate chain, PEM. Without: plain text.")
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key, PEM.")
@@ -111,6 +149,12 @@ class Settings(BaseSettings):
     request_timeout_ms: Milliseconds = Field(
         default=30_000, description="The longest that a unary call waits, in ms; its caller's deadline may be shorter."
     )
+    slow_call_ms: int = Field(
+        default=1_000,
+        ge=0,
+        le=3_600_000,
+        description="From how long on a unary call is logged (`slow_call`) with its parts, in ms; 0: none is.",
+    )
     lame_duck_ms: int = Field(
         default=1_000,
         ge=0,
@@ -126,7 +170,8 @@ class Settings(BaseSettings):
         default=2,
         ge=1,
         le=32,
-        description="Lanes of a worker; each holds two database connections. One lane more waits for locks of others.",
+        description="Lanes of a worker, for each cell that it serves; each holds two database connections. One lane "
+        "more waits for locks of others.",
     )
     batch_operations_max: int = Field(
         default=100, ge=1, le=500, description="Mutations that commit together; 1: each in a transaction of its own."
@@ -163,7 +208,29 @@ class Settings(BaseSettings):
         ge=1_000,
         description="How long a process does not reach its database before health says NOT_SERVING, in ms.",
     )
-    read_connections_max: int = Field(default=4, ge=1, le=100, description="Connections of a worker for reads.")
+    read_connections_max: int = Field(
+        default=4, ge=1, le=100, description="Connections of a worker for reads, for each cell that it serves."
+    )
+    backoffice_database_url: Dsn | None = Field(
+        default=None,
+        description="PostgreSQL DSN of what operators look up, a login with the rights of role `wallet_backoffice` and "
+        "no others; it may lead to a read replica. Default: `WALLET_DATABASE_URL`, on connections that cannot write.",
+    )
+    backoffice_connections_max: int = Field(
+        default=2, ge=1, le=100, description="Connections of a worker for what operators look up, for each cell."
+    )
+    backoffice_query_timeout_ms: Milliseconds = Field(
+        default=2_000,
+        le=60_000,
+        description="The longest query of what operators look up, in ms; then the call is DATABASE_UNAVAILABLE.",
+    )
+    backoffice_scan_rows_max: int = Field(
+        default=5_000,
+        ge=200,
+        le=1_000_000,
+        description="Rows that are looked at for one page of what operators look up; a page that filters what is rare "
+        "may hold fewer than its size.",
+    )
     keys_refresh_ms: Milliseconds = Field(
         default=2_000, le=4_000, description="How long the keys are trusted without reading them again, in ms."
     )
@@ -200,10 +267,29 @@ class Settings(BaseSettings):
         default=200, ge=1, le=10_000, description="Expired reservations that are tidied up at a time."
     )
 
-    amqp_url: SecretStr | None = Field(
+    day_begins_at_hour: int = Field(
+        default=0,
+        ge=0,
+        le=23,
+        description="The hour at which business days begin, UTC. The first day fixes it for the installation.",
+    )
+    days_interval_ms: Milliseconds = Field(
+        default=5_000,
+        le=600_000,
+        description="How often what was done is counted into the open business day, in ms; days are closed as late.",
+    )
+
+    amqp_url: AmqpUrl | None = Field(
         default=None,
         description="RabbitMQ, `amqp://` or `amqps://`, for `wallet consume` and `wallet relay`; required by them.",
     )
+    amqp_ca_file: Path | None = Field(
+        default=None, description="CA that RabbitMQ's certificate must be of, PEM. Default: those of the system."
+    )
+    amqp_cert_file: Path | None = Field(
+        default=None, description="Certificate chain that RabbitMQ is shown, PEM, if it asks for one."
+    )
+    amqp_key_file: Path | None = Field(default=None, description="That certificate's private key, PEM.")
     payments_exchange: QueueName | None = Field(
         default=None, description="The exchange that payment events are published to. Default: `payments.events`."
     )
@@ -249,6 +335,14 @@ class Settings(BaseSettings):
         default=25, le=10_000, description="How long a relay that found nothing waits before it looks again, in ms."
     )
 
+    adjustment_alone_max: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{0,9}=(0|[1-9][0-9]{0,37})(,[1-9][0-9]{0,9}=(0|[1-9][0-9]{0,37}))*$",
+        description="What one person alone may adjust at a time, in minor units by currency network, such as "
+        "`1=50000000,2=0`; more needs another person's approval. Networks that it does not name: on `test` any amount, "
+        "on `live` none.",
+    )
+
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
 
@@ -257,12 +351,23 @@ class Settings(BaseSettings):
     def _any_case(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("amqp_url")
-    @classmethod
-    def _amqp_scheme(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("amqp://", "amqps://")):
-            raise ValueError("is not amqp:// or amqps://")
-        return value
+    @property
+    def served_cells(self) -> frozenset[int] | None:
+        """The cells that the process is to serve; None: all there are."""
+        return None if self.cells is None else frozenset(map(int, self.cells.split(",")))
+
+    @property
+    def alone_max_minor(self) -> dict[int, int]:
+        """What one person alone may adjust at a time, in minor units, by the currency networks that have a bound."""
+        named = (self.adjustment_alone_max or "").split(",")
+        return {int(network): int(amount) for network, _, amount in (pair.partition("=") for pair in named if pair)}
+
+    @model_validator(mode="after")
+    def _each_network_has_one_bound(self) -> Self:
+        named = [pair.partition("=")[0] for pair in (self.adjustment_alone_max or "").split(",")]
+        if len(set(named)) != len(named):
+            raise ValueError("WALLET_ADJUSTMENT_ALONE_MAX names a currency network twice")
+        return self
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -272,10 +377,34 @@ class Settings(BaseSettings):
             raise ValueError("WALLET_TLS_CLIENT_CA_FILE needs WALLET_TLS_CERT_FILE")
         return self
 
+    @model_validator(mode="after")
+    def _tls_to_the_broker_is_whole(self) -> Self:
+        if (self.amqp_cert_file is None) != (self.amqp_key_file is None):
+            raise ValueError("WALLET_AMQP_CERT_FILE and WALLET_AMQP_KEY_FILE go together")
+        if self.amqp_ca_file is None and self.amqp_cert_file is None:
+            return self
+        if self.amqp_url is not None and not self.amqp_url.get_secret_value().startswith("amqps://"):
+            raise ValueError("WALLET_AMQP_CA_FILE and WALLET_AMQP_CERT_FILE are for a WALLET_AMQP_URL of amqps://")
+        return self
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """What is served by TLS; None: plain text is."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return TlsFiles(
+            cert_file=self.tls_cert_file, key_file=self.tls_key_file, client_ca_file=self.tls_client_ca_file
+        )
+
     @property
     def service_dsn(self) -> str:
         """The service's DSN, in the clear."""
         return self.database_url.get_secret_value()
+
+    @property
+    def backoffice_dsn(self) -> str:
+        """The DSN of what operators look up, in the clear."""
+        return (self.backoffice_database_url or self.database_url).get_secret_value()
 
     @property
     def admin_dsn(self) -> str:
@@ -283,13 +412,11 @@ class Settings(BaseSettings):
         return (self.admin_database_url or self.database_url).get_secret_value()
 
 
-class AdminSettings(BaseSettings):
+class AdminSettings(EnvironmentSettings):
     """What the schema owner's commands need: they may run before the service has a login."""
 
-    model_config = Settings.model_config
-
-    database_url: SecretStr | None = None
-    admin_database_url: SecretStr | None = None
+    database_url: Dsn | None = None
+    admin_database_url: Dsn | None = None
     environment: Environment = Environment.TEST
 
     @field_validator("environment", mode="before")

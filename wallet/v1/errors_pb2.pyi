@@ -47,6 +47,12 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUEUE_FULL: _ClassVar[ErrorReason]
     INTERNAL: _ClassVar[ErrorReason]
     RATE_LIMITED: _ClassVar[ErrorReason]
+    SERVED_ELSEWHERE: _ClassVar[ErrorReason]
+    NEEDS_APPROVAL: _ClassVar[ErrorReason]
+    SAME_PERSON: _ClassVar[ErrorReason]
+    PROPOSAL_DECIDED: _ClassVar[ErrorReason]
+    PROPOSAL_NOT_FOUND: _ClassVar[ErrorReason]
+    EVENT_NOT_FOUND: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INVALID_AMOUNT: ErrorReason
 MISSING_FIELD: ErrorReason
@@ -88,3 +94,9 @@ OUTCOME_UNKNOWN: ErrorReason
 QUEUE_FULL: ErrorReason
 INTERNAL: ErrorReason
 RATE_LIMITED: ErrorReason
+SERVED_ELSEWHERE: ErrorReason
+NEEDS_APPROVAL: ErrorReason
+SAME_PERSON: ErrorReason
+PROPOSAL_DECIDED: ErrorReason
+PROPOSAL_NOT_FOUND: ErrorReason
+EVENT_NOT_FOUND: ErrorReason

@@ -7,15 +7,20 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from wallet_grpc import heartbeat
 from wallet_grpc.addresses import AddressInUseError, why
 from wallet_grpc.heartbeat import Heartbeat
+
+from . import scrapes
+from .probes import show_at
+from .scrapes import WorkerLine, WorkerProbes, WorkerScrapes
 
 _log = structlog.get_logger(__name__)
 
@@ -27,19 +32,33 @@ _HEALTHY_AFTER_S = 30.0
 _STOPPED_WELL = (0, -signal.SIGTERM)
 """A worker that the signal itself ended was still starting: it had accepted nothing."""
 
+CELL_COUNT = "WALLET_CELL_COUNT"
+"""Tells supervised workers how many cells the installation has, which their supervisor has looked up."""
 WORKER_NUMBER = "WALLET_WORKER_NUMBER"
 """Tells a process that it is a supervised worker, and which."""
 
 
-def supervise(command: Sequence[str], workers: int, address: str, *, stop_timeout_s: float, hung_after_s: float) -> int:
+def supervise(
+    command: Sequence[str],
+    workers: int,
+    address: str,
+    *,
+    metrics_address: str | None,
+    stop_timeout_s: float,
+    hung_after_s: float,
+) -> int:
     """Run the workers until a signal; gives 0 if all of them stopped well.
 
     Args:
         command: What a worker is started with.
         workers: How many.
         address: What they share, `host:port`.
+        metrics_address: Where the metrics of all of them are shown, and probes are answered; nowhere if it is None.
         stop_timeout_s: How long they may take to stop.
         hung_after_s: After how long a silence a worker is killed, to be started again.
+
+    Raises:
+        AddressInUseError, MetricsAddressError: An address cannot be bound.
     """
     stopped_by: int | None = None
 
@@ -49,13 +68,24 @@ def supervise(command: Sequence[str], workers: int, address: str, *, stop_timeou
 
     _on_signals(stop)
     with _held(address):
-        running = {number: _Worker(command, number) for number in range(workers)}
+        running: dict[int, _Worker] = {}
+        _show(metrics_address, running)
+        running.update((number, _Worker(command, number)) for number in range(workers))
         while stopped_by is None:
             for worker in running.values():
                 worker.end_if_hung(hung_after_s)
                 worker.keep_running()
             time.sleep(_POLL_S)
         return _stop(list(running.values()), stopped_by, stop_timeout_s)
+
+
+def _show(metrics_address: str | None, running: Mapping[int, _Worker]) -> None:
+    def lines() -> Mapping[int, WorkerLine]:
+        return {number: worker.line for number, worker in tuple(running.items())}
+
+    registry = CollectorRegistry()
+    WorkerScrapes(lines, registry)
+    show_at(metrics_address, registry, WorkerProbes(lines))
 
 
 class _Worker:
@@ -88,22 +118,26 @@ class _Worker:
         elif now >= self._start_at:
             self._start_at = 0.0
             self._heartbeat.close()
+            self.line.close()
             self.process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
         self._heartbeat = Heartbeat()
-        descriptor = self._heartbeat.writing
+        self.line = WorkerLine()
+        inherited = self._heartbeat.writing, self.line.answering.fileno()
         environment = {
             **os.environ,
             "WALLET_WORKERS": "1",
             WORKER_NUMBER: str(self.number),
-            heartbeat.FILE_DESCRIPTOR: str(descriptor),
+            heartbeat.FILE_DESCRIPTOR: str(inherited[0]),
+            scrapes.FILE_DESCRIPTOR: str(inherited[1]),
         }
         try:
-            return subprocess.Popen(self._command, env=environment, pass_fds=(descriptor,))  # noqa: S603 - this very program
+            return subprocess.Popen(self._command, env=environment, pass_fds=inherited)  # noqa: S603 - this very program
         finally:
             self._heartbeat.worker_has_it()
+            self.line.worker_has_it()
 
 
 def _on_signals(handle: Callable[[int, FrameType | None], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .identifiers import AccountId, CurrencyNetworkId
 from .values import Name
 
 
@@ -24,6 +25,11 @@ class AccountType(Name):
 
 HOUSE_TYPES = (AccountType.HOUSE, AccountType.HOUSE_WAGER, AccountType.HOUSE_FEES, AccountType.HOUSE_WALLETS)
 """One of each per currency network; their balances may be negative."""
+
+
+def house_account_id(currency_network_id: CurrencyNetworkId, account_type: AccountType) -> AccountId:
+    """Give the id of a house account, which is the same in every cell: below 0, where no sequence leads."""
+    return AccountId(-(len(HOUSE_TYPES) * currency_network_id + HOUSE_TYPES.index(account_type)))
 
 
 class PlayerState(Name):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from wallet_grpc.domain.book import Book
+from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.receipts import Receipt, refusal_of
@@ -13,6 +14,7 @@ from wallet_grpc.domain.receipts import Receipt, refusal_of
 from .commands import Command
 from .decide import decide
 from .decisions import Moment
+from .operators import Operator
 from .outcomes import Outcome
 
 
@@ -26,6 +28,14 @@ class Origin(Protocol):
     @property
     def traceparent(self) -> str | None:
         """The trace of its request."""
+
+    @property
+    def operator(self) -> Operator | None:
+        """The person who asks for it, where a person has to."""
+
+    @property
+    def request_id(self) -> str:
+        """What its request is in the log."""
 
 
 class Undecided(Protocol):
@@ -61,6 +71,15 @@ def decide_batch(
         outcomes.append(decision.outcome)
         if receipt is not None and isinstance(decision.outcome, Accepted):
             book.inbox.receive(receipt)
-        if decision.change is not None:
-            book.record(decision.change, ticket.traceparent)
+        change = decision.change
+        if change is not None:
+            if change.act is not None:
+                _sign(change, ticket)
+            book.record(change, ticket.traceparent)
     return outcomes
+
+
+def _sign(change: Change, origin: Origin) -> None:
+    """Note whose act a change is."""
+    assert origin.operator is not None, "what only operators may do was asked for by nobody"
+    change.operator, change.request_id = origin.operator, origin.request_id

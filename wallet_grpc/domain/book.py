@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from wallet_grpc.domain.credit.book import CreditBook
 from wallet_grpc.domain.ledgers.book import LedgerBook
+from wallet_grpc.domain.players.approvals import Verdict
 from wallet_grpc.domain.players.book import PlayerBook
 from wallet_grpc.domain.sessions.book import SessionBook
 
@@ -40,12 +41,13 @@ class Account(Struct, kw_only=True):
 
 
 class Owner(Struct, kw_only=True):
-    """An owner's version, as loaded, and how many mutations this batch adds to it."""
+    """An owner's version, which is the number of its last transaction, as loaded; and what the batch adds to it."""
 
     version: int | None
-    """None for an owner that was never seen."""
+    """0 for an owner that was never seen; None where no command of the batch may make a transaction of it."""
     state: PlayerState
-    mutations: int = 0
+    added: int = 0
+    """How many transactions the batch has made of it so far."""
 
 
 class Book(Struct):
@@ -89,6 +91,12 @@ class Book(Struct):
         assert owner is not None, f"read without a need that declares it: owner {owner_id}"
         return owner
 
+    def next_version(self, owner_id: OwnerId) -> int:
+        """Give the number that the owner's next transaction has."""
+        owner = self.owner(owner_id)
+        assert owner.version is not None, f"written without a need that declares it: owner {owner_id}"
+        return owner.version + owner.added + 1
+
     def account(self, owner_id: OwnerId, network: CurrencyNetworkId, account_type: AccountType) -> Account | None:
         """Give a player's account, None where there is none; it must have been asked for."""
         account = self.accounts.get((owner_id, network, account_type))
@@ -127,15 +135,18 @@ class Book(Struct):
         self._record_transactions(change)
 
     def _record_transactions(self, change: Change) -> None:
-        """Fold in what the ledger keeps: it raises its owner's version by one."""
+        """Fold in what the ledger keeps: each transaction is its owner's next."""
         if change.ledger is not None:
             self.ledgers.created[change.transactions[0].key] = change.ledger
         owner = self.owner(change.owner_id)
-        owner.mutations += 1
+        assert owner.version is not None, f"written without a need that declares it: owner {change.owner_id}"
+        owner.added += len(change.transactions)
         if change.player_state is not None:
             owner.state = change.player_state
         if change.deposit_output is not None:
             self.players.deposit_outputs.add(change.deposit_output.key, 1)
+        if change.approval is not None:
+            self.players.verdicts[change.approval.proposal_id] = Verdict.APPROVED
         for transaction in change.transactions:
             self.transactions[transaction.key] = transaction
             if transaction.postings:

@@ -6,11 +6,13 @@ from msgspec import Struct
 
 from wallet_grpc.domain.credit.state import CreditWallet, Reservation, WalletEntry
 from wallet_grpc.domain.ledgers.state import Ledger
+from wallet_grpc.domain.players.approvals import Approval
 from wallet_grpc.domain.sessions.state import Entry, Session
 
 from .accounts import PlayerState
 from .events import Event
 from .identifiers import CurrencyNetworkId, Key, OwnerId, TxId
+from .operators import Act, Operator
 from .transactions import Transaction
 from .values import Name
 
@@ -42,18 +44,17 @@ class DepositOutput(Struct, frozen=True, kw_only=True):
 
 
 class Journaled(Struct, frozen=True, kw_only=True):
-    """What a mutation adds to a session: entries of its journal, or its settlement, or the session itself."""
+    """What a mutation adds to a session: entries of its journal, or the session itself."""
 
     session: Session
     entries: tuple[Entry, ...] = ()
     reversed: Entry | None = None
     """What the first of the entries rolls back."""
-    settlement: Transaction | None = None
 
     @property
     def is_opening(self) -> bool:
         """Whether the session comes into being."""
-        return not self.entries and self.settlement is None
+        return not self.entries
 
 
 class Credited(Struct, frozen=True, kw_only=True):
@@ -67,8 +68,8 @@ class Credited(Struct, frozen=True, kw_only=True):
 class Change(Struct, kw_only=True):
     """Everything that one mutation stores, together or not at all.
 
-    The transactions are of one owner and raise its version by one, however many they are (a voided rollback
-    leaves two: itself and the tombstone). What happens inside a session has none, and raises the session's.
+    The transactions are of one owner, its next ones (a voided rollback leaves two: itself and the tombstone). What
+    happens inside a session has none, and goes on with its journal.
     """
 
     owner_id: OwnerId
@@ -83,5 +84,13 @@ class Change(Struct, kw_only=True):
     credited: Credited | None = None
     ledger: Ledger | None = None
     """A ledger that came into being."""
+    act: Act | None = None
+    """What an operator did by it: a row of the trail, under the tx_id of the first of the transactions."""
+    approval: Approval | None = None
+    """The approval of a proposal, by which it came about."""
     traceparent: str | None = None
     """The trace of the request, which its events carry on; set as the change is recorded."""
+    operator: Operator | None = None
+    """Whose act it is; set as the change is recorded."""
+    request_id: str = ""
+    """Of an act: under which it is in the log; set as the change is recorded."""

@@ -9,6 +9,7 @@ from wallet_grpc.domain.credit.commands import Commit, Credit, Debit, Release, R
 from wallet_grpc.domain.credit.rules import decide_ending, decide_write
 from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
 from wallet_grpc.domain.ledgers.rules import decide_entry, decide_ledger
+from wallet_grpc.domain.players.approvals import ID_USED, Verdict, decided_otherwise
 from wallet_grpc.domain.players.bets import decide_bet, decide_bet_and_win
 from wallet_grpc.domain.players.commands import (
     Adjust,
@@ -35,7 +36,7 @@ from wallet_grpc.domain.sessions.settlement import decide_session_settlement
 
 from .commands import Command
 from .decisions import Decision, Moment
-from .idempotency import replay
+from .idempotency import refuse_claimed, replay
 from .ranges import refuse_overflow
 
 
@@ -74,15 +75,18 @@ def _decide(book: Book, command: Command, moment: Moment) -> Decision:
         case SettleSession():
             return decide_session_settlement(book, command, moment)
         case ApplyDeposit():
-            return _replayed(book, command) or decide_deposit(book, command, moment)
+            return _replayed(book, command) or refuse_claimed(book, command) or decide_deposit(book, command, moment)
         case ReserveWithdrawal():
-            return _replayed(book, command) or decide_reservation(book, command, moment)
+            return (
+                _replayed(book, command) or refuse_claimed(book, command) or decide_reservation(book, command, moment)
+            )
         case SettleWithdrawal():  # whether it is a replay is seen after its reservation, see there
             return decide_settlement(book, command, moment)
         case FailWithdrawal():
             return decide_failure(book, command, moment)
         case Adjust():
-            return _replayed(book, command) or decide_adjustment(book, command, moment)
+            before = _replayed(book, command) if command.approval is None else _decided_before(book, command)
+            return before or decide_adjustment(book, command, moment)
         case SetPlayerState():
             return _replayed(book, command) or decide_state(book, command, moment)
         case PostJournalEntry():
@@ -91,6 +95,19 @@ def _decide(book: Book, command: Command, moment: Moment) -> Decision:
             return decide_ledger(book, command, moment)
         case _:
             assert_never(command)
+
+
+def _decided_before(book: Book, command: Adjust) -> Decision | None:
+    """Answer the approval of a proposal that was decided, or whose id was used otherwise, before."""
+    assert command.approval is not None
+    verdict = book.players.verdicts.find(command.approval.proposal_id)
+    if verdict is Verdict.REFUSED:
+        return Decision(decided_otherwise(verdict))
+    if verdict is None:
+        return None if book.transactions.find(command.key) is None else Decision(ID_USED)
+    stored = book.transactions.find(command.key)
+    assert stored is not None, "an approval is stored with its adjustment"
+    return replay(book, command, stored)
 
 
 def _replayed(book: Book, command: PlayerCommand) -> Decision | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from wallet_grpc.domain.changes import Change
-from wallet_grpc.domain.identifiers import TxId, TxIdSequence
+from wallet_grpc.domain.identifiers import TxId, TxIdSequence, unix_ms_of
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Transaction
@@ -25,7 +25,7 @@ class Moment(Struct, kw_only=True):
 
     def __post_init__(self) -> None:
         """Take the milliseconds once; every id of the batch carries them."""
-        self._unix_ms = int(self.now.timestamp() * 1000)
+        self._unix_ms = unix_ms_of(self.now)
 
     def next_tx_id(self) -> TxId:
         """Make the id of the next transaction."""

@@ -63,6 +63,18 @@ def _refuse_difference(transaction_id: str, status: TransactionStatus, fields: S
 # ------------------------------------------------------------------------------------------------------------- players
 
 
+def refuse_claimed(book: Book, command: ApplyDeposit | ReserveWithdrawal) -> Decision | None:
+    """Refuse an id that a player of another cell has used (rule 8): it is the player that differs."""
+    owner_id = OwnerId(command.player_id)
+    claimant = book.players.claimants.find(command.key)
+    if claimant in {None, owner_id}:
+        return None
+    named = command.deposit_id if isinstance(command, ApplyDeposit) else command.withdrawal_id
+    refusal = _refuse_difference(named, TransactionStatus.APPLIED, (("player_id", owner_id, claimant),))
+    assert refusal is not None
+    return Decision(refusal)
+
+
 def replay(book: Book, command: PlayerCommand, stored: Transaction) -> Decision:
     """Answer a command whose id is taken: the stored result, TRANSACTION_VOIDED or IDEMPOTENCY_KEY_REUSED."""
     refusal = _refuse_difference(stored.reference, stored.status, _of_player_command(command, stored))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
 from typing import NewType
 
+from .cells import CELL_BITS, ONLY_CELL, Cell
+
 PlayerId = NewType("PlayerId", int)
+PLAYER_ID_MAX = 2**63 - 1
 CurrencyNetworkId = NewType("CurrencyNetworkId", int)
 AccountId = NewType("AccountId", int)
 OwnerId = NewType("OwnerId", int)
@@ -27,6 +31,9 @@ NO_KEY = Key("")
 
 FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 """Before all ids that are UUIDs: where pages and chunks of them begin."""
+
+LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""After all of them."""
 
 SEPARATOR = "\x1f"
 """Stands between the hashed parts of a key: no id and no source can contain it."""
@@ -101,26 +108,30 @@ def journal_key(subledger_id: str, what: str, name: str) -> Key:
     return Key(subledger_id[:8] + subledger_id[9:13] + digest[:_JOURNAL_HASH_DIGITS])
 
 
-_RANDOM_BITS = 74
-_LOW_BITS = 62
+_RANDOM_BITS = 74 - CELL_BITS
+_LOW_BITS = 62 - CELL_BITS
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _HIGH_RANDOM_BITS = _RANDOM_BITS - _LOW_BITS
 _HIGH_RANDOM_MASK = (1 << _HIGH_RANDOM_BITS) - 1
 _VARIANT = 1 << 63
 _STEP_BITS = 32
+_TIME_BITS = 48
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class TxIdSequence:
     """UUIDv7s (RFC 9562) that never go back: ids of one process sort in the order in which they were made.
 
-    The 74 bits after the timestamp start at random and grow by a random step within a millisecond (the standard's
-    monotonic random, method 2); the timestamp is the database's, handed in, so that pods agree about it. The ids are
-    unique, not secret.
+    The 64 bits after the timestamp start at random and grow by a random step within a millisecond (the standard's
+    monotonic random, method 2); the timestamp is the database's, handed in, so that pods agree about it. The last ten
+    bits are the number of the cell that the ids are made in. The ids are unique, not secret.
     """
 
-    __slots__ = ("_begin", "_begin_bits", "_last", "_random_bits")
+    __slots__ = ("_begin", "_begin_bits", "_end_bits", "_last", "_random_bits")
 
-    def __init__(self) -> None:
+    def __init__(self, cell: Cell = ONLY_CELL) -> None:
+        self._end_bits = _VARIANT | cell
         self._last = 0
         self._begin_bits = -1
         self._begin = ""  # the text of these bits: ids that follow each other begin alike
@@ -138,5 +149,16 @@ class TxIdSequence:
             text = f"{begin_bits >> _HIGH_RANDOM_BITS:012x}"
             self._begin = f"{text[:8]}-{text[8:]}-7{begin_bits & _HIGH_RANDOM_MASK:03x}-"
             self._begin_bits = begin_bits
-        text = f"{value & _LOW_MASK | _VARIANT:016x}"
+        text = f"{(value & _LOW_MASK) << CELL_BITS | self._end_bits:016x}"
         return TxId(f"{self._begin}{text[:4]}-{text[4:]}")
+
+
+def unix_ms_of(moment: datetime) -> int:
+    """Give the millisecond that a moment is in; a float of its seconds may round to the one before."""
+    return (moment - _UNIX_EPOCH) // _MILLISECOND
+
+
+def first_id_at(moment: datetime) -> str:
+    """Give what no id of an earlier time comes after: where ids of a time begin."""
+    digits = f"{min(max(unix_ms_of(moment), 0), (1 << _TIME_BITS) - 1):012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

@@ -43,7 +43,8 @@ class Needs(Struct, frozen=True, kw_only=True):
     owner_ids: list[OwnerId]
     """Sorted: the order in which their locks are taken."""
     known_owner_ids: list[OwnerId]
-    """Those of whom a rule reads more than credit wallets, which have no version but their own."""
+    """Those whose version is needed: the others are only locked, since what is written of them is kept apart by a
+    session's journal or a credit wallet's version."""
     balances: list[Purse]
     gaining: set[Purse]
     """Those of the balances that a command may add to: what is at play in their sessions counts as well."""
@@ -92,7 +93,12 @@ def needs_of(commands: Iterable[Command], receipt_keys: Iterable[Key] = ()) -> N
         whole_owner_ids=_once(shared.whole_owner_ids),
         keys=_once(shared.keys),
         receipt_keys=_once(receipt_keys),
-        players=PlayerNeeds(round_keys=_once(players.round_keys), output_keys=_once(players.output_keys)),
+        players=PlayerNeeds(
+            round_keys=_once(players.round_keys),
+            output_keys=_once(players.output_keys),
+            claimed_keys=_once(players.claimed_keys),
+            proposal_ids=_once(players.proposal_ids),
+        ),
         sessions=_of_sessions(sessions),
         credit=_of_credit(credit),
         ledgers=_of_ledgers(ledgers),

@@ -102,9 +102,8 @@ def _overflows(book: Book, change: Change) -> bool:
 def _gained_in_play(journaled: Journaled) -> int:
     """Give what a player gains by what a session records; its beginning and its end only move money."""
     gained = 0
-    if journaled.settlement is None:
-        for entry in journaled.entries:
-            gained += entry.change_minor
+    for entry in journaled.entries:
+        gained += entry.change_minor
     return gained
 
 

@@ -88,13 +88,11 @@ def noted(
 def told(book: Book, transaction: Transaction) -> tuple[Event, ...]:
     """Make the events that tell of a transaction, one or two, which the book does not know yet.
 
-    A player's state has no balance: its events are numbered by the player's version.
+    A player's state has no balance: its event has the number of its transaction among the player's.
     """
     owner_id, network = transaction.owner_id, transaction.currency_network_id
     if network is None:
-        owner = book.owner(owner_id)
-        sequence = (owner.version or 0) + owner.mutations + 1
-        return (Event(transaction=transaction, event_no=1, sequence=sequence),)
+        return (Event(transaction=transaction, event_no=1, sequence=book.next_version(owner_id)),)
     sequence = book.version(owner_id, network, AccountType.MAIN)
     for posting in transaction.postings:
         if posting.account_type is AccountType.MAIN:

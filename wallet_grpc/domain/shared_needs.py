@@ -16,7 +16,7 @@ class SharedNeeds(Struct, kw_only=True):
     owner_ids: list[OwnerId] = field(default_factory=list)
     """Those whose version and state count."""
     locked_owner_ids: list[OwnerId] = field(default_factory=list)
-    """Those of whom no more than a lock is needed."""
+    """Those of whom no more than a lock is needed, and what comes with a session."""
     balances: list[Purse] = field(default_factory=list)
     gaining: set[Purse] = field(default_factory=set)
     whole_owner_ids: list[OwnerId] = field(default_factory=list)

@@ -1,14 +1,16 @@
-"""The backlog: what is admitted and no lane has taken yet. All lanes of a process take from it.
+"""The backlog: what is admitted and no lane has taken yet. All lanes of a process take from it, of one cell.
 
 Three rules decide who takes what. Commands of one owner stay in the order in which they came, so those of an owner whom
 a lane is working on wait for that lane. Small batches are taken by one lane at a time: two with half of the commands
 each commit twice as often, which costs more processor time than working side by side saves. And where several sources
 call, they take turns, and those who flood have together no more than a share of the lanes and of their time: a lane is
-free for who comes with little, no batch of theirs is begun while such a one waits (see `precedence.py`), and they work
-in small batches, with a rest after each, so that the processors and the event loop are free as well.
+free for who comes with little, no batch of theirs is begun, or goes on, while such a one waits (see `precedence.py`),
+and they work in small batches, with a rest after each, so that the processors and the event loop are free as well.
 
 An owner whose lock another process holds is tried once more, and then set aside for the one lane that waits for locks.
 So nobody waits for a lock but who needs it; what comes of that owner later waits behind it.
+
+Long because all that decides who is taken next is over the same few collections.
 """
 
 from __future__ import annotations
@@ -21,16 +23,19 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
+from wallet_grpc.tasks import a_turn
 
 from .tickets import Job
 from .turns import Turns
 
 _WORTH_COMPANY = 64
 """From how many waiting commands on another lane joins those that work."""
-_BESIDE_OTHERS = 4
+_BESIDE_OTHERS = 12
 """By how much the batches of those who flood are smaller while others call."""
 _WORK_COUNTED_S_MAX = 0.1
 """What a batch counts for at most: one that waited for the database has used nothing meanwhile."""
+_STALLED_S = 1.0
+"""After how long without an end of any batch a backlog is taken to stand still."""
 _SCANNED_PER_TAKEN = 4
 """How far to look past commands that must wait, for each that may be taken: a bound for one turn of the event loop."""
 
@@ -47,6 +52,9 @@ class Rivalry(Protocol):
     def gives_way(self) -> bool:
         """Whether those who flood have to wait now; when they need no longer, the backlog is to look again."""
 
+    async def pause(self) -> None:
+        """Wait while those who flood have to."""
+
 
 class NoRivalry:
     """All are equal."""
@@ -62,6 +70,9 @@ class NoRivalry:
     def gives_way(self) -> bool:
         """Nobody does."""
         return False
+
+    async def pause(self) -> None:
+        """Nobody has to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +94,7 @@ class _Work(NamedTuple):
 
 
 class Backlog:
-    """The queue of a process. Belongs to one event loop."""
+    """The queue of a process, or of one of the cells that it serves. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -117,6 +128,7 @@ class Backlog:
         self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
         self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
         self._at_work: dict[int, _Work] = {}  # batches by identity
+        self._done_at = float("-inf")  # when a batch was last answered
         self._is_worked_for = False  # whether a lane works for the source that was last alone
         self._flood_rests_until = 0.0
         self._looked_at = 0.0  # when it was last asked whether it still rests
@@ -162,6 +174,7 @@ class Backlog:
                 scanned_max=limit * (1 + _SCANNED_PER_TAKEN),
                 busy=self._busy,
                 floods=self._rivalry.floods,
+                floods_wait=self._rivalry.gives_way,
             )
             sources = frozenset(job.ticket.source for job in batch)
             if not self._turns:
@@ -171,6 +184,13 @@ class Backlog:
             self._begun(batch, sources)
             self._wake()
         return batch
+
+    async def pause(self, batch: Sequence[Job]) -> None:
+        """Let others go first, between two parts of a batch that is of those alone who flood."""
+        sources = {job.ticket.source for job in batch}
+        if all(map(self._rivalry.floods, sources)) and self._rivalry.has_rivals(sources):
+            await a_turn()  # who has come meanwhile is seen
+            await self._rivalry.pause()
 
     def _begun(self, batch: list[Job], sources: frozenset[Source | None]) -> list[Job]:
         self._at_work[id(batch)] = _Work(sources, len(batch), self._clock())
@@ -196,6 +216,7 @@ class Backlog:
         `held` are those of it that are not answered, since others hold their owners' locks.
         """
         self._rest_after(self._at_work.pop(id(batch)))
+        self._done_at = self._clock()
         self._look_who_works()
         if held:
             held_owners = {job.owner_id for job in held}
@@ -206,6 +227,31 @@ class Backlog:
         self._busy.difference_update(answered)
         if self._tried:
             self._tried.difference_update(answered)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether lanes are at work, and none has come to an end with a batch for a while."""
+        if not self._at_work:
+            return False
+        begun_at = min(work.begun_at for work in self._at_work.values())
+        return self._clock() - max(begun_at, self._done_at) > _STALLED_S
+
+    def drain(self) -> list[Job]:
+        """Give up all that waits and that no lane has taken, in order."""
+        if self._turns is None:
+            jobs = list(self._jobs)
+            self._jobs.clear()
+        else:
+            everything, nobody = len(self._turns), NoRivalry()
+            jobs = self._turns.take(
+                operations_max=everything,
+                scanned_max=everything,
+                busy=set(),
+                floods=nobody.floods,
+                floods_wait=nobody.gives_way,
+            )
+            self._turns = None
+        return jobs
 
     def _batch_limit(self) -> int:
         return self._beside_operations_max if self._only_floods_wait_beside_others() else self._batch_operations_max

@@ -1,4 +1,9 @@
-"""The engine's door: admission, and the owners of withdrawals that are to end."""
+"""The engine's door: admission, the owners of withdrawals that are to end, and the cell of each command.
+
+Every cell has a backlog and lanes of its own; admission, shares and turns are the process's. A cell that stands still,
+because its tables are locked or its node does not answer, keeps none of the others: once what waits for it is its part
+of half of the queue, all of that is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from wallet_grpc.domain.cells import ByCell, CellElsewhereError, Cells
 from wallet_grpc.domain.commands import Command, Request, owner_of
 from wallet_grpc.domain.identifiers import Source, TxIdSequence
 from wallet_grpc.domain.players.commands import UnlocatedEnding
@@ -15,13 +21,15 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.reads.networks import NetworkDirectory
-from wallet_grpc.store.reads.withdrawals import WithdrawalReader
+from wallet_grpc.store.reads.withdrawals import WithdrawalDirectory
 from wallet_grpc.tasks import end
+from wallet_grpc.tracing import Tracer
 
 from .backlog import Backlog
-from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings, PatientLane
+from .lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
 from .metrics import EngineMetrics
-from .precedence import Precedence
+from .patient_lane import PatientLane
+from .precedence import TURNS_TO_ANSWER, TURNS_TO_COME_IN, Precedence
 from .shares import QUEUE_FULL, Shares
 from .tickets import Job, Ticket
 
@@ -31,12 +39,19 @@ class EngineSettings:
     """The engine's bounds."""
 
     lanes: int
+    """Of each cell."""
     queue_operations_max: int
     """How many operations may be admitted and not answered, over all lanes."""
     source_share: float
     """The part of the queue, of the lanes and of their time that one source has at most while others wait."""
     lane: LaneSettings
     store: StoreSettings
+
+
+SERVED_ELSEWHERE = Refusal(
+    reason=Reason.SERVED_ELSEWHERE,
+    message="another process serves this owner's cell; nothing was changed, send it again, to one that does",
+)
 
 
 class QueueFullError(Exception):
@@ -55,39 +70,56 @@ class Engine:
         self,
         settings: EngineSettings,
         networks: NetworkDirectory,
-        withdrawals: WithdrawalReader,
+        withdrawals: WithdrawalDirectory,
         metrics: EngineMetrics,
         *,
+        cells: Cells | None = None,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        cells = cells or Cells()
         self._settings = settings
         self._withdrawals = withdrawals
         self._metrics = metrics
         self._shares = Shares(
             operations_max=settings.queue_operations_max, source_share=settings.source_share, clock=clock
         )
-        metrics.watch_queue(lambda: self._shares.admitted)
+        metrics.cells.set(cells.count)
+        metrics.watch_queue(lambda: self._shares.admitted, operations_max=settings.queue_operations_max)
         self._room_wanted: list[asyncio.Future[None]] = []
-        tx_ids = TxIdSequence()
         self._precedence = Precedence(self._shares, on_change=self._look_again, clock=clock)
-        self._backlog = Backlog(
-            batch_operations_max=settings.lane.batch_operations_max,
-            lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
-            source_share=settings.source_share,
-            rivalry=self._precedence if settings.source_share < 1 else None,
-            clock=clock,
+        self._backlogs = ByCell(
+            cells,
+            {
+                cell: Backlog(
+                    batch_operations_max=settings.lane.batch_operations_max,
+                    lanes_of_a_source=max(1, int(settings.lanes * settings.source_share)),
+                    source_share=settings.source_share,
+                    rivalry=self._precedence if settings.source_share < 1 else None,
+                    clock=clock,
+                )
+                for cell in cells.served
+            },
         )
-        self._lanes = [
-            kind(
-                self._backlog,
-                BatchStore(settings.store, networks),
-                settings.lane,
-                tx_ids,
-                metrics,
-                self._batch_answered,
-            )
-            for kind in [*[Lane] * settings.lanes, PatientLane]
-        ]
+        tx_ids = {cell: TxIdSequence(cell) for cell in cells.served}
+        self._lanes: list[Lane] = []
+        for cell, backlog in self._backlogs.items():
+            lanes = [
+                kind(
+                    backlog,
+                    BatchStore(settings.store, networks, cells, cell),
+                    settings.lane,
+                    tx_ids[cell],
+                    metrics,
+                    self._batch_answered,
+                    tracer=tracer,
+                )
+                for kind in [*[Lane] * settings.lanes, PatientLane]
+            ]
+            metrics.watch_cell(cell, backlog.__len__, lanes)
+            self._lanes += lanes
+        self._is_only_cell = cells.count == 1
+        self._waiting_of_a_cell_max = max(1, settings.queue_operations_max // (2 * len(cells.served)))
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -119,6 +151,11 @@ class Engine:
             counter.inc(operations)
             raise QueueFullError(refusal)
 
+    def arrives(self, source: Source | None) -> None:
+        """Note that a call of a source was let in, whose message is still to be read."""
+        if self._settings.source_share < 1:
+            self._precedence.keep_free(source, TURNS_TO_COME_IN)
+
     def floods_others(self, source: Source | None) -> bool:
         """Whether a source asks for much while others call, so that it has to wait for its turns."""
         return self._settings.source_share < 1 and self._precedence.floods_others(source)
@@ -129,10 +166,23 @@ class Engine:
 
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
         if isinstance(command, Refusal):
-            ticket.answer(index, command)
-            self._answered(ticket, 1)
+            self._refuse(ticket, index, command)
+            return
+        job = Job(command, owner_of(command), ticket, index)
+        try:
+            backlog = self._backlogs.of(job.owner_id)
+        except CellElsewhereError:
+            self._refuse(ticket, index, SERVED_ELSEWHERE)
+            return
+        if not self._is_only_cell and len(backlog) >= self._waiting_of_a_cell_max and backlog.stands_still:
+            for waiting in [*backlog.drain(), job]:
+                self._refuse(waiting.ticket, waiting.index, DATABASE_UNAVAILABLE)
         else:
-            self._backlog.put(Job(command, owner_of(command), ticket, index))
+            backlog.put(job)
+
+    def _refuse(self, ticket: Ticket, index: int, refusal: Refusal) -> None:
+        ticket.answer(index, refusal)
+        self._answered(ticket, 1)
 
     async def execute(self, ticket: Ticket, requests: Sequence[tuple[int, Request]]) -> None:
         """Execute a ticket's requests in order, each with its place in the ticket, until every outcome stands there.
@@ -144,6 +194,7 @@ class Engine:
             QueueFullError: Nothing was admitted.
         """
         self.admit(ticket.source, len(requests))
+        ticket.asked_at = time.monotonic()
         not_submitted = len(requests)
         try:
             for index, request in requests:
@@ -164,6 +215,7 @@ class Engine:
     async def execute_streamed(self, ticket: Ticket, request: Request) -> None:
         """Give a stream's ticket, which expects one answer already, to its lane, waiting for room in the engine."""
         admitted = 0
+        ticket.asked_at = time.monotonic()
         try:
             while self._shares.admit(ticket.source, 1) is not None:
                 await self._room()
@@ -182,6 +234,8 @@ class Engine:
             return QUEUE_FULL
         except DatabaseUnavailableError:
             return DATABASE_UNAVAILABLE
+        except CellElsewhereError:
+            return SERVED_ELSEWHERE
         if found is None:
             return WITHDRAWAL_NOT_FOUND
         return ending.located(found.player_id, found.currency_network_id)
@@ -193,10 +247,14 @@ class Engine:
 
     def _batch_answered(self, batch: Sequence[Job]) -> None:
         self._shares.batch_answered(batch)
+        if self._settings.source_share < 1:
+            for source in {job.ticket.source for job in batch}:
+                self._precedence.keep_free(source, TURNS_TO_ANSWER)
         self._make_room()
 
     def _look_again(self) -> None:
-        self._backlog.look_again()
+        for backlog in self._backlogs:
+            backlog.look_again()
 
     def _make_room(self) -> None:
         self._precedence.look_again()

@@ -4,8 +4,8 @@ Group commit: what arrives while a batch is in flight waits for the next, so a l
 together, with the result of running them one after the other, in order. Lanes of one process never work on the same
 owner (see `backlog.py`); other processes are kept apart by the store (see `store/batch/store.py`).
 
-A lane waits for nobody's lock. Owners whose locks other processes hold are left to one lane more, `PatientLane`, which
-takes one of them at a time.
+A lane waits for nobody's lock. Owners whose locks other processes hold are left to one lane more (see
+`patient_lane.py`), which takes one of them at a time.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ from wallet_grpc.store.batch.store import (
     Loaded,
     Locking,
     LostRaceError,
+    Mark,
+    OtherNodeAwayError,
     OutcomeUnknownError,
+    mark_of,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.tasks import a_turn
+from wallet_grpc.tracing import BatchTimes, Tracer, known_as
 
 from .backlog import Backlog
 from .metrics import EngineMetrics
@@ -43,7 +47,8 @@ _log = structlog.get_logger(__name__)
 
 CONFLICT = Refusal(reason=Reason.CONFLICT, message="others kept changing the same rows; send it again")
 DATABASE_UNAVAILABLE = Refusal(
-    reason=Reason.DATABASE_UNAVAILABLE, message="the database does not answer; nothing was changed, send it again"
+    reason=Reason.DATABASE_UNAVAILABLE,
+    message="the database does not answer, or takes no changes; nothing was changed, send it again",
 )
 OUTCOME_UNKNOWN = Refusal(
     reason=Reason.OUTCOME_UNKNOWN,
@@ -60,10 +65,6 @@ under load smaller by a sixth, and dearer.
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
-
-_STUCK_FOR_S = 10.0
-"""How long an owner's lock that did not come in time is not waited for again."""
-_STUCK_OWNERS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,8 @@ class Lane:
         tx_ids: TxIdSequence,
         metrics: EngineMetrics,
         on_answered: Callable[[Sequence[Job]], None],
+        *,
+        tracer: Tracer | None = None,
     ) -> None:
         self._backlog = backlog
         self._store = store
@@ -100,7 +103,14 @@ class Lane:
         self._tx_ids = tx_ids
         self._metrics = metrics
         self._on_answered = on_answered
+        self._tracer = tracer
         self._down = False
+        self.is_busy = False
+        """Whether it works on a batch."""
+        self.stored_at = float("-inf")
+        """When it last brought a batch to a good end, on the monotonic clock."""
+        self.trying_since: float | None = None
+        """Since when it has tried in vain, on the monotonic clock; None if its last batch came to a good end."""
         self._crowd = 0
         """How many have called at once lately: as many as the largest batch had commands, less one for each since."""
 
@@ -164,23 +174,29 @@ class Lane:
         """Execute a batch to its end: everybody gets an answer, whatever happens, but those that are given back.
 
         Given back, in their order, are those whose owners' locks others hold. What breaks a batch, or keeps it from its
-        rows, is found by executing its commands one by one: the others succeed, it alone gets the error.
+        rows, is found by executing its commands one by one: the others succeed, it alone gets the error. So does what
+        needs a node of Citus that is away: it is not tried again here, or the lane would wait for that node.
         """
         if not batch:
             return []
         outcomes: Sequence[Outcome | None]
+        self.is_busy = True
         try:
             outcomes = await self._outcomes(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, its callers get an answer and the lane lives on
             if len(batch) > 1:
                 return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
-                _log.warning("races_lost", request_id=batch[0].ticket.request_id, last=str(error))
+                _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
                 outcomes = [CONFLICT]
+            elif isinstance(error, OtherNodeAwayError):
+                outcomes = [DATABASE_UNAVAILABLE]
             else:
-                _log.error("command_failed", request_id=batch[0].ticket.request_id, exc_info=error)
+                _log.error("command_failed", **_known_as(batch[0]), exc_info=error)
                 await self._store.close()
                 outcomes = [_INTERNAL]
+        finally:
+            self.is_busy = False
         return self._answer(batch, outcomes)
 
     async def _execute_one_by_one(self, batch: Sequence[Job]) -> list[Job]:
@@ -200,11 +216,14 @@ class Lane:
             LostRaceError: Others kept changing or holding its rows.
         """
         started = time.monotonic()
+        times = BatchTimes(started, len(batch))
+        if self.trying_since is None:
+            self.trying_since = started
         unknown = False
         attempts = 0
         while True:
             try:
-                outcomes = await self._attempt(batch)
+                outcomes = await self._attempt(batch, times)
             except LostRaceError as lost:
                 attempts += _ATTEMPTS_OF_A_TIMEOUT if lost.timed_out else 1
                 self._metrics.retries.inc()
@@ -221,29 +240,67 @@ class Lane:
                 if waited_ms >= self._settings.outage_wait_ms or not (first or unknown):
                     # what is told may be in an earlier commit that has not ended: then nobody knows either
                     uncertain = unknown or isinstance(failure, CommitUnderWayError)
+                    self._note_times(batch, times)
                     return [OUTCOME_UNKNOWN if uncertain else DATABASE_UNAVAILABLE] * len(batch)
                 await self._back_off(attempts + 3)
             else:
                 if self._down:
                     _log.info("database_back")
                 self._down = False
-                self._metrics.batches.observe(len(batch))
-                self._metrics.batch_seconds.observe(time.monotonic() - started)
+                self.stored_at, self.trying_since = times.stored_at or started, None
+                self._metrics.batch_stored(times)
+                self._note_times(batch, times)
                 return outcomes
 
-    async def _attempt(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
+    def _note_times(self, batch: Sequence[Job], times: BatchTimes) -> None:
+        """Tell those who asked, and the tracer if some of it is traced, when the batch reached which part."""
+        tickets = [job.ticket for job in batch]
+        for ticket in tickets:
+            ticket.times = times
+        if self._tracer is not None:
+            spans = [ticket.span for ticket in dict.fromkeys(tickets) if ticket.span is not None]
+            if spans:
+                self._tracer.batch(times, spans)
+
+    async def _attempt(self, batch: Sequence[Job], times: BatchTimes) -> Sequence[Outcome | None]:
         """Run collect, load, decide, store once."""
+        times.begin()
         receipts = [job.ticket.receipt for job in batch if job.ticket.receipt is not None]
         needs = needs_of([job.command for job in batch], [receipt.key for receipt in receipts])
         loaded = await self._load(needs, batch)
+        times.loaded_at = time.monotonic()
+        stored = await self._stored_before(batch)
+        await self._backlog.pause(batch)
+        undecided = [job for job in batch if job not in stored] if stored else batch
         book = loaded.book
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
-        outcomes = decide_batch(book, batch, moment, loaded.held)
+        outcomes = decide_batch(book, undecided, moment, loaded.held)
+        times.decided_at = time.monotonic()
         if book.changes or book.inbox.received:
-            await self._store.store(loaded)
+            await self._backlog.pause(batch)
+            try:
+                await self._store.store(loaded)
+            except OutcomeUnknownError:
+                _note_unanswered(undecided, outcomes, mark_of(loaded))
+                raise
         else:
             await self._store.confirm(loaded)
+        times.stored_at = time.monotonic()
+        if stored:
+            decided = iter(outcomes)
+            return [stored[job] if job in stored else next(decided) for job in batch]
         return outcomes
+
+    async def _stored_before(self, batch: Sequence[Job]) -> dict[Job, Outcome]:
+        """Give what an earlier try decided and has stored, though its answer was lost.
+
+        To decide it once more would tell its callers of a replay, and nobody of the first time (rule 1).
+        """
+        unanswered = [(mark, job, outcome) for job in batch for mark, outcome in job.unanswered]
+        if not unanswered:
+            return {}
+        stored = await self._store.stored({mark for mark, _, _ in unanswered})
+        return {job: outcome for mark, job, outcome in unanswered if mark in stored}
 
     async def _load(self, needs: Needs, batch: Sequence[Job]) -> Loaded:  # noqa: ARG002 - a patient lane asks whose it is
         return await self._store.load(needs, Locking.TRY)
@@ -262,50 +319,20 @@ class Lane:
                 held.append(job)
             else:
                 job.ticket.answer(job.index, outcome)
+                self._metrics.answered(job.command, outcome)
                 answered.append(job)
         self._on_answered(answered)
         return held
 
 
-class PatientLane(Lane):
-    """The lane that waits for locks, for one owner at a time.
+def _known_as(job: Job) -> dict[str, str]:
+    return known_as(job.ticket.request_id, job.ticket.traceparent)
 
-    Whose lock does not come in `lock_timeout_ms` from when it was set aside is done without it: a process that froze
-    while it held the lock, or somebody who took it by hand, delays that owner for so long, once, and nobody else.
-    """
 
-    _aside_since = 0.0
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        self._stuck: dict[OwnerId, float] = {}
-        try:
-            while True:
-                aside = await self._backlog.take_aside()
-                self._aside_since = aside.since
-                try:
-                    await self._execute(self._wanted(aside.jobs))
-                    await self._store.release()
-                finally:
-                    self._backlog.done_aside(aside)
-        finally:
-            await self._store.close()
-
-    async def _load(self, needs: Needs, batch: Sequence[Job]) -> Loaded:
-        owner_id = batch[0].owner_id
-        now = time.monotonic()
-        is_late = (now - self._aside_since) * 1000 >= self._settings.lock_timeout_ms
-        if not is_late and self._stuck.get(owner_id, now) <= now:
-            try:
-                return await self._store.load(needs, Locking.WAIT)
-            except LostRaceError:
-                _log.warning("owner_locked", owner_id=owner_id, hint="a process that holds the lock may be frozen")
-                self._note_stuck(owner_id)
-        return await self._store.load(needs, Locking.NONE)
-
-    def _note_stuck(self, owner_id: OwnerId) -> None:
-        now = time.monotonic()
-        if len(self._stuck) >= _STUCK_OWNERS_MAX:
-            self._stuck = {owner: until for owner, until in self._stuck.items() if until > now}
-        if len(self._stuck) < _STUCK_OWNERS_MAX:
-            self._stuck[owner_id] = now + _STUCK_FOR_S
+def _note_unanswered(batch: Sequence[Job], outcomes: Sequence[Outcome | None], mark: Mark | None) -> None:
+    """Note what was decided, should it turn out to be stored; without a mark there was nothing to decide otherwise."""
+    if mark is None:
+        return
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if outcome is not None:
+            job.unanswered += ((mark, outcome),)

@@ -1,9 +1,11 @@
 """Who goes first where sources call at once: those who ask for little, before those who flood.
 
 While anything of a source that does not flood is unanswered, those who flood give way: no lane begins a batch of
-theirs, and nothing more that they send is read, converted or answered. What is under way is finished; it is so little
-that a call hardly waits for it. In between what they send is handled piece by piece, one piece in a turn of the event
-loop, however many of them flood: a turn is then short enough to be waited for, and a call waits for several.
+theirs, or goes on with one to its next part (load, decide, store), and nothing more that they send is read, converted
+or answered. So they do in the few turns of the event loop in which a call of such a source comes in, before it is
+admitted, and in which its answer goes out. What a part has begun is finished; it is so little that a call hardly waits
+for it. In between what they send is handled piece by piece, one piece in a turn of the event loop, however many of them
+flood: a turn is then short enough to be waited for, and a call waits for several.
 
 Nobody gives way for ever: after a while those who flood go on beside the others for a moment.
 """
@@ -23,6 +25,10 @@ _GIVES_WAY_S_MAX = 0.05
 """How long those who flood give way, at the longest."""
 _GOES_ON_S = 0.01
 """How long they then go on, whoever waits."""
+TURNS_TO_COME_IN = 4
+"""In how many turns of the event loop a call whose headers were read has been admitted: its message is read between."""
+TURNS_TO_ANSWER = 3
+"""In how many turns an answer has left that a lane has given: its caller's task wakes, and hands it to gRPC."""
 
 
 class Precedence:
@@ -46,12 +52,14 @@ class Precedence:
         self._holds_back = False
         self._timer: asyncio.TimerHandle | None = None
         self._pieces: dict[Source | None, deque[asyncio.Future[None]]] = {}
+        self._pausing: list[asyncio.Future[None]] = []  # batches of theirs, between two parts
+        self._turns_kept_free = 0
         self._handling: asyncio.Handle | None = None
 
     def gives_way(self) -> bool:
         """Whether those who flood have to wait now. Whoever is told so is told of the change by `on_change`."""
         now = self._clock()
-        if not self._shares.modest_wait(now):
+        if not self._turns_kept_free and not self._shares.modest_wait(now):
             self._waits_since = None
         elif now >= self._goes_on_until:
             if self._waits_since is None:
@@ -83,6 +91,27 @@ class Precedence:
         self._go_on_handling()
         await future
 
+    async def pause(self) -> None:
+        """Wait while those who flood have to give way: what a batch of theirs does between two of its parts."""
+        while self.gives_way():
+            future = asyncio.get_running_loop().create_future()
+            self._pausing.append(future)
+            await future
+
+    def keep_free(self, source: Source | None, turns: int) -> None:
+        """Have those who flood give way for some turns of the event loop, for a source that does not."""
+        if self._shares.floods_beside(source):
+            if not self._turns_kept_free:
+                asyncio.get_running_loop().call_soon(self._turned)
+            self._turns_kept_free = max(self._turns_kept_free, turns)
+
+    def _turned(self) -> None:
+        self._turns_kept_free -= 1
+        if self._turns_kept_free:
+            asyncio.get_running_loop().call_soon(self._turned)
+        else:
+            self.look_again()
+
     def look_again(self) -> None:
         """See whether those who flood need no longer give way, since something was answered."""
         if self._holds_back and not self.gives_way():
@@ -103,6 +132,10 @@ class Precedence:
             self._timer.cancel()
             self._timer = None
         self._go_on_handling()
+        pausing, self._pausing = self._pausing, []
+        for future in pausing:
+            if not future.done():
+                future.set_result(None)
         self._on_change()
 
     def _go_on_handling(self) -> None:

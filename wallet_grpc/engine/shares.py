@@ -104,6 +104,16 @@ class Shares:
         held = self._held.get(source)
         return held is not None and self._floods(held, self._clock())
 
+    def floods_beside(self, source: Source | None) -> bool:
+        """Whether another source floods, and this one does not."""
+        if len(self._held) <= 1:
+            return False
+        now = self._clock()
+        own = self._held.get(source)
+        if own is not None and self._floods(own, now):
+            return False
+        return any(self._floods(held, now) for held in self._held.values())
+
     def modest_wait(self, now: float) -> bool:
         """Whether something waits of a source that does not flood."""
         return any(

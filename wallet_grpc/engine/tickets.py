@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.identifiers import OwnerId, Source
+from wallet_grpc.domain.operators import Operator
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.receipts import Receipt
+from wallet_grpc.store.batch.store import Mark
+from wallet_grpc.tracing import BatchTimes, Span
 
 
 @dataclass(slots=True, eq=False)
@@ -20,8 +23,16 @@ class Ticket:
     """Who asks; None for the wallet's own work."""
     request_id: str = ""
     traceparent: str | None = None
+    operator: Operator | None = None
+    """The person who asks, where a person has to."""
     receipt: Receipt | None = None
     """The received event whose effect the request is; stored with it."""
+    span: Span | None = None
+    """Of the request, if it is traced."""
+    asked_at: float = 0.0
+    """When the engine was asked, on the monotonic clock in seconds."""
+    times: BatchTimes | None = None
+    """Of the last batch that answered some of it."""
     abandoned: bool = False
     """The caller has given up: what has not been taken by a lane yet is not executed."""
     _pending: int = 0
@@ -58,3 +69,5 @@ class Job:
     owner_id: OwnerId
     ticket: Ticket
     index: int
+    unanswered: tuple[tuple[Mark, Outcome], ...] = ()
+    """What was decided of it each time that a store was not answered, with what tells whether it is stored."""

@@ -55,21 +55,26 @@ class Turns:
         scanned_max: int,
         busy: AbstractSet[OwnerId],
         floods: Callable[[Source | None], bool],
+        floods_wait: Callable[[], bool],
     ) -> list[Job]:
         """Take up to a batch, leaving out owners who are busy.
 
         Where some of those who wait flood, and others do not, the batch ends when only the former have anything left:
-        how much they ask for then delays nobody else.
+        how much they ask for then delays nobody else. Where the former have to wait as well, it has nothing of them.
         """
         batch: list[Job] = []
         set_aside: dict[Source | None, list[Job]] = {}
         turns = self._order
         modest = {source for source in turns if not floods(source)}
         ends_early = 0 < len(modest) < len(turns)
+        leaves_floods = ends_early and floods_wait()
         while turns and len(batch) < operations_max and scanned_max > 0:
             if ends_early and batch and not modest:
                 break
             source = turns.popleft()
+            if leaves_floods and modest and source not in modest:
+                turns.append(source)
+                continue
             queue = self._queues[source]
             while queue and scanned_max > 0:
                 job = queue.popleft()

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import aio_pika
@@ -21,13 +24,14 @@ from yarl import URL
 
 from wallet_grpc.chores import ChoreMetrics, is_cancelled
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.tls_files import UnusableTlsFilesError, client_context
 
 from .topology import TopologyConflictError
 
 _log = structlog.get_logger(__name__)
 
-BROKER_ERRORS: Final = (*CONNECTION_EXCEPTIONS, TimeoutError)
-"""What a broker that is away, or goes away, makes aio-pika raise."""
+BROKER_ERRORS: Final = (*CONNECTION_EXCEPTIONS, TimeoutError, UnusableTlsFilesError)
+"""What a broker that is away, or goes away, makes aio-pika raise; and TLS files that are being replaced."""
 
 _CONNECT_TIMEOUT_S = 10.0
 _HEARTBEAT_S = 15
@@ -37,17 +41,40 @@ _DATABASE_PAUSE_MAX_S = 1.0
 """A database that is back is wanted at once: what it did not take waits in the outbox, or unacknowledged."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where RabbitMQ is, and what TLS with it needs."""
+
+    url: str = field(repr=False)
+    """With the password: nothing shows it."""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Read the TLS files, anew for each connection; None for plain text.
+
+        Raises:
+            UnusableTlsFilesError: One cannot be used.
+        """
+        if not self.url.startswith("amqps://"):
+            return None
+        return client_context(ca_file=self.ca_file, cert_file=self.cert_file, key_file=self.key_file)
+
+
 class BrokerGoneError(ConnectionError):
     """The session cannot go on: the connection, a channel or the queue is gone."""
 
 
 @asynccontextmanager
 async def connected(
-    amqp_url: str, *, name: str, transport: TransportFactory | None = None
+    address: BrokerAddress, *, name: str, transport: TransportFactory | None = None
 ) -> AsyncIterator[AbstractConnection]:
     """Connect for the length of the block, by a transport of one's own if it is given."""
-    url = URL(amqp_url).update_query(heartbeat=_HEARTBEAT_S)
-    connection = aio_pika.Connection(url, client_properties={"connection_name": f"wallet-{name}"})
+    url = URL(address.url).update_query(heartbeat=_HEARTBEAT_S)
+    connection = aio_pika.Connection(
+        url, ssl_context=address.tls(), client_properties={"connection_name": f"wallet-{name}"}
+    )
     if transport is not None:
         connection.kwargs["transport_factory"] = transport
     await connection.connect(timeout=_CONNECT_TIMEOUT_S)

@@ -1,7 +1,8 @@
 """The consumer: takes deliveries of payment events and acknowledges each once the database has it.
 
 A delivery is acknowledged after the transaction that holds its event has committed, or after the dead-letter queue has
-confirmed its letter; until then it is held, however long the database is away. Nothing is ever sent back to the queue,
+confirmed its letter; until then it is held, however long the database is away. (Of several cells, an event whose cell
+alone does not answer is soon in the inbox, waiting: inbox.py.) Nothing is ever sent back to the queue,
 so an outage does not use up the delivery limit. How many are held at once is the prefetch count, and how large they are
 is bounded as well.
 
@@ -28,7 +29,7 @@ from wallet_grpc.domain.values import Name
 from wallet_grpc.tasks import end
 
 from .acknowledgements import Acknowledgements
-from .broker import BrokerGoneError, connected, keep_up
+from .broker import BrokerAddress, BrokerGoneError, connected, keep_up
 from .cloudevents import Delivery, open_envelope
 from .failures import Failures
 from .frames import DeliveryTransport, RawDelivery
@@ -42,6 +43,7 @@ from .topology import Topology, claim_queue, declare_inbound
 
 _log = structlog.get_logger(__name__)
 
+_WORKER = "consume"
 _LOOK_EVERY_S = 5.0
 """How often the queue is looked at: a broker that lost it tells nobody."""
 _FRAME_BYTES = 131_072
@@ -66,7 +68,7 @@ class Rejected(Name):
 class ConsumerSettings:
     """The consumer's bounds."""
 
-    amqp_url: str
+    broker: BrokerAddress
     environment: str
     topology: Topology
     prefetch_count: int
@@ -112,6 +114,7 @@ class PaymentsConsumer:
         self._inbox = inbox
         self._metrics = metrics
         self._chores = chores
+        self._success = chores.last_success(_WORKER)
         self._installation = installation
         self._failures = Failures()
         self._session: _Session | None = None
@@ -123,14 +126,14 @@ class PaymentsConsumer:
         Raises:
             TopologyConflictError: A queue or exchange is there and is defined otherwise, or the queue is another's.
         """
-        await keep_up(lambda: self._consume(stop), stop=stop, name="consume", chores=self._chores)
+        await keep_up(lambda: self._consume(stop), stop=stop, name=_WORKER, chores=self._chores)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, or until the session fails."""
         settings, names = self._settings, self._settings.topology
         installation = await self._installation()
         transport = DeliveryTransport(self._on_delivery, body_bytes_max=settings.event_bytes_max)
-        async with connected(settings.amqp_url, name="consume", transport=transport) as connection:
+        async with connected(settings.broker, name=_WORKER, transport=transport) as connection:
             await claim_queue(connection, names, installation)  # first: who may not have the queue binds nothing to it
             await declare_inbound(connection, names)
             channel = await connection.channel(publisher_confirms=False)
@@ -191,6 +194,7 @@ class PaymentsConsumer:
                 if queue.declaration_result.consumer_count == 0:
                     raise BrokerGoneError(f"{queue_name} was deleted or lost, and has no consumer")
                 await claim_queue(connection, self._settings.topology, installation)
+                self._success.note()
 
     async def _drain(self, session: _Session) -> None:
         """Take no more, and finish what was taken, within the time for it."""

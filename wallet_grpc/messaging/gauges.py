@@ -8,7 +8,7 @@ from wallet_grpc.chores import ChoreMetrics, keep_going
 from wallet_grpc.store.queues.inbox import InboxStore
 from wallet_grpc.store.queues.outbox import OutboxReader
 
-from .metrics import InboxMetrics, OutboxMetrics
+from .metrics import InboxMetrics, OutboxGauges
 
 _WORKER = "watch"
 _EVERY_MS = 5_000
@@ -26,14 +26,14 @@ async def watch_inbox(store: InboxStore, metrics: InboxMetrics, chores: ChoreMet
     await keep_going(_WORKER, look, chores)
 
 
-async def watch_outbox(reader: OutboxReader, metrics: OutboxMetrics, chores: ChoreMetrics) -> NoReturn:
+async def watch_outbox(reader: OutboxReader, gauges: OutboxGauges, chores: ChoreMetrics) -> NoReturn:
     """Keep the outbox's gauges true, until cancelled."""
 
     async def look() -> float:
         backlog = await reader.backlog()
-        metrics.waiting.set(backlog.waiting)
-        metrics.oldest_seconds.set(backlog.oldest_age_s)
-        metrics.parked.set(backlog.parked)
+        gauges.waiting.set(backlog.waiting)
+        gauges.oldest_seconds.set(backlog.oldest_age_s)
+        gauges.parked.set(backlog.parked)
         return _EVERY_MS
 
     await keep_going(_WORKER, look, chores)

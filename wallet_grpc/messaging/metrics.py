@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from wallet_grpc.domain.cells import Cell
 
 _LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
 
@@ -37,6 +41,16 @@ class InboxMetrics:
         self.open = Gauge("wallet_inbox_open", "Received events that wait or are parked", ["state"], registry=registry)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxGauges:
+    """What the outbox of one cell holds."""
+
+    waiting: Gauge
+    oldest_seconds: Gauge
+    parked: Gauge
+    partitions: Gauge
+
+
 class OutboxMetrics:
     """The relay's counters in a registry."""
 
@@ -57,9 +71,20 @@ class OutboxMetrics:
             buckets=_LAG_BUCKETS_S,
             registry=registry,
         )
-        self.waiting = Gauge("wallet_outbox_waiting", "Events that are to be published", registry=registry)
-        self.oldest_seconds = Gauge(
-            "wallet_outbox_oldest_seconds", "How long the oldest event has waited", registry=registry
+        self._waiting = Gauge("wallet_outbox_waiting", "Events that are to be published", ["cell"], registry=registry)
+        self._oldest_seconds = Gauge(
+            "wallet_outbox_oldest_seconds", "How long the oldest event has waited", ["cell"], registry=registry
         )
-        self.parked = Gauge("wallet_outbox_parked", "Events that no queue took", registry=registry)
-        self.partitions = Gauge("wallet_outbox_partitions", "Partitions that this relay publishes", registry=registry)
+        self._parked = Gauge("wallet_outbox_parked", "Events that no queue took", ["cell"], registry=registry)
+        self._partitions = Gauge(
+            "wallet_outbox_partitions", "Partitions that this relay publishes", ["cell"], registry=registry
+        )
+
+    def of(self, cell: Cell) -> OutboxGauges:
+        """Give the gauges of a cell's outbox."""
+        return OutboxGauges(
+            waiting=self._waiting.labels(str(cell)),
+            oldest_seconds=self._oldest_seconds.labels(str(cell)),
+            parked=self._parked.labels(str(cell)),
+            partitions=self._partitions.labels(str(cell)),
+        )

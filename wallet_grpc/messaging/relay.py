@@ -32,8 +32,9 @@ from wallet_grpc.store.connection.halves import Halved
 from wallet_grpc.store.queues.outbox import OutboxQueue
 from wallet_grpc.store.queues.told_events import OutboxRow, ToldEvent
 from wallet_grpc.tasks import end
+from wallet_grpc.tracing import SpanKind, Tracer, is_sampled
 
-from .broker import BROKER_ERRORS, BrokerGoneError, connected, keep_up
+from .broker import BROKER_ERRORS, BrokerAddress, BrokerGoneError, connected, keep_up
 from .cloudevents import CONTENT_TYPE, render
 from .metrics import OutboxMetrics
 from .topology import Topology, declare_outbound
@@ -52,7 +53,7 @@ _UNROUTABLE = "UNROUTABLE: no queue is bound for this type"
 class RelaySettings:
     """The relay's bounds."""
 
-    amqp_url: str
+    broker: BrokerAddress
     environment: str
     topology: Topology
     round_events_max: int
@@ -93,15 +94,24 @@ class Relay:
     """Publishes the outbox. Any number may run at once, each with a share of the owners."""
 
     def __init__(
-        self, settings: RelaySettings, queue: OutboxQueue, metrics: OutboxMetrics, chores: ChoreMetrics
+        self,
+        settings: RelaySettings,
+        queue: OutboxQueue,
+        metrics: OutboxMetrics,
+        chores: ChoreMetrics,
+        *,
+        tracer: Tracer | None = None,
     ) -> None:
         self._settings = settings
+        self._tracer = tracer
         self._chores = chores
+        self._success = chores.last_success(_WORKER)
         self._owners: SetAside[int] = SetAside(_WORKER, "owner_id", chores)
         self._doubted: set[int] = set()
         """Owners of events one of which made the broker close a channel."""
         self._queue = queue
         self._metrics = metrics
+        self._gauges = metrics.of(queue.cell)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop`, reconnecting by itself.
@@ -116,7 +126,7 @@ class Relay:
 
     async def _session(self, stop: asyncio.Event) -> None:
         try:
-            async with connected(self._settings.amqp_url, name="relay") as connection:
+            async with connected(self._settings.broker, name="relay") as connection:
                 names = self._settings.topology
                 await declare_outbound(connection, names)
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -128,19 +138,20 @@ class Relay:
                     now = time.monotonic()
                     if now - shared_at >= _SHARE_EVERY_S:
                         await self._queue.share()
-                        self._metrics.partitions.set(len(self._queue.partitions))
+                        self._gauges.partitions.set(len(self._queue.partitions))
                         shared_at = now
                     rows = await self._queue.next(self._settings.round_events_max, self._owners.waiting())
                     pause_s = await self._round(line, rows) if rows else self._settings.poll_ms / 1000
                     if channel.is_closed:
                         raise BrokerGoneError("the channel was closed")
+                    self._success.note()
                     if pause_s:
                         with suppress(TimeoutError):
                             async with asyncio.timeout(pause_s):
                                 await stop.wait()
         finally:
             await self._queue.close()  # while there is no broker, others may have the partitions
-            self._metrics.partitions.set(0)
+            self._gauges.partitions.set(0)
 
     async def _round(self, line: _Line, rows: Sequence[OutboxRow]) -> float:
         """Publish events and settle them in the outbox; gives how long to wait before the next round, in seconds."""
@@ -180,8 +191,7 @@ class Relay:
             for row in events:
                 done.unconfirmed[row.owner_id] = row
                 try:
-                    event = row.tell()
-                    await exchange.publish(self._message(event), event.event_type, mandatory=True)
+                    await self._publish_one(exchange, row.tell())
                 except PublishError:
                     done.unroutable.append(row)
                 except DeliveryError as error:
@@ -197,6 +207,23 @@ class Relay:
                     done.published.append(row)
             del done.unconfirmed[events[0].owner_id]
             self._doubted.discard(events[0].owner_id)
+
+    async def _publish_one(self, exchange: AbstractExchange, event: ToldEvent) -> None:
+        """Publish an event, in a span of its own where that of its call is traced."""
+        span = None
+        if self._tracer is not None and is_sampled(event.traceparent):
+            attributes = {"messaging.system": "rabbitmq", "messaging.message.id": event.event_id}
+            span = self._tracer.begin(f"publish {event.event_type}", SpanKind.PRODUCER, event.traceparent, attributes)
+        failure: str | None = "CANCELLED"
+        try:
+            await exchange.publish(self._message(event), event.event_type, mandatory=True)
+            failure = None
+        except Exception as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            if span is not None:
+                span.end(reason=failure)
 
     def _doubt(self, done: _RelayRound, error: Exception) -> None:
         """Find the event over which the broker closed the channel, or let the next session find it."""

@@ -1,9 +1,9 @@
 """Retries: events of the inbox that could not be applied at first, taken again.
 
 Early events are taken as soon as the withdrawal that they wait for is there, parked ones as well. What waits is also
-tried after a growing delay, whatever it waits for, until it was tried too often. One consumer does this for all: who
-holds the turn (`InboxStore.retrying`). An event of which not even that can be recorded is set aside; it keeps none of
-the others.
+tried after a growing delay, whatever it waits for, until it was tried too often; one whose cell does not answer is put
+off again, however often. One consumer does this for all: who holds the turn (`InboxStore.retrying`). An event of which
+not even that can be recorded is set aside; it keeps none of the others.
 """
 
 from __future__ import annotations
@@ -39,17 +39,19 @@ class Retries:
         self._store = store
         self._chores = chores
         self._aside: SetAside[Key] = SetAside(_WORKER, "event_key", chores)
+        self._success = chores.last_success(_WORKER)
         self._poll_s = poll_ms / 1000
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""
-        await keep_going(_WORKER, self._turn, self._chores)
+        await keep_going(_WORKER, self._turn, self._chores, success=self._success)
 
     async def _turn(self) -> float:
         async with self._store.retrying() as turn:
             while turn is not None:
                 await turn.go_on()
                 await self._look()
+                self._success.note()
                 await asyncio.sleep(self._poll_s)
         return _TURN_EVERY_MS
 
@@ -91,4 +93,4 @@ class Retries:
             _log.error("stored_event_unknown", event_id=receipt.event_id, cause=str(error))
             await self._store.record_failure(receipt, error.refusal, waits_for=None)
         else:
-            await self._inbox.take(event)
+            await self._inbox.take_or_put_off(event)

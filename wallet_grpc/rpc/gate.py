@@ -10,29 +10,40 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import grpc
 import structlog
 
+from wallet_grpc.domain.cells import CellElsewhereError
 from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.operators import (
+    OPERATOR_NAME_LENGTH_MAX,
+    Channel,
+    Operator,
+    is_operator_name,
+    operator_name,
+)
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.engine.engine import QueueFullError
+from wallet_grpc.engine.engine import SERVED_ELSEWHERE, QueueFullError
 from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
 from wallet_grpc.engine.shares import QUEUE_FULL
 from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.reads.keys import Caller, Role
+from wallet_grpc.tracing import known_as
 
 from .auth import Authenticator
 from .metrics import CallMetrics
 from .rates import Rates
-from .status import abort
+from .watch import CallWatch, Watched
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _log = structlog.get_logger(__name__)
 
+LOGIN_METADATA = "wallet-operator"
+"""Where a key that speaks for logins names the person."""
 _ID_LENGTH_MAX = 128
 _REFUSALS_WITHIN_S = 0.5
 """How long a stop waits for refusals to be sent and for watchers to be told, whether they read it or not."""
@@ -57,6 +68,8 @@ class CallHead(NamedTuple):
     authorization: str | None
     request_id: str
     traceparent: str | None
+    login: str | None = None
+    """The person who is logged in where the call comes from (`wallet-operator`), as a key that may tells."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +97,9 @@ class CallContext:
     grpc_context: Context
     head: CallHead
     presence: CallPresence
+    operator: Operator | None
+    """The person who calls, where the key has role `backoffice`."""
+    watched: Watched = field(default_factory=Watched)
 
     async def check_again(self) -> Caller:
         """Check the key again, for a call that lasts: a revoked key stops working within 5 seconds.
@@ -107,12 +123,40 @@ def not_allowed(*roles: Role) -> Refusal:
     )
 
 
-class CallGate:
-    """Lets calls in, and ends those that are refused or fail: the only place that gives a call its status."""
+def _logged_in(caller: Caller, login: str | None) -> Operator:
+    """Give the person whom a call names as logged in where it comes from.
 
-    def __init__(self, authenticator: Authenticator, metrics: CallMetrics, rates: Rates, *, calls_max: int) -> None:
+    Raises:
+        RefusedError: The key may not speak for others, or names nobody.
+    """
+    if not caller.speaks_for_logins:
+        raise RefusedError(
+            Refusal(
+                reason=Reason.CALL_NOT_ALLOWED,
+                message=f"the key may not speak for others: leave `{LOGIN_METADATA}` out, or have one made with "
+                "`wallet keys create --speaks-for-logins`",
+            )
+        )
+    if login is None or not is_operator_name(login):
+        raise RefusedError(
+            Refusal(
+                reason=Reason.CALL_NOT_ALLOWED,
+                message=f"the key speaks for persons who log in: name the one who is, in the metadata "
+                f"`{LOGIN_METADATA}`, by 1 to {OPERATOR_NAME_LENGTH_MAX} characters of ASCII 0x21 to 0x7E",
+            )
+        )
+    return Operator(name=operator_name(login), channel=Channel.CONSOLE, key_id=caller.key_id)
+
+
+class CallGate:
+    """Lets calls in, and tells what those are refused with that fail."""
+
+    def __init__(
+        self, authenticator: Authenticator, metrics: CallMetrics, rates: Rates, *, calls_max: int, watch: CallWatch
+    ) -> None:
         self.metrics = metrics
         self.rates = rates
+        self.watch = watch
         self._authenticator = authenticator
         self._calls_max = calls_max
         self._streams_max = max(1, calls_max // 2)
@@ -157,6 +201,7 @@ class CallGate:
     def head_of(self, context: Context) -> CallHead:
         """Read a call's metadata: its key, its request id (its own `x-request-id`, or a new one), its `traceparent`."""
         authorization = traceparent = None
+        login = None
         request_id = ""
         for key, value in context.invocation_metadata() or ():
             if key == "authorization":
@@ -166,7 +211,9 @@ class CallGate:
                 request_id = str(value)
             elif key == "traceparent" and _is_plain(value):
                 traceparent = str(value)
-        return CallHead(authorization, request_id or f"{self._id_prefix}{next(self._numbers):08x}", traceparent)
+            elif key == LOGIN_METADATA:
+                login = str(value)
+        return CallHead(authorization, request_id or f"{self._id_prefix}{next(self._numbers):08x}", traceparent, login)
 
     def arrive(self) -> CallPresence:
         """Know of the call that the running task answers.
@@ -192,12 +239,17 @@ class CallGate:
         caller = self._authenticator.known(head.authorization) or await self.authenticate(context, head)
         if roles and caller.roles.isdisjoint(roles):
             raise RefusedError(not_allowed(*roles))
+        operator = caller.operator
+        if head.login is not None or caller.speaks_for_logins:
+            operator = _logged_in(caller, head.login)
         limited = None if lasts else self.rates.take(caller)  # a stream waits for its rate, operation by operation
         if limited is not None:
             raise RefusedError(limited)
         self._take_place(presence, lasts=lasts)
         remaining_s = context.time_remaining()
-        return CallContext(caller, head.request_id, head.traceparent, remaining_s, self, context, head, presence)
+        return CallContext(
+            caller, head.request_id, head.traceparent, remaining_s, self, context, head, presence, operator
+        )
 
     def begin(self, call: CallContext) -> None:
         """Begin with a call that was let in: from now on it will have its answer, though the server be stopped.
@@ -233,21 +285,31 @@ class CallGate:
         self._places_taken -= presence.has_place
         self._streams -= presence.lasts
 
-    async def end(self, context: Context, error: Exception, head: CallHead) -> NoReturn:
-        """End a call with the status of what was raised in it."""
-        match error:
-            case RefusedError() | MalformedError() | QueueFullError():
-                refusal = error.refusal
-            case ConnectionsBusyError():
-                refusal = QUEUE_FULL
-            case DatabaseUnavailableError():
-                refusal = DATABASE_UNAVAILABLE
-            case TimeoutError():
-                refusal = OUTCOME_UNKNOWN
-            case _:
-                _log.error("call_failed", request_id=head.request_id, exc_info=error)
-                refusal = _INTERNAL
-        await abort(context, refusal, head.request_id)
+    def refusal_of(self, error: Exception, head: CallHead) -> Refusal:
+        """Tell what a call is refused with in which this was raised; a fault of ours is logged."""
+        refusal = _refusal_of(error)
+        if refusal is None:
+            _log.error("call_failed", **known_as(head.request_id, head.traceparent), exc_info=error)
+            return _INTERNAL
+        self.metrics.refused(refusal.reason)
+        return refusal
+
+
+def _refusal_of(error: Exception) -> Refusal | None:
+    """Give the refusal that was raised, or that a failure means; None for a fault of ours."""
+    match error:
+        case RefusedError() | MalformedError() | QueueFullError():
+            return error.refusal
+        case ConnectionsBusyError():
+            return QUEUE_FULL
+        case DatabaseUnavailableError():
+            return DATABASE_UNAVAILABLE
+        case CellElsewhereError():
+            return SERVED_ELSEWHERE
+        case TimeoutError():
+            return OUTCOME_UNKNOWN
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

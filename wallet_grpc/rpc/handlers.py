@@ -8,7 +8,8 @@ that is not let in, gRPC holds no more than the first window of its stream (serv
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -20,8 +21,9 @@ from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
 
 from .gate import CallGate, Context, GatedStream, GatedUnary
-from .metrics import CallMetrics
+from .metrics import CANCELLED, CalledMethod, CallMetrics
 from .operations import Mutation, Operations
+from .status import abort
 from .time_limit import TimeLimit
 
 Request = TypeVar("Request", bound=Message)
@@ -42,6 +44,19 @@ def handlers_of(servicer: Servicer, service: ServiceDescriptor) -> dict[str, grp
     return {method.name: _handler(servicer, method) for method in service.methods}
 
 
+def handlers_of_parts(
+    parts: Iterable[Servicer], service: ServiceDescriptor
+) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Give gRPC's handler of each method that a part of a service has; gRPC refuses the others as UNIMPLEMENTED."""
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for part in parts:
+        served = {method.name: method for method in service.methods if hasattr(type(part), method.name)}
+        assert served, f"{type(part).__name__} has no call of {service.name}"
+        assert handlers.keys().isdisjoint(served), f"{sorted(served)}: one of them has another part already"
+        handlers |= {name: _handler(part, method) for name, method in served.items()}
+    return handlers
+
+
 def _handler(servicer: Servicer, described: Any) -> grpc.RpcMethodHandler[Any, Any]:
     parse = GetMessageClass(described.input_type).FromString
     serialize = GetMessageClass(described.output_type).SerializeToString
@@ -52,47 +67,72 @@ def _handler(servicer: Servicer, described: Any) -> grpc.RpcMethodHandler[Any, A
         case GatedUnary():
             assert not described.client_streaming, described.full_name
             assert not described.server_streaming, described.full_name
-            return grpc.stream_unary_rpc_method_handler(_unary(servicer, declared, parse), None, serialize)
+            answer = _unary(servicer, declared, parse, described)
+            return grpc.stream_unary_rpc_method_handler(answer, None, serialize)
         case GatedStream():
             assert described.client_streaming, described.full_name
             assert described.server_streaming, described.full_name
-            return grpc.stream_stream_rpc_method_handler(_stream(servicer, declared, parse), None, serialize)
+            return grpc.stream_stream_rpc_method_handler(_stream(servicer, declared, parse, described), None, serialize)
         case _:
             raise AssertionError(f"{described.full_name} is no gated method: {declared}")
 
 
-def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Message]) -> Any:
+def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Message], described: Any) -> Any:
     gate, method, roles = servicer.gate, declared.method, declared.roles
+    name, counted = described.full_name, counted_as(described, gate.metrics)
 
     async def answer(_messages: object, context: Context) -> Any:
         head = gate.head_of(context)
+        began_at, call = time.monotonic(), None
+        reason: str | None = CANCELLED
         try:
             call = await gate.enter(context, roles, head, lasts=False)
-            if servicer.operations.waits(call):
+            gate.watch.begin(call, name)
+            if servicer.operations.arrives(call):
                 await servicer.operations.turn(call)
             request = await _only_message(context, parse, gate.metrics)
             gate.begin(call)
-            return await method(servicer, request, call)
+            answered = await method(servicer, request, call)
+            reason = None
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-            await gate.end(context, error, head)
+            refusal = gate.refusal_of(error, head)
+            reason = refusal.reason
+            await abort(context, refusal, head.request_id)
+        finally:
+            counted.ended(reason, time.monotonic() - began_at)
+            if call is not None:
+                gate.watch.end(call, name, began_at, reason=reason)
+        return answered
 
     return answer
 
 
-def _stream(servicer: Servicer, declared: GatedStream, parse: Callable[[bytes], Message]) -> Any:
+def _stream(servicer: Servicer, declared: GatedStream, parse: Callable[[bytes], Message], described: Any) -> Any:
     gate, method = servicer.gate, declared.method
+    counted = counted_as(described, gate.metrics)
 
     async def answers(_messages: object, context: Context) -> AsyncIterator[Any]:
         head = gate.head_of(context)
+        reason: str | None = CANCELLED
         try:
             call = await gate.enter(context, (), head, lasts=True)
             gate.begin(call)
             async for answer in method(servicer, _messages_of(context, parse, gate.metrics), call):
                 yield answer
+            reason = None
         except Exception as error:  # noqa: BLE001 - as above
-            await gate.end(context, error, head)
+            refusal = gate.refusal_of(error, head)
+            reason = refusal.reason
+            await abort(context, refusal, head.request_id)
+        finally:
+            counted.stream_ended(reason)
 
     return answers
+
+
+def counted_as(described: Any, metrics: CallMetrics) -> CalledMethod:
+    """Give what counts the calls of a method that a proto describes."""
+    return metrics.of(described.containing_service.full_name, described.name)
 
 
 async def _only_message(context: Context, parse: Callable[[bytes], Request], metrics: CallMetrics) -> Request:

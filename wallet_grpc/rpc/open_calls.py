@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,14 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from wallet_grpc.domain.refusals import Reason, Refusal
 
 from .gate import STOPPING, CallGate, Context, RefusedError
-from .handlers import decoded
+from .handlers import counted_as, decoded
+from .metrics import CANCELLED, NOT_FOUND
+from .status import abort
 
 Request = TypeVar("Request", bound=Message)
+
+HEALTH: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
+REFLECTION: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
 
 READINESS = "readiness"
 LIVENESS = "liveness"
@@ -69,17 +75,33 @@ class OpenCalls:
             raise RefusedError(_SILENT) from None
         return None if raw is grpc.aio.EOF else decoded(raw, parse, self.gate.metrics)
 
-    def answered(self, method: Callable[[Context], Awaitable[Any]]) -> Callable[[object, Context], Awaitable[Any]]:
+    def answered(
+        self, method: Callable[[Context], Awaitable[Any]], described: Any
+    ) -> Callable[[object, Context], Awaitable[Any]]:
         """Make a method one that gRPC can call: it ends with a status, whatever is raised in it."""
+        counted = counted_as(described, self.gate.metrics)
 
         async def answer(_messages: object, context: Context) -> Any:
+            began_at = time.monotonic()
+            reason: str | None = CANCELLED
             try:
                 self.gate.arrive()
-                return await method(context)
+                answered = await method(context)
+                reason = None
             except grpc.aio.AbortError:
+                reason = NOT_FOUND
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
-                await self.gate.end(context, error, self.gate.head_of(context))
+                head = self.gate.head_of(context)
+                refusal = self.gate.refusal_of(error, head)
+                reason = refusal.reason
+                await abort(context, refusal, head.request_id)
+            finally:
+                if described.server_streaming:
+                    counted.stream_ended(reason)
+                else:
+                    counted.ended(reason, time.monotonic() - began_at)
+            return answered
 
         return answer
 
@@ -124,9 +146,10 @@ class Health:
     def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         """Give gRPC's handler of each method."""
         answered, one = self._share.answered, health_pb2.HealthCheckResponse.SerializeToString
+        check, watch = (HEALTH.methods_by_name[name] for name in ("Check", "Watch"))
         return {
-            "Check": grpc.stream_unary_rpc_method_handler(answered(self._check), None, one),
-            "Watch": grpc.stream_stream_rpc_method_handler(answered(self._watch), None, one),
+            check.name: grpc.stream_unary_rpc_method_handler(answered(self._check, check), None, one),
+            watch.name: grpc.stream_stream_rpc_method_handler(answered(self._watch, watch), None, one),
         }
 
     def _all(self, *, serving: bool) -> dict[str, Any]:
@@ -168,9 +191,10 @@ class Reflection:
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         """Give gRPC's handler of its method."""
+        info = REFLECTION.methods_by_name["ServerReflectionInfo"]
         return {
-            "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
-                self._share.answered(self._info), None, reflection_pb2.ServerReflectionResponse.SerializeToString
+            info.name: grpc.stream_stream_rpc_method_handler(
+                self._share.answered(self._info, info), None, reflection_pb2.ServerReflectionResponse.SerializeToString
             )
         }
 

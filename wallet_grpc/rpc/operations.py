@@ -193,6 +193,11 @@ class Operations:
             fill(decided, outcomes.add(), request_id)
         return response
 
+    def arrives(self, call: CallContext) -> bool:
+        """Note that a call was let in, whose message is still to be read; gives whether it has to wait for its turn."""
+        self._engine.arrives(call.caller.source)
+        return self.waits(call)
+
     def waits(self, call: CallContext) -> bool:
         """Whether a call has to wait for its turn: its source floods others, and its deadline is not near."""
         if call.remaining_s is not None and call.remaining_s < _HURRIES_S:
@@ -253,8 +258,11 @@ class Operations:
         if call.remaining_s is not None:
             timeout_s = min(timeout_s, call.remaining_s - _ANSWER_MARGIN_S)
         ends_at = time.monotonic() + timeout_s
-        with TimeLimit(timeout_s):
-            await self._engine.execute(ticket, accepted)
+        try:
+            with TimeLimit(timeout_s):
+                await self._engine.execute(ticket, accepted)
+        finally:
+            call.watched.came_back(ticket)
         if not self._engine.floods_others(call.caller.source) or ends_at - time.monotonic() < _HURRIES_S:
             return False
         await self.turn(call)
@@ -263,5 +271,10 @@ class Operations:
 
 def _ticket(operations: int, call: CallContext) -> Ticket:
     return Ticket(
-        [None] * operations, source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent
+        [None] * operations,
+        source=call.caller.source,
+        request_id=call.request_id,
+        traceparent=call.traceparent,
+        operator=call.operator,
+        span=call.watched.span,
     )

@@ -18,9 +18,9 @@ Row = TypeVar("Row")
 Cursor = TypeVar("Cursor", int, str)
 
 PAGE_BYTES_MAX = 3 * 1024 * 1024
-_FRAME_BYTES = 8
+FRAME_BYTES = 8
 """What stands before a row in its response, at most: its tag and its length."""
-_ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 100
 """With the largest metadata they take about 7 MiB."""
 
 _SIZE_DEFAULT = 100
@@ -70,10 +70,10 @@ async def fill_page(
     """
     filled_bytes = 0
     while True:
-        wanted = min(size - len(into), _ROWS_AT_ONCE)
+        wanted = min(size - len(into), ROWS_AT_ONCE)
         rows = await read(after, wanted + 1)  # one more tells whether there is a next page
         for row in rows[:wanted]:
-            row_bytes = fill(row, into.add()).ByteSize() + _FRAME_BYTES
+            row_bytes = fill(row, into.add()).ByteSize() + FRAME_BYTES
             if len(into) > 1 and filled_bytes + row_bytes > PAGE_BYTES_MAX:
                 del into[-1]
                 return str(after)

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
 
-from wallet.v1 import credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
+from wallet.v1 import backoffice_pb2, credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
 from wallet_grpc.addresses import AddressInUseError, why_not_bound
 from wallet_grpc.rpc.credit.service import CreditWalletServicer
 from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.players.service import WalletServicer
 from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 
+from .certificates import ServedCertificate
 from .gate import CallGate
-from .handlers import Servicer, handlers_of
-from .open_calls import Health, OpenCalls, Reflection
+from .handlers import Servicer, handlers_of, handlers_of_parts
+from .metrics import CallMetrics
+from .open_calls import HEALTH, REFLECTION, Health, OpenCalls, Reflection
 
 _WALLET = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
 _SESSIONS = session_pb2.DESCRIPTOR.services_by_name["LedgerSessionService"]
 _CREDIT = credit_wallet_pb2.DESCRIPTOR.services_by_name["CreditWalletService"]
 _LEDGERS = ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"]
-_HEALTH: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
-_REFLECTION: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+_BACKOFFICE = backoffice_pb2.DESCRIPTOR.services_by_name["BackofficeService"]
 
 _KEEPALIVE_MS = 30_000
 _PENDING_CALLS_MAX = 10_000
@@ -57,9 +56,6 @@ class ServerSettings:
     connection_age_max_ms: int
     connection_age_grace_ms: int
     """How long calls on a connection that is too old may go on; then it is cut."""
-    tls_cert_file: Path | None
-    tls_key_file: Path | None
-    tls_client_ca_file: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +66,26 @@ class Servicers:
     sessions: LedgerSessionServicer
     credit: CreditWalletServicer
     ledgers: LedgerServicer
+    backoffice: Sequence[Servicer]
+    """The parts of BackofficeService, each with the calls that it answers."""
 
 
 class WalletServer:
     """The server of one process. Several processes may share an address: the kernel spreads the connections."""
 
-    def __init__(self, settings: ServerSettings, gate: CallGate, servicers: Servicers) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        gate: CallGate,
+        servicers: Servicers,
+        *,
+        certificate: ServedCertificate | None,
+    ) -> None:
+        """Bind the address. Without a certificate it serves plain text.
+
+        Raises:
+            AddressInUseError: It cannot be bound.
+        """
         self._gate = gate
         self._ready = False
         self._server = grpc.aio.server(options=_options(settings))
@@ -87,13 +97,19 @@ class WalletServer:
         }
         for service, servicer in gated.items():
             self._serve(service, handlers_of(servicer, service))
+        self._serve(_BACKOFFICE, handlers_of_parts(servicers.backoffice, _BACKOFFICE))
+        services = (*gated, _BACKOFFICE)
         share = OpenCalls(gate)
-        self._health = Health(share, [service.full_name for service in gated])
-        self._serve(_HEALTH, self._health.handlers())
-        described = [service.full_name for service in (*gated, _HEALTH, _REFLECTION)]
-        self._serve(_REFLECTION, Reflection(share, described).handlers())
+        self._health = Health(share, [service.full_name for service in services])
+        self._serve(HEALTH, self._health.handlers())
+        described = [service.full_name for service in (*services, HEALTH, REFLECTION)]
+        self._serve(REFLECTION, Reflection(share, described).handlers())
+        self._server.add_generic_rpc_handlers((_NotServed(gate.metrics),))
         try:
-            self._bind(settings)
+            if certificate is None:
+                self._server.add_insecure_port(settings.address)
+            else:
+                self._server.add_secure_port(settings.address, certificate.credentials())
         except RuntimeError as error:
             reason = why_not_bound(settings.address)
             raise AddressInUseError(f"{settings.address} cannot be bound: {reason}") from error
@@ -128,17 +144,16 @@ class WalletServer:
         # Not as "registered methods": for each of them gRPC's loop waits anew at every call that comes in.
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
-    def _bind(self, settings: ServerSettings) -> None:
-        if settings.tls_cert_file is None or settings.tls_key_file is None:
-            self._server.add_insecure_port(settings.address)
-            return
-        client_ca = settings.tls_client_ca_file
-        credentials = grpc.ssl_server_credentials(
-            [(settings.tls_key_file.read_bytes(), settings.tls_cert_file.read_bytes())],
-            root_certificates=client_ca.read_bytes() if client_ca else None,
-            require_client_auth=client_ca is not None,
-        )
-        self._server.add_secure_port(settings.address, credentials)
+
+class _NotServed(grpc.GenericRpcHandler):
+    """Counts the calls of methods that there are not; it is asked last, and gRPC refuses them as UNIMPLEMENTED."""
+
+    def __init__(self, metrics: CallMetrics) -> None:
+        self._metrics = metrics
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> None:  # noqa: ARG002 - whatever it is
+        """Have no handler."""
+        self._metrics.not_served()
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:

@@ -36,6 +36,8 @@ _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.WALLET_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.RESERVATION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.LEDGER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.PROPOSAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.EVENT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.IDEMPOTENCY_KEY_REUSED: grpc.StatusCode.ALREADY_EXISTS,
     Reason.INSUFFICIENT_FUNDS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.PLAYER_BLOCKED: grpc.StatusCode.FAILED_PRECONDITION,
@@ -55,8 +57,12 @@ _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.UNBALANCED_POSTINGS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SETTLEMENT_RAIL_NOT_CONFIGURED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.BALANCE_NOT_ZERO: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.NEEDS_APPROVAL: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.SAME_PERSON: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.PROPOSAL_DECIDED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.CONFLICT: grpc.StatusCode.ABORTED,
     Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Reason.SERVED_ELSEWHERE: grpc.StatusCode.UNAVAILABLE,
     Reason.OUTCOME_UNKNOWN: grpc.StatusCode.DEADLINE_EXCEEDED,
     Reason.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -65,6 +71,11 @@ _CODES: dict[Reason, grpc.StatusCode] = {
 assert set(_CODES) == set(Reason)
 
 _NAMES_A_FIELD = frozenset({Reason.INVALID_AMOUNT, Reason.MISSING_FIELD, Reason.INVALID_FIELD})
+
+
+def code_of(reason: Reason) -> grpc.StatusCode:
+    """Give the code that a call ends with which is refused for this reason."""
+    return _CODES[reason]
 
 
 def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:

@@ -17,6 +17,8 @@ from wallet_grpc.engine.tickets import Ticket
 
 from .gate import STOPPING, CallContext, CallGate, RefusedError
 
+_OPERATION = "operation of a stream"
+"""What its span is called."""
 _CHECK_AGAIN_S = 0.4
 """How often a stream's key is looked at again: with the authenticator's own memory, well within 5 seconds."""
 _LASTED = Refusal(
@@ -123,6 +125,9 @@ async def execute_stream(
                 if engine.floods_others(source):
                     await engine.turn(source)
                 window.remove_first()
+                if ticket.span is not None:
+                    reason = decided.reason.value if isinstance(decided, Refusal) else None
+                    ticket.span.end(reason=reason, asked_at=ticket.asked_at or None, times=ticket.times)
                 yield decided
     finally:
         over.cancel()
@@ -139,6 +144,19 @@ async def _raise_the_end(reader: asyncio.Task[None], gate: CallGate) -> None:
     reader.result()
 
 
+def _ticket(call: CallContext) -> Ticket:
+    """Make the ticket of one operation, which is traced as a call is."""
+    span = call.gate.watch.span(call, _OPERATION)
+    return Ticket(
+        [None],
+        source=call.caller.source,
+        request_id=call.request_id,
+        traceparent=call.traceparent if span is None else span.traceparent,
+        operator=call.operator,
+        span=span,
+    )
+
+
 async def _read(
     operations: AsyncIterator[Any], call: CallContext, window: _Window, engine: Engine, convert: Converter
 ) -> None:
@@ -150,7 +168,7 @@ async def _read(
             await key.let_through()
             if engine.floods_others(source):
                 await engine.turn(source)
-            ticket = Ticket([None], source=call.caller.source, request_id=call.request_id, traceparent=call.traceparent)
+            ticket = _ticket(call)
             command = await convert(operation, call)
             if isinstance(command, Refusal):
                 ticket.outcomes[0] = command

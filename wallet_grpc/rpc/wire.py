@@ -5,13 +5,18 @@ What one service alone speaks stands in `rpc/{capability}/requests.py` and `rpc/
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.transactions import OutcomeStatus, TransactionStatus, WinKind
 from wallet_grpc.store.reads.players import RoundTotals
+
+_NANOS_MAX = 999_999_999
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 WIN_KINDS = {
     pb.WIN_KIND_REGULAR: WinKind.REGULAR,
@@ -43,6 +48,16 @@ def fill_timestamp(moment: datetime, timestamp: Timestamp) -> None:
     """Fill a time into a message."""
     timestamp.seconds = int(moment.timestamp())
     timestamp.nanos = moment.microsecond * 1000
+
+
+def moment_of(timestamp: Timestamp, name: str) -> datetime:
+    """Read a time to the microsecond, which is what the ledger keeps."""
+    if not 0 <= timestamp.nanos <= _NANOS_MAX:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, name, f"its nanos must be 0 to {_NANOS_MAX:,}"))
+    try:
+        return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)
+    except OverflowError as error:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, name, "must be of the years 1 to 9999")) from error
 
 
 def game_round(totals: RoundTotals) -> pb.GetRoundResponse:

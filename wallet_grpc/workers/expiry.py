@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
 
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.refusals import Reason, Refusal
@@ -26,6 +25,8 @@ from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.sessions import FIRST_EXPIRY, SessionReader
+
+from .metrics import WorkerMetrics
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class ExpiryWorker:
         reader: SessionReader,
         networks: NetworkDirectory,
         chores: ChoreMetrics,
-        registry: CollectorRegistry,
+        counted: WorkerMetrics,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -62,9 +63,7 @@ class ExpiryWorker:
         self._networks = networks
         self._chores = chores
         self._aside: SetAside[SessionId] = SetAside(_WORKER, "session_id", chores)
-        self._settled = Counter(
-            "wallet_sessions_expired", "Sessions that were settled because their time was over", registry=registry
-        )
+        self._settled = counted.settled
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""

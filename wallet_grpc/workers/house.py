@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from prometheus_client import CollectorRegistry, Counter
-
 from wallet_grpc.chores import ChoreMetrics, keep_going
 from wallet_grpc.store.background.house_postings import HousePostingStore
+
+from .metrics import WorkerMetrics
 
 _WORKER = "house"
 
@@ -30,14 +30,12 @@ class HouseWorker:
     """Folds house postings; `run` is its task."""
 
     def __init__(
-        self, settings: HouseSettings, store: HousePostingStore, chores: ChoreMetrics, registry: CollectorRegistry
+        self, settings: HouseSettings, store: HousePostingStore, chores: ChoreMetrics, counted: WorkerMetrics
     ) -> None:
         self._settings = settings
         self._store = store
         self._chores = chores
-        self._folded = Counter(
-            "wallet_house_postings_folded", "Rows that were folded into balances of house accounts", registry=registry
-        )
+        self._folded = counted.folded
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""

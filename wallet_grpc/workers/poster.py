@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.store.background.wallet_postings import DueLedger, Posted, PostingStore
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+
+from .metrics import WorkerMetrics
 
 _WORKER = "poster"
 _LOOKS_PER_INTERVAL = 8
@@ -40,25 +40,18 @@ class Poster:
     """Posts credit wallets; `run` is its task."""
 
     def __init__(
-        self, settings: PosterSettings, store: PostingStore, chores: ChoreMetrics, registry: CollectorRegistry
+        self, settings: PosterSettings, store: PostingStore, chores: ChoreMetrics, counted: WorkerMetrics
     ) -> None:
         self._settings = settings
         self._store = store
         self._chores = chores
         self._ledgers: SetAside[LedgerId] = SetAside(_WORKER, "ledger_id", chores)
         self._wallets: SetAside[str] = SetAside(_WORKER, "wallet_id", chores)
-        self._transactions = Counter(
-            "wallet_postings", "Ledger transactions that posted credit wallets", registry=registry
-        )
-        self._entries = Counter(
-            "wallet_posted_journal_entries", "Journal entries of credit wallets that were posted", registry=registry
-        )
+        self._transactions = counted.transactions
+        self._entries = counted.journal_entries
         self._looked_at = time.monotonic()
         self._oldest_at: float | None = None
-        lag = Gauge(
-            "wallet_posting_lag_seconds", "How long the oldest write to a credit wallet waits", registry=registry
-        )
-        lag.set_function(self.lag_s)
+        counted.watch_lag(self.lag_s)
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""

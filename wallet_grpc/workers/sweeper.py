@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from prometheus_client import CollectorRegistry, Counter
-
 from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
 from wallet_grpc.store.background.reservations import ReservationStore
+
+from .metrics import WorkerMetrics
 
 _WORKER = "sweeper"
 _REST_PER_WORK = 4
@@ -32,13 +32,13 @@ class Sweeper:
     """Sweeps expired reservations; `run` is its task."""
 
     def __init__(
-        self, settings: SweeperSettings, store: ReservationStore, chores: ChoreMetrics, registry: CollectorRegistry
+        self, settings: SweeperSettings, store: ReservationStore, chores: ChoreMetrics, counted: WorkerMetrics
     ) -> None:
         self._settings = settings
         self._store = store
         self._chores = chores
         self._aside: SetAside[str] = SetAside(_WORKER, "wallet_id", chores)
-        self._swept = Counter("wallet_reservations_expired", "Reservations that were swept", registry=registry)
+        self._swept = counted.swept
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""

@@ -18,21 +18,27 @@ class WriteStatus(Name):
     DUPLICATE = "DUPLICATE"
 
 
-@final
-class Written(Struct, frozen=True, kw_only=True):
-    """A write to a credit wallet that is recorded: now, or before. The balances are those of this moment."""
+class Recorded(Struct, frozen=True, kw_only=True):
+    """What is told of everything that is recorded: now, or before. The balances are those of this moment."""
 
     status: WriteStatus
     balance_minor: int
     available_minor: int
 
+    @property
+    def replayed(self) -> bool:
+        """Whether it was recorded before."""
+        return self.status is WriteStatus.DUPLICATE
+
 
 @final
-class Reserved(Struct, frozen=True, kw_only=True):
-    """A reservation that is recorded: now, or before. The balances are those of this moment."""
+class Written(Recorded, frozen=True, kw_only=True):
+    """A write to a credit wallet."""
 
-    status: WriteStatus
-    balance_minor: int
-    available_minor: int
+
+@final
+class Reserved(Recorded, frozen=True, kw_only=True):
+    """A reservation."""
+
     reservation_key: Key
     expires_at: datetime

@@ -70,6 +70,7 @@ def _new_wallet(address: WalletAddress, now: datetime) -> CreditWallet:
         ledger_id=address.ledger_id,
         caller_key=address.caller_key,
         now=now,
+        is_new=True,
     )
 
 

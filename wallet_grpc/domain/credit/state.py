@@ -151,19 +151,20 @@ class CreditWallet(Struct, kw_only=True):
     caller_key: str
     now: datetime
     """When its state was read, by the database's clock; never before it was read last, whatever the clock did."""
+    is_new: bool = False
+    """Whether it comes into being in this batch."""
     balance_minor: int = 0
     held_minor: int = 0
     """By reservations that are live at `now`."""
-    version: int = 0
+    has_reserved: bool = False
+    """Whether it ever had a reservation: before the first, its journal tells nothing of what is held."""
     entry_count: int = 0
-    loaded_version: int | None = None
-    """None for a wallet that comes into being in this batch."""
     known: Rows[Key, KnownEntry] = field(default_factory=Rows)
     """Of the journal: those that the batch's commands are."""
     reservations: Rows[Key, Reservation] = field(default_factory=Rows)
     """Those that the batch's commands are or name."""
-    entries: list[WalletEntry] = field(default_factory=list)
-    """What this batch adds to the journal."""
+    added: list[tuple[WalletEntry, int | None]] = field(default_factory=list)
+    """What this batch adds to the journal, each with what is held right after it; None before the first reservation."""
     begun: dict[Key, Reservation] = field(default_factory=dict)
     """Reservations that came into being in this batch, as they stand."""
     ended: dict[Key, Reservation] = field(default_factory=dict)
@@ -178,11 +179,10 @@ class CreditWallet(Struct, kw_only=True):
         """Fold an entry in: later commands of the batch see it, and the store will write it."""
         assert entry.entry_no == self.entry_count + 1, "an entry that does not follow the one before"
         self.entry_count = entry.entry_no
-        self.version += 1
         self.balance_minor += entry.change_minor
         self.known[entry.key] = KnownEntry(kind=entry.kind, amount_minor=entry.amount_minor)
-        self.entries.append(entry)
         if reservation is not None:
+            self.has_reserved = True
             key = reservation.key
             self.reservations[key] = reservation
             if reservation.state is ReservationState.OPEN:
@@ -191,5 +191,6 @@ class CreditWallet(Struct, kw_only=True):
             else:
                 self.held_minor -= reservation.amount_minor
                 (self.begun if key in self.begun else self.ended)[key] = reservation
+        self.added.append((entry, self.held_minor if self.has_reserved else None))
         assert 0 <= self.held_minor <= self.balance_minor, "a wallet below what is held of it"
         assert self.balance_minor == entry.balance_after_minor, "an entry that does not follow its balance"

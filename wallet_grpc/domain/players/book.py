@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from wallet_grpc.domain.identifiers import Key, TxId
-from wallet_grpc.domain.loaded import Counts
+from wallet_grpc.domain.identifiers import Key, OwnerId, TxId
+from wallet_grpc.domain.loaded import Counts, Rows
 from wallet_grpc.domain.transactions import Kind, Transaction
 
+from .approvals import Verdict
 from .needs import PlayerNeeds
 
 
@@ -22,11 +23,18 @@ class PlayerBook(Struct):
     """By round: how many standing transactions closed it."""
     deposit_outputs: Counts[Key] = field(default_factory=Counts)
     """By output: 1 where a deposit used it up."""
+    claimants: Rows[Key, OwnerId] = field(default_factory=Rows)
+    """By the key of a deposit or a reservation: whose it is, where the installation has several cells."""
+
+    verdicts: Rows[str, Verdict] = field(default_factory=Rows)
+    """By the id of a proposal: what was decided about it."""
 
     def ask(self, needs: PlayerNeeds) -> None:
         """Note what the rules may read."""
         self.closers.ask(needs.round_keys)
         self.deposit_outputs.ask(needs.output_keys)
+        self.claimants.ask(needs.claimed_keys)
+        self.verdicts.ask(needs.proposal_ids)
 
     def round_closed(self, round_key: Key) -> bool:
         """Tell whether a standing transaction closed the round (rule 4)."""

@@ -28,6 +28,8 @@ from wallet_grpc.domain.identifiers import (
 )
 from wallet_grpc.domain.transactions import NO_GAME, Direction, GameFacts, WinKind
 
+from .approvals import Approval
+
 
 @final
 class Bet(Struct, frozen=True, kw_only=True):
@@ -243,6 +245,10 @@ class Adjust(Struct, frozen=True, kw_only=True):
     reason: str
     actor: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    alone_max_minor: int | None = None
+    """The most that may be moved without another person's approval; None: any amount."""
+    approval: Approval | None = None
+    """That of the proposal which it is applied for."""
     key: Key = NO_KEY
 
     def __post_init__(self) -> None:

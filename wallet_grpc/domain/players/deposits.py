@@ -7,10 +7,12 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change, DepositOutput
 from wallet_grpc.domain.decisions import Decision, Moment, applied, insufficient_funds
 from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import Details, Direction, Kind
+from wallet_grpc.domain.transactions import Details, Direction, Kind, Transaction
 
+from .approvals import needs_approval
 from .commands import Adjust, ApplyDeposit
 
 _OUTPUT_CREDITED = Refusal(
@@ -50,6 +52,8 @@ def decide_deposit(book: Book, command: ApplyDeposit, moment: Moment) -> Decisio
 
 def decide_adjustment(book: Book, command: Adjust, moment: Moment) -> Decision:
     """Decide an adjustment whose id is new. A debit needs the money to be there."""
+    if command.alone_max_minor is not None and command.amount_minor > command.alone_max_minor:
+        return Decision(needs_approval(command.alone_max_minor))
     owner_id = OwnerId(command.player_id)
     gain = command.amount_minor if command.direction is Direction.CREDIT else -command.amount_minor
     balance = book.balance(owner_id, command.currency_network_id, AccountType.MAIN)
@@ -72,5 +76,34 @@ def decide_adjustment(book: Book, command: Adjust, moment: Moment) -> Decision:
         details=Details(reason=command.reason, actor=command.actor),
     )
     return Decision(
-        applied(transaction), Change(owner_id=owner_id, transactions=(transaction,), events=told(book, transaction))
+        applied(transaction),
+        Change(
+            owner_id=owner_id,
+            transactions=(transaction,),
+            events=told(book, transaction),
+            act=_act(command, transaction, balance),
+            approval=command.approval,
+        ),
+    )
+
+
+def _act(command: Adjust, transaction: Transaction, balance_minor: int) -> Act:
+    """Tell what the operator did by an adjustment: made it alone, or approved it."""
+    approval = command.approval
+    player = f"player {command.player_id}"
+    return Act(
+        kind=ActKind.ADJUSTMENT if approval is None else ActKind.APPROVAL,
+        subject=player if approval is None else f"proposal {approval.proposal_id} for {player}",
+        player_id=command.player_id,
+        reason=command.reason if approval is None else approval.reason,
+        actor=command.actor if approval is None else "",
+        result_id=transaction.tx_id,
+        before={"balance_minor": str(balance_minor)},
+        after={
+            "balance_minor": str(transaction.main_balance_after_minor),
+            "currency_network_id": command.currency_network_id,
+            "direction": command.direction,
+            "amount_minor": str(command.amount_minor),
+            **({} if approval is None else {"proposed_by": approval.proposed_by}),
+        },
     )

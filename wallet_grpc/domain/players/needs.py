@@ -32,6 +32,10 @@ class PlayerNeeds(Struct, kw_only=True):
     """Rounds that are played in."""
     output_keys: list[Key] = field(default_factory=list)
     """Outputs on a network that a deposit uses up."""
+    claimed_keys: list[Key] = field(default_factory=list)
+    """Ids that a player of another cell may have used: of deposits and of reservations."""
+    proposal_ids: list[str] = field(default_factory=list)
+    """Proposals that are approved."""
 
 
 def add_player_needs(command: PlayerCommand, shared: SharedNeeds, needs: PlayerNeeds) -> None:
@@ -57,15 +61,19 @@ def add_player_needs(command: PlayerCommand, shared: SharedNeeds, needs: PlayerN
             shared.keys.extend(command.foreign_keys)
         case ReserveWithdrawal():
             shared.balances.append((owner_id, command.currency_network_id))
+            needs.claimed_keys.append(command.key)
         case SettleWithdrawal() | FailWithdrawal():
             shared.balances.append((owner_id, command.currency_network_id))
             shared.keys.append(command.reservation_key)
         case ApplyDeposit():
             shared.add_gaining((owner_id, command.currency_network_id))
+            needs.claimed_keys.append(command.key)
             if command.output_key is not None:
                 needs.output_keys.append(command.output_key)
         case Adjust():
             shared.add_gaining((owner_id, command.currency_network_id))
+            if command.approval is not None:
+                needs.proposal_ids.append(command.approval.proposal_id)
         case SetPlayerState():
             if command.state is PlayerState.CLOSED:
                 shared.whole_owner_ids.append(owner_id)

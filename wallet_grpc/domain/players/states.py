@@ -7,6 +7,7 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.changes import Change
 from wallet_grpc.domain.decisions import Decision, Moment
 from wallet_grpc.domain.identifiers import OwnerId
+from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.domain.recorded import noted, told
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.transactions import Details, Kind, OutcomeStatus
@@ -48,6 +49,19 @@ def decide_state(book: Book, command: SetPlayerState, moment: Moment) -> Decisio
             created_at=moment.now,
         ),
         Change(
-            owner_id=owner_id, transactions=(transaction,), events=told(book, transaction), player_state=command.state
+            owner_id=owner_id,
+            transactions=(transaction,),
+            events=told(book, transaction),
+            player_state=command.state,
+            act=Act(
+                kind=ActKind.PLAYER_STATE,
+                subject=f"player {command.player_id}",
+                player_id=command.player_id,
+                reason=command.reason,
+                actor=command.actor,
+                result_id=transaction.tx_id,
+                before={"state": book.owner(owner_id).state},
+                after={"state": command.state},
+            ),
         ),
     )

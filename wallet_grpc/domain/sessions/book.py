@@ -8,9 +8,10 @@ from wallet_grpc.domain.changes import Journaled
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, Source
 from wallet_grpc.domain.loaded import Counts, Rows
 from wallet_grpc.domain.shared_needs import Purse
+from wallet_grpc.domain.transactions import Kind
 
 from .needs import SessionNeeds
-from .state import Rail, Session, SessionId
+from .state import Rail, Session, SessionId, SessionState
 
 
 class SessionBook(Struct):
@@ -52,12 +53,13 @@ class SessionBook(Struct):
         if journaled.is_opening:
             self.put(session)
         purse = (session.owner_id, session.currency_network_id)
-        before = 0 if journaled.is_opening else session.balance_minor
+        before = session.balance_minor if session.state is SessionState.OPEN and not journaled.is_opening else 0
         reversed_entry = journaled.reversed
         for entry in journaled.entries:
-            session.record(entry, reversed_entry)
+            if entry.kind is Kind.SESSION_SETTLEMENT:
+                session.settle(entry)
+            else:
+                session.record(entry, reversed_entry)
             reversed_entry = None
-        if journaled.settlement is not None:
-            session.settle(journaled.settlement.tx_id, journaled.settlement.created_at)
-        after = 0 if journaled.settlement is not None else session.balance_minor
+        after = session.balance_minor if session.state is SessionState.OPEN else 0
         self.at_play.add(purse, after - before)

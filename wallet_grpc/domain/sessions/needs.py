@@ -31,9 +31,11 @@ class SessionNeeds(Struct, kw_only=True):
 def add_session_needs(command: OpenSession | SessionCommand, shared: SharedNeeds, needs: SessionNeeds) -> None:
     """Add what one command needs."""
     owner_id = OwnerId(command.player_id)
-    shared.owner_ids.append(owner_id)
+    if not isinstance(command, SessionBet):
+        shared.owner_ids.append(owner_id)
     match command:
         case SessionBet():
+            shared.locked_owner_ids.append(owner_id)  # the player's state comes with the session
             needs.session_ids.append(command.session_id)
             needs.entry_keys.append(command.key)
             needs.round_keys.append(command.round_key)

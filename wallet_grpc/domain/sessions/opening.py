@@ -77,6 +77,7 @@ def decide_opening(book: Book, command: OpenSession, moment: Moment) -> Decision
         opened_at=moment.now,
         expires_at=moment.now + timedelta(seconds=command.ttl_s),
         balance_minor=lock,
+        is_new=True,
     )
     transaction = moved(
         book,

@@ -77,7 +77,7 @@ def _decide_bet(book: Book, session: Session, command: SessionBet, moment: Momen
         session,
         Entry(
             session_id=session.session_id,
-            entry_no=session.version + 1,
+            entry_no=session.last_entry_no + 1,
             owner_id=session.owner_id,
             kind=Kind.BET,
             status=TransactionStatus.APPLIED,
@@ -109,7 +109,7 @@ def _decide_win(book: Book, session: Session, command: SessionWin, moment: Momen
     moves_main = late and amount > 0
     entry = Entry(
         session_id=session.session_id,
-        entry_no=session.version + 1,
+        entry_no=session.last_entry_no + 1,
         owner_id=session.owner_id,
         kind=Kind.WIN,
         status=TransactionStatus.APPLIED,
@@ -153,7 +153,7 @@ def _decide_rollback(book: Book, session: Session, command: SessionRollback, mom
         return Decision(insufficient_funds(balance))
     entry = Entry(
         session_id=session.session_id,
-        entry_no=session.version + 1,
+        entry_no=session.last_entry_no + 1,
         owner_id=session.owner_id,
         kind=Kind.ROLLBACK,
         status=TransactionStatus.APPLIED,
@@ -183,7 +183,6 @@ def _play(
     events: tuple[Event, ...] = (),
 ) -> Decision:
     """Journal an entry; of one that moves MAIN also what it posts and tells."""
-    assert entry.balance_after_minor is not None
     return Decision(
         SessionPlayed(
             transaction_id=entry.transaction_id,
@@ -240,26 +239,25 @@ def _void(book: Book, session: Session, command: SessionRollback, moment: Moment
         owner_id=session.owner_id,
         amount_minor=0,
         change_minor=0,
+        balance_after_minor=_balance(book, session, late=late),
         late=late,
         created_at=moment.now,
     )
     rollback = changeless(
-        entry_no=session.version + 1,
+        entry_no=session.last_entry_no + 1,
         kind=Kind.ROLLBACK,
         status=TransactionStatus.VOIDED,
         transaction_id=command.transaction_id,
         key=command.key,
-        balance_after_minor=_balance(book, session, late=late),
         reference_transaction_id=command.reference_transaction_id,
         metadata=command.metadata,
     )
     tombstone = changeless(
-        entry_no=session.version + 2,
+        entry_no=session.last_entry_no + 2,
         kind=Kind.TOMBSTONE,
         status=TransactionStatus.TOMBSTONE,
         transaction_id=command.reference_transaction_id,
         key=command.reference_key,
-        balance_after_minor=None,
         reference_transaction_id=command.transaction_id,
         metadata=NO_METADATA,
     )
@@ -284,7 +282,6 @@ def _voided(book: Book, session: Session, command: SessionRollback, *, late: boo
 
 def _already_rolled_back(book: Book, session: Session, command: SessionRollback, first: Entry) -> SessionPlayed:
     """Answer with the first rollback's facts under this one's id, which stays free."""
-    assert first.balance_after_minor is not None
     return SessionPlayed(
         transaction_id=command.transaction_id,
         status=OutcomeStatus.ALREADY_ROLLED_BACK,
@@ -297,7 +294,6 @@ def _already_rolled_back(book: Book, session: Session, command: SessionRollback,
 
 def _replayed(book: Book, session: Session, stored: Entry) -> SessionPlayed:
     """Answer the same request again: with what is stored, and the balance as it is now (rule 1)."""
-    assert stored.balance_after_minor is not None
     return SessionPlayed(
         transaction_id=stored.transaction_id,
         status=OutcomeStatus.VOIDED if stored.status is TransactionStatus.VOIDED else OutcomeStatus.APPLIED,

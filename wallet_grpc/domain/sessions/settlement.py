@@ -9,12 +9,12 @@ from wallet_grpc.domain.decisions import Decision, Moment
 from wallet_grpc.domain.identifiers import TxId
 from wallet_grpc.domain.recorded import moved, told
 from wallet_grpc.domain.refusals import Reason, Refusal
-from wallet_grpc.domain.transactions import NO_METADATA, Details, GameFacts, Kind
+from wallet_grpc.domain.transactions import NO_METADATA, Details, GameFacts, Kind, TransactionStatus
 
 from .commands import SettleSession
 from .opening import SESSION_NOT_FOUND, find_session
 from .outcomes import Settled
-from .state import Session, SessionState, settlement_key
+from .state import Entry, Session, SessionState, settlement_entry_key, settlement_key
 
 
 def decide_session_settlement(book: Book, command: SettleSession, moment: Moment) -> Decision:
@@ -54,13 +54,28 @@ def decide_session_settlement(book: Book, command: SettleSession, moment: Moment
         reference_tx_id=TxId(session.session_id),
         details=Details(session_token=token, rail=session.rail),
     )
+    entry = Entry(
+        session_id=session.session_id,
+        entry_no=session.last_entry_no + 1,
+        owner_id=session.owner_id,
+        kind=Kind.SESSION_SETTLEMENT,
+        status=TransactionStatus.APPLIED,
+        transaction_id=token,
+        key=settlement_entry_key(session.session_id, token),
+        amount_minor=0,
+        change_minor=0,
+        balance_after_minor=payout,
+        tx_id=transaction.tx_id,
+        metadata=NO_METADATA,
+        created_at=moment.now,
+    )
     return Decision(
         _settled(session, transaction.tx_id, replayed=False),
         Change(
             owner_id=session.owner_id,
             transactions=(transaction,),
             events=told(book, transaction),
-            journaled=Journaled(session=session, settlement=transaction),
+            journaled=Journaled(session=session, entries=(entry,)),
         ),
     )
 

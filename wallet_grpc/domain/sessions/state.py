@@ -15,6 +15,7 @@ from typing import NewType
 from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import (
+    PLAYER_ID_MAX,
     CurrencyNetworkId,
     Key,
     OwnerId,
@@ -34,7 +35,6 @@ SessionId = NewType("SessionId", str)
 SESSION_NAMESPACE = "session"
 SESSION_SETTLEMENT_NAMESPACE = "session-settlement"
 
-_PLAYER_ID_MAX = 2**63 - 1
 _NETWORK_ID_MAX = 2**31 - 1
 _ADDRESSES_KEPT = 50_000
 _parse_token = re.compile(
@@ -80,7 +80,7 @@ def session_address(token: str) -> SessionAddress | None:
     if parts is None:
         return None
     player_id, network_id = int(parts[1]), int(parts[2])
-    if player_id > _PLAYER_ID_MAX or network_id > _NETWORK_ID_MAX:
+    if player_id > PLAYER_ID_MAX or network_id > _NETWORK_ID_MAX:
         return None
     return SessionAddress(
         session_id=SessionId("-".join(parts.groups()[2:])),
@@ -104,6 +104,11 @@ def entry_key(session_id: SessionId, transaction_id: str) -> Key:
     return journal_key(session_id, "entry", transaction_id)
 
 
+def settlement_entry_key(session_id: SessionId, token: str) -> Key:
+    """The key of the settlement in the journal, which no id of a caller has: not even one that names it."""
+    return journal_key(session_id, "settlement", token)
+
+
 def session_round_key(session_id: SessionId, round_id: str) -> Key:
     """The key of a round of a session."""
     return journal_key(session_id, "round", round_id)
@@ -116,15 +121,15 @@ class Entry(Struct, frozen=True, kw_only=True):
     entry_no: int
     owner_id: OwnerId
     kind: Kind
-    """BET, WIN, ROLLBACK or TOMBSTONE."""
+    """BET, WIN, ROLLBACK, TOMBSTONE or SESSION_SETTLEMENT."""
     status: TransactionStatus
     transaction_id: str
     key: Key
     amount_minor: int
     change_minor: int
     """What the session's balance gained; of one that moved MAIN: what MAIN gained."""
-    balance_after_minor: int | None
-    """The session's balance right after; of a late entry MAIN's, of a tombstone none."""
+    balance_after_minor: int
+    """The session's balance right after; of a late entry MAIN's."""
     round_id: str | None = None
     round_key: Key | None = None
     closes_round: bool = False
@@ -136,7 +141,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     late: bool = False
     """It came after the settlement: it leaves the session's balance and its count of open rounds as they are."""
     tx_id: TxId | None = None
-    """The ledger's transaction that moved MAIN; of a late entry that moves money, and of no other."""
+    """The ledger's transaction that moved MAIN: of a late entry that moves money, and of the settlement."""
     metadata: Mapping[str, str]
     created_at: datetime
 
@@ -168,7 +173,7 @@ class SessionRound(Struct, kw_only=True):
 class Session(Struct, kw_only=True):
     """A session as it was loaded and as the commands decided so far have left it, with what they name of its journal.
 
-    The facts come first; from `state` on everything is derived, and written when the version has changed.
+    The facts come first. What it has left is told by the last entry of its journal, and by its row once it is settled.
     """
 
     session_id: SessionId
@@ -184,13 +189,15 @@ class Session(Struct, kw_only=True):
     expires_at: datetime
     state: SessionState = SessionState.OPEN
     balance_minor: int
-    version: int = 0
-    """Grows by one with each entry, whose number it is, and with the settlement."""
+    last_entry_no: int = 0
+    """How many entries its journal has. The next one's number is what keeps two writers apart."""
     open_rounds: int = 0
     settlement_tx_id: TxId | None = None
     settled_at: datetime | None = None
-    loaded_version: int | None = None
-    """The version as loaded; None for a session that comes into being in this batch."""
+    is_new: bool = False
+    """Whether it comes into being in this batch."""
+    added: list[tuple[Entry, int | None]] = field(default_factory=list)
+    """What this batch adds to the journal, each entry with the open rounds that it left; a late one tells none."""
     entries: Rows[Key, Entry] = field(default_factory=Rows)
     """Those that the batch's commands are or name."""
     reversals: dict[Key, Entry] = field(default_factory=dict)
@@ -223,11 +230,22 @@ class Session(Struct, kw_only=True):
 
     def record(self, entry: Entry, reversed_entry: Entry | None) -> None:
         """Fold an entry in: later commands of the batch see it, and the store will write it."""
-        assert entry.entry_no == self.version + 1, "an entry that does not follow the one before"
-        self.version = entry.entry_no
+        assert entry.entry_no == self.last_entry_no + 1, "an entry that does not follow the one before"
+        self.last_entry_no = entry.entry_no
         self.entries[entry.key] = entry
-        if entry.status is not TransactionStatus.APPLIED:
-            return
+        if entry.status is TransactionStatus.APPLIED:
+            self._apply(entry, reversed_entry)
+        self.added.append((entry, None if entry.late else self.open_rounds))
+
+    def settle(self, settlement: Entry) -> None:
+        """End it; what it has left is the payout."""
+        assert self.state is SessionState.OPEN
+        self.record(settlement, None)
+        self.state = SessionState.SETTLED
+        self.settlement_tx_id = settlement.tx_id
+        self.settled_at = settlement.created_at
+
+    def _apply(self, entry: Entry, reversed_entry: Entry | None) -> None:
         if not entry.late:
             self.balance_minor += entry.change_minor
             assert self.balance_minor >= 0, "a session below zero"
@@ -238,14 +256,6 @@ class Session(Struct, kw_only=True):
             self.standing_wins[entry.reference_key] = self.standing_wins.get(entry.reference_key, 0) + 1
         if reversed_entry is not None:
             self._reverse(reversed_entry, entry)
-
-    def settle(self, tx_id: TxId, now: datetime) -> None:
-        """End it; what it has left is the payout."""
-        assert self.state is SessionState.OPEN
-        self.state = SessionState.SETTLED
-        self.settlement_tx_id = tx_id
-        self.settled_at = now
-        self.version += 1
 
     def _count(self, round_key: Key, *, bets: int, closers: int, by: Entry) -> None:
         """Count bets and closers of a round, or less of them. `open_rounds` stays as it was at the settlement."""

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from wallet.v1 import credit_wallet_pb2 as pb
+from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.credit.rules import WALLET_NOT_FOUND
 from wallet_grpc.domain.credit.state import WalletAddress, WalletId
 from wallet_grpc.domain.ledgers.state import Ledger
@@ -36,10 +37,10 @@ OPERATIONS: Mapping[str, Operation] = {
 class CreditWalletServicer:
     """Credit wallets over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: CreditReader) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, readers: ByCell[CreditReader]) -> None:
         self.gate = gate
         self.operations = Operations(OPERATIONS, execution)
-        self._reader = reader
+        self._readers = readers
         self._ledgers = execution.directories.ledgers
 
     Credit = Mutation("credit")
@@ -65,7 +66,7 @@ class CreditWalletServicer:
             request,
             call,
             into=response.entries,
-            read=self._reader.entries,
+            read=CreditReader.entries,
             cursor_of=lambda row: row.entry_no,
             fill=answers.entry,
         )
@@ -79,7 +80,7 @@ class CreditWalletServicer:
             request,
             call,
             into=response.postings,
-            read=self._reader.postings,
+            read=CreditReader.postings,
             cursor_of=lambda row: row.last_entry_no,
             fill=answers.posting,
         )
@@ -100,7 +101,7 @@ class CreditWalletServicer:
         call: CallContext,
         *,
         into: Any,
-        read: Callable[[WalletId, int, int], Awaitable[Sequence[Row]]],
+        read: Callable[[CreditReader, WalletId, int, int], Awaitable[Sequence[Row]]],
         cursor_of: Callable[[Row], int],
         fill: Callable[[Row, Any], Message],
     ) -> str:
@@ -109,9 +110,8 @@ class CreditWalletServicer:
         size, after = page_size(request.page_size), after_number(request.page_token)
         await self._ledger(address, call)
         await self._wallet(address)
-        return await fill_page(
-            into, size=size, after=after, read=partial(read, address.wallet_id), cursor_of=cursor_of, fill=fill
-        )
+        of_wallet = partial(read, self._readers.of(address.owner_id), address.wallet_id)
+        return await fill_page(into, size=size, after=after, read=of_wallet, cursor_of=cursor_of, fill=fill)
 
     async def _ledger(self, address: WalletAddress, call: CallContext) -> Ledger:
         return await self._ledgers.require(
@@ -119,7 +119,7 @@ class CreditWalletServicer:
         )
 
     async def _wallet(self, address: WalletAddress) -> WalletFacts:
-        facts = await self._reader.wallet(address.wallet_id)
+        facts = await self._readers.of(address.owner_id).wallet(address.wallet_id)
         if facts is None:
             raise RefusedError(WALLET_NOT_FOUND)
         return facts

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import ledger_pb2 as pb
 from wallet_grpc.domain import fields
@@ -19,8 +16,6 @@ from wallet_grpc.domain.refusals import Reason, invalid
 _POSTINGS_MIN = 2
 _POSTINGS_MAX = 100
 _is_signed = re.compile(rf"-?[1-9][0-9]{{0,{AMOUNT_DIGITS_MAX - 1}}}", re.ASCII).fullmatch
-_NANOS_MAX = 999_999_999
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def create_ledger(request: pb.CreateLedgerRequest, source: Source) -> CreateLedger:
@@ -68,16 +63,6 @@ def ledger_id_of(value: str) -> LedgerId:
     if ledger_id is None:
         raise fields.MalformedError(invalid(Reason.INVALID_FIELD, "ledger_id", "must be a UUID in lower case"))
     return ledger_id
-
-
-def moment_of(at: Timestamp) -> datetime:
-    """Read a time to the microsecond, which is what the ledger keeps."""
-    if not 0 <= at.nanos <= _NANOS_MAX:
-        raise fields.MalformedError(invalid(Reason.INVALID_FIELD, "at", f"its nanos must be 0 to {_NANOS_MAX:,}"))
-    try:
-        return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
-    except OverflowError as error:
-        raise fields.MalformedError(invalid(Reason.INVALID_FIELD, "at", "must be of the years 1 to 9999")) from error
 
 
 def _signed_amount(text: str) -> int:

@@ -16,12 +16,13 @@ from wallet_grpc.rpc import rights
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, fill_page, page_size
+from wallet_grpc.rpc.wire import moment_of
 from wallet_grpc.store.reads.keys import Role
-from wallet_grpc.store.reads.ledgers import LedgerReader
+from wallet_grpc.store.reads.ledgers import LedgerReaders
 from wallet_grpc.store.reads.moments import FutureMomentError, UnsettledMomentError
 
 from . import answers, requests
-from .requests import journal_entry_of, ledger_id_of, legs_of, moment_of
+from .requests import journal_entry_of, ledger_id_of, legs_of
 
 _UNSETTLED = Refusal(
     reason=Reason.DATABASE_UNAVAILABLE,
@@ -40,10 +41,10 @@ OPERATIONS: Mapping[str, Operation] = {
 class LedgerServicer:
     """Ledgers over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: LedgerReader) -> None:
+    def __init__(self, gate: CallGate, execution: Execution, readers: LedgerReaders) -> None:
         self.gate = gate
         self.operations = Operations(OPERATIONS, execution)
-        self._reader = reader
+        self._readers = readers
         self._ledgers = execution.directories.ledgers
 
     CreateLedger = Mutation("create_ledger")
@@ -64,7 +65,7 @@ class LedgerServicer:
             response.ledgers,
             size=size,
             after=str(after),
-            read=partial(self._reader.ledgers, source),
+            read=partial(self._readers.shared.ledgers, source),
             cursor_of=lambda ledger: str(ledger.ledger_id),
             fill=answers.ledger,
         )
@@ -95,10 +96,10 @@ class LedgerServicer:
             tx_id = parse_ledger_id(fields.identifier(request.tx_id, "tx_id"))
         else:
             key = caller_key(call.caller.source, fields.any_transaction_id(request.transaction_id))
-        await self._ledger(ledger_id, call)
+        ledger = await self._ledger(ledger_id, call)
         if tx_id is None and key is None:  # what is no UUID names no transaction
             raise RefusedError(_ENTRY_NOT_FOUND)
-        row = await self._reader.journal_entry(ledger_id, tx_id=tx_id, key=key)
+        row = await self._readers.of_cells.of(ledger.owner_id).journal_entry(ledger_id, tx_id=tx_id, key=key)
         if row is None:
             raise RefusedError(_ENTRY_NOT_FOUND)
         return answers.journal_entry(ledger_id, row)
@@ -108,10 +109,10 @@ class LedgerServicer:
         """Read an account's balance, now or at a time, of which the answer is then the same for ever."""
         ledger_id = ledger_id_of(request.ledger_id)
         code = fields.identifier(request.account_code, "account_code")
-        at = moment_of(request.at) if request.HasField("at") else None
-        await self._ledger(ledger_id, call)
+        at = moment_of(request.at, "at") if request.HasField("at") else None
+        ledger = await self._ledger(ledger_id, call)
         try:
-            balance = await self._reader.account_balance(ledger_id, code, at)
+            balance = await self._readers.of_cells.of(ledger.owner_id).account_balance(ledger_id, code, at)
         except FutureMomentError:
             raise MalformedError(invalid(Reason.INVALID_FIELD, "at", "is yet to come")) from None
         except UnsettledMomentError:

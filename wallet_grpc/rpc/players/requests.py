@@ -1,14 +1,17 @@
 """Requests become commands: every field is checked here, in its order, and a bad one is refused by its name.
 
-This is rule 9's "shape": what comes out is well-formed. Each maker is a row of OPERATIONS in `service.py`.
+This is rule 9's "shape": what comes out is well-formed. Each maker is a row of the table in `service.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.accounts import PlayerState
-from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, Source
+from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, CurrencyNetworkId, Source
 from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
@@ -162,8 +165,21 @@ def apply_deposit_settlement(request: pb.DepositSettlementRequest, source: Sourc
     )
 
 
-def adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
-    """Read an adjustment."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentLimits:
+    """What one person alone may adjust at a time, in minor units."""
+
+    by_network: Mapping[int, int] = field(default_factory=dict)
+    elsewhere: int | None = None
+    """In the currency networks that have none of their own; None: any amount."""
+
+    def alone_max_minor(self, network: CurrencyNetworkId) -> int | None:
+        """Give the most of a currency network; None: any amount."""
+        return self.by_network.get(network, self.elsewhere)
+
+
+def adjust(limits: AdjustmentLimits, request: pb.AdjustRequest, source: Source) -> Adjust:
+    """Read an adjustment, which one person makes alone."""
     return Adjust(
         source=source,
         transaction_id=fields.transaction_id(request.transaction_id),
@@ -174,6 +190,7 @@ def adjust(request: pb.AdjustRequest, source: Source) -> Adjust:
         reason=fields.required_text(request.reason, "reason"),
         actor=fields.required_text(request.actor, "actor"),
         metadata=fields.metadata(request.metadata),
+        alone_max_minor=limits.alone_max_minor(CurrencyNetworkId(request.currency_network_id)),
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain import fields
+from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import (
     Key,
@@ -24,38 +25,11 @@ from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated, gat
 from wallet_grpc.rpc.operations import Execution, Mutation, Operation, Operations, in_known_network
 from wallet_grpc.rpc.wire import game_round
 from wallet_grpc.store.reads.keys import Role
-from wallet_grpc.store.reads.players import PlayerReader
+from wallet_grpc.store.reads.players import PlayerReader, TransactionFinder
 
 from . import answers, requests
 from .answers import OPERATION_RESULT
-
-OPERATIONS: Mapping[str, Operation] = {
-    "bet": Operation(Role.GAME, pb.BetRequest, requests.bet, in_known_network, OPERATION_RESULT),
-    "win": Operation(Role.GAME, pb.WinRequest, requests.win, in_known_network, OPERATION_RESULT),
-    "rollback": Operation(Role.GAME, pb.RollbackRequest, requests.rollback, in_known_network, OPERATION_RESULT),
-    "bet_and_win": Operation(Role.GAME, pb.BetAndWinRequest, requests.bet_and_win, in_known_network, OPERATION_RESULT),
-    "reserve_withdrawal": Operation(
-        Role.PAYMENTS, pb.ReserveWithdrawalRequest, requests.reserve_withdrawal, in_known_network, OPERATION_RESULT
-    ),
-    "settle_withdrawal": Operation(
-        Role.PAYMENTS, pb.SettleWithdrawalRequest, requests.settle_withdrawal, None, OPERATION_RESULT
-    ),
-    "fail_withdrawal": Operation(
-        Role.PAYMENTS, pb.FailWithdrawalRequest, requests.fail_withdrawal, None, OPERATION_RESULT
-    ),
-    "apply_deposit_settlement": Operation(
-        Role.PAYMENTS,
-        pb.DepositSettlementRequest,
-        requests.apply_deposit_settlement,
-        in_known_network,
-        OPERATION_RESULT,
-    ),
-    "adjust": Operation(Role.BACKOFFICE, pb.AdjustRequest, requests.adjust, in_known_network, OPERATION_RESULT),
-    "set_player_state": Operation(
-        Role.BACKOFFICE, pb.SetPlayerStateRequest, requests.set_player_state, None, OPERATION_RESULT
-    ),
-}
-"""Every mutation by its name in `Operation`; an ending of a withdrawal and a state are of no network that they name."""
+from .requests import AdjustmentLimits
 
 _KeyOf = Callable[[Source, str], Key]
 
@@ -65,6 +39,8 @@ NAMESPACES: Mapping[pb.Namespace, _KeyOf] = {
     pb.NAMESPACE_WITHDRAWAL: lambda _, named: withdrawal_key(named),
     pb.NAMESPACE_WITHDRAWAL_ENDING: lambda _, named: withdrawal_ending_key(named),
 }
+INSTALLATION_NAMESPACES = tuple(key_of for name, key_of in NAMESPACES.items() if name != pb.NAMESPACE_OWN)
+"""Those in which an id is one transaction's over all cells."""
 UNNAMED_NAMESPACES = tuple(
     NAMESPACES[name] for name in (pb.NAMESPACE_OWN, pb.NAMESPACE_DEPOSIT, pb.NAMESPACE_WITHDRAWAL)
 )
@@ -73,14 +49,51 @@ UNNAMED_NAMESPACES = tuple(
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
 
 
+def operations_of(limits: AdjustmentLimits) -> Mapping[str, Operation]:
+    """Give every mutation by its name in `Operation`; an ending of a withdrawal and a state name no network."""
+    return {
+        "bet": Operation(Role.GAME, pb.BetRequest, requests.bet, in_known_network, OPERATION_RESULT),
+        "win": Operation(Role.GAME, pb.WinRequest, requests.win, in_known_network, OPERATION_RESULT),
+        "rollback": Operation(Role.GAME, pb.RollbackRequest, requests.rollback, in_known_network, OPERATION_RESULT),
+        "bet_and_win": Operation(
+            Role.GAME, pb.BetAndWinRequest, requests.bet_and_win, in_known_network, OPERATION_RESULT
+        ),
+        "reserve_withdrawal": Operation(
+            Role.PAYMENTS, pb.ReserveWithdrawalRequest, requests.reserve_withdrawal, in_known_network, OPERATION_RESULT
+        ),
+        "settle_withdrawal": Operation(
+            Role.PAYMENTS, pb.SettleWithdrawalRequest, requests.settle_withdrawal, None, OPERATION_RESULT
+        ),
+        "fail_withdrawal": Operation(
+            Role.PAYMENTS, pb.FailWithdrawalRequest, requests.fail_withdrawal, None, OPERATION_RESULT
+        ),
+        "apply_deposit_settlement": Operation(
+            Role.PAYMENTS,
+            pb.DepositSettlementRequest,
+            requests.apply_deposit_settlement,
+            in_known_network,
+            OPERATION_RESULT,
+        ),
+        "adjust": Operation(
+            Role.BACKOFFICE, pb.AdjustRequest, partial(requests.adjust, limits), in_known_network, OPERATION_RESULT
+        ),
+        "set_player_state": Operation(
+            Role.BACKOFFICE, pb.SetPlayerStateRequest, requests.set_player_state, None, OPERATION_RESULT
+        ),
+    }
+
+
 class WalletServicer:
     """The general ledger over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: PlayerReader) -> None:
+    def __init__(
+        self, gate: CallGate, execution: Execution, readers: ByCell[PlayerReader], limits: AdjustmentLimits
+    ) -> None:
         self.gate = gate
-        self.operations = Operations(OPERATIONS, execution)
+        self.operations = Operations(operations_of(limits), execution)
         self._networks = execution.directories.networks
-        self._reader = reader
+        self._readers = readers
+        self._transactions = TransactionFinder(readers)
 
     Bet = Mutation("bet")
     Win = Mutation("win")
@@ -99,7 +112,7 @@ class WalletServicer:
         player = fields.player_id(request.player_id)
         network = fields.currency_network_id(request.currency_network_id)
         await self._networks.require(network)
-        return answers.balance(await self._reader.balances(player, network))
+        return answers.balance(await self._readers.of(player).balances(player, network))
 
     @gated()
     async def GetTransaction(self, request: pb.GetTransactionRequest, call: CallContext) -> pb.Transaction:
@@ -114,12 +127,15 @@ class WalletServicer:
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
                 if namespace is not None:
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "namespace", "goes with transaction_id only"))
-                record = await self._reader.transaction_by_tx_id(request.tx_id, sees)
+                record = await self._transactions.by_tx_id(request.tx_id, sees)
             case "transaction_id":
                 named = fields.any_transaction_id(request.transaction_id)
-                namespaces = UNNAMED_NAMESPACES if namespace is None else (namespace,)
-                keys = [key_of(call.caller.source, named) for key_of in namespaces]
-                record = await self._reader.transaction_by_keys(keys, sees)
+                source = call.caller.source
+                if namespace in INSTALLATION_NAMESPACES:
+                    record = await self._transactions.by_unique_key(namespace(source, named), sees)
+                else:
+                    namespaces = UNNAMED_NAMESPACES if namespace is None else (namespace,)
+                    record = await self._transactions.by_keys([key_of(source, named) for key_of in namespaces], sees)
             case _:
                 raise MalformedError(invalid(Reason.MISSING_FIELD, "transaction_id", "or tx_id is required"))
         if record is None:
@@ -137,7 +153,8 @@ class WalletServicer:
         await self._networks.require(network)
         totals = None
         if rights.sees_play(call.caller, source):  # else it is not looked for: how long that takes would tell of it
-            totals = await self._reader.round_totals(round_key(source, player, network, game_code, round_id))
+            key = round_key(source, player, network, game_code, round_id)
+            totals = await self._readers.of(player).round_totals(key)
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return game_round(totals)

@@ -9,7 +9,7 @@ from wallet.v1 import wallet_pb2
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed, Settled
 from wallet_grpc.domain.sessions.state import SessionState
-from wallet_grpc.domain.transactions import Kind
+from wallet_grpc.domain.transactions import Kind, TransactionStatus
 from wallet_grpc.rpc.operations import Answering
 from wallet_grpc.rpc.status import status_of
 from wallet_grpc.rpc.wire import OUTCOME_STATUSES, STORED_STATUSES, WIN_KIND_NUMBERS, fill_timestamp
@@ -96,7 +96,7 @@ def journal_row(row: SessionJournalRow, into: pb.SessionTransaction) -> pb.Sessi
     into.status = STORED_STATUSES[entry.status]
     into.amount_minor = str(entry.amount_minor)
     into.change_minor = str(entry.change_minor)
-    if entry.balance_after_minor is not None:
+    if entry.status is not TransactionStatus.TOMBSTONE:  # it leaves nothing behind, not even a balance
         into.balance_after_minor = str(entry.balance_after_minor)
     into.round_id = entry.round_id or ""
     into.round_closed = entry.closes_round

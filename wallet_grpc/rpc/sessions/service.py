@@ -8,6 +8,7 @@ from functools import partial
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
+from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
 from wallet_grpc.domain.sessions.outcomes import SessionFacts
@@ -43,10 +44,12 @@ def operations_of(times: SessionTimes) -> Mapping[str, Operation]:
 class LedgerSessionServicer:
     """Game sessions over gRPC. The protos tell what each call means."""
 
-    def __init__(self, gate: CallGate, execution: Execution, reader: SessionReader, times: SessionTimes) -> None:
+    def __init__(
+        self, gate: CallGate, execution: Execution, readers: ByCell[SessionReader], times: SessionTimes
+    ) -> None:
         self.gate = gate
         self.operations = Operations(operations_of(times), execution)
-        self._reader = reader
+        self._readers = readers
 
     OpenSession = Mutation("open_session")
     Bet = Mutation("bet")
@@ -68,7 +71,7 @@ class LedgerSessionServicer:
         round_id = fields.identifier(request.round_id, "round_id")
         address = addressed(token)
         await self._session(address, call)
-        totals = await self._reader.round_totals(session_round_key(address.session_id, round_id))
+        totals = await self._readers.of(address.player_id).round_totals(session_round_key(address.session_id, round_id))
         if totals is None:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return game_round(totals)
@@ -88,7 +91,7 @@ class LedgerSessionServicer:
             response.transactions,
             size=size,
             after=after,
-            read=partial(self._reader.journal, address.session_id),
+            read=partial(self._readers.of(address.player_id).journal, address.session_id),
             cursor_of=lambda row: row.entry.entry_no,
             fill=answers.journal_row,
         )
@@ -112,7 +115,7 @@ class LedgerSessionServicer:
             yield outcome
 
     async def _session(self, address: SessionAddress, call: CallContext) -> SessionFacts:
-        found = await self._reader.session(address)
+        found = await self._readers.of(address.player_id).session(address)
         if found is None or not rights.sees_play(call.caller, found.source):
             raise RefusedError(SESSION_NOT_FOUND)
         return found.facts

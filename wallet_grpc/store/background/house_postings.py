@@ -11,13 +11,14 @@ wait for each other, and SERIALIZABLE finds nothing that both read and wrote.
 
 from __future__ import annotations
 
+from wallet_grpc.store.connection.placement import holding_cell, named_here
 from wallet_grpc.store.connection.pool import Pool, only_row
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "house_postings.sql")
 
 _FOLD_CLASS = 0x57414C48
-"""The class of the advisory lock of whoever folds: with many processes one does the work, and the others none."""
+"""The class of the advisory locks of whoever folds, of each cell: with many processes one works, and the others not."""
 
 
 class HousePostingStore:
@@ -28,7 +29,9 @@ class HousePostingStore:
 
     async def fold(self, *, rows_max: int) -> int:
         """Fold up to so many rows, unless somebody else does; gives how many it was."""
-        async with self._pool.connection() as connection:
-            (folded,) = await only_row(connection, _SQL["fold"], {"fold_class": _FOLD_CLASS, "rows_max": rows_max})
+        async with self._pool.connection() as connection, holding_cell(connection):
+            fold = named_here(connection, _SQL["fold"])
+            named = {"fold_class": _FOLD_CLASS, "cell": self._pool.cell, "rows_max": rows_max}
+            (folded,) = await only_row(connection, fold, named)
         assert isinstance(folded, int)
         return folded

@@ -5,7 +5,7 @@
 -- ids, for whoever comes without the lock.
 -- name: fold
 WITH turn AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(%(fold_class)s::INTEGER, 0) AS taken
+    SELECT pg_try_advisory_xact_lock(%(fold_class)s::INTEGER, %(cell)s::INTEGER) AS taken
 ),
 
 folded AS (

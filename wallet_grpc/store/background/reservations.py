@@ -1,10 +1,10 @@
-"""Reservations that are over, swept in bounded chunks.
+"""Reservations that are over, marked in bounded chunks.
 
-Nobody waits for this: that a reservation is over is a matter of the clock, for writers and readers alike. A sweep keeps
-the indexes of open reservations small, and what a reader must subtract from a wallet that nobody writes to.
+Nobody waits for this: that a reservation is over is a matter of the clock, for writers and readers alike, and what a
+wallet holds leaves it out whether it is marked or not. A sweep keeps the index of open reservations small.
 
-Lock order: owners, ascending, each tried and not waited for; then their rows. A version that a sweep raised makes a
-batch that had lost its locks load again.
+It takes no owner's lock. Whoever ends a reservation in the moment in which its time is over finds it marked: that batch
+is loaded again. Lock order: reservations in the order of their ids, as a batch that ends them has it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Swept:
     """What a sweep came to."""
 
     reservations: int
-    """How many were marked; fewer than were found where wallets were being written to."""
+    """How many were marked."""
     more: bool
     """Whether there may be more that are over."""
     wallets: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class ReservationStore:
         self._pool = pool
 
     async def sweep(self, left_out: Collection[str] = (), *, rows_max: int) -> Swept:
-        """Mark up to about so many reservations that are over, but those of wallets that are left alone now."""
+        """Mark up to so many reservations that are over, but those of wallets that are left alone now."""
         marked = 0
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_SQL["expired"], {"rows_max": rows_max, "left_out": literal(left_out)})
@@ -53,33 +53,23 @@ class ReservationStore:
 
             async def sweep_part(rows: Sequence[Any]) -> None:
                 nonlocal marked
-                marked += await _swept(connection, rows)
+                marked += await _mark(connection, rows)
 
             halved = await by_halves(found, sweep_part, failures_max=_FAILURES_MAX)
         failed = tuple((row[0], error) for row, error in halved.failed)
         undone = {wallet_id for wallet_id, _ in failed} | {row[0] for row in halved.untried}
         return Swept(
             reservations=marked,
-            more=sum(row[3] for row in found) >= rows_max,
+            more=sum(len(row[1]) for row in found) >= rows_max,
             wallets=tuple(row[0] for row in found if row[0] not in undone),
             failed=failed,
         )
 
 
-async def _swept(connection: Connection, found: Sequence[Any]) -> int:
-    """Sweep some wallets in one transaction; gives how many reservations were marked."""
+async def _mark(connection: Connection, found: Sequence[Any]) -> int:
+    """Mark those of some wallets in one transaction; gives how many were."""
     async with connection.transaction():
         await look_up_by_key(connection)
-        owners = sorted({owner_id for _, owner_id, _, _ in found})
-        cursor = await connection.execute(_SQL["try_owners"], {"owner_ids": literal(owners)})
-        held = {owner_id for (owner_id,) in await cursor.fetchall()}
-        await connection.execute(_SQL["sweep_wallets"], _columns([row for row in found if row[1] in held]))
-        marked = await connection.execute(_SQL["mark_expired"], _columns(found))
+        over = sorted(reservation_id for _, reservation_ids in found for reservation_id in reservation_ids)
+        marked = await connection.execute(_SQL["mark_expired"], {"reservation_ids": literal(over)})
         return marked.rowcount
-
-
-def _columns(rows: Sequence[Any]) -> dict[str, object]:
-    return {
-        "wallet_ids": literal([wallet_id for wallet_id, _, _, _ in rows]),
-        "moments": [upto for _, _, upto, _ in rows],
-    }

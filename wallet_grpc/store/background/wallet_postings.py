@@ -1,6 +1,6 @@
 """Postings of credit wallets: the aggregates of their journals, from the subledger to the general ledger.
 
-Cost of a posting, for up to a thousand wallets: three round trips, and one that takes them off the queue. It touches no
+Cost of a posting, for up to a thousand wallets: four round trips, and one that takes them off the queue. It touches no
 row that a write to a wallet touches, so writers do not wait for it.
 
 Why it is exactly once. A wallet's watermark (the balance and the version of its account) moves in the transaction that
@@ -21,19 +21,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.amounts import BALANCE_MAX
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key
+from wallet_grpc.domain.cells import Cells
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key, unix_ms_of
 from wallet_grpc.domain.ledgers.state import WALLET_POSTING_NAMESPACE, LedgerId
 from wallet_grpc.store.connection.arrays import literal
 from wallet_grpc.store.connection.halves import by_halves
+from wallet_grpc.store.connection.placement import holding_cell, named_here
 from wallet_grpc.store.connection.pool import Connection, Pool, look_up_by_key, only_row
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.moments import CLOCK_CLASS
+from wallet_grpc.store.reads.moments import clock_class_of
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 _SQL = statements(__package__, "wallet_postings.sql")
@@ -105,11 +107,14 @@ class UnknownNetworkError(Exception):
 class PostingStore:
     """Posts credit wallets. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(self, settings: PostingSettings, pool: Pool, networks: NetworkDirectory) -> None:
+    def __init__(
+        self, settings: PostingSettings, pool: Pool, networks: NetworkDirectory, cells: Cells | None = None
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._networks = networks
-        self._tx_ids = TxIdSequence()
+        self._cells = cells or Cells()
+        self._tx_ids = TxIdSequence(pool.cell)
 
     async def due(self, left_out: Collection[LedgerId] = ()) -> list[DueLedger]:
         """Give the ledgers whose turn it is, the longest waiting first, without some that are left alone now."""
@@ -198,18 +203,18 @@ class PostingStore:
     async def _post_part(self, connection: Connection, round_: _PostingRound, wallet_ids: list[str]) -> None:
         """Post some wallets in one transaction, unless another worker is at it."""
         ledger = round_.ledger
-        async with connection.transaction():
+        async with connection.transaction(), holding_cell(connection):
             await look_up_by_key(connection)
-            named = {"owner_id": ledger.owner_id, "clock_class": CLOCK_CLASS}
-            locked, now = await only_row(connection, _SQL["try_ledger"], named)
-            if not locked or not (round_.has_begun or await self._begins(connection, ledger, now)):
+            now = await self._try_ledger(connection, ledger)
+            if now is None or not (round_.has_begun or await self._begins(connection, ledger, now)):
                 round_.is_taken = True
                 return
-            tx_id = self._tx_ids.next(int(now.timestamp() * 1000))
+            (last_version,) = await only_row(connection, _SQL["last_version"], {"owner_id": ledger.owner_id})
+            tx_id = self._tx_ids.next(unix_ms_of(now))
             network = self._networks.known(ledger.currency_network_id)
             wallets, journal_entries = await only_row(
                 connection,
-                _SQL["post"],
+                named_here(connection, _SQL["post"]),
                 {
                     "wallet_ids": literal(wallet_ids),
                     "house_account_id": network.house_account_ids[AccountType.HOUSE_WALLETS],
@@ -217,6 +222,7 @@ class PostingStore:
                     "network_id": ledger.currency_network_id,
                     "ledger_id": ledger.ledger_id,
                     "owner_id": ledger.owner_id,
+                    "owner_version": last_version + 1,
                     "tx_id": tx_id,
                     "key_hash": hash_key(WALLET_POSTING_NAMESPACE, tx_id),
                     "now": now,
@@ -228,27 +234,51 @@ class PostingStore:
         round_.transactions += wallets > 0
         round_.posted += wallet_ids
 
+    def _locks_of(self, ledger: DueLedger) -> dict[str, object]:
+        """Name the locks of a ledger's owner and of the clock, in this cell.
+
+        Advisory locks are the database's. In the owner's own cell it is the lock that lanes take; a poster in another
+        cell has one that differs from it, so that neither keeps the other.
+        """
+        cell, own = self._pool.cell, self._cells.of(ledger.owner_id)
+        lock_id = ledger.owner_id + (cell - own) % self._cells.count
+        return {"lock_id": lock_id, "clock_class": clock_class_of(cell)}
+
     async def _take_off(
         self, connection: Connection, ledger: DueLedger, queue_ids: Sequence[int], stays: Sequence[str]
     ) -> None:
         """Take rows off the queue whose wallets are posted; those that are not stay there, in one row for all."""
         named = {"ledger_id": ledger.ledger_id, "queue_ids": literal(queue_ids)}
         if stays:
-            await connection.execute(_SQL["gather"], named | {"wallet_ids": literal(stays)})
+            async with holding_cell(connection):
+                gather = named_here(connection, _SQL["gather"])
+                await connection.execute(gather, named | {"wallet_ids": literal(stays)})
         elif queue_ids:
             await connection.execute(_SQL["unqueue"], named)
 
     async def _let_others_go_first(self, connection: Connection, ledger: DueLedger) -> None:
         """Count a round of which nothing came: else the ledger would be the longest waiting for ever."""
         async with connection.transaction():
-            named = {"owner_id": ledger.owner_id, "clock_class": CLOCK_CLASS}
-            locked, now = await only_row(connection, _SQL["try_ledger"], named)
-            if locked:
+            now = await self._try_ledger(connection, ledger)
+            if now is not None:
                 await self._begins(connection, ledger, now)
+
+    async def _try_ledger(self, connection: Connection, ledger: DueLedger) -> datetime | None:
+        """Give the time of what is done to a ledger from now on, which is this worker's; None if it is another's."""
+        (locked,) = await only_row(connection, _SQL["try_ledger"], self._locks_of(ledger))
+        if not locked:
+            return None
+        (now,) = await only_row(connection, named_here(connection, _SQL["posting_time"]))
+        assert isinstance(now, datetime)
+        return now
 
     async def _begins(self, connection: Connection, ledger: DueLedger, now: datetime) -> bool:
         cursor = await connection.execute(
             _SQL["begin_round"],
-            {"ledger_id": ledger.ledger_id, "now": now, "interval_ms": self._settings.interval_ms},
+            {
+                "ledger_id": ledger.ledger_id,
+                "now": now,
+                "began_before": now - timedelta(milliseconds=self._settings.interval_ms),
+            },
         )
         return await cursor.fetchone() is not None

@@ -28,16 +28,21 @@ WHERE posting_queue.ledger_id = %(ledger_id)s::UUID AND NOT posting_queue.wallet
 ORDER BY posting_queue.queue_id
 LIMIT %(rows_max)s;
 
--- The ledger is this worker's until the transaction ends; the time is read after the lock, and under one of the clock.
+-- The ledger is this worker's until the transaction ends.
 -- name: try_ledger
 WITH clocked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(clock_class)s::INTEGER, 0) AS taken
 )
 
-SELECT
-    pg_try_advisory_xact_lock(%(owner_id)s::BIGINT) AS locked,
-    clock_timestamp() AS now
+SELECT pg_try_advisory_xact_lock(%(lock_id)s::BIGINT) AS locked
 FROM clocked;
+
+-- The time is read after the lock, and under one of the clock, in a statement of its own: so it is not before what is
+-- counted into days (see days.py), whenever that was said.
+-- name: posting_time
+SELECT greatest(clock_timestamp(), day_marks.counting_until) AS now
+FROM day_marks
+WHERE day_marks.mark_id = 1;
 
 -- Whether this worker begins the round: another may have begun it since it was found due.
 -- name: begin_round
@@ -46,21 +51,27 @@ VALUES (%(ledger_id)s::UUID, %(now)s::TIMESTAMPTZ)
 ON CONFLICT (ledger_id) DO UPDATE
     SET
         began_at = excluded.began_at
-    WHERE known.began_at <= excluded.began_at - make_interval(secs => %(interval_ms)s / 1000.0)
+    WHERE known.began_at <= %(began_before)s::TIMESTAMPTZ
 RETURNING known.ledger_id;
 
+-- The number of the last transaction of the ledger's owner, read under its lock: a posting has the next.
+-- name: last_version
+SELECT coalesce(max(ledger_transactions.owner_version), 0)
+FROM ledger_transactions
+WHERE ledger_transactions.owner_id = %(owner_id)s::BIGINT;
+
 -- Posts what the wallets gained since their watermarks: the version of a WALLET account is the last entry that is
--- posted. A wallet's balance and entry_count are written with its entries, so their difference to the watermark is the
--- sum and the range of what is not posted. Many of them together may have more digits than an entry: their counterpart
--- takes several then, cut by whole division, since a quotient of NUMERICs is rounded.
+-- posted. A wallet's last entry tells its balance and its number, so their difference to the watermark is the sum and
+-- the range of what is not posted. Many of them together may have more digits than an entry: their counterpart takes
+-- several then, cut by whole division, since a quotient of NUMERICs is rounded.
 -- name: post
 WITH due AS MATERIALIZED (
     SELECT
         wallet.wallet_id,
         wallet.owner_id,
-        wallet.entry_count,
-        wallet.balance_minor,
-        wallet.balance_minor - coalesce(watermark.balance_minor, 0) AS gained_minor,
+        last_entry.entry_no AS entry_count,
+        last_entry.balance_after_minor AS balance_minor,
+        last_entry.balance_after_minor - coalesce(watermark.balance_minor, 0) AS gained_minor,
         coalesce(watermark.version, 0) AS posted_no,
         account.account_id IS NULL AS is_new,
         coalesce(account.account_id, nextval('accounts_account_id_seq')) AS account_id
@@ -72,6 +83,16 @@ WITH due AS MATERIALIZED (
             WHERE credit_wallets.wallet_id = wanted.wallet_id
             LIMIT 1
         ) AS wallet
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                entries.entry_no,
+                entries.balance_after_minor
+            FROM subledger_entries AS entries
+            WHERE entries.subledger_id = wanted.wallet_id AND entries.entry_no > 0
+            ORDER BY entries.entry_no DESC
+            LIMIT 1
+        ) AS last_entry
     LEFT JOIN LATERAL (
         SELECT accounts.account_id
         FROM accounts
@@ -86,7 +107,7 @@ WITH due AS MATERIALIZED (
         WHERE account_balances.account_id = account.account_id
         LIMIT 1
     ) AS watermark ON TRUE
-    WHERE wallet.entry_count > coalesce(watermark.version, 0)
+    WHERE last_entry.entry_no > coalesce(watermark.version, 0)
 ),
 
 total AS MATERIALIZED (
@@ -126,12 +147,13 @@ new_accounts AS (
 
 made AS (
     INSERT INTO ledger_transactions (
-        tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
-        reference_tx_id, entry_count, created_at
+        tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
+        closes_round, reference_tx_id, entry_count, created_at
     )
     SELECT
         %(tx_id)s::UUID,
         %(owner_id)s::BIGINT,
+        %(owner_version)s::BIGINT,
         'wallet',
         %(tx_id)s::UUID::TEXT,
         %(key_hash)s::UUID,
@@ -179,11 +201,6 @@ house AS (
     WHERE total.gained_minor <> 0
 ),
 
-raised AS (
-    UPDATE owners SET version = owners.version + 1
-    WHERE owners.owner_id = %(owner_id)s::BIGINT AND EXISTS (SELECT FROM due)
-),
-
 ranges AS (
     INSERT INTO wallet_postings (wallet_id, first_entry_no, last_entry_no, amount_minor, tx_id, created_at)
     SELECT
@@ -219,8 +236,9 @@ WITH removed AS (
     RETURNING posting_queue.queued_at
 )
 
-INSERT INTO posting_queue (ledger_id, wallet_ids, queued_at)
+INSERT INTO posting_queue (queue_id, ledger_id, wallet_ids, queued_at)
 SELECT
+    nextval('posting_queue_queue_id_seq'),
     %(ledger_id)s::UUID,
     %(wallet_ids)s::UUID[],
     min(removed.queued_at)

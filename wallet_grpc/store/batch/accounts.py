@@ -67,9 +67,12 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
 
 
 def _read_owner(book: Book, row: LoadedOwner) -> None:
-    book.owners[OwnerId(row.owner_id)] = Owner(
-        version=row.version, state=PlayerState.ACTIVE if row.state is None else _PLAYER_STATES[row.state]
-    )
+    book.owners[OwnerId(row.owner_id)] = Owner(version=row.version or 0, state=player_state_of(row.state))
+
+
+def player_state_of(text: str | None) -> PlayerState:
+    """Read a player's state, who may have no row."""
+    return PlayerState.ACTIVE if text is None else _PLAYER_STATES[text]
 
 
 def _read_account(book: Book, row: LoadedAccount) -> None:
@@ -82,21 +85,6 @@ def _read_account(book: Book, row: LoadedAccount) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------- store
-
-
-class RaisedOwner(NamedTuple):
-    """An owner whose version grows from the one that was loaded."""
-
-    owner_id: BigInt
-    version: BigInt
-    mutations: BigInt
-
-
-class NewOwner(NamedTuple):
-    """An owner that was never seen."""
-
-    owner_id: BigInt
-    version: BigInt
 
 
 class NewAccount(NamedTuple):
@@ -134,11 +122,9 @@ class HousePosting(NamedTuple):
     amount_minor: Numeric
 
 
-RAISED_OWNERS = Step("raised_owners", _SQL, RaisedOwner, order=lambda row: row.owner_id)
-NEW_OWNERS = Step("new_owners", _SQL, NewOwner, order=lambda row: row.owner_id)
 ACCOUNTS = Step("accounts", _SQL, NewAccount)
 NEW_BALANCES = Step("new_balances", _SQL, NewBalance)
-CHANGED_BALANCES = Step("changed_balances", _SQL, ChangedBalance)
+CHANGED_BALANCES = Step("changed_balances", _SQL, ChangedBalance, order=lambda row: row.account_id)
 HOUSE_POSTINGS = Step("house_postings", _SQL, HousePosting)
 
 
@@ -147,16 +133,6 @@ def write(decided: Decided, steps: Steps) -> None:
 
     What every bet writes is made in the order of its columns (see `row_of` in transactions.py).
     """
-    book = decided.book
-    raised: list[RaisedOwner] = []
-    new: list[NewOwner] = []
-    for owner_id, owner in book.owners.items():
-        if owner.mutations and owner.version is not None:
-            raised.append(RaisedOwner(owner_id, owner.version, owner.mutations))
-        elif owner.mutations:
-            new.append(NewOwner(owner_id=owner_id, version=owner.mutations))
-    steps.add(RAISED_OWNERS, raised)
-    steps.add(NEW_OWNERS, new)
     _write_accounts(decided, steps)
     steps.add(
         HOUSE_POSTINGS,
@@ -164,7 +140,7 @@ def write(decided: Decided, steps: Steps) -> None:
             HousePosting(
                 account_id=decided.networks.known(network).house_account_ids[account_type], amount_minor=moved_minor
             )
-            for (network, account_type), moved_minor in book.house.items()
+            for (network, account_type), moved_minor in decided.book.house.items()
             if moved_minor != 0
         ],
     )

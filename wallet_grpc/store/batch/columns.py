@@ -62,6 +62,11 @@ def json_of(facts: Mapping[str, object]) -> str:
     return _encode(facts).decode()
 
 
+def facts_or_none(facts: Mapping[str, object]) -> str | None:
+    """Write facts of which there may be none."""
+    return json_of(facts) if facts else None
+
+
 def notes_or_none(metadata: Mapping[str, str]) -> str | None:
     """Write a caller's notes; without any there is nothing to store."""
     return _encode(metadata).decode() if metadata else None

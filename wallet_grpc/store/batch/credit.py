@@ -55,9 +55,8 @@ class LoadedWallet(NamedTuple):
 
     wallet_id: str
     balance_minor: str
-    version: int
     entry_count: int
-    held_minor: str
+    held_minor: str | None
     now: datetime
 
 
@@ -110,10 +109,9 @@ def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: Load
         caller_key=address.caller_key,
         now=row.now,
         balance_minor=int(row.balance_minor),
-        held_minor=int(row.held_minor),
-        version=row.version,
+        held_minor=int(row.held_minor or 0),
+        has_reserved=row.held_minor is not None,
         entry_count=row.entry_count,
-        loaded_version=row.version,
     )
     book.credit.put(wallet)
 
@@ -152,22 +150,6 @@ class NewWallet(NamedTuple):
     owner_id: BigInt
     ledger_id: Uuid
     caller_key: Text
-    balance_minor: Numeric
-    held_minor: Numeric
-    version: BigInt
-    entry_count: BigInt
-
-
-class RaisedWallet(NamedTuple):
-    """A wallet as the batch leaves it, from the version that was loaded."""
-
-    wallet_id: Uuid
-    loaded_version: BigInt
-    version: BigInt
-    entry_count: BigInt
-    balance_minor: Numeric
-    held_minor: Numeric
-    held_as_of: Instant
 
 
 class NewReservation(NamedTuple):
@@ -199,29 +181,21 @@ class QueuedWallet(NamedTuple):
 
 
 NEW_WALLETS = Step("new_wallets", _SQL, NewWallet, order=lambda row: row.wallet_id)
-RAISED_WALLETS = Step("raised_wallets", _SQL, RaisedWallet, order=lambda row: row.wallet_id)
 NEW_RESERVATIONS = Step("new_reservations", _SQL, NewReservation, order=lambda row: row.reservation_id)
 ENDED_RESERVATIONS = Step("ended_reservations", _SQL, EndedReservation, order=lambda row: row.reservation_id)
-POSTING_QUEUE = Step(
-    "posting_queue",
-    _SQL,
-    QueuedWallet,
-    order=lambda row: row.wallet_id,
-    count=lambda rows: len({row.ledger_id for row in rows}),
-)
+POSTING_QUEUE = Step("posting_queue", _SQL, QueuedWallet, order=lambda row: row.wallet_id)
 
 
 def write(decided: Decided, steps: Steps) -> None:
     """Write the wallets that the batch wrote to, their journals and reservations, and tell the poster of them."""
-    written = [wallet for wallet in decided.book.credit.wallets.values() if wallet.entries]
+    written = [wallet for wallet in decided.book.credit.wallets.values() if wallet.added]
     if not written:
         return
-    steps.add(NEW_WALLETS, [_new_wallet(wallet) for wallet in written if wallet.loaded_version is None])
+    steps.add(NEW_WALLETS, [_new_wallet(wallet) for wallet in written if wallet.is_new])
     steps.add(
-        RAISED_WALLETS,
-        [_raised_wallet(wallet, wallet.loaded_version) for wallet in written if wallet.loaded_version is not None],
+        SUBLEDGER_ENTRIES,
+        [_row_of(entry, held_minor, wallet.now) for wallet in written for entry, held_minor in wallet.added],
     )
-    steps.add(SUBLEDGER_ENTRIES, [_row_of(entry) for wallet in written for entry in wallet.entries])
     steps.add(NEW_RESERVATIONS, [_begun(row) for wallet in written for row in wallet.begun.values()])
     steps.add(ENDED_RESERVATIONS, [_ended(row) for wallet in written for row in wallet.ended.values()])
     steps.add(POSTING_QUEUE, [QueuedWallet(ledger_id=row.ledger_id, wallet_id=row.wallet_id) for row in written])
@@ -233,26 +207,10 @@ def _new_wallet(wallet: CreditWallet) -> NewWallet:
         owner_id=wallet.owner_id,
         ledger_id=wallet.ledger_id,
         caller_key=wallet.caller_key,
-        balance_minor=wallet.balance_minor,
-        held_minor=wallet.held_minor,
-        version=wallet.version,
-        entry_count=wallet.entry_count,
     )
 
 
-def _raised_wallet(wallet: CreditWallet, loaded_version: int) -> RaisedWallet:
-    return RaisedWallet(
-        wallet_id=wallet.wallet_id,
-        loaded_version=loaded_version,
-        version=wallet.version,
-        entry_count=wallet.entry_count,
-        balance_minor=wallet.balance_minor,
-        held_minor=wallet.held_minor,
-        held_as_of=wallet.now,
-    )
-
-
-def _row_of(entry: WalletEntry) -> SubledgerRow:
+def _row_of(entry: WalletEntry, held_minor: int | None, now: datetime) -> SubledgerRow:
     return SubledgerRow(
         subledger_id=entry.wallet_id,
         entry_no=entry.entry_no,
@@ -267,6 +225,8 @@ def _row_of(entry: WalletEntry) -> SubledgerRow:
         reference_key=entry.reservation_key,
         metadata=notes_or_none(entry.metadata),
         source=entry.source,
+        held_minor=held_minor,
+        held_as_of=None if held_minor is None else now,
     )
 
 

@@ -117,5 +117,4 @@ SELECT
     unnest(%(journal_postings__tx_id)s::UUID[]) AS tx_id,
     unnest(%(journal_postings__amount_minor)s::NUMERIC[]) AS amount_minor,
     unnest(%(journal_postings__balance_after_minor)s::NUMERIC[]) AS balance_after_minor,
-    %(now)s::TIMESTAMPTZ AS created_at
-RETURNING journal_postings.posting_no;
+    %(now)s::TIMESTAMPTZ AS created_at;

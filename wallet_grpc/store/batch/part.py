@@ -53,7 +53,7 @@ class Query(Generic[Row]):
 class Step(Generic[Row]):
     """What is written to one table: the class of its rows, and the statement that writes them, a CTE of the store's.
 
-    The statement returns a row for each that it wrote, which are counted.
+    A statement that may write fewer rows than it is given returns those that it wrote, and they are counted.
     """
 
     def __init__(
@@ -63,25 +63,25 @@ class Step(Generic[Row]):
         row: type[Row],
         *,
         order: Callable[[Row], Any] | None = None,
-        count: Callable[[Sequence[Row]], int] = len,
     ) -> None:
-        """Take the statement `step_{name}`; rows are written in their order, and so many of them must be written."""
+        """Take the statement `step_{name}`; rows are written in their order."""
         self.name = name
         self.statement = statements["step_" + name]
         self.row = row
         self.columns = {field: _column(hint) for field, hint in get_type_hints(row, include_extras=True).items()}
         self.order = order
-        self.count = count
+        self.is_counted = "\nRETURNING " in self.statement
         self._count_name = f"count_{name}"
         self._renderers = [(f"{name}__{field}", column.render) for field, column in self.columns.items()]
 
     def add_parameters(self, rows: Sequence[Row], parameters: dict[str, object]) -> None:
-        """Add the statement's parameters and, for the end of the store's, how many rows it must write."""
+        """Add the statement's parameters and, where it is counted, how many rows it must write."""
         if self.order is not None and len(rows) > 1:
             rows = sorted(rows, key=self.order)
         for (name, render), values in zip(self._renderers, zip(*rows, strict=False), strict=True):
             parameters[name] = render(values)
-        parameters[self._count_name] = self.count(rows)
+        if self.is_counted:
+            parameters[self._count_name] = len(rows)
 
 
 class Steps:

@@ -63,5 +63,4 @@ INSERT INTO deposit_outputs (output_hash, owner_id, tx_id)
 SELECT
     unnest(%(deposit_outputs__output_hash)s::UUID[]) AS output_hash,
     unnest(%(deposit_outputs__owner_id)s::BIGINT[]) AS owner_id,
-    unnest(%(deposit_outputs__tx_id)s::UUID[]) AS tx_id
-RETURNING deposit_outputs.output_hash;
+    unnest(%(deposit_outputs__tx_id)s::UUID[]) AS tx_id;

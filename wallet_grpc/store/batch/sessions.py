@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from wallet_grpc.domain.accounts import AccountType
-from wallet_grpc.domain.book import Account, Book
+from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.sessions.needs import SessionNeeds
@@ -19,21 +19,20 @@ from wallet_grpc.store.connection.arrays import literal, separated, words
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
+from .accounts import player_state_of
 from .columns import (
     BigInt,
     Instant,
     Integer,
-    NullableInstant,
     NullableUuid,
     Numeric,
     Text,
     Uuid,
     Word,
-    int_or_none,
     key_of,
 )
 from .part import Decided, Query, Reading, Step, Steps
-from .subledger import SUBLEDGER_ENTRIES, LoadedEntry, entry_of, row_of
+from .subledger import SUBLEDGER_ENTRIES, LoadedEntry, SubledgerRow, entry_of, row_of
 
 _SQL = statements(__package__, "sessions.sql")
 _RAILS = by_text(Rail)
@@ -57,14 +56,15 @@ class LoadedSession(NamedTuple):
     opened_at: datetime
     expires_at: datetime
     state: str
-    balance_minor: str
-    version: int
-    open_rounds: int
     settlement_tx_id: str | None
     settled_at: datetime | None
+    player_state: str | None
     main_account_id: int | None
     main_balance_minor: str | None
     main_version: int | None
+    last_entry_no: int
+    balance_minor: str
+    open_rounds: int
 
 
 class LoadedSessionRound(NamedTuple):
@@ -117,7 +117,7 @@ def _ask_journals(trip: RoundTrip, wanted: SessionNeeds, standing_max: int) -> I
 
 
 def _read_session(book: Book, row: LoadedSession) -> None:
-    """Put a session into the book, and MAIN with it if it is settled."""
+    """Put a session into the book, with its player's state, and MAIN if it is settled."""
     session = Session(
         session_id=SessionId(row.session_id),
         owner_id=OwnerId(row.owner_id),
@@ -131,13 +131,14 @@ def _read_session(book: Book, row: LoadedSession) -> None:
         expires_at=row.expires_at,
         state=_SESSION_STATES[row.state],
         balance_minor=int(row.balance_minor),
-        version=row.version,
+        last_entry_no=row.last_entry_no,
         open_rounds=row.open_rounds,
         settlement_tx_id=None if row.settlement_tx_id is None else TxId(row.settlement_tx_id),
         settled_at=row.settled_at,
-        loaded_version=row.version,
     )
     book.sessions.put(session)
+    if session.owner_id not in book.owners:
+        book.owners[session.owner_id] = Owner(version=None, state=player_state_of(row.player_state))
     if row.main_account_id is not None and row.main_balance_minor is not None and row.main_version is not None:
         book.accounts.setdefault(
             (session.owner_id, session.currency_network_id, AccountType.MAIN),
@@ -165,6 +166,7 @@ def _read_entry(book: Book, row: LoadedEntry) -> None:
     if row.rollback_entry_no is not None:
         assert row.rollback_transaction_id is not None
         assert row.rollback_key_hash is not None
+        assert row.rollback_balance_after_minor is not None
         session.reversals[entry.key] = Entry(
             session_id=entry.session_id,
             entry_no=row.rollback_entry_no,
@@ -175,7 +177,7 @@ def _read_entry(book: Book, row: LoadedEntry) -> None:
             key=key_of(row.rollback_key_hash),
             amount_minor=entry.amount_minor,
             change_minor=-entry.change_minor,
-            balance_after_minor=int_or_none(row.rollback_balance_after_minor),
+            balance_after_minor=int(row.rollback_balance_after_minor),
             reverses_key=entry.key,
             late=bool(row.rollback_late),
             tx_id=None if row.rollback_tx_id is None else TxId(row.rollback_tx_id),
@@ -209,54 +211,43 @@ class NewSession(NamedTuple):
     rail: Word
     ttl_asked_s: Integer
     expires_at: Instant
-    balance_minor: Numeric
 
 
-class ChangedSession(NamedTuple):
-    """A session as the batch leaves it, from the version that was loaded."""
+class SettledSession(NamedTuple):
+    """A session that the batch settles, at its time."""
 
     session_id: Uuid
-    loaded_version: BigInt
-    version: BigInt
-    balance_minor: Numeric
+    payout_minor: Numeric
     open_rounds: BigInt
-    state: Word
     settlement_tx_id: NullableUuid
-    settled_at: NullableInstant
 
 
 NEW_SESSIONS = Step("new_sessions", _SQL, NewSession, order=lambda row: row.session_id)
-CHANGED_SESSIONS = Step("changed_sessions", _SQL, ChangedSession, order=lambda row: row.session_id)
+SETTLED_SESSIONS = Step("settled_sessions", _SQL, SettledSession, order=lambda row: row.session_id)
 
 
 def write(decided: Decided, steps: Steps) -> None:
-    """Write sessions that come into being or have changed, and what was added to their journals."""
-    book = decided.book
-    if not book.sessions.by_id:
+    """Write what was added to the journals of sessions, and the sessions that come into being or are settled."""
+    sessions = decided.book.sessions.by_id
+    if not sessions:
         return
-    sessions = book.sessions.by_id.values()
-    steps.add(NEW_SESSIONS, [_new_session(session) for session in sessions if session.loaded_version is None])
-    steps.add(
-        CHANGED_SESSIONS,
-        [
-            _changed_session(session, session.loaded_version)
-            for session in sessions
-            if session.loaded_version is not None and session.loaded_version != session.version
-        ],
-    )
-    steps.add(
-        SUBLEDGER_ENTRIES,
-        [
-            row_of(entry)
-            for change in book.changes
-            if change.journaled is not None
-            for entry in change.journaled.entries
-        ],
-    )
+    new: list[NewSession] = []
+    settled: list[SettledSession] = []
+    entries: list[SubledgerRow] = []
+    for session in sessions.values():
+        if session.is_new:
+            new.append(_new_session(session))
+        for entry, open_rounds in session.added:
+            entries.append(row_of(entry, open_rounds))
+            if entry.kind is Kind.SESSION_SETTLEMENT:
+                settled.append(_settled_session(session))
+    steps.add(NEW_SESSIONS, new)
+    steps.add(SETTLED_SESSIONS, settled)
+    steps.add(SUBLEDGER_ENTRIES, entries)
 
 
 def _new_session(session: Session) -> NewSession:
-    assert session.version == 0, "nothing can name a session before its opening is told"
+    assert not session.added, "nothing can name a session before its opening is told"
     return NewSession(
         session_id=session.session_id,
         owner_id=session.owner_id,
@@ -267,18 +258,13 @@ def _new_session(session: Session) -> NewSession:
         rail=session.rail,
         ttl_asked_s=session.ttl_asked_s,
         expires_at=session.expires_at,
-        balance_minor=session.balance_minor,
     )
 
 
-def _changed_session(session: Session, loaded_version: int) -> ChangedSession:
-    return ChangedSession(
+def _settled_session(session: Session) -> SettledSession:
+    return SettledSession(
         session_id=session.session_id,
-        loaded_version=loaded_version,
-        version=session.version,
-        balance_minor=session.balance_minor,
+        payout_minor=session.balance_minor,
         open_rounds=session.open_rounds,
-        state=session.state,
         settlement_tx_id=session.settlement_tx_id,
-        settled_at=session.settled_at,
     )

@@ -1,7 +1,8 @@
 -- Sessions and their journals, as a lane loads and stores them; see sessions.py, and accounts.sql on the form.
 
--- The sessions of the batch: those that are named, and those whose opening is sent again. A settled one comes with the
--- player's MAIN, which late wins and rollbacks move.
+-- The sessions of the batch: those that are named, and those whose opening is sent again. What an open one has left is
+-- told by the last entry of its journal. It comes with the player's state, which a bet asks for and no more of the
+-- player, and a settled one with MAIN, which late wins and rollbacks move.
 --
 -- Here and below rows are looked up one by one, in a subquery that the planner must not flatten (OFFSET 0): a plan that
 -- was made while these tables were empty would walk through them, and look among the wanted keys for each row.
@@ -18,14 +19,15 @@ SELECT
     found.opened_at,
     found.expires_at,
     found.state,
-    found.balance_minor::TEXT,
-    found.version,
-    found.open_rounds,
     found.settlement_tx_id::TEXT,
     found.settled_at,
+    player.state AS player_state,
     main.account_id AS main_account_id,
     main_balance.balance_minor::TEXT AS main_balance_minor,
-    main_balance.version AS main_version
+    main_balance.version AS main_version,
+    coalesce(last_entry.entry_no, 0) AS last_entry_no,
+    coalesce(found.payout_minor, last_entry.balance_after_minor, found.lock_amount_minor)::TEXT AS balance_minor,
+    coalesce(found.open_rounds, last_entry.open_rounds, 0) AS open_rounds
 FROM (
     SELECT named.session_id FROM unnest(%(session_ids)s::UUID[]) AS named (session_id)
     UNION ALL
@@ -45,6 +47,22 @@ CROSS JOIN
         WHERE sessions.session_id = wanted.session_id
         OFFSET 0
     ) AS found
+LEFT JOIN LATERAL (
+    SELECT players.state
+    FROM players
+    WHERE players.player_id = found.owner_id
+    OFFSET 0
+) AS player ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        entries.entry_no,
+        entries.balance_after_minor,
+        entries.open_rounds
+    FROM subledger_entries AS entries
+    WHERE entries.subledger_id = found.session_id AND entries.entry_no > 0
+    ORDER BY entries.entry_no DESC
+    LIMIT 1
+) AS last_entry ON TRUE
 LEFT JOIN LATERAL (
     SELECT accounts.account_id
     FROM accounts
@@ -228,7 +246,7 @@ LEFT JOIN settlement_rails
 -- name: step_new_sessions
 INSERT INTO sessions (
     session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, expires_at,
-    balance_minor, opened_at, state, version, open_rounds
+    opened_at, state
 )
 SELECT
     unnest(%(new_sessions__session_id)s::UUID[]) AS session_id,
@@ -240,42 +258,32 @@ SELECT
     unnest(%(new_sessions__rail)s::TEXT[]) AS rail,
     unnest(%(new_sessions__ttl_asked_s)s::INTEGER[]) AS ttl_asked_s,
     unnest(%(new_sessions__expires_at)s::TIMESTAMPTZ[]) AS expires_at,
-    unnest(%(new_sessions__balance_minor)s::NUMERIC[]) AS balance_minor,
     %(now)s::TIMESTAMPTZ AS opened_at,
-    'OPEN' AS state,
-    0 AS version,
-    0 AS open_rounds
-RETURNING sessions.session_id;
+    'OPEN' AS state;
 
--- Sessions that were played in, and those that this statement settles, with what was played in them just before.
--- name: step_changed_sessions
+-- What the row was is asked of the look-up: said of the table itself, a plan could walk through the index of open ones.
+-- name: step_settled_sessions
 UPDATE sessions SET
-    balance_minor = changed.balance_minor,
-    version = changed.version,
-    open_rounds = changed.open_rounds,
-    state = changed.state,
-    settlement_tx_id = changed.settlement_tx_id,
-    settled_at = changed.settled_at
+    state = 'SETTLED',
+    payout_minor = settled.payout_minor,
+    open_rounds = settled.open_rounds,
+    settlement_tx_id = settled.settlement_tx_id,
+    settled_at = %(now)s::TIMESTAMPTZ
 FROM (
     SELECT
-        unnest(%(changed_sessions__session_id)s::UUID[]) AS session_id,
-        unnest(%(changed_sessions__loaded_version)s::BIGINT[]) AS loaded_version,
-        unnest(%(changed_sessions__version)s::BIGINT[]) AS version,
-        unnest(%(changed_sessions__balance_minor)s::NUMERIC[]) AS balance_minor,
-        unnest(%(changed_sessions__open_rounds)s::BIGINT[]) AS open_rounds,
-        unnest(%(changed_sessions__state)s::TEXT[]) AS state,
-        unnest(%(changed_sessions__settlement_tx_id)s::UUID[]) AS settlement_tx_id,
-        unnest(%(changed_sessions__settled_at)s::TIMESTAMPTZ[]) AS settled_at
-) AS changed
+        unnest(%(settled_sessions__session_id)s::UUID[]) AS session_id,
+        unnest(%(settled_sessions__payout_minor)s::NUMERIC[]) AS payout_minor,
+        unnest(%(settled_sessions__open_rounds)s::BIGINT[]) AS open_rounds,
+        unnest(%(settled_sessions__settlement_tx_id)s::UUID[]) AS settlement_tx_id
+) AS settled
 CROSS JOIN
     LATERAL (
-        SELECT loaded.ctid AS address
+        SELECT
+            loaded.ctid AS address,
+            loaded.state
         FROM sessions AS loaded
-        WHERE
-            loaded.session_id = changed.session_id
-            AND loaded.version = changed.loaded_version
-            AND loaded.state IN ('OPEN', changed.state)
+        WHERE loaded.session_id = settled.session_id
         OFFSET 0
     ) AS found
-WHERE sessions.ctid = found.address
+WHERE sessions.ctid = found.address AND found.state = 'OPEN'
 RETURNING sessions.session_id;

@@ -1,16 +1,21 @@
 """The store statement: what all parts write of a batch, put together as the steps of one statement.
 
-Every step tells how many rows it must write; the statement raises where the database counts otherwise.
+A step that may write fewer rows than it is given tells how many it must write; the statement raises where the database
+counts otherwise. A plain INSERT writes all of its rows or raises, so it is not counted: PostgreSQL would put its rows
+aside only to do so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
+from wallet_grpc.store.connection.relations import tables_written
+from wallet_grpc.store.connection.standby import StepApart
 from wallet_grpc.store.connection.statements import Positional, positional
 
-from . import accounts, credit, events, inbox, ledgers, players, sessions, transactions
+from . import accounts, claims, credit, events, inbox, ledgers, players, sessions, trail, transactions
 from .part import Decided, Part, Step, Steps
 
 PARTS: tuple[Part, ...] = (
@@ -22,38 +27,67 @@ PARTS: tuple[Part, ...] = (
     credit,
     inbox,
     events,
+    trail,
 )
 """In the order in which they load and write."""
+PARTS_OF_SEVERAL_CELLS: tuple[Part, ...] = (*PARTS, claims)
+"""Where there is more than one cell, what must be unique over all of them is claimed as well."""
 
 _CLOCK_IS_LOST: LiteralString = """WHEN pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER)
 THEN raise_lost_race('clock')"""
 """The store can have the lane's lock of the clock only if the first connection has lost it: then whoever answers about
 the past would not know of this batch (store/reads/moments.py)."""
+_TIME_IS_COUNTED: LiteralString = """WHEN EXISTS (
+    SELECT FROM day_marks
+    WHERE day_marks.mark_id = 1 AND day_marks.counting_until > %(now)s::TIMESTAMPTZ
+)
+THEN raise_lost_race('day')"""
+"""The clock was set back, and the batch's time is counted into days, or about to be (store/background/days.py)."""
 
 
-def steps_of(decided: Decided) -> tuple[Positional, dict[str, object]]:
-    """Give the statement that stores a batch, and the parameters of its steps."""
+class ToStore(NamedTuple):
+    """What stores a batch."""
+
+    statement: Positional
+    parameters: dict[str, object]
+    apart: Sequence[StepApart]
+    """Steps that the statement does not hold."""
+
+
+def steps_of(decided: Decided, parts: Sequence[Part] = PARTS, *, apart: Collection[str] = ()) -> ToStore:
+    """Give what stores a batch: a statement of the steps of all parts, and those that write to tables of `apart`."""
     steps = Steps()
-    for part in PARTS:
+    for part in parts:
         part.write(decided, steps)
     parameters: dict[str, object] = {"now": decided.now}
+    together: list[Step[Any]] = []
+    separate: list[StepApart] = []
     for step, rows in steps.rows.items():
         step.add_parameters(rows, parameters)
-    return _statement(tuple(steps.rows)), parameters
+        if apart and tables_written(step.statement, apart):
+            assert step.is_counted, f"{step.name} is committed apart: it has to tell what it wrote"
+            separate.append(StepApart(step.name, positional(step.statement), len(rows)))
+        else:
+            together.append(step)
+    return ToStore(_statement(tuple(together)), parameters, separate)
 
 
 @cache
 def _statement(steps: tuple[Step[Any], ...]) -> Positional:
-    """Make a CTE of each step, then count their rows.
+    """Make a CTE of each step, then count the rows of those that return them; PostgreSQL runs the others as well.
 
-    Without its rows a step is left out, which is most of the cost of a batch of one.
+    Without its rows a step is left out, which is most of the cost of a batch of one. No CTE has the name of a table.
     """
-    ctes: LiteralString = ",\n".join([f"{step.name} AS (\n{step.statement}\n)" for step in steps])
+    ctes: LiteralString = ",\n".join([f"wrote_{step.name} AS (\n{step.statement}\n)" for step in steps])
     counts: LiteralString = "\n".join(
         [
-            f"WHEN (SELECT count(*) FROM {step.name}) <> %(count_{step.name})s::BIGINT "  # noqa: S608 - our own names
+            f"WHEN (SELECT count(*) FROM wrote_{step.name}) <> %(count_{step.name})s::BIGINT "  # noqa: S608 - our own names
             f"THEN raise_lost_race('{step.name}')"
             for step in steps
+            if step.is_counted
         ]
     )
-    return positional("WITH " + ctes + "\nSELECT CASE\n" + _CLOCK_IS_LOST + "\n" + counts + "\nELSE TRUE END")
+    with_ctes: LiteralString = "WITH " + ctes + "\n" if steps else ""
+    return positional(
+        with_ctes + "SELECT CASE\n" + _CLOCK_IS_LOST + "\n" + _TIME_IS_COUNTED + "\n" + counts + "\nELSE TRUE END"
+    )

@@ -7,11 +7,11 @@ Why it is right. Every decision reads state of the batch's owners, and facts tha
 owners' advisory locks, in statements of their own after the one that took them (a statement's snapshot is older than
 what it does), READ COMMITTED. `store` is one SERIALIZABLE statement, an implicit transaction of its own, and it
 
-- raises each owner's version from exactly the one that was loaded, and
+- gives each transaction the number that follows the last one of its owner that was loaded, where it is unique, and
 - inserts each key where it is unique,
 
-or it raises and nothing of it is kept. Whoever wrote to one of these owners after the load also raised that version;
-who took one of these keys for another owner holds it in the unique index. So a lost lock, a stale load or a second
+or it raises and nothing of it is kept. Whoever wrote to one of these owners after the load took that number; who took
+one of these keys for another owner holds it in the unique index. So a lost lock, a stale load or a second
 process ends in an abort, never in a wrong posting: the locks are for speed, the store is for truth. And since the
 SERIALIZABLE statement reads next to nothing, it cannot be the pivot of a conflict: lanes do not abort each other.
 
@@ -24,9 +24,9 @@ Its time is taken under a lock of the clock, which the store sees to be held sti
 the past knows for whom to wait (see store/reads/moments.py).
 
 Lock order: of advisory locks none is needed, since they are tried, or a single one is waited for by who holds no other.
-Rows that two batches may both write, because a lock was lost, are written in the sorted order of their keys: versions,
-and keys. What else is written belongs to one of those, or is appended: what a batch adds to house accounts, which every
-bet posts to, becomes rows of its own (store/background/house_postings.py folds them into balances).
+Rows that two batches may both write, because a lock was lost, are written in the sorted order of their keys: balances,
+then transactions by key. What else is written belongs to one of those, or is appended: what a batch adds to house
+accounts, which every bet posts to, becomes rows of its own, which store/background/house_postings.py folds.
 
 Long because the proof, and what each failure means for a batch, stand beside the code that they are about.
 """
@@ -36,37 +36,55 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import psycopg
 
 from wallet_grpc.domain.book import Book
-from wallet_grpc.domain.identifiers import AccountId, OwnerId
+from wallet_grpc.domain.cells import ONLY_CELL, Cell, Cells, schema_of
+from wallet_grpc.domain.identifiers import AccountId, Key, OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.arrays import literal
 from wallet_grpc.store.connection.kinds import ConnectionKind, connect_async
-from wallet_grpc.store.connection.pipeline import Answer, Pipeline, RoundTrip
+from wallet_grpc.store.connection.pipeline import BEGIN, COMMIT, ROLLBACK, Answer, Pipeline, RoundTrip
+from wallet_grpc.store.connection.placement import (
+    EPOCH,
+    HOLD_CELL,
+    MOVED_SQLSTATES,
+    PLACE,
+    CellMovedError,
+    note_place,
+)
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
-from wallet_grpc.store.connection.sqlstates import LOCK_NOT_AVAILABLE, RACES_LOST, is_outage, is_wrong_server
-from wallet_grpc.store.connection.standby import Commits, UnconfirmedError
+from wallet_grpc.store.connection.sqlstates import (
+    LOCK_NOT_AVAILABLE,
+    RACES_LOST,
+    is_of_other_node,
+    is_outage,
+    is_wrong_server,
+)
+from wallet_grpc.store.connection.standby import Commits, NotCommittedError, UnconfirmedError
 from wallet_grpc.store.connection.statements import positional, statements
-from wallet_grpc.store.reads.moments import CLOCK_CLASS, CLOCK_KEY_MAX
+from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, clock_class_of
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .part import Decided, Query
-from .steps import PARTS, steps_of
+from .steps import PARTS, PARTS_OF_SEVERAL_CELLS, steps_of
 
 _SQL = statements(__package__, "store.sql")
 
-_BEGIN = positional("BEGIN")
+_MOVE_LOOKED_AFTER_MS = (0, 10, 20, 50, 100)
+"""When a cell that has moved is looked for again; the last goes on until the load's time is up. Nodes learn of a move
+one after the other, so for a moment none of them may have it.
+"""
 _BEGIN_SNAPSHOT = positional("BEGIN ISOLATION LEVEL REPEATABLE READ")
 _COMMIT_AND_BEGIN = positional("COMMIT AND CHAIN")
-_COMMIT = positional("COMMIT")
-_ROLLBACK = positional("ROLLBACK")
 
 
 class LockedOwners(NamedTuple):
@@ -84,8 +102,15 @@ class ReservedAccountId(NamedTuple):
     account_id: int
 
 
+class MarkStands(NamedTuple):
+    """The row of `mark_stands`."""
+
+    stands: bool
+
+
 LOCK_OWNERS = Query(_SQL["lock_owners"], LockedOwners)
 RESERVE_ACCOUNT_IDS = Query(_SQL["reserve_account_ids"], ReservedAccountId)
+MARK_STANDS = Query(_SQL["mark_stands"], MarkStands)
 
 
 class Locking(StrEnum):
@@ -117,6 +142,10 @@ class CommitUnderWayError(DatabaseUnavailableError):
     """An earlier commit, of this lane or another, has not ended, so nothing was tried. What was asked may be in it."""
 
 
+class OtherNodeAwayError(Exception):
+    """On Citus: another node does not answer, which has a part in what all cells share; nothing was stored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     """Bounds of a lane's conversation with the database."""
@@ -142,18 +171,46 @@ class Loaded:
     """Whether commits wait for a synchronous standby."""
 
 
-class BatchStore:
-    """The two connections of one lane. Not for use by two tasks at once."""
+class Mark(NamedTuple):
+    """What tells of a batch whether it is stored: a row of its own, under a key that is used once, at its very time."""
 
-    def __init__(self, settings: StoreSettings, networks: NetworkDirectory) -> None:
+    key: Key
+    created_at: datetime
+
+
+def mark_of(loaded: Loaded) -> Mark | None:
+    """Give the mark of a batch that was decided; None if all that it stores are receipts of events."""
+    for change in loaded.book.changes:
+        if change.transactions:
+            return Mark(change.transactions[0].key, loaded.now)
+        if change.journaled is not None and change.journaled.entries:
+            return Mark(change.journaled.entries[0].key, loaded.now)
+        if change.credited is not None:
+            return Mark(change.credited.entry.key, loaded.now)
+    return None
+
+
+class BatchStore:
+    """The two connections of one lane, which works for one cell. Not for use by two tasks at once."""
+
+    def __init__(
+        self, settings: StoreSettings, networks: NetworkDirectory, cells: Cells | None = None, cell: Cell = ONLY_CELL
+    ) -> None:
         self._settings = settings
         self._networks = networks
+        self._cell = cell
+        self._parts = PARTS if cells is None or cells.count == 1 else PARTS_OF_SEVERAL_CELLS
         self._locks: Pipeline | None = None
         self._ledger: Commits | None = None
         self._holds_locks = False
         self._reads_snapshot = False
         self._account_ids: list[AccountId] = []
+        self._clock_class = clock_class_of(cell)
         self._clock_key = _new_clock_key()
+
+    @property
+    def _holds_both(self) -> bool:
+        return self._locks is not None and self._ledger is not None and self._locks.is_open and self._ledger.is_open
 
     @property
     def holds_locks(self) -> bool:
@@ -171,7 +228,12 @@ class BatchStore:
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 await self._look_after_the_last_commit()
-                return await self._load(needs, locking)
+                for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
+                    with suppress(CellMovedError):
+                        return await self._load(needs, locking)
+                    await self._follow_cell()
+                    await asyncio.sleep(pause_ms / 1000)
+                raise AssertionError("it ends by its time")
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
@@ -181,22 +243,51 @@ class BatchStore:
         Raises:
             LostRaceError: Others were first; nothing was stored.
             CommitUnderWayError: Rows are held by another commit that does not end; nothing was stored.
+            OtherNodeAwayError: Something in the batch is written on all nodes, and one is away; nothing was stored.
             OutcomeUnknownError: The database went away in the middle, or a synchronous standby does not confirm it.
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
         """
         decided = Decided(
             book=loaded.book, now=loaded.now, networks=self._networks, take_account_id=self._account_ids.pop
         )
-        statement, parameters = steps_of(decided)
-        parameters |= {"clock_class": CLOCK_CLASS, "clock_key": self._clock_key}
+        assert self._locks is not None
+        place = self._locks.place
+        statement, parameters, apart = steps_of(
+            decided, self._parts, apart=() if place is None else place.relations.shared
+        )
+        parameters |= {"clock_class": self._clock_class, "clock_key": self._clock_key}
         assert self._ledger is not None
         try:
-            await self._ledger.commit(statement, parameters)
+            if apart:
+                await self._ledger.commit_together(statement, parameters, apart)
+            else:
+                await self._ledger.commit(statement, parameters)
+        except NotCommittedError as error:
+            await self.close()
+            raise OtherNodeAwayError(str(error)) from error
         except (psycopg.Error, TimeoutError, OSError, UnconfirmedError) as error:
             failure = await self._failed(error, stored=True)
             if loaded.has_standby and isinstance(failure, LostRaceError) and failure.timed_out:
                 raise CommitUnderWayError(str(failure)) from error
+            if apart and self._holds_both and (is_outage(error) or is_of_other_node(error)):
+                raise OtherNodeAwayError(str(failure)) from error
             raise failure from error
+
+    async def stored(self, marks: Collection[Mark]) -> set[Mark]:
+        """Tell which batches are stored, of those whose store was not answered. Asked after a load.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        trip = RoundTrip()
+        answers = [(mark, trip.ask(MARK_STANDS.statement, mark._asdict(), MarkStands._make)) for mark in marks]
+        assert self._locks is not None
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                await self._locks.make(trip)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            raise await self._failed(error, stored=False) from error
+        return {mark for mark, answer in answers if answer.rows[0].stands}
 
     async def confirm(self, loaded: Loaded) -> None:
         """Wait until all that was loaded is on the synchronous standby, if there is one.
@@ -221,7 +312,7 @@ class BatchStore:
             return
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                await self._locks.execute(_COMMIT)
+                await self._locks.execute(COMMIT)
                 self._holds_locks = False
         except (psycopg.Error, TimeoutError, OSError):
             await self.close()
@@ -243,11 +334,20 @@ class BatchStore:
         locks = await self._connected()
         trip = RoundTrip()
         await self._begin(locks, trip, locking)
+        place = locks.place
+        here = None if place is None else (trip.ask(HOLD_CELL, place.named()), trip.ask(EPOCH))
         lock = trip.ask(LOCK_OWNERS.statement, self._lock_parameters(needs, locking), LockedOwners._make)
         standing_max = self._settings.batch_operations_max + 1
-        readings = [reading for part in PARTS for reading in part.ask(trip, needs, standing_max)]
+        readings = [reading for part in self._parts for reading in part.ask(trip, needs, standing_max)]
         reserved = self._ask_account_ids(trip, needs)
-        await locks.make(trip)
+        try:
+            await locks.make(trip)
+        except psycopg.Error as error:
+            if place is not None and error.sqlstate in MOVED_SQLSTATES:
+                raise CellMovedError(str(error)) from error
+            raise
+        if here is not None and not await self._holds_cell(*here, locking):
+            raise CellMovedError("the cell was moved")
         locked: LockedOwners = lock.rows[0]
         if not locked.clocked:
             self._clock_key = _new_clock_key()
@@ -265,11 +365,23 @@ class BatchStore:
             has_standby=locked.has_standby,
         )
 
+    async def _holds_cell(self, here: Answer, epoch: Answer, locking: Locking) -> bool:
+        """Tell whether the cell was here when it was locked, and so is held, and has not been away meanwhile.
+
+        A load over one snapshot saw where it was before the lock was had: the other connection looks again.
+        """
+        assert self._locks is not None
+        assert self._locks.place is not None
+        assert self._ledger is not None
+        if here.rows[0][0] is not True or epoch.rows[0][0] != self._locks.place.relations.epoch:
+            return False
+        return locking is not Locking.NONE or await self._ledger.is_at_its_place()
+
     def _lock_parameters(self, needs: Needs, locking: Locking) -> dict[str, object]:
         return {
             "owner_ids": literal(needs.owner_ids),
             "locking": locking.value,
-            "clock_class": CLOCK_CLASS,
+            "clock_class": self._clock_class,
             "clock_key": self._clock_key,
         }
 
@@ -287,24 +399,30 @@ class BatchStore:
         if locking is Locking.NONE:
             # Trips of their own: an isolation level is set before statements are prepared.
             if self._holds_locks:
-                await locks.execute(_COMMIT)
+                await locks.execute(COMMIT)
             await locks.execute(_BEGIN_SNAPSHOT)
         elif self._holds_locks and not self._reads_snapshot:
             trip.ask(_COMMIT_AND_BEGIN)
         else:
             if self._holds_locks:
-                trip.ask(_COMMIT)  # a chained transaction would read a snapshot too
-            trip.ask(_BEGIN)
+                trip.ask(COMMIT)  # a chained transaction would read a snapshot too
+            trip.ask(BEGIN)
         self._holds_locks = True
         self._reads_snapshot = locking is Locking.NONE
 
     async def _look_after_the_last_commit(self) -> None:
         """See whether a store that was not answered in time has ended; one that waits for a standby is left in peace.
 
+        A connection that is left in a transaction is closed: what is stored inside of it would never be committed.
+
         Raises:
             CommitUnderWayError: It waits for a synchronous standby.
         """
-        if self._ledger is None or not self._ledger.is_under_way:
+        if self._ledger is None:
+            return
+        if not self._ledger.is_under_way:
+            if not self._ledger.is_idle:
+                await self.close()
             return
         if self._locks is not None and await self._ledger.waits_for_standby(self._locks):
             raise CommitUnderWayError("the synchronous standby does not confirm what was stored")
@@ -317,42 +435,61 @@ class BatchStore:
             timeout_ms, lock_timeout_ms = self._settings.timeout_ms, self._settings.lock_timeout_ms
             # An owner's lock that does not come is told apart from a database that does not answer.
             wait_ms = min(lock_timeout_ms, timeout_ms // 2)
-            self._locks = await self._connect(kinds.lane_locks(timeout_ms=timeout_ms, lock_timeout_ms=wait_ms))
-            ledger = await self._connect(kinds.lane_ledger(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms))
+            self._locks, ledger = await self._connect(
+                kinds.lane_locks(timeout_ms=timeout_ms, lock_timeout_ms=wait_ms),
+                kinds.lane_ledger(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms),
+            )
             self._ledger = Commits(ledger, timeout_s=self._settings.timeout_ms / 1000)
+            if ledger.place != self._locks.place:
+                raise CellMovedError("the cell was moved between two connections")
         return self._locks
 
-    async def _connect(self, kind: ConnectionKind) -> Pipeline:
-        return Pipeline(await connect_async(self._settings.database_url, kind))
+    async def _connect(self, *connection_kinds: ConnectionKind) -> list[Pipeline]:
+        """Open connections at the same time, since after a move all callers of the cell wait for them; all, or none."""
+        url = self._settings.database_url
+        trying = [connect_async(url, kind.of_cell(self._cell)) for kind in connection_kinds]
+        opened = await asyncio.gather(*trying, return_exceptions=True)
+        failures = [failure for failure in opened if isinstance(failure, BaseException)]
+        made = [connection for connection in opened if not isinstance(connection, BaseException)]
+        if failures:
+            for connection in made:
+                await connection.close()
+            raise failures[0]
+        return list(map(Pipeline, made))
+
+    async def _follow_cell(self) -> None:
+        """Hang up where the cell was, after asking there where it has gone: it is found anew."""
+        if self._locks is not None and self._locks.is_open:
+            with suppress(psycopg.Error, OSError):
+                await self._locks.execute(ROLLBACK)
+                schema = schema_of(self._cell)
+                for place in (await self._locks.execute(PLACE, {"schema": schema})).rows:
+                    note_place(self._settings.database_url, schema, *place[:2])
+        await self.close()
 
     async def _failed(self, error: Exception, *, stored: bool) -> Exception:
         """Tell what a failure means for the batch, and leave the connections usable or closed.
 
         An error that the server reported on a connection that lives on has undone the statement. Without a connection
-        nobody can know, unless the store had not been sent. A store that has not ended in time goes on by itself.
+        nobody can know, unless the store had not been sent. A store that has not ended in time goes on by itself; on
+        Citus the locks are kept meanwhile, since with them goes what keeps the cell from being moved.
         """
         if stored and (isinstance(error, UnconfirmedError) or (self._ledger and self._ledger.is_under_way)):
-            await self._roll_back()
+            if self._locks is None or self._locks.place is None:
+                await self._roll_back()
             return OutcomeUnknownError(str(error))
-        locks, ledger = self._locks, self._ledger
-        alive = (
-            isinstance(error, psycopg.Error)
-            and locks is not None
-            and ledger is not None
-            and locks.is_open
-            and ledger.is_open
-        )
-        if not alive:
+        if not (isinstance(error, psycopg.Error) and self._holds_both):
             await self.close()
             if stored:
                 return OutcomeUnknownError(str(error))
             return DatabaseUnavailableError(str(error))
-        assert isinstance(error, psycopg.Error)
-        if is_wrong_server(error):
+        # The locks were lost, and the cell has left meanwhile; the next load finds it.
+        is_moved = stored and bool(self._locks and self._locks.place) and error.sqlstate in MOVED_SQLSTATES
+        if is_moved or is_wrong_server(error):
             await self.close()
         else:
             await self._roll_back()
-        if error.sqlstate in RACES_LOST:
+        if is_moved or error.sqlstate in RACES_LOST:
             return LostRaceError(f"{error.sqlstate}: {error}", timed_out=error.sqlstate == LOCK_NOT_AVAILABLE)
         if is_outage(error):
             return DatabaseUnavailableError(str(error))
@@ -365,7 +502,7 @@ class BatchStore:
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 if not self._locks.is_idle:
-                    await self._locks.execute(_ROLLBACK)
+                    await self._locks.execute(ROLLBACK)
                 self._holds_locks = False
         except (psycopg.Error, TimeoutError, OSError):
             await self.close()

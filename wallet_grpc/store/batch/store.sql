@@ -3,7 +3,7 @@
 -- Takes the owners' locks: those that are free, and `held` tells whose are not; or, asked to wait, each after the other
 -- until its holder lets go; or none. Transaction-level locks: they end with the transaction, whatever happens to the
 -- lane. The time is read after them, and under the lane's lock of the clock, which whoever answers about the past looks
--- at (store/reads/moments.py).
+-- at (store/reads/moments.py). Where the clock was set back it is not before what is counted into days already.
 -- name: lock_owners
 WITH locked AS MATERIALIZED (
     SELECT
@@ -27,7 +27,14 @@ clocked AS MATERIALIZED (
 SELECT
     clocked.taken AS clocked,
     clocked.held,
-    clock_timestamp() AS now,
+    greatest(
+        clock_timestamp(),
+        (
+            SELECT day_marks.counting_until
+            FROM day_marks
+            WHERE day_marks.mark_id = 1
+        )
+    ) AS now,
     current_setting('synchronous_standby_names') <> '' AS has_standby
 FROM clocked;
 
@@ -35,3 +42,19 @@ FROM clocked;
 -- name: reserve_account_ids
 SELECT nextval('accounts_account_id_seq') AS account_id
 FROM generate_series(1, %(count)s::INTEGER);
+
+-- Whether a batch that was not answered is stored: what it wrote under a key, at its time.
+-- name: mark_stands
+SELECT
+    EXISTS (
+        SELECT FROM ledger_transactions
+        WHERE
+            ledger_transactions.key_hash = %(key)s::UUID
+            AND ledger_transactions.created_at = %(created_at)s::TIMESTAMPTZ
+    )
+    OR EXISTS (
+        SELECT FROM subledger_entries
+        WHERE
+            subledger_entries.key_hash = %(key)s::UUID
+            AND subledger_entries.created_at = %(created_at)s::TIMESTAMPTZ
+    ) AS stands;

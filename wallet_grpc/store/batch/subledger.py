@@ -14,6 +14,8 @@ from wallet_grpc.store.connection.statements import statements
 from .columns import (
     BigInt,
     Boolean,
+    NullableBigInt,
+    NullableInstant,
     NullableJsonb,
     NullableNumeric,
     NullableText,
@@ -23,7 +25,6 @@ from .columns import (
     Text,
     Uuid,
     Word,
-    int_or_none,
     key_of,
     key_or_none,
     notes_or_none,
@@ -47,7 +48,7 @@ class LoadedEntry(NamedTuple):
     key_hash: str
     amount_minor: str
     change_minor: str
-    balance_after_minor: str | None
+    balance_after_minor: str
     round_id: str | None
     round_hash: str | None
     closes_round: bool
@@ -84,7 +85,7 @@ def entry_of(row: LoadedEntry) -> Entry:
         key=key_of(row.key_hash),
         amount_minor=int(row.amount_minor),
         change_minor=int(row.change_minor),
-        balance_after_minor=int_or_none(row.balance_after_minor),
+        balance_after_minor=int(row.balance_after_minor),
         round_id=row.round_id,
         round_key=key_or_none(row.round_hash),
         closes_round=row.closes_round,
@@ -111,7 +112,8 @@ class SubledgerRow(NamedTuple):
     key_hash: Uuid
     amount_minor: Numeric
     change_minor: Numeric
-    balance_after_minor: NullableNumeric
+    balance_after_minor: Numeric
+    open_rounds: NullableBigInt = None
     round_id: NullableText = None
     round_hash: NullableUuid = None
     closes_round: Boolean = False
@@ -124,6 +126,9 @@ class SubledgerRow(NamedTuple):
     metadata: NullableJsonb = None
     source: NullableText = None
     """Who wrote to a wallet; a session has one source for all."""
+    held_minor: NullableNumeric = None
+    held_as_of: NullableInstant = None
+    """What is reserved of a wallet after its first reservation."""
 
 
 SUBLEDGER_ENTRIES = Step(
@@ -131,8 +136,8 @@ SUBLEDGER_ENTRIES = Step(
 )
 
 
-def row_of(entry: Entry) -> SubledgerRow:
-    """Write an entry of a session, in the order of the columns (see transactions.py)."""
+def row_of(entry: Entry, open_rounds: int | None) -> SubledgerRow:
+    """Write an entry of a session, with the open rounds that it left; in the order of the columns."""
     return SubledgerRow(
         entry.session_id,
         entry.entry_no,
@@ -144,6 +149,7 @@ def row_of(entry: Entry) -> SubledgerRow:
         entry.amount_minor,
         entry.change_minor,
         entry.balance_after_minor,
+        open_rounds,
         entry.round_id,
         entry.round_key,
         entry.closes_round,

@@ -3,8 +3,8 @@
 -- name: step_subledger_entries
 INSERT INTO subledger_entries (
     subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
-    balance_after_minor, round_id, round_hash, closes_round, reference_transaction_id, reference_key, reverses_key,
-    variant, late, tx_id, metadata, source, created_at
+    balance_after_minor, open_rounds, round_id, round_hash, closes_round, reference_transaction_id, reference_key,
+    reverses_key, variant, late, tx_id, metadata, source, held_minor, held_as_of, created_at
 )
 SELECT
     unnest(%(subledger_entries__subledger_id)s::UUID[]) AS subledger_id,
@@ -17,6 +17,7 @@ SELECT
     unnest(%(subledger_entries__amount_minor)s::NUMERIC[]) AS amount_minor,
     unnest(%(subledger_entries__change_minor)s::NUMERIC[]) AS change_minor,
     unnest(%(subledger_entries__balance_after_minor)s::NUMERIC[]) AS balance_after_minor,
+    unnest(%(subledger_entries__open_rounds)s::BIGINT[]) AS open_rounds,
     unnest(string_to_array(%(subledger_entries__round_id)s, E'\x1f', '')) AS round_id,
     unnest(%(subledger_entries__round_hash)s::UUID[]) AS round_hash,
     unnest(%(subledger_entries__closes_round)s::BOOLEAN[]) AS closes_round,
@@ -28,5 +29,6 @@ SELECT
     unnest(%(subledger_entries__tx_id)s::UUID[]) AS tx_id,
     unnest(string_to_array(%(subledger_entries__metadata)s, E'\x1f', '')::JSONB[]) AS metadata,
     unnest(string_to_array(%(subledger_entries__source)s, E'\x1f', '')) AS source,
-    %(now)s::TIMESTAMPTZ AS created_at
-RETURNING subledger_entries.entry_no;
+    unnest(%(subledger_entries__held_minor)s::NUMERIC[]) AS held_minor,
+    unnest(%(subledger_entries__held_as_of)s::TIMESTAMPTZ[]) AS held_as_of,
+    %(now)s::TIMESTAMPTZ AS created_at;

@@ -94,7 +94,7 @@ CROSS JOIN
     LATERAL (
         SELECT ledger_transactions.*
         FROM ledger_transactions
-        WHERE ledger_transactions.owner_id = wanted.owner_id AND ledger_transactions.tx_id = wanted.tx_id
+        WHERE ledger_transactions.tx_id = wanted.tx_id AND ledger_transactions.owner_id = wanted.owner_id
         LIMIT 1
     ) AS found
 LEFT JOIN LATERAL (
@@ -110,13 +110,14 @@ LEFT JOIN LATERAL (
 
 -- name: step_ledger_transactions
 INSERT INTO ledger_transactions (
-    tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, win_amount_minor,
-    fee_minor, game_code, round_id, round_hash, closes_round, reference_transaction_id, reference_tx_id,
-    reverses_tx_id, variant, main_balance_after_minor, entry_count, metadata, details, created_at
+    tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id,
+    amount_minor, win_amount_minor, fee_minor, game_code, round_id, round_hash, closes_round, reference_transaction_id,
+    reference_tx_id, reverses_tx_id, variant, main_balance_after_minor, entry_count, metadata, details, created_at
 )
 SELECT
     unnest(%(ledger_transactions__tx_id)s::UUID[]) AS tx_id,
     unnest(%(ledger_transactions__owner_id)s::BIGINT[]) AS owner_id,
+    unnest(%(ledger_transactions__owner_version)s::BIGINT[]) AS owner_version,
     unnest(string_to_array(%(ledger_transactions__source)s, E'\x1f')) AS source,
     unnest(string_to_array(%(ledger_transactions__reference)s, E'\x1f')) AS reference,
     unnest(%(ledger_transactions__key_hash)s::UUID[]) AS key_hash,
@@ -138,8 +139,7 @@ SELECT
     unnest(%(ledger_transactions__entry_count)s::SMALLINT[]) AS entry_count,
     unnest(string_to_array(%(ledger_transactions__metadata)s, E'\x1f', '')::JSONB[]) AS metadata,
     unnest(string_to_array(%(ledger_transactions__details)s, E'\x1f', '')::JSONB[]) AS details,
-    %(now)s::TIMESTAMPTZ AS created_at
-RETURNING ledger_transactions.tx_id;
+    %(now)s::TIMESTAMPTZ AS created_at;
 
 -- name: step_ledger_entries
 INSERT INTO ledger_entries (
@@ -153,5 +153,4 @@ SELECT
     unnest(%(ledger_entries__account_version)s::BIGINT[]) AS account_version,
     unnest(%(ledger_entries__currency_network_id)s::INTEGER[]) AS currency_network_id,
     unnest(%(ledger_entries__amount_minor)s::NUMERIC[]) AS amount_minor,
-    unnest(%(ledger_entries__balance_after)s::NUMERIC[]) AS balance_after
-RETURNING ledger_entries.tx_id;
+    unnest(%(ledger_entries__balance_after)s::NUMERIC[]) AS balance_after;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -16,9 +17,26 @@ from psycopg import waiting
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 
+from .relations import Relations
+from .statements import statements
+
+_IS_HERE = statements(__package__, "placement.sql")["is_here"]
 _BESIDE_S = 1.0
 _CANCELLED_WITHIN_S = 1.0
 """How long a statement that nobody wants any more may take to end, before its connection is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connection leads to on Citus: the node of its cell (placement.py)."""
+
+    shard_id: int
+    """The cell's first shard, by which all of them are locked and looked for."""
+    relations: Relations
+
+    def named(self) -> dict[str, object]:
+        """Give what statements about it are asked with."""
+        return {"shard_id": self.shard_id}
 
 
 class BoundedConnection(psycopg.AsyncConnection[Any]):
@@ -30,6 +48,8 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
 
     answer_within_s: float | None = None
     """For each round trip; above the session's own `statement_timeout`, which tells more."""
+    place: Place | None = None
+    """The cell's, on Citus."""
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's
         """Wait as psycopg does; see there. Who is cancelled meanwhile is free within a second, psycopg's own in ten.
@@ -66,16 +86,25 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
                 await self.close()
 
     async def answers(self, *, within_s: float) -> bool:
-        """Ask whether anybody is there; a connection that does not answer is closed."""
+        """Ask whether anybody is there, and its cell still; a connection of which that is not so is closed."""
         bound, self.answer_within_s = self.answer_within_s, within_s
         try:
-            await self.execute("")
+            if self.place is None:
+                await self.execute("")
+            elif not await self._is_at(self.place):
+                await self.close()
+                return False
         except psycopg.Error:
             await self.close()
             return False
         finally:
             self.answer_within_s = bound
         return True
+
+    async def _is_at(self, place: Place) -> bool:
+        cursor = psycopg.AsyncCursor(self)
+        await cursor.execute(_IS_HERE, place.named())
+        return await cursor.fetchone() == (True,)
 
 
 Connect = Callable[[], Awaitable[BoundedConnection]]

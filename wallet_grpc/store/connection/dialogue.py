@@ -7,6 +7,7 @@ calls. A lane waits on the same two sockets all the time, so here they stay regi
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import Any, TypeVar
 
 import psycopg
@@ -67,6 +68,8 @@ class Dialogue:
             return
         try:
             wanted = talk.send(ready) if ready else next(talk)
+            if ready and self._is_hung_up():
+                self.rest()  # to be told once more: see `_is_hung_up`
             self._wait_for(wanted)
         except StopIteration as end:
             if self._pgconn.status != ConnStatus.OK:  # its socket is closed: another may get the same number
@@ -80,6 +83,18 @@ class Dialogue:
             ended = self._end()
             if ended is not None:
                 ended.set_exception(error)
+
+    def _is_hung_up(self) -> bool:
+        """Whether the other end is gone, of which there may still be something to read: its last words, and the end.
+
+        uvloop tells of such a socket once, and then no more until it is registered anew. After an event that did not
+        end the talk it is asked for, or a lost connection would be waited for until the time limit.
+        """
+        if self._pgconn.status != ConnStatus.OK:
+            return False
+        poll = select.poll()
+        poll.register(self._pgconn.socket, 0)  # what is hung up or broken is told unasked
+        return bool(poll.poll(0))
 
     def _wait_for(self, wanted: Wait) -> None:
         """Be told when the socket is ready: to read from it always, since what is said is answered.

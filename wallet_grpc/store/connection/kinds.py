@@ -5,6 +5,8 @@ isolation, a time limit. None of them may change what the wallet computes or tel
 connection sets all that it relies on, as its first statement: one round trip. Nothing of it goes into the startup
 packet: what poolers refuse is not sent, libpq sees the server as it is when it looks for `target_session_attrs`, and
 the `options` of a DSN stay the operator's, apart from the settings named here.
+
+Long because every kind of connection stands here: what they have in common, and where they differ, is seen at once.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell, schema_of
+
 from .dialing import BoundedConnection, dial
+from .placement import Schemas, connect_to_cell
 
 _RELIED_ON = {
     # Texts and times as they are read and told: events carry times in UTC, bodies are UTF-8.
@@ -32,10 +37,11 @@ _RELIED_ON = {
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
-    "search_path": "public",
     # A warning tells that the server gave up waiting for a synchronous standby.
     "client_min_messages": "warning",
 }
+SHARED_SCHEMA = "public"
+"""What all cells share."""
 _ROADS = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_nestloop", "enable_tidscan")
 """Ways to a row that a lookup by its key needs; a kind may close one again in its `plans`."""
 _KEEPALIVES = {
@@ -62,6 +68,7 @@ _TRANSACTION_TIMEOUT_SINCE = 170_000
 _CONNECT_TIMEOUT_S_MIN = 2
 """libpq's and psycopg's own."""
 
+_BACKOFFICE_CONNECT_TIMEOUT_MS_MIN = 2_000
 _COMMAND_TIMEOUT_MS = 10_000
 _COMMAND_IDLE_IN_TRANSACTION_MS = 600_000
 """A command may wait for its reader in the middle of what it prints."""
@@ -79,6 +86,19 @@ LOOKUPS_BY_KEY = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
+    "enable_memoize": "off",  # a batch asks for each row once: what was looked up is not looked up again
+    "jit": "off",
+}
+WALKS_BY_INDEX = {
+    # A list is walked through the index that has its order, until the page is full: what would read all to sort it is
+    # not for a table of any length. Ranges of pages are for what an index only tells roughly.
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+    "enable_incremental_sort": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
 OUTBOX_BY_ID = {
@@ -98,6 +118,8 @@ class ConnectionKind:
     """As `pg_stat_activity` shows it."""
     timeout_ms: int
     """For connecting, over all hosts of the DSN."""
+    cell: Cell | None = ONLY_CELL
+    """Whose tables it sees, beside those that all cells share; None: those only, so that no cell keeps it from them."""
     reads_only: bool = False
     """Whether its transactions are READ ONLY."""
     is_durable: bool = False
@@ -107,8 +129,14 @@ class ConnectionKind:
     lock_timeout_ms: int = 0
     idle_session_timeout_ms: int = 0
     idle_in_transaction_timeout_ms: int = 0
+    is_physical: bool = False
+    """Whether its statements name physical relations where the cell is on Citus (placement.py): lanes' do."""
     plans: Mapping[str, str] = field(default_factory=dict)
     """Settings of the planner, and what else only this kind sets."""
+
+    def of_cell(self, cell: Cell | None) -> ConnectionKind:
+        """Give the same kind for another cell, or for none."""
+        return replace(self, cell=cell)
 
     def parameters(self, database_url: str) -> dict[str, Any]:
         """Give what connecting is told beside the DSN. A list of hosts shares the time, so that the last has some."""
@@ -136,6 +164,8 @@ class ConnectionKind:
             limits["default_transaction_read_only"] = "on"
         if server_version >= _TRANSACTION_TIMEOUT_SINCE:
             limits["transaction_timeout"] = "0"
+        cell = "" if self.cell is None else f"{schema_of(self.cell)}, "
+        limits["search_path"] = f"{cell}{SHARED_SCHEMA}"
         return {**limits, **_RELIED_ON, **_KEEPALIVES, **dict.fromkeys(_ROADS, "on"), **self.plans}
 
     async def set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -168,7 +198,11 @@ class ConnectionKind:
 
     def _statement(self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bytes:
         settings = self.session_settings(connection.info.server_version)
-        statements = [f"SET {name} = '{value}'" for name, value in settings.items()]
+        # A path is a list of names: in quotes it would be one name.
+        statements = [
+            f"SET {name} = {value}" if name == "search_path" else f"SET {name} = '{value}'"
+            for name, value in settings.items()
+        ]
         if self.is_durable:
             statements.append(_DURABLE)
         return "; ".join(statements).encode()
@@ -188,6 +222,7 @@ def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
     """Give a lane's first connection, which locks and loads."""
     return ConnectionKind(
         application_name="wallet-lane-locks",
+        is_physical=True,
         timeout_ms=timeout_ms,
         statement_timeout_ms=timeout_ms,
         lock_timeout_ms=lock_timeout_ms,
@@ -200,6 +235,7 @@ def lane_ledger(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
     """Give a lane's second connection, which stores."""
     return ConnectionKind(
         application_name="wallet-lane-ledger",
+        is_physical=True,
         timeout_ms=timeout_ms,
         isolation="serializable",
         is_durable=True,
@@ -219,6 +255,18 @@ def pooled(*, writes: bool, timeout_ms: int) -> ConnectionKind:
         is_durable=writes,
         statement_timeout_ms=timeout_ms,
         idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
+    )
+
+
+def backoffice(*, timeout_ms: int) -> ConnectionKind:
+    """Give the connections of operators' look-ups: they can only read, and give up where a page takes too long."""
+    return ConnectionKind(
+        application_name="wallet-backoffice",
+        timeout_ms=max(timeout_ms, _BACKOFFICE_CONNECT_TIMEOUT_MS_MIN),
+        reads_only=True,
+        statement_timeout_ms=timeout_ms,
+        idle_in_transaction_timeout_ms=_IDLE_IN_TRANSACTION_TIMEOUTS * timeout_ms,
+        plans=WALKS_BY_INDEX,
     )
 
 
@@ -297,21 +345,25 @@ def connect(database_url: str, kind: ConnectionKind, *, autocommit: bool = False
 
 
 async def connect_async(database_url: str, kind: ConnectionKind, **options: Any) -> BoundedConnection:
-    """Open a connection of a kind, in autocommit; `options` are psycopg's own.
+    """Open a connection of a kind, in autocommit, to the node of its cell; `options` are psycopg's own.
 
     Raises:
         psycopg.Error, OSError: It cannot be opened.
         TimeoutError: It could not be opened and its session set in time.
     """
 
-    async def connect() -> BoundedConnection:
-        connection = await BoundedConnection.connect(
-            database_url, autocommit=True, **kind.parameters(database_url), **options
-        )
+    async def connect_to(server_url: str) -> BoundedConnection:
+        parameters = kind.parameters(server_url) | options
+        connection = await BoundedConnection.connect(server_url, autocommit=True, **parameters)
         if kind.statement_timeout_ms:
             connection.answer_within_s = (kind.statement_timeout_ms + _ANSWER_MARGIN_MS) / 1000
         await kind.set_up(connection)
         return connection
+
+    schemas = Schemas(None if kind.cell is None else schema_of(kind.cell), SHARED_SCHEMA)
+
+    async def connect() -> BoundedConnection:
+        return await connect_to_cell(database_url, schemas, connect_to, is_physical=kind.is_physical)
 
     return await dial(connect, timeout_s=kind.timeout_ms / 1000)
 

@@ -17,6 +17,8 @@ from collections import deque
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from wallet_grpc.tallies import SHORT_S, Spread
+
 from .dialing import BoundedConnection, Connect
 
 _FIRST_PAUSE_S = 0.05
@@ -39,7 +41,9 @@ class ConnectionPool:
 
     def __init__(self, connect: Connect, *, connections_max: int, waiting_max: int, wait_ms: int) -> None:
         self._connect = connect
-        self._connections_max = connections_max
+        self.connections_max = connections_max
+        self.waited_s = Spread(SHORT_S)
+        """How long those waited for a connection for whom none was at hand, in seconds."""
         self._waiting_max = waiting_max
         self._wait_s = wait_ms / 1000
         self._idle: list[BoundedConnection] = []
@@ -58,6 +62,21 @@ class ConnectionPool:
     def silent_s(self) -> float:
         """How long the database was asked through this pool and did not answer; 0 if it did when last asked."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+
+    @property
+    def lent(self) -> int:
+        """How many connections are in use."""
+        return self._made - len(self._idle)
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait to be used."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection."""
+        return len(self._waiting)
 
     @property
     def failure(self) -> str:
@@ -111,7 +130,8 @@ class ConnectionPool:
         place: asyncio.Future[BoundedConnection] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         self._connect_if_wanted()
-        wait_s = self._wait_s if deadline is None else max(0.0, deadline - time.monotonic())
+        began_at = time.monotonic()
+        wait_s = self._wait_s if deadline is None else max(0.0, deadline - began_at)
         try:
             await asyncio.wait((place,), timeout=wait_s)
         except asyncio.CancelledError:
@@ -119,6 +139,7 @@ class ConnectionPool:
                 await self.give_back(place.result())
             raise
         finally:
+            self.waited_s.note(time.monotonic() - began_at)
             if not place.done():
                 self._waiting.remove(place)
         if not place.done():
@@ -184,7 +205,7 @@ class ConnectionPool:
             self._connecting = asyncio.create_task(self._connect_while_wanted())
 
     def _may_connect(self) -> bool:
-        return bool(self._waiting) and self._made < self._connections_max and not self._closed
+        return bool(self._waiting) and self._made < self.connections_max and not self._closed
 
     async def _connect_while_wanted(self) -> None:
         """Make one connection after the other for those who wait; after a failure try again, for as long as any do."""

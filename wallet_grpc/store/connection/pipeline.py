@@ -23,9 +23,13 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from .dialing import BoundedConnection, Place
 from .dialogue import Dialogue
-from .statements import Positional
+from .statements import Positional, positional
 
+BEGIN = positional("BEGIN")
+COMMIT = positional("COMMIT")
+ROLLBACK = positional("ROLLBACK")
 _PREPARED_MAX = 500
 """Statements that the server keeps for a connection. A lane uses some dozens; past the bound it begins anew."""
 
@@ -82,6 +86,11 @@ class Pipeline:
         self._numbers = itertools.count()
         self._warned = False
         connection.add_notice_handler(self._note)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the cell is that it leads to, on Citus: its statements name the relations there."""
+        return self._connection.place if isinstance(self._connection, BoundedConnection) else None
 
     @property
     def was_warned(self) -> bool:
@@ -159,6 +168,9 @@ class Pipeline:
     def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         self._warned = self._warned or diagnostic.severity_nonlocalized == "WARNING"
 
+    def _as_sent(self, text: bytes) -> bytes:
+        return text if self.place is None else self.place.relations.put_into(text.decode()).encode()
+
     def _conversation(self, questions: Sequence[_Question]) -> PQGen[list[PGresult]]:
         """Send all, then take the results: those of the questions, unless something was told before or after them."""
         pgconn = self._connection.pgconn
@@ -172,7 +184,7 @@ class Pipeline:
         if begins_anew:
             pgconn.send_query_params(b"DEALLOCATE ALL", None)
         for text, name in new.items():
-            pgconn.send_prepare(name, text)
+            pgconn.send_prepare(name, self._as_sent(text))
         for statement, values, _, _ in questions:
             pgconn.send_query_prepared(names[statement.text], values)
         pgconn.pipeline_sync()

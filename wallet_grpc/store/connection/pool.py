@@ -13,6 +13,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell
+
 from . import kinds
 from .kinds import connect_async
 from .lending import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
@@ -44,8 +46,13 @@ class Pool(ConnectionPool):
         timeout_ms: int,
         waiting_max: int | None = None,
         writes: bool = False,
+        cell: Cell | None = ONLY_CELL,
+        kind: kinds.ConnectionKind | None = None,
     ) -> None:
-        kind = kinds.pooled(writes=writes, timeout_ms=timeout_ms)
+        """Make a pool for a cell. Its connections are of the kind that pools have, unless another one is given."""
+        kind = (kind or kinds.pooled(writes=writes, timeout_ms=timeout_ms)).of_cell(cell)
+        self.cell = ONLY_CELL if cell is None else cell
+        """Whose tables its connections see; the first, where they see those of none."""
         self._writes = writes
         self._timeout_s = timeout_ms / 1000
         super().__init__(

@@ -5,16 +5,23 @@ from __future__ import annotations
 import psycopg
 
 LOCK_NOT_AVAILABLE = "55P03"
-RACES_LOST = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "23505", "WL001"})
+LOST_RACE = "WL001"
+"""Our own: the wrong number of rows was written."""
+RACES_LOST = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "23505", LOST_RACE})
 """Somebody was first: serialization failure, deadlock, lock timeout, unique violation, and our own count. All mean the
 same: nothing was stored, load again."""
 
+FROZEN = "WL002"
+"""Our own: the installation is frozen (store/operator/freeze.py)."""
+
+_INTERNAL_ERROR = "XX000"
 _QUERY_CANCELLED = "57014"
 _READ_ONLY = "25006"
 """A primary that was made read-only, as managed services do when a disk fills, or a server that is no primary any more,
 to which a proxy or a name still leads."""
 _OUTAGES = frozenset(
     {
+        FROZEN,  # it may be lifted, or the callers be led elsewhere
         _READ_ONLY,
         "25P03",  # the session was ended: its transaction was idle for too long
         "25P04",  # the same: its transaction took too long
@@ -40,6 +47,15 @@ def is_outage(error: Exception) -> bool:
     if sqlstate is None:  # the driver's own: the connection is gone, or could not be made
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return sqlstate in _OUTAGES or sqlstate[:2] in _OUTAGE_CLASSES
+
+
+def is_of_other_node(error: Exception) -> bool:
+    """Tell whether a node may be away that Citus needed for a statement which it executes on all of them.
+
+    What it says then has no state of its own ("failure on connection marked as essential"); so ask this of such a
+    statement only.
+    """
+    return getattr(error, "sqlstate", None) == _INTERNAL_ERROR
 
 
 def is_wrong_server(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""Whether this process reaches its database, looked at every second: what health, readiness and a metric tell.
+"""Whether this process reaches its database, and what that is, looked at every second: health, readiness, metrics.
 
 A database that is away is nothing that a restart would mend; a process that is alone in not reaching it is told apart
 by its readiness. Only where a new connection can be made, and the process's own pools do not answer all the same, is
@@ -10,16 +10,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from .pool import Pool
+from wallet_grpc.domain.values import Name
+
+from .pool import ConnectionsBusyError, DatabaseUnavailableError, Pool, only_row
 
 _log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
+_ROLE = """
+    SELECT pg_is_in_recovery(), reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'
+"""
+"""The setting is looked at as it was before the connection set its own."""
+
+
+class DatabaseRole(Name):
+    """What a database is to those who would write."""
+
+    PRIMARY = "primary"
+    REPLICA = "replica"
+    READ_ONLY = "read_only"
+    """The server, the database or the login is read-only by its settings."""
 
 
 class StuckConnectionsError(Exception):
@@ -40,6 +56,15 @@ class DatabaseWatch:
             "wallet_database_up", "Whether the database answered this process when last asked", registry=registry
         )
         up.set_function(lambda: float(self._is_up))
+        self._role: DatabaseRole | None = None
+        roles = Gauge(
+            "wallet_database_role",
+            "1 for what the database is: primary, replica or read_only; 0 for all while it does not answer",
+            ["role"],
+            registry=registry,
+        )
+        for role in DatabaseRole:
+            roles.labels(role).set_function(partial(self._is_of, role))
 
     @property
     def is_ready(self) -> bool:
@@ -72,9 +97,26 @@ class DatabaseWatch:
                 self._stuck_since = began
             elif began - self._stuck_since >= self._unhealthy_after_s:
                 raise StuckConnectionsError("new connections to the database are answered, those of the pools are not")
+        self._role = await self._look_at_role() if answers[0] else None
         if any(answers) is not self._is_up:
             self._is_up = any(answers)
             if self._is_up:
                 _log.info("database_reached")
             else:
                 _log.warning("database_not_reached", cause=self._first.failure)
+
+    async def _look_at_role(self) -> DatabaseRole | None:
+        """Ask what the database is; what it was last, where the pool has no connection to ask with."""
+        try:
+            async with self._first.connection() as connection:
+                is_replica, is_read_only = await only_row(connection, _ROLE)
+        except ConnectionsBusyError:
+            return self._role
+        except DatabaseUnavailableError:
+            return None
+        if is_replica:
+            return DatabaseRole.REPLICA
+        return DatabaseRole.READ_ONLY if is_read_only else DatabaseRole.PRIMARY
+
+    def _is_of(self, role: DatabaseRole) -> float:
+        return float(self._role is role)

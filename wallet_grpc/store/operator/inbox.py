@@ -11,6 +11,8 @@ from psycopg.rows import class_row
 
 from wallet_grpc.domain.receipts import ReceiptState
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.trail.acts import note
+from wallet_grpc.store.trail.event_acts import Settling, received_act
 
 _SQL = statements(__package__, "inbox.sql")
 
@@ -65,16 +67,29 @@ def show_event(connection: psycopg.Connection[Any], inbox_id: int) -> ShownInbox
         return cursor.execute(_SQL["show"], {"inbox_id": inbox_id}).fetchone()
 
 
-def replay_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
+def replay_event(connection: psycopg.Connection[Any], inbox_id: int, *, reason: str = "") -> bool:
     """Have an event tried again now; False if none of that id waits or is parked."""
-    return connection.execute(_SQL["replay"], {"inbox_id": inbox_id}).fetchone() is not None
+    return bool(_settle(connection, Settling.REPLAY, inbox_id, reason))
 
 
-def replay_parked_events(connection: psycopg.Connection[Any]) -> list[int]:
+def replay_parked_events(connection: psycopg.Connection[Any], *, reason: str = "") -> list[int]:
     """Have every parked event tried again now but those that contradict another; gives their ids."""
-    return [row[0] for row in connection.execute(_SQL["replay_parked"]).fetchall()]
+    return _settle(connection, Settling.REPLAY, None, reason)
 
 
-def discard_event(connection: psycopg.Connection[Any], inbox_id: int) -> bool:
+def discard_event(connection: psycopg.Connection[Any], inbox_id: int, *, reason: str = "") -> bool:
     """Give an event up for good; False if none of that id waits or is parked."""
-    return connection.execute(_SQL["discard"], {"inbox_id": inbox_id}).fetchone() is not None
+    return bool(_settle(connection, Settling.DISCARD, inbox_id, reason))
+
+
+def _settle(connection: psycopg.Connection[Any], settling: Settling, inbox_id: int | None, reason: str) -> list[int]:
+    """Settle one event, or every one that is parked, each with its row of the trail; gives their ids."""
+    lock = "lock_parked" if inbox_id is None else "lock_one"
+    with connection.transaction():
+        found = connection.execute(_SQL[lock], {"inbox_id": inbox_id}).fetchall()
+        inbox_ids = [event_id for event_id, *_ in found]
+        if inbox_ids:
+            connection.execute(_SQL[settling.value], {"inbox_ids": inbox_ids})
+            acts = [received_act(settling, event_id, facts, reason) for event_id, *facts in found]
+            note(connection, *acts)
+    return inbox_ids

@@ -49,19 +49,37 @@ SELECT
 FROM inbox_events
 WHERE inbox_events.inbox_id = %(inbox_id)s::BIGINT;
 
--- A consumer tries it within its next look.
--- name: replay
-UPDATE inbox_events SET state = 'WAITING', due_at = now(), attempts = 0, changed_at = now()
+-- name: lock_one
+SELECT
+    inbox_events.inbox_id,
+    inbox_events.state,
+    inbox_events.reason,
+    inbox_events.source,
+    inbox_events.event_id,
+    inbox_events.event_type
+FROM inbox_events
 WHERE inbox_events.inbox_id = %(inbox_id)s::BIGINT AND inbox_events.state IN ('WAITING', 'PARKED')
-RETURNING inbox_events.inbox_id;
+FOR UPDATE;
 
 -- All that are parked, but for contradictions: those are for somebody to look at, one by one.
--- name: replay_parked
-UPDATE inbox_events SET state = 'WAITING', due_at = now(), attempts = 0, changed_at = now()
+-- name: lock_parked
+SELECT
+    inbox_events.inbox_id,
+    inbox_events.state,
+    inbox_events.reason,
+    inbox_events.source,
+    inbox_events.event_id,
+    inbox_events.event_type
+FROM inbox_events
 WHERE inbox_events.state = 'PARKED' AND inbox_events.reason IS DISTINCT FROM 'IDEMPOTENCY_KEY_REUSED'
-RETURNING inbox_events.inbox_id;
+ORDER BY inbox_events.inbox_id
+FOR UPDATE;
+
+-- A consumer tries them within its next look.
+-- name: replay
+UPDATE inbox_events SET state = 'WAITING', due_at = now(), attempts = 0, changed_at = now()
+WHERE inbox_events.inbox_id = any(%(inbox_ids)s::BIGINT[]);
 
 -- name: discard
 UPDATE inbox_events SET state = 'DISCARDED', due_at = NULL, waits_for = NULL, changed_at = now()
-WHERE inbox_events.inbox_id = %(inbox_id)s::BIGINT AND inbox_events.state IN ('WAITING', 'PARKED')
-RETURNING inbox_events.inbox_id;
+WHERE inbox_events.inbox_id = any(%(inbox_ids)s::BIGINT[]);

@@ -1,6 +1,8 @@
 -- name: add_key
-INSERT INTO api_keys (key_id, key_hash, source, roles, rate_per_s)
-VALUES (%(key_id)s, %(key_hash)s, %(source)s, %(roles)s, %(rate_per_s)s);
+INSERT INTO api_keys (key_id, key_hash, source, roles, rate_per_s, operator, speaks_for_logins)
+VALUES (
+    %(key_id)s, %(key_hash)s, %(source)s, %(roles)s, %(rate_per_s)s, %(operator)s, %(speaks_for_logins)s
+);
 
 -- name: list_keys
 SELECT
@@ -8,15 +10,23 @@ SELECT
     api_keys.source,
     api_keys.roles,
     api_keys.rate_per_s,
+    api_keys.operator,
+    api_keys.speaks_for_logins,
     api_keys.created_at,
     api_keys.revoked_at
 FROM api_keys
 ORDER BY api_keys.created_at, api_keys.key_id;
+
+-- name: lock_key
+SELECT api_keys.rate_per_s
+FROM api_keys
+WHERE api_keys.key_id = %(key_id)s
+FOR UPDATE;
 
 -- name: limit_key
 UPDATE api_keys SET rate_per_s = %(rate_per_s)s
 WHERE api_keys.key_id = %(key_id)s;
 
 -- name: revoke_key
-UPDATE api_keys SET revoked_at = coalesce(api_keys.revoked_at, now())
-WHERE api_keys.key_id = %(key_id)s;
+UPDATE api_keys SET revoked_at = now()
+WHERE api_keys.key_id = %(key_id)s AND api_keys.revoked_at IS NULL;

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
+from wallet_grpc.domain.cells import Cells
 from wallet_grpc.domain.identifiers import Source, TxIdSequence, caller_key
 from wallet_grpc.domain.ledgers.state import new_ledger_owner
+from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.trail.acts import note
+
+from .cells import all_cells, look_into
 
 _SQL = statements(__package__, "ledgers.sql")
 
@@ -35,23 +41,28 @@ def list_ledgers(connection: psycopg.Connection[Any]) -> list[ListedLedger]:
 
 
 def create_ledger(
-    connection: psycopg.Connection[Any], *, source: Source, name: str, currency_network_id: int
+    connection: psycopg.Connection[Any], *, source: Source, name: str, currency_network_id: int, reason: str = ""
 ) -> str | None:
     """Create a ledger for a source; gives its id, or None if there is no such currency network."""
     row = connection.execute(_SQL["clock"]).fetchone()
     assert row is not None
-    ledger_id = TxIdSequence().next(row[0])
-    reference = f"wallet:ledger:{ledger_id}"
-    made = connection.execute(
-        _SQL["create_ledger"],
-        {
-            "ledger_id": ledger_id,
-            "owner_id": new_ledger_owner(source, reference),
-            "source": source,
-            "reference": reference,
-            "key": caller_key(source, reference),
-            "name": name,
-            "currency_network_id": currency_network_id,
-        },
-    ).fetchone()
-    return None if made is None else ledger_id
+    reference = f"wallet:ledger:{uuid4()}"
+    owner_id = new_ledger_owner(source, reference)
+    cell = Cells(len(all_cells(connection))).of(owner_id)
+    look_into(connection, cell)
+    ledger_id = TxIdSequence(cell).next(row[0])
+    asked: dict[str, Any] = {"source": source, "name": name, "currency_network_id": currency_network_id}
+    hidden = {"owner_id": owner_id, "reference": reference, "key": caller_key(source, reference)}
+    with connection.transaction():
+        made = connection.execute(_SQL["create_ledger"], {**asked, **hidden, "ledger_id": ledger_id}).fetchone()
+        if made is None:
+            return None
+        act = Act(
+            kind=ActKind.LEDGER_CREATION,
+            subject=f"ledger {ledger_id}",
+            reason=reason,
+            result_id=ledger_id,
+            after=asked,
+        )
+        note(connection, act)
+    return ledger_id

@@ -13,12 +13,13 @@ ORDER BY ledgers.ledger_id;
 -- name: create_ledger
 WITH made AS (
     INSERT INTO ledger_transactions (
-        tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
-        entry_count, created_at
+        tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
+        closes_round, entry_count, created_at
     )
     SELECT
         %(ledger_id)s::UUID,
         %(owner_id)s::BIGINT,
+        1,
         %(source)s,
         %(reference)s,
         %(key)s::UUID,
@@ -32,14 +33,6 @@ WITH made AS (
     FROM currency_networks
     WHERE currency_networks.currency_network_id = %(currency_network_id)s
     RETURNING ledger_transactions.currency_network_id, ledger_transactions.created_at
-),
-
-owned AS (
-    INSERT INTO owners (owner_id, version)
-    SELECT
-        %(owner_id)s::BIGINT,
-        1
-    FROM made
 )
 
 INSERT INTO ledgers (ledger_id, owner_id, source, name, currency_network_id, created_at)

@@ -1,5 +1,7 @@
 """The migrations as files: raw SQL, in order, each for one transaction unless it says otherwise.
 
+Those in `shared/` make what all cells share, those in `cell/` a cell: they are applied to the schema of each cell.
+
 A file whose first line is `-- wallet: no transaction` builds and removes indexes of hot tables without holding up those
 who write to them. It is run one statement after the other, and may hold nothing but CREATE INDEX CONCURRENTLY, DROP
 INDEX CONCURRENTLY and ALTER TABLE ... VALIDATE CONSTRAINT: what can be run again after a kill in the middle.
@@ -16,6 +18,7 @@ from importlib.resources.abc import Traversable
 
 RELEASED = files("wallet_grpc") / "migrations"
 """The folder of the released files: `migrations/` of a checkout, to which a link leads; in a wheel, a copy of it."""
+_PARTS = (("shared", False), ("cell", True))
 _NO_TRANSACTION = "-- wallet: no transaction"
 _PIECES = re.compile(
     r"--[^\n]*|/\*.*?\*/"  # comments
@@ -34,10 +37,13 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """One file of `migrations/`."""
+    """One file of `migrations/shared/` or `migrations/cell/`."""
 
     version: str
+    """The file's name without its ending."""
     sql: str
+    of_cell: bool = False
+    """Whether each cell has it, or what all share."""
 
     @property
     def sha256(self) -> str:
@@ -59,24 +65,25 @@ class Migration:
         found = split(self.sql)
         if not self.in_transaction:
             for statement in found:
-                if built_index(statement) is None and _AGAIN.match(_bare(statement)) is None:
+                if built_index(statement) is None and _AGAIN.match(bare(statement)) is None:
                     raise MigrationError(
                         f"{self.version} is run without a transaction, and this statement cannot be run again after a "
-                        f"kill: {_bare(statement)[:80]}"
+                        f"kill: {bare(statement)[:80]}"
                     )
         return found
 
 
 def migrations(folder: Traversable = RELEASED) -> list[Migration]:
-    """Read the migrations, in order.
+    """Read the migrations in the order in which they are applied: those of what is shared, then those of a cell.
 
     Raises:
         MigrationError: There are none: an empty list would pass for a database that lacks nothing.
     """
-    found = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
     released = [
-        Migration(version=file.name.removesuffix(".sql"), sql=file.read_text(encoding="utf-8"))
-        for file in found
+        Migration(version=file.name.removesuffix(".sql"), sql=file.read_text(encoding="utf-8"), of_cell=of_cell)
+        for part, of_cell in _PARTS
+        if folder.joinpath(part).is_dir()
+        for file in sorted(folder.joinpath(part).iterdir(), key=lambda file: file.name)
         if file.name.endswith(".sql")
     ]
     if not released:
@@ -97,15 +104,15 @@ def split(sql: str) -> list[str]:
         else:
             piece += match[0]
     statements.append(piece.strip())
-    return [statement for statement in statements if _bare(statement)]
+    return [statement for statement in statements if bare(statement)]
 
 
 def built_index(statement: str) -> str | None:
     """Give the name of the index that a statement builds concurrently, as SQL spells it."""
-    match = _BUILT.match(_bare(statement))
+    match = _BUILT.match(bare(statement))
     return None if match is None else match["name"]
 
 
-def _bare(statement: str) -> str:
+def bare(statement: str) -> str:
     """Give a statement on one line, without the comments before it."""
     return " ".join(re.sub(r"^(\s*--[^\n]*(\n|$)|\s*/\*.*?\*/)*", "", statement, flags=re.DOTALL).split())

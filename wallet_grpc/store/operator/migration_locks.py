@@ -1,6 +1,6 @@
 """How a migration waits for its locks: never for long, told, and a bounded number of times.
 
-Whoever waits for an exclusive lock holds up all who come after it. So a migration waits for two seconds, in all its
+Whoever waits for an exclusive lock holds up all who come after it. So a migration waits for half a second, in all its
 statements together; then it gives back what it had, lets the others pass, and tries again.
 """
 
@@ -43,9 +43,9 @@ ORDER BY pid
 class Patience:
     """How long and how often a migration tries to have its locks."""
 
-    lock_timeout_ms: int = 2_000
+    lock_timeout_ms: int = 500
     """All waits of one try, and so the longest that others wait because of it."""
-    tries_max: int = 30
+    tries_max: int = 60
     pause_s: float = 5.0
     """Between two tries, on the average: others get what they waited for."""
     concurrent_lock_timeout_ms: int = 600_000

@@ -7,28 +7,21 @@ SELECT
 FROM currency_networks
 ORDER BY currency_networks.currency_network_id;
 
--- A network and its house accounts come into being together.
+-- A statement of its own: one that inserts what it has read of the same table inserts nothing on Citus.
+-- name: next_network_id
+SELECT coalesce(max(currency_networks.currency_network_id), 0) + 1 AS currency_network_id
+FROM currency_networks;
+
 -- name: add_network
-WITH added AS (
-    INSERT INTO currency_networks (currency_network_id, currency, network, decimals)
-    SELECT
-        coalesce(
-            %(currency_network_id)s::INTEGER,
-            (SELECT coalesce(max(known.currency_network_id), 0) + 1 FROM currency_networks AS known)
-        ),
-        %(currency)s,
-        %(network)s,
-        %(decimals)s
-    ON CONFLICT DO NOTHING
-    RETURNING currency_network_id
-),
+INSERT INTO currency_networks (currency_network_id, currency, network, decimals)
+VALUES (%(currency_network_id)s, %(currency)s, %(network)s, %(decimals)s)
+ON CONFLICT DO NOTHING
+RETURNING currency_networks.currency_network_id;
 
-houses AS (
-    INSERT INTO accounts (account_type, currency_network_id)
-    SELECT
-        house.account_type,
-        added.currency_network_id
-    FROM added, unnest(ARRAY['HOUSE', 'HOUSE:WAGER', 'HOUSE:FEES', 'HOUSE:WALLETS']) AS house (account_type)
-)
-
-SELECT added.currency_network_id FROM added;
+-- A network's house accounts, in the cell that the connection looks into.
+-- name: add_house
+INSERT INTO accounts (account_id, account_type, currency_network_id)
+SELECT
+    unnest(%(account_ids)s::BIGINT[]) AS account_id,
+    unnest(%(account_types)s::TEXT[]) AS account_type,
+    %(currency_network_id)s::INTEGER AS currency_network_id;

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from wallet_grpc.domain.cells import Cells
 from wallet_grpc.store.connection.check import (
     ConnectionsUnavailableError,
     UnfitConnectionsError,
@@ -18,6 +19,7 @@ from wallet_grpc.store.connection.check import (
 from wallet_grpc.store.connection.kinds import ConnectionKind, command, connect, encoding_fault
 from wallet_grpc.store.connection.statements import statements
 
+from .cells import all_cells
 from .migrate import MigrationError, pending_migrations
 
 _SQL = statements(__package__, "preflight.sql")
@@ -33,16 +35,25 @@ class UnfitDatabaseError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Warnings:
-    """What is worth telling, but no reason not to serve."""
+class Fitness:
+    """What a process is told of a database that it may serve on."""
 
     messages: Sequence[str]
+    """What is worth telling, but no reason not to serve."""
+    cells: Cells
 
 
 def check_database(
-    database_url: str, environment: str, *, timeout_s: int, kinds: Sequence[ConnectionKind] = ()
-) -> Warnings:
+    database_url: str,
+    environment: str,
+    *,
+    timeout_s: int,
+    kinds: Sequence[ConnectionKind] = (),
+    served: Collection[int] | None = None,
+) -> Fitness:
     """Check the database that the service is to serve on, and the connections of these kinds to it.
+
+    `served` are the cells that it is to serve; all of them if it does not say.
 
     Raises:
         UnfitDatabaseError: It is not to be served on, or it cannot be reached.
@@ -52,26 +63,29 @@ def check_database(
             database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000), autocommit=True
         ) as connection:
             settings = _settings_of_ours(connection, environment)
+            count = len(all_cells(connection))
     except MigrationError as error:
         raise UnfitDatabaseError(str(error)) from error
     except psycopg.OperationalError as error:
         raise UnfitDatabaseError(f"the database cannot be reached: {with_advice(error, database_url)}") from error
-    except psycopg.ProgrammingError as error:
-        if error.sqlstate is not None:
-            raise
-        raise UnfitDatabaseError("the DSN cannot be read: it must be as libpq takes it") from None
     _refuse_undurable(settings)
+    try:
+        cells = Cells(count, served)
+    except ValueError as error:
+        raise UnfitDatabaseError(f"WALLET_CELLS: {error}") from None
     if kinds:
+        of_cells = [kind.of_cell(cell) for cell in cells.served for kind in kinds]
         try:
-            asyncio.run(check_connections(database_url, kinds, on_primary=True))
+            asyncio.run(check_connections(database_url, of_cells, on_primary=True))
         except (ConnectionsUnavailableError, UnfitConnectionsError) as error:
             raise UnfitDatabaseError(str(error)) from error
-    return Warnings(
-        [
+    return Fitness(
+        cells=cells,
+        messages=[
             f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
             for name, wanted in _WANTED_PRED_LOCKS.items()
             if 0 <= int(settings[name]) < wanted
-        ]
+        ],
     )
 
 
@@ -96,6 +110,8 @@ def _settings_of_ours(connection: psycopg.Connection[Any], environment: str) -> 
             f"the database is a {row[0]} installation, and WALLET_ENVIRONMENT is {environment}; "
             "test and real money never share a database"
         )
+    if connection.execute(_SQL["unfinished_copy"]).fetchone() is not None:
+        raise UnfitDatabaseError("a copy fills this installation: serve when `wallet copy --finish` has made it ready")
     return dict(connection.execute(_SQL["settings"]).fetchall())
 
 

@@ -11,3 +11,9 @@ WHERE
         'fsync', 'full_page_writes', 'synchronous_commit', 'session_replication_role',
         'max_pred_locks_per_page', 'max_pred_locks_per_relation', 'max_pred_locks_per_transaction'
     );
+
+-- What `wallet copy` fills has all that it will have when it says so; see store/copying/.
+-- name: unfinished_copy
+SELECT copy_progress.facts
+FROM copy_progress
+WHERE copy_progress.step = 'copy' AND copy_progress.facts ->> 'state' <> 'READY';

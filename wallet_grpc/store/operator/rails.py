@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.domain.sessions.state import Rail
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.trail.acts import note
 
 _SQL = statements(__package__, "rails.sql")
 
@@ -25,10 +27,24 @@ class ListedRail:
     changed_at: datetime
 
 
-def set_rail(connection: psycopg.Connection[Any], *, source: str, currency_network_id: int, rail: Rail) -> bool:
+def set_rail(
+    connection: psycopg.Connection[Any], *, source: str, currency_network_id: int, rail: Rail, reason: str = ""
+) -> bool:
     """Set where new sessions are settled; False if there is no such currency network. Open sessions keep theirs."""
     parameters = {"source": source, "currency_network_id": currency_network_id, "rail": rail.value}
-    return connection.execute(_SQL["set_rail"], parameters).fetchone() is not None
+    with connection.transaction():
+        before = connection.execute(_SQL["lock_rail"], parameters).fetchone()
+        if connection.execute(_SQL["set_rail"], parameters).fetchone() is None:
+            return False
+        act = Act(
+            kind=ActKind.RAIL,
+            subject=f"source {source} in currency network {currency_network_id}",
+            reason=reason,
+            before={} if before is None else {"rail": before[0]},
+            after={"rail": rail.value},
+        )
+        note(connection, act)
+    return True
 
 
 def list_rails(connection: psycopg.Connection[Any]) -> list[ListedRail]:

@@ -6,7 +6,7 @@ their histories, chunk by chunk under the owners' locks; then the house accounts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,11 @@ import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
 from wallet_grpc.domain.identifiers import FIRST_UUID
+from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.kinds import command, connect
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.operator.cells import all_cells, look_into
+from wallet_grpc.store.trail.acts import note
 
 from .verify import Progress
 
@@ -59,15 +62,23 @@ def rebuild_balances(
     and the rows that are yet to be folded into it lack together is added to the balance.
     """
     with connect(admin_database_url, command("wallet-rebuild"), autocommit=True) as connection:
-        expected = _rows(connection, "expected", {})[0]
-        for kind in _KINDS:
-            for done, corrections in _rebuild(connection, kind):
-                on_progress(Progress(phase=kind.replace("_", " "), done=done, expected=getattr(expected, kind)))
-                yield from corrections
-        with connection.transaction():
-            connection.execute(_SQL["lock_house"])
-            corrections = _corrections(connection, "rebuild_house", {})
-        yield from corrections
+        for cell in all_cells(connection):
+            look_into(connection, cell)
+            yield from _rebuild_cell(connection, on_progress)
+
+
+def _rebuild_cell(connection: psycopg.Connection[Any], on_progress: Callable[[Progress], None]) -> Iterator[Correction]:
+    """Rebuild what is derived in the cell that the connection looks into."""
+    expected = _rows(connection, "expected", {})[0]
+    for kind in _KINDS:
+        for done, corrections in _rebuild(connection, kind):
+            on_progress(Progress(phase=kind.replace("_", " "), done=done, expected=getattr(expected, kind)))
+            yield from corrections
+    with connection.transaction():
+        connection.execute(_SQL["lock_house"])
+        corrections = _corrections(connection, "rebuild_house", {})
+        _note(connection, "house accounts", corrections)
+    yield from corrections
 
 
 def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[int, list[Correction]]]:
@@ -81,9 +92,19 @@ def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[i
             connection.execute(_SQL["lock_owners"], {"owner_ids": owner_ids})
             connection.execute(_SQL[f"lock_{kind}"], {"ids": ids})
             corrections = _corrections(connection, f"rebuild_{kind}", {"ids": ids})
+            _note(connection, kind.replace("_", " "), corrections)
         after = ids[-1]
         done += len(ids)
         yield done, corrections
+
+
+def _note(connection: psycopg.Connection[Any], kind: str, corrections: Sequence[Correction]) -> None:
+    """Write a row of the trail for what a transaction corrects."""
+    if corrections:
+        before = {f"{it.subject}: {it.field}": it.was for it in corrections}
+        after = {f"{it.subject}: {it.field}": it.now for it in corrections}
+        act = Act(kind=ActKind.BALANCES_REBUILD, subject=f"balances of {kind}", before=before, after=after)
+        note(connection, act)
 
 
 def _rows(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> list[Any]:

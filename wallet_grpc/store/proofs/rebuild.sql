@@ -5,10 +5,7 @@
 
 -- name: expected
 SELECT
-    (
-        SELECT count(*) FROM owners
-        WHERE owners.owner_id > 0
-    ) AS players,
+    (SELECT count(DISTINCT accounts.player_id) FROM accounts) AS players,
     (SELECT count(*) FROM sessions) AS sessions,
     (SELECT count(*) FROM credit_wallets) AS wallets,
     (

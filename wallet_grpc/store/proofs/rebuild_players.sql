@@ -1,25 +1,17 @@
 -- How `wallet balances rebuild` sets players' accounts right: see rebuild.sql for the three statements.
 
--- Players, of whom one with accounts has a row in owners, unless somebody removed it.
+-- Players who have accounts.
 -- name: players_chunk
 SELECT
-    known.owner_id::TEXT AS id,
-    ARRAY[known.owner_id] AS owner_ids
+    known.player_id::TEXT AS id,
+    ARRAY[known.player_id] AS owner_ids
 FROM (
-    (
-        SELECT owners.owner_id FROM owners
-        WHERE owners.owner_id > %(after)s::BIGINT
-        ORDER BY owners.owner_id LIMIT %(chunk)s::INTEGER
-    )
-    UNION
-    (
-        SELECT accounts.player_id FROM accounts
-        WHERE accounts.player_id > %(after)s::BIGINT
-        ORDER BY accounts.player_id LIMIT %(chunk)s::INTEGER
-    )
-) AS known (owner_id)
-ORDER BY known.owner_id
-LIMIT %(chunk)s::INTEGER;
+    SELECT DISTINCT accounts.player_id
+    FROM accounts
+    WHERE accounts.player_id > %(after)s::BIGINT
+    ORDER BY accounts.player_id
+    LIMIT %(chunk)s::INTEGER
+) AS known;
 
 -- name: lock_players
 SELECT account_balances.account_id

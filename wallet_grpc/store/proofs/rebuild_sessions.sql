@@ -1,11 +1,12 @@
--- How `wallet balances rebuild` sets sessions right: see rebuild.sql for the three statements.
+-- How `wallet balances rebuild` sets sessions right: see rebuild.sql for the three statements. Of an open session
+-- nothing stands outside of its journal.
 
 -- name: sessions_chunk
 SELECT
     sessions.session_id::TEXT AS id,
     ARRAY[sessions.owner_id] AS owner_ids
 FROM sessions
-WHERE sessions.session_id > %(after)s::UUID
+WHERE sessions.session_id > %(after)s::UUID AND sessions.state = 'SETTLED'
 ORDER BY sessions.session_id
 LIMIT %(chunk)s::INTEGER;
 
@@ -37,7 +38,6 @@ WITH played AS MATERIALIZED (
 journaled AS MATERIALIZED (
     SELECT
         played.session_id,
-        count(*) AS entries,
         sum(CASE WHEN NOT played.late THEN played.change_minor ELSE 0 END) AS total
     FROM played
     GROUP BY played.session_id
@@ -63,25 +63,23 @@ known AS MATERIALIZED (
     SELECT
         sessions.*,
         sessions.lock_amount_minor + coalesce(journaled.total, 0) AS now_minor,
-        coalesce(journaled.entries, 0) + CASE sessions.state WHEN 'SETTLED' THEN 1 ELSE 0 END AS now_version,
         coalesce(open_rounds.open, 0) AS now_open_rounds
     FROM unnest(%(ids)s::UUID[]) AS wanted (session_id)
     INNER JOIN sessions ON wanted.session_id = sessions.session_id
     LEFT JOIN journaled ON wanted.session_id = journaled.session_id
     LEFT JOIN open_rounds ON wanted.session_id = open_rounds.session_id
+    WHERE sessions.state = 'SETTLED'
 ),
 
 rebuilt AS (
     UPDATE sessions
     SET
-        balance_minor = known.now_minor,
-        version = known.now_version,
+        payout_minor = known.now_minor,
         open_rounds = known.now_open_rounds
     FROM known
     WHERE
         sessions.session_id = known.session_id
-        AND (known.balance_minor, known.version, known.open_rounds)
-        IS DISTINCT FROM (known.now_minor, known.now_version, known.now_open_rounds)
+        AND (known.payout_minor, known.open_rounds) IS DISTINCT FROM (known.now_minor, known.now_open_rounds)
 )
 
 SELECT
@@ -94,9 +92,8 @@ FROM known
 CROSS JOIN
     LATERAL (
         VALUES
-        ('balance_minor', known.balance_minor, known.now_minor),
         ('open_rounds', known.open_rounds, known.now_open_rounds),
-        ('version', known.version, known.now_version)
+        ('payout_minor', known.payout_minor, known.now_minor)
     ) AS changed (field, was, now)
 WHERE changed.was <> changed.now
 ORDER BY known.session_id, changed.field;

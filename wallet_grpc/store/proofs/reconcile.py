@@ -2,7 +2,7 @@
 
 Rows are streamed through a cursor of the server, and a file to compare with is copied into a temporary table, so the
 memory that this takes does not grow with the period. The first row names the columns, as in a CSV: which there are and
-in what order they are printed is said by the statement alone.
+in what order they are printed is said by the statement alone. Of several cells one follows the other.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, LiteralString, TextIO
 
 import psycopg
 
+from wallet_grpc.domain.cells import Cell
+from wallet_grpc.domain.identifiers import unix_ms_of
 from wallet_grpc.store.connection.kinds import command, connect, connect_async
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.operator.cells import all_cells, look_into
 from wallet_grpc.store.reads.moments import FutureMomentError, Moments
 
 _SQL = statements(__package__, "reconcile.sql")
+_KIND = command("wallet-reconcile")
 _FETCHED_AT_ONCE = 5_000
 _LEAD_MS = 60_000
 """A transaction's id carries the time of its batch or, where a clock went back, a later one: never an earlier."""
@@ -42,7 +46,7 @@ class Period:
     @property
     def parameters(self) -> dict[str, object]:
         """The period as the statements take it."""
-        unix_ms = max(0, int(self.begins_at.timestamp() * 1000) - _LEAD_MS)
+        unix_ms = max(0, unix_ms_of(self.begins_at) - _LEAD_MS)
         first = f"{unix_ms:012x}"
         return {
             "source": self.source,
@@ -60,16 +64,20 @@ def settle(database_url: str, period: Period) -> bool:
         psycopg.Error: The database does not answer.
     """
 
-    async def wait() -> None:
-        async with await connect_async(database_url, command("wallet-reconcile")) as connection:
+    async def wait(cell: Cell) -> None:
+        async with await connect_async(database_url, _KIND.of_cell(cell)) as connection:
 
             async def ask(statement: LiteralString, parameters: Mapping[str, object]) -> list[Any]:
                 return await (await connection.execute(statement, parameters)).fetchall()
 
-            await Moments(ask).settle(period.ends_at)
+            await Moments(ask, cell).settle(period.ends_at)
+
+    async def wait_for_all() -> None:
+        for cell in _cells(database_url):
+            await wait(cell)
 
     try:
-        asyncio.run(wait())
+        asyncio.run(wait_for_all())
     except FutureMomentError:
         return False
     return True
@@ -77,14 +85,12 @@ def settle(database_url: str, period: Period) -> bool:
 
 def transactions(database_url: str, period: Period) -> Iterator[Sequence[Any]]:
     """Give every transaction of the period."""
-    with _connected(database_url) as connection:
-        yield from _streamed(connection, "transactions", period.parameters)
+    yield from _of_cells(database_url, "transactions", period.parameters)
 
 
 def rounds(database_url: str, period: Period) -> Iterator[Sequence[Any]]:
     """Give every round of the period, with what was played in it then."""
-    with _connected(database_url) as connection:
-        yield from _streamed(connection, "rounds", period.parameters)
+    yield from _of_cells(database_url, "rounds", period.parameters)
 
 
 def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[Sequence[Any]]:
@@ -101,7 +107,7 @@ def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[S
     columns = set(reader.fieldnames or ())
     if "transaction_id" not in columns:
         raise UnreadableFileError("the first line must name the columns, `transaction_id` among them")
-    with _connected(database_url) as connection:
+    with connect(database_url, _KIND) as connection:
         connection.execute(_SQL["make_theirs"])
         with connection.cursor() as cursor, cursor.copy(_SQL["copy_theirs"]) as copy:
             try:
@@ -117,13 +123,24 @@ def differences(database_url: str, period: Period, theirs: TextIO) -> Iterator[S
                     )
             except csv.Error as error:
                 raise UnreadableFileError(f"line {reader.line_num}: {error}") from error
-        yield from _streamed(connection, "compare", {**period.parameters, "by_session": "session_token" in columns})
+        connection.execute(_SQL["make_ours"])
+        by_session = "session_token" in columns
+        for cell in all_cells(connection):
+            look_into(connection, cell)
+            connection.execute(_SQL["fill_ours"], {**period.parameters, "by_session": by_session})
+        yield from _streamed(connection, "compare", {})
 
 
-@contextmanager
-def _connected(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database_url, command("wallet-reconcile")) as connection:
-        yield connection
+def _cells(database_url: str) -> list[Cell]:
+    with connect(database_url, _KIND) as connection:
+        return all_cells(connection)
+
+
+def _of_cells(database_url: str, name: str, parameters: dict[str, object]) -> Iterator[Sequence[Any]]:
+    """Give a statement's rows in one cell after the other; the first row names the columns."""
+    for place, cell in enumerate(_cells(database_url)):
+        with connect(database_url, _KIND.of_cell(cell)) as connection:
+            yield from islice(_streamed(connection, name, parameters), 1 if place else 0, None)
 
 
 def _streamed(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Iterator[Sequence[Any]]:

@@ -24,6 +24,7 @@ WHERE
     entries.created_at >= %(begins_at)s::TIMESTAMPTZ
     AND entries.created_at < %(ends_at)s::TIMESTAMPTZ
     AND sessions.source = %(source)s
+    AND entries.kind <> 'SESSION_SETTLEMENT'
 UNION ALL
 SELECT
     '' AS session_token,
@@ -121,6 +122,55 @@ CREATE TEMPORARY TABLE theirs (
 -- name: copy_theirs
 COPY theirs (session_token, transaction_id, kind, amount_minor, round_id) FROM STDIN;
 
+-- Ours beside it, of the applied transactions of the period, cell by cell.
+-- name: make_ours
+CREATE TEMPORARY TABLE ours (
+    session_token TEXT COLLATE "C" NOT NULL,
+    transaction_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT NOT NULL,
+    amount_minor TEXT NOT NULL,
+    round_id TEXT
+);
+
+-- name: fill_ours
+INSERT INTO ours (session_token, transaction_id, kind, amount_minor, round_id)
+SELECT
+    CASE
+        WHEN %(by_session)s::BOOLEAN
+            THEN
+                'ses_' || sessions.owner_id || '_' || sessions.currency_network_id || '_'
+                || replace(sessions.session_id::TEXT, '-', '')
+        ELSE ''
+    END COLLATE "C" AS session_token,
+    entries.transaction_id,
+    entries.kind,
+    entries.amount_minor::TEXT AS amount_minor,
+    entries.round_id
+FROM subledger_entries AS entries
+INNER JOIN sessions ON entries.subledger_id = sessions.session_id
+WHERE
+    entries.created_at >= %(begins_at)s::TIMESTAMPTZ
+    AND entries.created_at < %(ends_at)s::TIMESTAMPTZ
+    AND sessions.source = %(source)s
+    AND entries.status = 'APPLIED'
+    AND entries.kind <> 'SESSION_SETTLEMENT'
+UNION ALL
+SELECT
+    '' COLLATE "C" AS session_token,
+    made.reference COLLATE "C" AS transaction_id,
+    made.kind,
+    made.amount_minor::TEXT AS amount_minor,
+    made.round_id COLLATE "C" AS round_id
+FROM ledger_transactions AS made
+WHERE
+    made.tx_id >= %(first_tx_id)s::UUID
+    AND made.created_at >= %(begins_at)s::TIMESTAMPTZ
+    AND made.created_at < %(ends_at)s::TIMESTAMPTZ
+    AND made.source = %(source)s
+    AND made.status = 'APPLIED'
+    AND made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK')
+    AND (made.details ->> 'session_token') IS NULL;
+
 -- name: compare
 SELECT
     CASE
@@ -142,43 +192,7 @@ SELECT
                 THEN format('round_id %%s here, %%s there', ours.round_id, theirs.round_id)
         END
     ) AS detail
-FROM (
-    SELECT
-        CASE
-            WHEN %(by_session)s::BOOLEAN
-                THEN
-                    'ses_' || sessions.owner_id || '_' || sessions.currency_network_id || '_'
-                    || replace(sessions.session_id::TEXT, '-', '')
-            ELSE ''
-        END COLLATE "C" AS session_token,
-        entries.transaction_id,
-        entries.kind,
-        entries.amount_minor::TEXT AS amount_minor,
-        entries.round_id
-    FROM subledger_entries AS entries
-    INNER JOIN sessions ON entries.subledger_id = sessions.session_id
-    WHERE
-        entries.created_at >= %(begins_at)s::TIMESTAMPTZ
-        AND entries.created_at < %(ends_at)s::TIMESTAMPTZ
-        AND sessions.source = %(source)s
-        AND entries.status = 'APPLIED'
-    UNION ALL
-    SELECT
-        '' COLLATE "C" AS session_token,
-        made.reference COLLATE "C" AS transaction_id,
-        made.kind,
-        made.amount_minor::TEXT AS amount_minor,
-        made.round_id COLLATE "C" AS round_id
-    FROM ledger_transactions AS made
-    WHERE
-        made.tx_id >= %(first_tx_id)s::UUID
-        AND made.created_at >= %(begins_at)s::TIMESTAMPTZ
-        AND made.created_at < %(ends_at)s::TIMESTAMPTZ
-        AND made.source = %(source)s
-        AND made.status = 'APPLIED'
-        AND made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK')
-        AND (made.details ->> 'session_token') IS NULL
-) AS ours
+FROM ours
 FULL JOIN theirs ON ours.session_token = theirs.session_token AND ours.transaction_id = theirs.transaction_id
 WHERE
     ours.transaction_id IS NULL

@@ -6,23 +6,32 @@ in itself: a mutation commits its transaction, entries and derived rows together
 Sums over the whole ledger need one moment for all of it. Transactions older than the cut (two minutes before the start;
 no mutation takes that long from its id to its commit) can no longer change, so they are summed chunk by chunk; one last
 statement reads, in one snapshot, the house accounts' balances and the few entries since the cut.
+
+Of several cells each is verified as a ledger, by itself: each sums to zero, and so do all together.
+
+Long because it has every check in the order in which a ledger is walked through.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import psycopg
 
+from wallet_grpc.domain.cells import Cell
 from wallet_grpc.domain.identifiers import FIRST_UUID
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.operator.cells import all_cells, look_into
 
 from .stuck import Stuck, find_stuck
+from .verify_cells import cell_problems
+from .verify_days import day_problems
+from .verify_trail import approval_problems
 
 _SQL = statements(
     __package__,
@@ -48,6 +57,18 @@ _ACCOUNTS_CHUNK_FIRST = 100
 _CHUNK_MAX = 5_000
 _CHUNK_WANTED_S = 2.0
 _STATEMENT_TIMEOUT_MS = 60_000
+_COUNTS = (
+    "transactions",
+    "entries",
+    "accounts",
+    "sessions",
+    "session_entries",
+    "wallets",
+    "wallet_entries",
+    "outbox_waiting",
+)
+_SHARED_SUBJECTS = "event "
+"""How what stands in no cell is named."""
 
 
 class Check(StrEnum):
@@ -57,26 +78,24 @@ class Check(StrEnum):
     ENTRIES_ARE_COMPLETE = "entries_are_complete"
     ENTRIES_FIT_THEIR_TRANSACTION = "entries_fit_their_transaction"
     KEYS_FIT_THEIR_IDS = "keys_fit_their_ids"
-    OWNERS_ARE_KNOWN = "owners_are_known"
     REFERENCES_EXIST = "references_exist"
     BALANCES_EQUAL_POSTINGS = "balances_equal_postings"
     VERSIONS_COUNT_POSTINGS = "versions_count_postings"
     NO_PLAYER_ACCOUNT_IS_NEGATIVE = "no_player_account_is_negative"
     BALANCES_FOLLOW_THEIR_POSTINGS = "balances_follow_their_postings"
-    VERSIONS_COUNT_MUTATIONS = "versions_count_mutations"
+    VERSIONS_NUMBER_TRANSACTIONS = "versions_number_transactions"
     HOLDS_EQUAL_OPEN_WITHDRAWALS = "holds_equal_open_withdrawals"
     SESSION_HOLDS_EQUAL_OPEN_SESSIONS = "session_holds_equal_open_sessions"
     SESSIONS_ARE_OPENED_AND_SETTLED = "sessions_are_opened_and_settled"
     SESSIONS_EQUAL_THEIR_JOURNAL = "sessions_equal_their_journal"
-    SESSION_VERSIONS_COUNT_ENTRIES = "session_versions_count_entries"
+    JOURNALS_HAVE_NO_GAPS = "journals_have_no_gaps"
+    SESSIONS_END_WITH_THEIR_JOURNAL = "sessions_end_with_their_journal"
     SETTLEMENTS_EQUAL_THEIR_JOURNAL = "settlements_equal_their_journal"
     OPEN_ROUNDS_ARE_COUNTED = "open_rounds_are_counted"
     LATE_ENTRIES_ARE_POSTED = "late_entries_are_posted"
     JOURNAL_BALANCES_FOLLOW = "journal_balances_follow"
     JOURNAL_REFERENCES_EXIST = "journal_references_exist"
     WALLETS_FIT_THEIR_KEYS = "wallets_fit_their_keys"
-    WALLETS_EQUAL_THEIR_JOURNAL = "wallets_equal_their_journal"
-    WALLET_VERSIONS_COUNT_ENTRIES = "wallet_versions_count_entries"
     WALLET_HOLDS_EQUAL_RESERVATIONS = "wallet_holds_equal_reservations"
     RESERVATIONS_FIT_THEIR_JOURNAL = "reservations_fit_their_journal"
     POSTINGS_EQUAL_THEIR_JOURNAL = "postings_equal_their_journal"
@@ -90,6 +109,12 @@ class Check(StrEnum):
     LEDGER_SUMS_TO_ZERO = "ledger_sums_to_zero"
     HOUSE_BALANCES_EQUAL_POSTINGS = "house_balances_equal_postings"
     EVENTS_HAVE_THEIR_EFFECT = "events_have_their_effect"
+    DAYS_EQUAL_THEIR_ROWS = "days_equal_their_rows"
+    DAYS_FOLLOW_EACH_OTHER = "days_follow_each_other"
+    ACTS_ARE_IN_THE_TRAIL = "acts_are_in_the_trail"
+    APPROVALS_FIT_THEIR_ADJUSTMENTS = "approvals_fit_their_adjustments"
+    OWNERS_ARE_IN_THEIR_CELLS = "owners_are_in_their_cells"
+    CLAIMS_FIT_THEIR_TRANSACTIONS = "claims_fit_their_transactions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +124,8 @@ class Finding:
     check: Check
     subject: str
     """The row: `transaction <tx_id>`, `account <account_id>`, `entry <entry_no> of transaction <tx_id>`,
-    `owner <owner_id>`, `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`."""
+    `owner <owner_id>`, `session <session_id>`, `event <inbox_id>`, `wallet <wallet_id>`, `ledger <ledger_id>`,
+    `day <date>`."""
     problem: str
 
 
@@ -147,29 +173,85 @@ def verify(
     Raises:
         psycopg.Error: The database does not answer, or a chunk took longer than a minute.
     """
-    report = Report()
     kind = kinds.verifier(statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
     with kinds.connect(database_url, kind, autocommit=True) as connection:
-        transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
-        cut = _first_uuid_at(now_ms - _CUT_MS)
-        sums = _Sums()
-        for transactions, entries in _verify_transactions(connection, cut, sums, report):
-            report.transactions += transactions
-            report.entries += entries
-            on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
-        for done in _verify_owners(connection, report):
-            on_progress(Progress(phase="owners", done=done, expected=owners))
-        for done in _verify_sessions(connection, report):
-            on_progress(Progress(phase="sessions", done=done, expected=sessions))
-        for done in _verify_wallets(connection, report):
-            on_progress(Progress(phase="wallets", done=done, expected=wallets))
-        _verify_journal_accounts(connection, report)
-        _verify_sums(connection, cut, sums, report)
-        for done in _verify_events(connection, report):
-            on_progress(Progress(phase="events", done=done, expected=done))
-        (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
-        report.stuck = find_stuck(connection, posting_interval_ms=posting_interval_ms, expiry_grace_ms=expiry_grace_ms)
-    return report
+        cells = all_cells(connection)
+        of_cells = []
+        for cell in cells:
+            look_into(connection, cell)
+            part = Report()
+            _verify_cell(connection, part, on_progress if len(cells) == 1 else _of_cell(cell, on_progress))
+            part.stuck = find_stuck(
+                connection, posting_interval_ms=posting_interval_ms, expiry_grace_ms=expiry_grace_ms
+            )
+            for problems in approval_problems(connection, cell, len(cells)):
+                _note(part, problems)
+            if len(cells) > 1:
+                for problems in cell_problems(connection, cell, len(cells)):
+                    _note(part, problems)
+            of_cells.append(part)
+    return _together(cells, of_cells)
+
+
+def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progress: Callable[[Progress], None]) -> None:
+    """Verify the ledger of the cell that the connection looks into."""
+    transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
+    cut = _first_uuid_at(now_ms - _CUT_MS)
+    sums = _Sums()
+    for transactions, entries in _verify_transactions(connection, cut, sums, report):
+        report.transactions += transactions
+        report.entries += entries
+        on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
+    for done in _verify_owners(connection, report):
+        on_progress(Progress(phase="owners", done=done, expected=owners))
+    for done in _verify_sessions(connection, report):
+        on_progress(Progress(phase="sessions", done=done, expected=sessions))
+    for done in _verify_wallets(connection, report):
+        on_progress(Progress(phase="wallets", done=done, expected=wallets))
+    _verify_journal_accounts(connection, report)
+    _verify_sums(connection, cut, sums, report)
+    for done in _verify_events(connection, report):
+        on_progress(Progress(phase="events", done=done, expected=done))
+    for done, problems in day_problems(connection):
+        _note(report, problems)
+        on_progress(Progress(phase="days", done=done, expected=done))
+    (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
+
+
+def _of_cell(cell: Cell, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    return lambda progress: on_progress(replace(progress, phase=f"{progress.phase} of cell {cell}"))
+
+
+def _together(cells: Sequence[Cell], of_cells: Sequence[Report]) -> Report:
+    """Put the reports of cells together: what is wrong names its cell, unless it is of what all cells share."""
+    if len(cells) == 1:
+        return of_cells[0]
+    whole = Report()
+    for cell, part in zip(cells, of_cells, strict=True):
+        for count in _COUNTS:
+            setattr(whole, count, getattr(whole, count) + getattr(part, count))
+        for finding in part.findings:
+            if not _is_shared(finding):
+                whole.findings.append(replace(finding, subject=f"{finding.subject} in cell {cell}"))
+        for stuck in part.stuck:
+            if not stuck.subject.startswith(_SHARED_SUBJECTS):
+                whole.stuck.append(replace(stuck, subject=f"{stuck.subject} in cell {cell}"))
+            elif stuck not in whole.stuck:
+                whole.stuck.append(stuck)
+    first, *others = of_cells
+    whole.findings += [
+        finding
+        for finding in first.findings
+        if _is_shared(finding) and all(finding in part.findings for part in others)
+    ]
+    return whole
+
+
+def _is_shared(finding: Finding) -> bool:
+    """Whether it is about a row of no cell, which only some cell has to know of."""
+    return finding.check is Check.EVENTS_HAVE_THEIR_EFFECT or (
+        finding.check is Check.LEDGERS_ARE_CREATED and finding.subject.startswith("ledger ")
+    )
 
 
 @dataclass(slots=True)

@@ -1,15 +1,39 @@
 -- What `wallet verify` asks of players: what is derived of each owner, beside what it is derived from; see verify.py.
 
+-- Owners are found by jumping along their key, from each to the next: one look-up an owner, however many transactions
+-- it has. Accounts of an owner without any are looked at as well.
 -- name: owners_chunk_end
+WITH RECURSIVE owners AS (
+    (
+        SELECT
+            ledger_transactions.owner_id,
+            1 AS place
+        FROM ledger_transactions
+        WHERE ledger_transactions.owner_id > %(after)s::BIGINT
+        ORDER BY ledger_transactions.owner_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT
+        next_owner.owner_id,
+        owners.place + 1
+    FROM owners
+    CROSS JOIN
+        LATERAL (
+            SELECT ledger_transactions.owner_id
+            FROM ledger_transactions
+            WHERE ledger_transactions.owner_id > owners.owner_id
+            ORDER BY ledger_transactions.owner_id
+            LIMIT 1
+        ) AS next_owner
+    WHERE owners.place < %(chunk)s::INTEGER
+)
+
 SELECT max(chunk.owner_id)
 FROM (
     SELECT known.owner_id
     FROM (
-        (
-            SELECT owners.owner_id FROM owners
-            WHERE owners.owner_id > %(after)s::BIGINT
-            ORDER BY owners.owner_id LIMIT %(chunk)s::INTEGER
-        )
+        SELECT owners.owner_id FROM owners
         UNION
         (
             SELECT accounts.player_id FROM accounts
@@ -21,16 +45,18 @@ FROM (
     LIMIT %(chunk)s::INTEGER
 ) AS chunk (owner_id);
 
--- The owners of a chunk: their derived rows beside their postings. Those of ledgers are below 0 and are looked at for
--- their version alone: what they post is seen by wallet and by account.
+-- The owners of a chunk: their derived rows beside their postings. Those of ledgers are below 0, and of them only the
+-- numbers of their transactions are looked at: what they post is seen by wallet and by account.
 -- name: owners_chunk
 WITH chunk_transactions AS MATERIALIZED (
     SELECT
         ledger_transactions.tx_id,
         ledger_transactions.owner_id,
-        ledger_transactions.status
+        ledger_transactions.owner_version,
+        row_number() OVER history AS place
     FROM ledger_transactions
     WHERE ledger_transactions.owner_id > %(after)s::BIGINT AND ledger_transactions.owner_id <= %(upto)s::BIGINT
+    WINDOW history AS (PARTITION BY ledger_transactions.owner_id ORDER BY ledger_transactions.owner_version)
 ),
 
 chunk_entries AS MATERIALIZED (
@@ -122,27 +148,18 @@ problems AS (
         OR chunk_entries.account_version IS DISTINCT FROM chunk_entries.place
     UNION ALL
     SELECT
-        'versions_count_mutations',
-        format('owner %%s', coalesce(owners.owner_id, counted.owner_id)),
+        'versions_number_transactions',
+        format('owner %%s', misplaced.owner_id),
         format(
-            'its version is %%s, it has %%s mutations',
-            coalesce(owners.version::TEXT, 'missing'), coalesce(counted.mutations, 0)
+            'its transaction %%s has the version %%s and is the %%s. of its transactions',
+            misplaced.tx_id, misplaced.owner_version, misplaced.place
         )
     FROM (
-        SELECT
-            owners.owner_id,
-            owners.version
-        FROM owners
-        WHERE owners.owner_id > %(after)s::BIGINT AND owners.owner_id <= %(upto)s::BIGINT
-    ) AS owners
-    FULL JOIN (
-        SELECT
-            chunk_transactions.owner_id,
-            count(*) FILTER (WHERE chunk_transactions.status <> 'TOMBSTONE') AS mutations
+        SELECT DISTINCT ON (chunk_transactions.owner_id) chunk_transactions.*
         FROM chunk_transactions
-        GROUP BY chunk_transactions.owner_id
-    ) AS counted ON owners.owner_id = counted.owner_id
-    WHERE owners.version IS DISTINCT FROM coalesce(counted.mutations, 0)
+        WHERE chunk_transactions.owner_version <> chunk_transactions.place
+        ORDER BY chunk_transactions.owner_id, chunk_transactions.place
+    ) AS misplaced
     UNION ALL
     SELECT
         'holds_equal_open_withdrawals',

@@ -32,13 +32,32 @@ chunk_entries AS MATERIALIZED (
         AND entries.entry_no > 0
 ),
 
+ends AS MATERIALIZED (
+    SELECT
+        chunk_entries.subledger_id,
+        chunk_entries.entry_no,
+        chunk_entries.tx_id
+    FROM chunk_entries
+    WHERE chunk_entries.kind = 'SESSION_SETTLEMENT'
+),
+
 journaled AS MATERIALIZED (
     SELECT
         chunk_entries.subledger_id,
         count(*) AS entries,
+        max(chunk_entries.entry_no) AS last_no,
         sum(CASE WHEN NOT chunk_entries.late THEN chunk_entries.change_minor ELSE 0 END) AS total,
-        count(*) FILTER (WHERE chunk_entries.tx_id IS NOT NULL) AS late_posted
+        (
+            array_agg(chunk_entries.open_rounds ORDER BY chunk_entries.entry_no DESC)
+            FILTER (WHERE NOT chunk_entries.late)
+        )[1] AS open_rounds,
+        bool_and(
+            chunk_entries.late = (settlement.entry_no IS NOT NULL AND chunk_entries.entry_no > settlement.entry_no)
+        ) AS is_in_order,
+        min(settlement.tx_id::TEXT) AS settlement_tx_id,
+        count(*) FILTER (WHERE chunk_entries.late AND chunk_entries.tx_id IS NOT NULL) AS late_posted
     FROM chunk_entries
+    LEFT JOIN ends AS settlement ON chunk_entries.subledger_id = settlement.subledger_id
     GROUP BY chunk_entries.subledger_id
 ),
 
@@ -120,19 +139,24 @@ problems AS (
             ),
             (
                 'sessions_equal_their_journal',
-                chunk_sessions.balance_minor <> chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0),
+                chunk_sessions.payout_minor <> chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0),
                 format(
-                    'the derived balance is %%s, the lock and its journal sum to %%s',
-                    chunk_sessions.balance_minor, chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0)
+                    'its payout is %%s, the lock and its journal sum to %%s',
+                    chunk_sessions.payout_minor, chunk_sessions.lock_amount_minor + coalesce(journaled.total, 0)
                 )
             ),
             (
-                'session_versions_count_entries',
-                chunk_sessions.version
-                <> coalesce(journaled.entries, 0) + CASE chunk_sessions.state WHEN 'SETTLED' THEN 1 ELSE 0 END,
+                'journals_have_no_gaps',
+                journaled.entries <> journaled.last_no,
+                format('its journal has %%s entries up to number %%s', journaled.entries, journaled.last_no)
+            ),
+            (
+                'sessions_end_with_their_journal',
+                chunk_sessions.settlement_tx_id::TEXT IS DISTINCT FROM journaled.settlement_tx_id
+                OR NOT journaled.is_in_order,
                 format(
-                    'its version is %%s, its journal has %%s entries',
-                    chunk_sessions.version, coalesce(journaled.entries, 0)
+                    'its settlement is %%s, that of its journal %%s; only what comes after it is late',
+                    chunk_sessions.settlement_tx_id, journaled.settlement_tx_id
                 )
             ),
             (
@@ -148,10 +172,11 @@ problems AS (
             ),
             (
                 'open_rounds_are_counted',
-                chunk_sessions.open_rounds <> coalesce(open_rounds.rounds, 0),
+                chunk_sessions.open_rounds <> coalesce(open_rounds.rounds, 0)
+                OR coalesce(journaled.open_rounds, 0) <> coalesce(open_rounds.rounds, 0),
                 format(
-                    'it counts %%s open rounds, its journal has %%s',
-                    chunk_sessions.open_rounds, coalesce(open_rounds.rounds, 0)
+                    'it and its last entry before the settlement count %%s and %%s open rounds, its journal has %%s',
+                    chunk_sessions.open_rounds, coalesce(journaled.open_rounds, 0), coalesce(open_rounds.rounds, 0)
                 )
             ),
             (
@@ -202,9 +227,8 @@ problems AS (
             VALUES
             (
                 'journal_balances_follow',
-                NOT entries.late AND entries.status <> 'TOMBSTONE'
-                AND entries.balance_after_minor
-                IS DISTINCT FROM chunk_sessions.lock_amount_minor + entries.running,
+                NOT entries.late
+                AND entries.balance_after_minor <> chunk_sessions.lock_amount_minor + entries.running,
                 format(
                     'balance_after is %%s, the lock and the entries up to it sum to %%s',
                     entries.balance_after_minor, chunk_sessions.lock_amount_minor + entries.running
@@ -240,7 +264,13 @@ problems AS (
                         encode(
                             sha256(
                                 convert_to(
-                                    entries.subledger_id || E'\x1fentry\x1f' || entries.transaction_id, 'UTF8'
+                                    concat_ws(
+                                        E'\x1f',
+                                        entries.subledger_id,
+                                        CASE entries.kind WHEN 'SESSION_SETTLEMENT' THEN 'settlement' ELSE 'entry' END,
+                                        entries.transaction_id
+                                    ),
+                                    'UTF8'
                                 )
                             ),
                             'hex'
@@ -266,7 +296,8 @@ problems AS (
             ),
             (
                 'late_entries_are_posted',
-                entries.tx_id IS NOT NULL
+                entries.late
+                AND entries.tx_id IS NOT NULL
                 AND (
                     made.owner_id IS DISTINCT FROM entries.owner_id
                     OR made.reference <> entries.transaction_id

@@ -7,7 +7,7 @@ SELECT
         SELECT greatest(pg_class.reltuples, 0)::BIGINT FROM pg_class
         WHERE pg_class.oid = 'ledger_transactions'::REGCLASS)
         AS transactions_estimate,
-    (SELECT count(*) FROM owners) AS owners,
+    (SELECT count(DISTINCT accounts.player_id) FROM accounts) + (SELECT count(*) FROM ledgers) AS owners,
     (SELECT count(*) FROM sessions) AS sessions,
     (SELECT count(*) FROM credit_wallets) AS wallets,
     (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
@@ -133,9 +133,10 @@ problems AS (
         coalesce(made.tx_id, posted.tx_id) AS tx_id
     FROM chunk_transactions AS made
     FULL JOIN posted ON made.tx_id = posted.tx_id
-    LEFT JOIN owners ON made.owner_id = owners.owner_id
     LEFT JOIN ledger_transactions AS reversed ON made.reverses_tx_id = reversed.tx_id
     LEFT JOIN ledger_transactions AS referenced ON made.reference_tx_id = referenced.tx_id
+    LEFT JOIN ledgers AS posted_ledger
+        ON made.kind = 'WALLET_POSTING' AND made.reference_tx_id = posted_ledger.ledger_id
     LEFT JOIN sessions AS opened ON made.tx_id = opened.session_id
     LEFT JOIN ledgers AS created ON made.tx_id = created.ledger_id
     LEFT JOIN derived ON made.tx_id = derived.tx_id
@@ -193,15 +194,28 @@ problems AS (
                 format('key_hash is not that of %%s', made.reference)
             ),
             (
-                'owners_are_known',
-                made.tx_id IS NOT NULL AND owners.owner_id IS NULL,
-                format('owner %%s has no row', made.owner_id)
-            ),
-            (
                 'references_exist',
                 (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
-                OR (made.reference_tx_id IS NOT NULL AND referenced.owner_id IS DISTINCT FROM made.owner_id),
+                OR (
+                    made.reference_tx_id IS NOT NULL
+                    -- A posting of credit wallets refers to its ledger, which may have been created in another cell.
+                    AND coalesce(referenced.owner_id, posted_ledger.owner_id) IS DISTINCT FROM made.owner_id
+                ),
                 'the transaction that it refers to is missing or another owner''s'
+            ),
+            (
+                'acts_are_in_the_trail',
+                made.kind IN ('ADJUSTMENT', 'PLAYER_STATE')
+                -- What was done before there was a trail has no row in it.
+                AND made.tx_id > (
+                    SELECT first_act.action_id FROM operator_actions AS first_act
+                    ORDER BY first_act.action_id LIMIT 1
+                )
+                AND NOT EXISTS (
+                    SELECT FROM operator_actions AS act
+                    WHERE act.action_id = made.tx_id
+                ),
+                'nothing tells who did it'
             ),
             (
                 'sessions_are_opened_and_settled',

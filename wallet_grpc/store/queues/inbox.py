@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import KnownReceipt, Receipt, ReceiptState
 from wallet_grpc.domain.refusals import Refusal
@@ -17,11 +18,14 @@ from wallet_grpc.store.batch.columns import key_of
 from wallet_grpc.store.connection.arrays import literal
 from wallet_grpc.store.connection.pool import Connection, Pool, only_row
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.withdrawals import WithdrawalDirectory
 
 _SQL = statements(__package__, "inbox.sql")
 _RETRIES_LOCK = 0x57414C49
 """The class of the advisory lock of who tries again; owners use the other, 64-bit space."""
 _DELAY_MAX_S = 600.0
+_PUT_OFF_S = 10.0
+"""How long an event is left alone whose cell does not answer."""
 _STRETCH = 5_000
 """How many early events one statement looks at."""
 
@@ -49,13 +53,28 @@ class EarlyEvents:
 class InboxStore:
     """Records what could not be applied, and finds what can be by now.
 
-    Every method raises DatabaseUnavailableError where the database does not answer. What the first three give may be
+    Every method raises DatabaseUnavailableError where the database does not answer. What the first four give may be
     acknowledged: a synchronous standby has what it tells of.
     """
 
-    def __init__(self, pool: Pool, settings: InboxSettings) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        settings: InboxSettings,
+        *,
+        of_cells: ByCell[Pool] | None = None,
+        withdrawals: WithdrawalDirectory | None = None,
+    ) -> None:
+        """Make a store; of several cells it needs the pool of each, and where withdrawals are."""
         self._pool = pool
         self._settings = settings
+        self._of_cells = of_cells
+        self._withdrawals = withdrawals
+
+    @property
+    def has_several_cells(self) -> bool:
+        """Whether a cell can be away while the inbox is there."""
+        return self._of_cells is not None and self._of_cells.cells.count > 1
 
     async def record_failure(
         self, receipt: Receipt, refusal: Refusal, *, waits_for: str | None
@@ -66,21 +85,28 @@ class InboxStore:
         with another body.
         """
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _SQL["record_failure"],
-                {
-                    **_columns(receipt),
-                    "reason": refusal.reason.value,
-                    "detail": refusal.message,
-                    "waits_for": waits_for,
-                    "attempts_max": self._settings.attempts_max,
-                    "first_delay_s": self._settings.first_delay_ms / 1000,
-                    "delay_max_s": _DELAY_MAX_S,
-                },
-            )
-            row = await cursor.fetchone()
-            known = await _known(connection, receipt.key) if row is None else None
-            await self._pool.confirm(connection)
+            (now_s,) = await only_row(connection, _SQL["now_s"])
+            named = {
+                "now_s": now_s,
+                "waits_for": waits_for,
+                "attempts_max": self._settings.attempts_max,
+                "first_delay_s": self._settings.first_delay_ms / 1000,
+                "delay_max_s": _DELAY_MAX_S,
+            }
+            return await self._record(connection, "record_failure", receipt, refusal, named)
+
+    async def put_off(self, receipt: Receipt, refusal: Refusal) -> ReceiptState | KnownReceipt:
+        """Record that nothing could be told of an event; it waits for a while, however often. Gives the same."""
+        async with self._pool.connection() as connection:
+            return await self._record(connection, "put_off", receipt, refusal, {"delay_s": _PUT_OFF_S})
+
+    async def _record(
+        self, connection: Connection, statement: str, receipt: Receipt, refusal: Refusal, named: dict[str, object]
+    ) -> ReceiptState | KnownReceipt:
+        told = {"reason": refusal.reason.value, "detail": refusal.message}
+        row = await (await connection.execute(_SQL[statement], _columns(receipt) | told | named)).fetchone()
+        known = await _known(connection, receipt.key) if row is None else None
+        await self._pool.confirm(connection)
         if row is not None:
             return ReceiptState(row[0])
         assert known is not None, "rows of the inbox are never removed"
@@ -96,15 +122,25 @@ class InboxStore:
     async def broadcast_withdrawal(self, receipt: Receipt, withdrawal_id: str) -> bool:
         """Record that a withdrawal is on its way, with its receipt; False if no withdrawal has that id."""
         named = {"withdrawal_id": withdrawal_id}
-        async with self._pool.connection() as connection:
+        pool = await self._pool_of(withdrawal_id)
+        if pool is None:
+            return False
+        async with pool.connection() as connection:
             async with connection.transaction():
                 if not (await only_row(connection, _SQL["withdrawal_exists"], named))[0]:
                     return False
                 recorded = await connection.execute(_SQL["record_applied"], _columns(receipt))
                 if await recorded.fetchone() is not None:
                     await connection.execute(_SQL["broadcast_withdrawal"], named)
-            await self._pool.confirm(connection)
+            await pool.confirm(connection)
         return True
+
+    async def _pool_of(self, withdrawal_id: str) -> Pool | None:
+        """Give the connections to the cell of a withdrawal; None if there is no such withdrawal."""
+        if self._of_cells is None or self._withdrawals is None or self._of_cells.cells.count == 1:
+            return self._pool
+        found = await self._withdrawals.owner_of(withdrawal_id)
+        return None if found is None else self._of_cells.of(found.player_id)
 
     async def due(self, limit: int, left_out: Collection[Key] = ()) -> Sequence[int]:
         """Give the events whose next try is due, without some that are left alone now."""

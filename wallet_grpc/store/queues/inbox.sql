@@ -42,13 +42,51 @@ ON CONFLICT (key_hash) DO UPDATE
         due_at = CASE
             WHEN excluded.waits_for IS NULL OR known.attempts + 1 >= %(attempts_max)s::INTEGER THEN NULL
             ELSE
-                now() + make_interval(
-                    secs => least(%(first_delay_s)s::FLOAT8 * 2 ^ least(known.attempts, 30), %(delay_max_s)s::FLOAT8)
+                to_timestamp(
+                    %(now_s)s::FLOAT8
+                    + least(%(first_delay_s)s::FLOAT8 * 2 ^ least(known.attempts, 30), %(delay_max_s)s::FLOAT8)
                 )
         END,
-        changed_at = now()
+        changed_at = excluded.changed_at
     WHERE known.body_hash = excluded.body_hash AND known.state IN ('WAITING', 'PARKED')
 RETURNING known.state;
+
+-- Records that nothing could be told of an event, as its cell does not answer. It is tried again after a while, however
+-- often: that counts as no attempt. What it waited for before is found out again. No row comes back as above.
+-- name: put_off
+INSERT INTO inbox_events AS known (
+    key_hash, source, event_id, event_type, body_hash, body, state, reason, detail, due_at, traceparent, received_at,
+    changed_at
+)
+VALUES (
+    %(key)s::UUID,
+    %(source)s,
+    %(event_id)s,
+    %(event_type)s,
+    %(body_key)s::UUID,
+    %(body)s::JSON,
+    'WAITING',
+    %(reason)s,
+    %(detail)s,
+    now() + make_interval(secs => %(delay_s)s::FLOAT8),
+    %(traceparent)s,
+    now(),
+    now()
+)
+ON CONFLICT (key_hash) DO UPDATE
+    SET
+        state = excluded.state,
+        reason = excluded.reason,
+        detail = excluded.detail,
+        waits_for = NULL,
+        due_at = excluded.due_at,
+        changed_at = excluded.changed_at
+    WHERE known.body_hash = excluded.body_hash AND known.state IN ('WAITING', 'PARKED')
+RETURNING known.state;
+
+-- What is set where a row is there already may name no function that tells the time: Citus would not plan it.
+-- name: now_s
+SELECT extract(EPOCH FROM now())::FLOAT8 AS now_s;
 
 -- name: known
 SELECT
@@ -87,7 +125,12 @@ VALUES (
 )
 ON CONFLICT (key_hash) DO UPDATE
     SET
-        state = 'APPLIED', changed_at = now(), reason = NULL, detail = NULL, waits_for = NULL, due_at = NULL
+        state = 'APPLIED',
+        changed_at = excluded.changed_at,
+        reason = NULL,
+        detail = NULL,
+        waits_for = NULL,
+        due_at = NULL
     WHERE known.body_hash = excluded.body_hash AND known.state IN ('WAITING', 'PARKED')
 RETURNING known.inbox_id;
 
@@ -130,6 +173,13 @@ SELECT
             WHERE EXISTS (
                 SELECT FROM withdrawals
                 WHERE withdrawals.withdrawal_id = stretch.waits_for
+            )
+            OR EXISTS (  -- in whichever cell it is: the claim is its key (domain/identifiers.py)
+                SELECT FROM claims
+                WHERE
+                    claims.claim_hash = left(
+                        encode(sha256(convert_to('withdrawal' || E'\x1f' || stretch.waits_for, 'UTF8')), 'hex'), 32
+                    )::UUID
             )
         ),
         '{}'

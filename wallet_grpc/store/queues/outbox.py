@@ -24,10 +24,13 @@ import psycopg
 from psycopg import AsyncRawCursor
 from psycopg.rows import args_row
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell
 from wallet_grpc.store.batch.transactions import TOLD_TRANSACTIONS, ToldTransaction
 from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.dialing import BoundedConnection
 from wallet_grpc.store.connection.halves import Halved, by_halves
 from wallet_grpc.store.connection.kinds import connect_async
+from wallet_grpc.store.connection.placement import MOVED_SQLSTATES, CellMovedError, named_here
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool, only_row
 from wallet_grpc.store.connection.sqlstates import is_outage
 from wallet_grpc.store.connection.standby import UnconfirmedError, confirm
@@ -39,7 +42,7 @@ _SQL = statements(__package__, "outbox.sql")
 
 PARTITIONS = 16
 _PARTITION_LOCK = 0x57414C50
-_PRESENCE_LOCK = 0x57414C51
+PRESENCE_LOCK = 0x57414C51
 """The classes of the advisory locks of partitions, and of the relays that are there."""
 _LOOK_EVERY_S = 1.0
 
@@ -79,10 +82,11 @@ class OutboxQueue:
     partitions with it.
     """
 
-    def __init__(self, database_url: str, *, timeout_ms: int) -> None:
+    def __init__(self, database_url: str, *, timeout_ms: int, cell: Cell = ONLY_CELL) -> None:
+        self.cell = cell
         self._database_url = database_url
         self._timeout_ms = timeout_ms
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: BoundedConnection | None = None
         self._partitions: set[int] = set()
         self._floor = _Floor()
 
@@ -93,19 +97,23 @@ class OutboxQueue:
 
     async def share(self) -> None:
         """Take or give back partitions, so that every relay has about as many. Nothing may be under way."""
-        (relays,) = await self._row("relays", {"lock_class": _PRESENCE_LOCK})
+        (relays,) = await self._row("relays", {"lock_class": PRESENCE_LOCK, "cell": self.cell})
         fair = -(-PARTITIONS // relays)
         for partition in sorted(self._partitions)[fair:]:
-            await self._row("leave_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            await self._row("leave_partition", self._partition(partition))
             self._partitions.discard(partition)
         missing = [partition for partition in range(PARTITIONS) if partition not in self._partitions]
         for partition in missing:
             if len(self._partitions) >= fair:
                 break
-            (taken,) = await self._row("take_partition", {"lock_class": _PARTITION_LOCK, "partition": partition})
+            (taken,) = await self._row("take_partition", self._partition(partition))
             if taken:
                 self._partitions.add(partition)
                 self._floor = _Floor()  # the old one was that of the other partitions
+
+    def _partition(self, partition: int) -> dict[str, object]:
+        """Name the lock of a partition: advisory locks are the database's, so each cell has numbers of its own."""
+        return {"lock_class": _PARTITION_LOCK, "partition": PARTITIONS * self.cell + partition}
 
     async def next(self, limit: int, left_out: Collection[int] = ()) -> list[OutboxRow]:
         """Give the next events of this relay's partitions, in order, without removing them. `left_out` are owners.
@@ -130,7 +138,15 @@ class OutboxQueue:
         return outbox_rows(events, await self._facts(events) if events else ())
 
     async def _look(self, floor: _Floor) -> None:
-        """See whether those have ended that were writing; then, up to which id others are. The id comes first."""
+        """See whether those have ended that were writing; then, up to which id others are. The id comes first.
+
+        Of an installation that is frozen nothing more is published: another one may publish it.
+        """
+        await self._stay()
+        (is_frozen,) = await self._row("is_frozen", {})
+        if is_frozen:
+            await self.close()
+            raise DatabaseUnavailableError("the installation is frozen")
         if floor.writers:
             floor.writers &= await self._writers()
         if not floor.writers:
@@ -168,7 +184,8 @@ class OutboxQueue:
 
     async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
         async with self._session() as connection:
-            cursor = await connection.execute(_SQL[name], parameters, prepare=True)
+            statement = named_here(connection, _SQL[name]) if name == "last_id" else _SQL[name]
+            cursor = await connection.execute(statement, parameters, prepare=True)
             return await cursor.fetchall() if cursor.description else []
 
     async def _facts(self, events: Sequence[NamedEvent]) -> list[ToldTransaction]:
@@ -179,6 +196,12 @@ class OutboxQueue:
             await cursor.execute(statement.text, statement.values(facts_parameters(events)), prepare=True)
             return await cursor.fetchall()
 
+    async def _stay(self) -> None:
+        """See that the cell has not been moved away: who writes now is seen at its own node only."""
+        async with self._session() as connection:
+            if connection.place is not None and not await connection.answers(within_s=self._timeout_ms / 1000):
+                raise CellMovedError("the cell was moved")
+
     async def _writers(self) -> frozenset[str]:
         return frozenset(writer for (writer,) in await self._rows("writers", {}))
 
@@ -187,21 +210,27 @@ class OutboxQueue:
             await confirm(connection, before_writing=True)
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def _session(self) -> AsyncIterator[BoundedConnection]:
         """Lend the connection for one statement, and close the session unless only the statement fails."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 yield self._connection or await self._connect()
         except (psycopg.Error, UnconfirmedError, TimeoutError, OSError) as error:
-            if isinstance(error, psycopg.Error) and not is_outage(error):
+            if isinstance(error, psycopg.Error) and not (is_outage(error) or self._has_left(error)):
                 raise
             await self.close()
             raise DatabaseUnavailableError(str(error)) from error
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await connect_async(self._database_url, kinds.relay(timeout_ms=self._timeout_ms))
+    def _has_left(self, error: psycopg.Error) -> bool:
+        """Tell whether the cell was moved away, and what it had here was removed."""
+        at_place = self._connection is not None and self._connection.place is not None
+        return at_place and error.sqlstate in MOVED_SQLSTATES
+
+    async def _connect(self) -> BoundedConnection:
+        kind = kinds.relay(timeout_ms=self._timeout_ms).of_cell(self.cell)
+        connection = await connect_async(self._database_url, kind)
         self._connection = connection
-        await connection.execute(_SQL["be_present"], {"lock_class": _PRESENCE_LOCK})
+        await connection.execute(_SQL["be_present"], {"lock_class": PRESENCE_LOCK, "cell": self.cell})
         return connection
 
 

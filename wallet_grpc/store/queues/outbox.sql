@@ -1,9 +1,9 @@
 -- The outbox as relays use it. Its rows are written by the lanes (store/batch).
 
 -- name: be_present
-SELECT pg_advisory_lock_shared(%(lock_class)s::INTEGER, 0);
+SELECT pg_advisory_lock_shared(%(lock_class)s::INTEGER, %(cell)s::INTEGER);
 
--- How many relays there are.
+-- How many relays of this cell there are.
 -- name: relays
 SELECT count(*)::INTEGER AS relays
 FROM pg_locks
@@ -11,6 +11,7 @@ INNER JOIN pg_database ON pg_locks.database = pg_database.oid
 WHERE
     pg_locks.locktype = 'advisory'
     AND pg_locks.classid = %(lock_class)s::INTEGER::OID
+    AND pg_locks.objid = %(cell)s::INTEGER::OID
     AND pg_locks.granted
     AND pg_database.datname = current_database();
 
@@ -20,20 +21,34 @@ SELECT pg_try_advisory_lock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
 -- name: leave_partition
 SELECT pg_advisory_unlock(%(lock_class)s::INTEGER, %(partition)s::INTEGER);
 
--- The highest id that was given, whether its row is there yet or not. A sequence that gave none holds its first.
+-- Told by the trigger that keeps new events out (store/operator/freeze.py).
+-- name: is_frozen
+SELECT count(*) > 0 AS is_frozen
+FROM pg_trigger
+WHERE pg_trigger.tgrelid = 'outbox_events'::REGCLASS AND pg_trigger.tgname = 'frozen';
+
+-- The highest id that was given, whether its row is there yet or not. A sequence that gave none holds its first. Once
+-- the cell has moved (on Citus), ids begin with its epoch; then what this node has of `cell_home` must be read.
 -- name: last_id
-SELECT CASE WHEN given.is_called THEN given.last_value ELSE 0 END AS last_id
-FROM outbox_events_outbox_id_seq AS given;
+SELECT
+    CASE
+        WHEN NOT given.is_called THEN cell_home.epoch << 40
+        WHEN cell_home.epoch = 0 THEN given.last_value
+        ELSE (cell_home.epoch << 40) | (given.last_value & ((1::BIGINT << 40) - 1))
+    END AS last_id
+FROM outbox_events_outbox_id_seq AS given
+CROSS JOIN cell_home;
 
 -- The transactions that may have written events and have not ended. Each holds this lock from before it is given an id
--- until its rows can be seen, also while its commit waits for a standby.
+-- until its rows can be seen, also while its commit waits for a standby. The cell's table is shown without its schema;
+-- on Citus its shard is locked, which has a number after the name.
 -- name: writers
 SELECT pg_locks.virtualtransaction
 FROM pg_locks
 INNER JOIN pg_database ON pg_locks.database = pg_database.oid
 WHERE
     pg_locks.locktype = 'relation'
-    AND pg_locks.relation = 'outbox_events'::REGCLASS
+    AND pg_locks.relation::REGCLASS::TEXT ~ '^outbox_events(_[0-9]+)?$'
     AND pg_locks.mode = 'RowExclusiveLock'
     AND pg_locks.granted
     AND pg_database.datname = current_database();

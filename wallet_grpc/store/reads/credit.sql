@@ -4,20 +4,32 @@ WITH clock AS MATERIALIZED (
 )
 
 SELECT
-    credit_wallets.balance_minor::TEXT,
-    credit_wallets.entry_count,
+    last_entry.balance_after_minor::TEXT AS balance_minor,
+    last_entry.entry_no AS entry_count,
     credit_wallets.created_at,
-    (credit_wallets.held_minor - coalesce(expired.total, 0))::TEXT AS held_minor,
+    (coalesce(last_entry.held_minor, 0) - coalesce(expired.total, 0))::TEXT AS held_minor,
     coalesce(account_balances.version, 0) AS posted_entries
 FROM clock
 CROSS JOIN credit_wallets
+CROSS JOIN
+    LATERAL (
+        SELECT
+            entries.entry_no,
+            entries.balance_after_minor,
+            entries.held_minor,
+            entries.held_as_of
+        FROM subledger_entries AS entries
+        WHERE entries.subledger_id = credit_wallets.wallet_id AND entries.entry_no > 0
+        ORDER BY entries.entry_no DESC
+        LIMIT 1
+    ) AS last_entry
 LEFT JOIN LATERAL (
     SELECT sum(reservations.amount_minor) AS total
     FROM reservations
     WHERE
         reservations.wallet_id = credit_wallets.wallet_id
-        AND reservations.state = 'OPEN'
-        AND reservations.expires_at > credit_wallets.held_as_of
+        AND reservations.state IN ('OPEN', 'EXPIRED')
+        AND reservations.expires_at > last_entry.held_as_of
         AND reservations.expires_at <= clock.now
 ) AS expired ON TRUE
 LEFT JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, Source
 from wallet_grpc.domain.ledgers.rules import LEDGER_NOT_FOUND
@@ -39,7 +40,7 @@ class LedgerReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._moments = Moments(self._ask)
+        self._moments = Moments(self._ask, pool.cell)
 
     async def ledger(self, ledger_id: LedgerId) -> Ledger | None:
         """Give a ledger."""
@@ -89,6 +90,15 @@ class LedgerReader:
     async def _rows(self, name: str, parameters: dict[str, object]) -> list[Any]:
         async with self._pool.connection() as connection:
             return await rows_of(connection, _SQL[name], parameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerReaders:
+    """What reads ledgers where there are several cells: all share the list of ledgers, each keeps its own entries."""
+
+    shared: LedgerReader
+    of_cells: ByCell[LedgerReader]
+    """By the ledger's owner."""
 
 
 class LedgerDirectory:

@@ -24,12 +24,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
+from wallet_grpc.domain.cells import ONLY_CELL, Cell
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "moments.sql")
 
-CLOCK_CLASS = 0x57414C43
-"""The class of the clock's advisory locks. Key 0 is for those that share it, the others for one lane each."""
+_CLOCK_CLASSES = 0x57430000
 CLOCK_KEY_MAX = 2**31 - 1
 
 WAIT_MAX_S = 5.0
@@ -41,6 +41,14 @@ Ask = Callable[[LiteralString, Mapping[str, object]], Awaitable[Sequence[Any]]]
 """Runs a statement on a primary, in a transaction of its own, and gives its rows."""
 
 
+def clock_class_of(cell: Cell) -> int:
+    """Give the class of the advisory locks of a cell's clock. Key 0 is for those that share it, others for a lane each.
+
+    Each cell has a clock of its own, so that nobody who asks about one waits for a lane that hangs in another.
+    """
+    return _CLOCK_CLASSES + cell
+
+
 class UnsettledMomentError(Exception):
     """What happened until the moment is still being stored; the same may work later."""
 
@@ -50,10 +58,11 @@ class FutureMomentError(Exception):
 
 
 class Moments:
-    """Knows up to when the past is settled. Any number may ask; one at a time looks."""
+    """Knows up to when the past of a cell is settled. Any number may ask; one at a time looks."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, cell: Cell = ONLY_CELL) -> None:
         self._ask = ask
+        self._clock_class = clock_class_of(cell)
         self._settled_until: datetime | None = None
         self._looking = asyncio.Lock()
 
@@ -86,7 +95,7 @@ class Moments:
             if time.monotonic() + ahead_s > ends_at:
                 raise FutureMomentError("it is yet to come")
             await asyncio.sleep(ahead_s + _POLL_FIRST_S)
-        await self._until_ended("deciding", {"clock_class": CLOCK_CLASS})
+        await self._until_ended("deciding", {"clock_class": self._clock_class})
         await self._until_ended("storing", {})
         return now
 

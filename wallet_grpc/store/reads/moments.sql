@@ -18,7 +18,8 @@ WHERE
         WHERE pg_database.datname = current_database()
     );
 
--- Those that write to the tables whose rows have a time that is asked for, until their commit is through.
+-- Those that write to the tables whose rows have a time that is asked for, until their commit is through. A table of
+-- the connection's cell is shown without its schema; on Citus its shard is locked, which has a number after the name.
 -- name: storing
 SELECT DISTINCT pg_locks.virtualtransaction
 FROM pg_locks
@@ -26,9 +27,8 @@ WHERE
     pg_locks.locktype = 'relation'
     AND pg_locks.granted
     AND pg_locks.mode = 'RowExclusiveLock'
-    AND pg_locks.relation IN (
-        'ledger_transactions'::REGCLASS, 'subledger_entries'::REGCLASS, 'journal_postings'::REGCLASS
-    )
+    AND pg_locks.relation::REGCLASS::TEXT
+    ~ '^(ledger_transactions|subledger_entries|journal_postings)(_[0-9]+)?$'
     AND pg_locks.database = (
         SELECT pg_database.oid
         FROM pg_database

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, house_account_id
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId
 from wallet_grpc.domain.refusals import Reason, invalid
@@ -37,10 +37,6 @@ class _NetworkRow:
     currency: str
     network: str
     decimals: int
-    house: int
-    house_wager: int
-    house_fees: int
-    house_wallets: int
 
 
 class NetworkDirectory:
@@ -101,13 +97,10 @@ class NetworkDirectory:
                 currency=row.currency,
                 network=row.network,
                 decimals=row.decimals,
-                house_account_ids=dict(
-                    zip(
-                        HOUSE_TYPES,
-                        map(AccountId, (row.house, row.house_wager, row.house_fees, row.house_wallets)),
-                        strict=True,
-                    )
-                ),
+                house_account_ids={
+                    account_type: house_account_id(CurrencyNetworkId(row.currency_network_id), account_type)
+                    for account_type in HOUSE_TYPES
+                },
             )
             for row in rows
         ]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from psycopg import AsyncRawCursor
 from psycopg.rows import args_row, class_row
 
 from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.cells import ONLY_CELL, ByCell, Cell, CellElsewhereError, cell_in_id
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Source
 from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
 from wallet_grpc.store.batch.columns import int_or_none, key_of
 from wallet_grpc.store.batch.transactions import LOAD_TRANSACTIONS, LoadedTransaction, transaction_of
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.tasks import end
 
 from .rows import rows_of
 
@@ -133,6 +136,85 @@ class PlayerReader:
             ),
             reversed_by_tx_id=loaded.rollback_tx_id,
         )
+
+
+_Read = Coroutine[Any, Any, TransactionRecord | None]
+
+
+class TransactionFinder:
+    """Finds transactions whose owner nobody has told, in whichever cell they are."""
+
+    def __init__(self, readers: ByCell[PlayerReader]) -> None:
+        self._readers = readers
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def by_tx_id(self, tx_id: str, sees: Sees) -> TransactionRecord | None:
+        """Give a transaction by the wallet's own id, of any source. Its id tells where it is looked for first.
+
+        Raises:
+            DatabaseUnavailableError: A cell that may have it does not answer.
+            CellElsewhereError: It is in none of the cells that this process serves, and there are others.
+        """
+        first = ONLY_CELL if self._readers.cells.count == 1 else cell_in_id(tx_id)
+        if first in self._readers.cells.served:
+            found = await self._readers.at(first).transaction_by_tx_id(tx_id, sees)
+            if found is not None:
+                return found
+        others = [reader for cell, reader in self._readers.items() if cell != first]
+        return await self._only([reader.transaction_by_tx_id(tx_id, sees) for reader in others])
+
+    async def by_unique_key(self, key: Key, sees: Sees) -> TransactionRecord | None:
+        """Give the transaction of a key that no two cells have, of a deposit or a withdrawal, as soon as it is found.
+
+        Raises as `by_tx_id` does.
+        """
+        return await self._only([reader.transaction_by_keys([key], sees) for reader in self._readers])
+
+    async def by_keys(self, keys: list[Key], sees: Sees) -> TransactionRecord | None:
+        """Give the transaction of the first of the keys that has one for this caller; of several cells, the oldest.
+
+        Only with the answers of all cells can that be told. Raises as `by_tx_id` does.
+        """
+        reads = [reader.transaction_by_keys(keys, sees) for reader in self._readers]
+        answers = await asyncio.gather(*reads, return_exceptions=True)
+        found = [answer for answer in answers if isinstance(answer, TransactionRecord)]
+        if found:
+            return min(found, key=lambda one: (keys.index(one.transaction.key), one.transaction.tx_id))
+        self._refuse_unless_told([answer for answer in answers if isinstance(answer, BaseException)])
+        return None
+
+    async def _only(self, reads: Sequence[_Read]) -> TransactionRecord | None:
+        """Give what one of the reads finds at most, without waiting for the others: their cells may hang."""
+        failures: list[BaseException] = []
+        tasks = [asyncio.create_task(read) for read in reads]
+        try:
+            for read in asyncio.as_completed(tasks):
+                try:
+                    found = await read
+                except Exception as error:  # noqa: BLE001 - it matters only if no other cell has it
+                    failures.append(error)
+                else:
+                    if found is not None:
+                        return found
+        finally:
+            self._end(tasks)
+        self._refuse_unless_told(failures)
+        return None
+
+    def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """Have reads end that nobody waits for: what they ask the database is cancelled, which takes a moment."""
+        ending = asyncio.create_task(end(tasks))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    def _refuse_unless_told(self, failures: Sequence[BaseException]) -> None:
+        """Refuse to tell that it is nowhere, where a cell that may have it failed or was not asked."""
+        if failures:
+            raise failures[0]
+        cells = self._readers.cells
+        for number in range(cells.count):
+            if number not in cells.served:
+                raise CellElsewhereError(Cell(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,25 @@ SELECT
     sessions.source,
     sessions.game_code,
     sessions.lock_amount_minor::TEXT,
-    sessions.balance_minor::TEXT,
     sessions.state,
     sessions.opened_at,
     sessions.expires_at,
+    coalesce(sessions.payout_minor, last_entry.balance_after_minor, sessions.lock_amount_minor)::TEXT AS balance_minor,
     clock_timestamp() AS now
 FROM sessions
+LEFT JOIN LATERAL (
+    SELECT entries.balance_after_minor
+    FROM subledger_entries AS entries
+    WHERE entries.subledger_id = sessions.session_id AND entries.entry_no > 0
+    ORDER BY entries.entry_no DESC
+    LIMIT 1
+) AS last_entry ON TRUE
 WHERE
     sessions.session_id = %(session_id)s::UUID
     AND sessions.owner_id = %(owner_id)s
     AND sessions.currency_network_id = %(currency_network_id)s;
 
+-- The settlement is told by the session.
 -- name: journal
 SELECT
     found.subledger_id::TEXT AS session_id,
@@ -40,7 +48,11 @@ SELECT
     rollback.transaction_id AS reversed_by_transaction_id
 FROM subledger_entries AS found
 LEFT JOIN subledger_entries AS rollback ON found.key_hash = rollback.reverses_key
-WHERE found.subledger_id = %(session_id)s::UUID AND found.entry_no > %(after)s AND found.entry_no > 0
+WHERE
+    found.subledger_id = %(session_id)s::UUID
+    AND found.entry_no > %(after)s
+    AND found.entry_no > 0
+    AND found.kind <> 'SESSION_SETTLEMENT'
 ORDER BY found.entry_no
 LIMIT %(rows_max)s;
 

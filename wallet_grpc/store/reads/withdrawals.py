@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId
+from wallet_grpc.domain.cells import ONLY_CELL, ByCell
+from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, withdrawal_key
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 
@@ -41,3 +42,40 @@ class WithdrawalReader:
         return WithdrawalOwner(
             player_id=PlayerId(row.owner_id), currency_network_id=CurrencyNetworkId(row.currency_network_id)
         )
+
+
+class ClaimReader:
+    """Looks up who has claimed what must be unique over all cells."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def owner_of(self, key: Key) -> OwnerId | None:
+        """Give the owner for whom a key was claimed.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+        """
+        async with self._pool.connection() as connection:
+            rows = await rows_of(connection, _SQL["claimant"], {"claim_hash": key})
+        return OwnerId(rows[0].owner_id) if rows else None
+
+
+class WithdrawalDirectory:
+    """Finds withdrawals, in whichever cell they are."""
+
+    def __init__(self, readers: ByCell[WithdrawalReader], claims: ClaimReader) -> None:
+        self._readers = readers
+        self._claims = claims
+
+    async def owner_of(self, withdrawal_id: str) -> WithdrawalOwner | None:
+        """Give the owner of a withdrawal that was reserved, else None.
+
+        Raises:
+            DatabaseUnavailableError: Nobody can tell now.
+            CellElsewhereError: Another process serves the owner's cell.
+        """
+        if self._readers.cells.count == 1:
+            return await self._readers.at(ONLY_CELL).owner_of(withdrawal_id)
+        owner_id = await self._claims.owner_of(withdrawal_key(withdrawal_id))
+        return None if owner_id is None else await self._readers.of(owner_id).owner_of(withdrawal_id)

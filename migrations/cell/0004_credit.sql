@@ -1,23 +1,6 @@
 -- Ledgers of callers' own, and credit wallets: balances that take writes at a high rate in the subledger's journal, and
 -- whose aggregates are posted to the general ledger every few seconds.
 
--- A ledger is known by the tx_id of the transaction that created it. Its owner_id is negative, a hash: players' ids are
--- above 0, so no ledger and no wallet shares a lock or a version with a player.
-CREATE TABLE ledgers (
-    ledger_id UUID PRIMARY KEY,
-    owner_id BIGINT NOT NULL,
-    source TEXT NOT NULL,
-    name TEXT NOT NULL,
-    currency_network_id INTEGER NOT NULL REFERENCES currency_networks (currency_network_id),
-    created_at TIMESTAMPTZ NOT NULL,
-    CONSTRAINT ledgers_owner_check CHECK (owner_id < 0)
-);
-
-COMMENT ON COLUMN ledgers.source IS 'whose it is: who created it; another source finds no such ledger';
-
--- What a source has, in pages.
-CREATE INDEX ledgers_source_idx ON ledgers (source, ledger_id);
-
 -- When a ledger was last posted to: one round an interval, whoever does it. Derived, and never needed to be right.
 CREATE TABLE posting_rounds (
     ledger_id UUID PRIMARY KEY REFERENCES ledgers (ledger_id),
@@ -76,11 +59,13 @@ WHERE state = 'OPEN';
 CREATE INDEX reservations_open_expiry_idx ON reservations (expires_at) WHERE state = 'OPEN' AND amount_minor > 0;
 CREATE INDEX reservations_wallet_idx ON reservations (wallet_id) WHERE ttl_s > 0;
 
+CREATE SEQUENCE posting_queue_queue_id_seq;
+
 -- Which wallets a batch wrote to, told to the poster by the batch's own transaction. The poster removes a row with the
 -- posting of the last of its wallets; that one is posted twice or never does not hang on these rows, but on the
 -- watermark: the version of the wallet's account.
 CREATE TABLE posting_queue (
-    queue_id BIGINT GENERATED ALWAYS AS IDENTITY,
+    queue_id BIGINT DEFAULT nextval('posting_queue_queue_id_seq'),
     ledger_id UUID NOT NULL,
     wallet_ids UUID[] NOT NULL,
     queued_at TIMESTAMPTZ NOT NULL,
@@ -115,10 +100,6 @@ CREATE TABLE journal_postings (
 CREATE INDEX journal_postings_time_idx ON journal_postings (account_id, created_at, posting_no);
 CREATE INDEX journal_postings_tx_idx ON journal_postings (tx_id);
 
-CREATE TRIGGER ledgers_append_only BEFORE UPDATE OR DELETE ON ledgers
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER ledgers_no_truncate BEFORE TRUNCATE ON ledgers
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER wallet_postings_append_only BEFORE UPDATE OR DELETE ON wallet_postings
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER wallet_postings_no_truncate BEFORE TRUNCATE ON wallet_postings
@@ -136,6 +117,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER reservations_no_truncate BEFORE TRUNCATE ON reservations
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-GRANT SELECT, INSERT ON ledgers, wallet_postings, journal_postings TO wallet_service;
+GRANT SELECT, INSERT ON wallet_postings, journal_postings TO wallet_service;
 GRANT SELECT, INSERT, UPDATE ON posting_rounds, credit_wallets, reservations TO wallet_service;
 GRANT SELECT, INSERT, DELETE ON posting_queue TO wallet_service;
+GRANT USAGE ON SEQUENCE posting_queue_queue_id_seq TO wallet_service;

@@ -1,21 +1,8 @@
 -- The subledger: accounts that take writes at a far higher rate than the general ledger, in an append-only journal, and
 -- post aggregates to it. Game sessions, here, and credit wallets (0004_credit.sql) share the journal.
 
--- Where a source's sessions are settled, for each currency network. A LIVE installation opens no session without.
-CREATE TABLE settlement_rails (
-    source TEXT NOT NULL,
-    currency_network_id INTEGER NOT NULL REFERENCES currency_networks (currency_network_id),
-    rail TEXT NOT NULL,
-    changed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-    CONSTRAINT settlement_rails_pkey PRIMARY KEY (source, currency_network_id),
-    CONSTRAINT settlement_rails_rail_check CHECK (rail IN ('ledger', 'payments'))
-);
-
--- One row a session. What comes before state never changes; the rest is derived from the journal, in the statement that
--- writes to it. session_id is the tx_id of the transaction that opened the session.
---
--- version grows by one with each entry of the journal and with the settlement. A batch is stored only if it is still
--- the one that the batch was decided over: this keeps a bet and the end of its session apart.
+-- One row a session, which changes once: when it is settled. session_id is the tx_id of the transaction that opened it.
+-- What is played stands in the journal alone, and the last entry of an open session says what it has left.
 CREATE TABLE sessions (
     session_id UUID PRIMARY KEY,
     owner_id BIGINT NOT NULL,
@@ -28,9 +15,8 @@ CREATE TABLE sessions (
     opened_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     state TEXT NOT NULL,
-    balance_minor NUMERIC(60, 0) NOT NULL,
-    version BIGINT NOT NULL,
-    open_rounds BIGINT NOT NULL,
+    payout_minor NUMERIC(60, 0),
+    open_rounds BIGINT,
     settlement_tx_id UUID,
     settled_at TIMESTAMPTZ,
     CONSTRAINT sessions_lock_check CHECK (lock_amount_minor > 0),
@@ -38,26 +24,29 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_rail_check CHECK (rail IN ('ledger', 'payments')),
     CONSTRAINT sessions_state_check CHECK (state IN ('OPEN', 'SETTLED')),
     CONSTRAINT sessions_settlement_check CHECK (
-        (state = 'SETTLED') = (settlement_tx_id IS NOT NULL) AND (state = 'SETTLED') = (settled_at IS NOT NULL)
+        num_nonnulls(payout_minor, open_rounds, settlement_tx_id, settled_at)
+        = CASE state WHEN 'SETTLED' THEN 4 ELSE 0 END
     ),
-    CONSTRAINT sessions_funds_check CHECK (balance_minor >= 0),
-    CONSTRAINT sessions_counts_check CHECK (version >= 0 AND open_rounds >= 0)
-) WITH (fillfactor = 50);
+    CONSTRAINT sessions_payout_check CHECK (payout_minor >= 0 AND open_rounds >= 0)
+);
 
-COMMENT ON COLUMN sessions.balance_minor IS
-'lock - bets + wins + reversals; once settled, the payout: what came late went to MAIN';
-COMMENT ON COLUMN sessions.open_rounds IS
-'rounds with a bet that stands and that nothing closes; once settled, as it was then';
+COMMENT ON COLUMN sessions.payout_minor IS
+'lock - bets + wins + reversals, as it was settled: what came late went to MAIN';
+COMMENT ON COLUMN sessions.open_rounds IS 'rounds with a bet that stood and that nothing closed, as it was settled';
 COMMENT ON COLUMN sessions.ttl_asked_s IS 'what its opening asked for, by which a retry is compared; 0: the default';
 
--- What a player has locked, and what the expiry worker looks for. Neither changes with a bet, so bets stay HOT updates.
--- The second has a condition that only its own look-up states, so that no plan takes it for the first.
+-- What a player has locked, and what the expiry worker looks for. The second has a condition that only its own look-up
+-- states, so that no plan takes it for the first.
 CREATE INDEX sessions_open_owner_idx ON sessions (owner_id) WHERE state = 'OPEN';
 CREATE INDEX sessions_open_expiry_idx ON sessions (expires_at, session_id)
 WHERE state = 'OPEN' AND lock_amount_minor > 0;
 
 -- The journal: one row for each recorded transaction of a session or a wallet. transaction_id is unique within it, so
 -- the row is its idempotency key as well. A tombstone is what a rollback of an unseen transaction leaves under its id.
+-- The settlement of a session is a row too, under its token.
+--
+-- entry_no counts a journal's rows from 1, without gaps. Who writes to a session takes the number after the last one
+-- that was loaded: of two that were decided over the same entries, be it a bet and the settlement, one can be stored.
 --
 -- Lanes look rows up by one column each: key_hash and round_hash stand for (session, transaction_id) and (session,
 -- round_id). They begin with the session's first 48 bits, so that its rows stay together. Every index is partial,
@@ -81,13 +70,17 @@ CREATE TABLE subledger_entries (
     source TEXT,
     amount_minor NUMERIC(38, 0) NOT NULL,
     change_minor NUMERIC(38, 0) NOT NULL,
-    balance_after_minor NUMERIC(60, 0),
+    balance_after_minor NUMERIC(60, 0) NOT NULL,
+    open_rounds BIGINT,
     round_id TEXT,
     reference_transaction_id TEXT,
     variant TEXT,
     metadata JSONB,
     CONSTRAINT subledger_entries_kind_check CHECK (
-        kind IN ('BET', 'WIN', 'ROLLBACK', 'TOMBSTONE', 'CREDIT', 'DEBIT', 'RESERVE', 'COMMIT', 'RELEASE')
+        kind IN (
+            'BET', 'WIN', 'ROLLBACK', 'TOMBSTONE', 'SESSION_SETTLEMENT',
+            'CREDIT', 'DEBIT', 'RESERVE', 'COMMIT', 'RELEASE'
+        )
     ),
     CONSTRAINT subledger_entries_status_check CHECK (status IN ('APPLIED', 'VOIDED', 'TOMBSTONE')),
     CONSTRAINT subledger_entries_amounts_check CHECK (
@@ -98,18 +91,21 @@ CREATE TABLE subledger_entries (
         END
     ),
     CONSTRAINT subledger_entries_entry_no_check CHECK (entry_no > 0),
-    CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0),
-    CONSTRAINT subledger_entries_late_check CHECK ((late AND change_minor <> 0) = (tx_id IS NOT NULL))
+    CONSTRAINT subledger_entries_funds_check CHECK (balance_after_minor >= 0 AND open_rounds >= 0),
+    CONSTRAINT subledger_entries_late_check CHECK (
+        (kind = 'SESSION_SETTLEMENT' OR late AND change_minor <> 0) = (tx_id IS NOT NULL)
+    )
 );
 
 COMMENT ON COLUMN subledger_entries.subledger_id IS 'whose journal it is: session_id or wallet_id';
-COMMENT ON COLUMN subledger_entries.entry_no IS
-'the version that it gave its session; of a wallet: how many entries it has had';
+COMMENT ON COLUMN subledger_entries.entry_no IS 'how many entries its journal has with it';
 COMMENT ON COLUMN subledger_entries.source IS 'who wrote to a wallet; a session has one source for all';
 COMMENT ON COLUMN subledger_entries.change_minor IS
 'what the balance gained; of an entry that moved MAIN: what MAIN gained';
 COMMENT ON COLUMN subledger_entries.balance_after_minor IS
-'the session''s balance right after; of a late entry: MAIN; of a tombstone: none';
+'the balance right after; of a late entry: MAIN''s. The next entry is decided over it';
+COMMENT ON COLUMN subledger_entries.open_rounds IS
+'of an entry before the settlement: the rounds of its session with a bet that stands and that nothing closes';
 COMMENT ON COLUMN subledger_entries.reference_transaction_id IS 'the id that the request named';
 COMMENT ON COLUMN subledger_entries.key_hash IS
 '48 bits of the session_id, 80 of SHA-256 over it and the transaction_id; see wallet_grpc/domain/identifiers.py';
@@ -119,11 +115,11 @@ COMMENT ON COLUMN subledger_entries.reverses_key IS 'the key_hash of what a roll
 COMMENT ON COLUMN subledger_entries.variant IS 'which of its kind: a win''s kind';
 COMMENT ON COLUMN subledger_entries.late IS 'it came after the settlement';
 COMMENT ON COLUMN subledger_entries.tx_id IS
-'of a late entry that moves money: the ledger''s transaction that moved MAIN';
+'of a late entry that moves money, and of the settlement: the ledger''s transaction that moved MAIN';
 COMMENT ON COLUMN subledger_entries.metadata IS 'the caller''s notes; no rule reads them';
 
 CREATE UNIQUE INDEX subledger_entries_key_hash_key ON subledger_entries (key_hash) WHERE key_hash IS NOT NULL;
--- The journal of one session, in its order; who reads it says entry_no > 0.
+-- The journal of one session, in its order and with its end; who reads it says entry_no > 0.
 CREATE UNIQUE INDEX subledger_entries_journal_key ON subledger_entries (subledger_id, entry_no) WHERE entry_no > 0;
 -- The transactions of a round, and the few that closed it; the wins of a bet; an entry is reversed once.
 CREATE INDEX subledger_entries_round_idx ON subledger_entries (round_hash) WHERE round_hash IS NOT NULL;
@@ -132,6 +128,9 @@ CREATE INDEX subledger_entries_reference_idx ON subledger_entries (reference_key
 CREATE UNIQUE INDEX subledger_entries_reverses_key ON subledger_entries (reverses_key) WHERE reverses_key IS NOT NULL;
 -- A period, for reconciliation: rows come in the order of time, so ranges of pages are enough to know.
 CREATE INDEX subledger_entries_created_idx ON subledger_entries USING brin (created_at) WITH (autosummarize = on);
+
+-- For logical replication, as of house_postings; nothing is ever written for it, since rows never change.
+ALTER TABLE subledger_entries REPLICA IDENTITY FULL;
 
 CREATE TRIGGER subledger_entries_append_only BEFORE UPDATE OR DELETE ON subledger_entries
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -142,6 +141,5 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER sessions_no_truncate BEFORE TRUNCATE ON sessions
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-GRANT SELECT ON settlement_rails TO wallet_service;
 GRANT SELECT, INSERT ON subledger_entries TO wallet_service;
 GRANT SELECT, INSERT, UPDATE ON sessions TO wallet_service;

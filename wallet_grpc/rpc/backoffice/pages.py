@@ -1,0 +1,117 @@
+"""Pages of lists that lie in all cells: tokens that tell where the next one goes on, and responses filled up to it.
+
+A token holds a row's place in the order of its list. It is no secret and promises nothing: whoever makes one up gets a
+page from there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.rpc.pages import FOREIGN_TOKEN, FRAME_BYTES, PAGE_BYTES_MAX, ROWS_AT_ONCE
+from wallet_grpc.store.backoffice.slices import Slice
+
+Row = TypeVar("Row")
+Place = TypeVar("Place", bound=tuple[Any, ...])
+Part = Callable[[object], Any]
+
+_TOKEN_LENGTH_MAX = 1_024
+_is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
+_INTEGER_MAX = 2**63 - 1
+
+
+def uuid_part(value: object) -> str:
+    """Read a part of a place that is a UUID."""
+    if not (isinstance(value, str) and _is_uuid(value)):
+        raise MalformedError(FOREIGN_TOKEN)
+    return value
+
+
+def text_part(value: object) -> str:
+    """Read a part of a place that is a text."""
+    if not isinstance(value, str) or "\x00" in value:
+        raise MalformedError(FOREIGN_TOKEN)
+    return value
+
+
+def number_part(value: object) -> int:
+    """Read a part of a place that is a number."""
+    if type(value) is not int or not 0 <= value <= _INTEGER_MAX:
+        raise MalformedError(FOREIGN_TOKEN)
+    return value
+
+
+def time_part(value: object) -> datetime:
+    """Read a part of a place that is a time."""
+    try:
+        moment = datetime.fromisoformat(text_part(value))
+    except ValueError:
+        raise MalformedError(FOREIGN_TOKEN) from None
+    if moment.tzinfo is None:
+        raise MalformedError(FOREIGN_TOKEN)
+    return moment.astimezone(UTC)
+
+
+def write_token(place: Sequence[object]) -> str:
+    """Write a place as a token."""
+    parts = [part.isoformat() if isinstance(part, datetime) else part for part in place]
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def read_token(token: str, *parts: Part) -> Any:
+    """Read the place of a token, part by part; None of an empty one.
+
+    Raises:
+        MalformedError: It is none that the list has given.
+    """
+    if not token:
+        return None
+    values: object = None
+    if token.isascii() and len(token) <= _TOKEN_LENGTH_MAX:
+        with suppress(ValueError, RecursionError):
+            values = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    if not isinstance(values, list) or len(values) != len(parts):
+        raise MalformedError(FOREIGN_TOKEN)
+    return tuple(part(value) for part, value in zip(parts, values, strict=True))
+
+
+async def fill_slices(
+    into: Any,
+    *,
+    size: int,
+    after: Place | None,
+    read: Callable[[Place | None, int], Awaitable[Slice[Place, Row]]],
+    fill: Callable[[Row, Any], Message],
+) -> str:
+    """Fill the repeated field of a response with a page, and give the token of the next one; empty after the last.
+
+    A page ends with its size, with PAGE_BYTES_MAX, or when as many rows were looked at as one read may, whichever comes
+    first: so it may be empty and not be the last. Rows are read a few at once, so that a page costs no more memory than
+    it has bytes.
+    """
+    filled_bytes = 0
+    while True:
+        wanted = min(size - len(into), ROWS_AT_ONCE)
+        found = await read(after, wanted)
+        for placed in found.rows:
+            row_bytes = fill(placed.row, into.add()).ByteSize() + FRAME_BYTES
+            if len(into) > 1 and filled_bytes + row_bytes > PAGE_BYTES_MAX:
+                del into[-1]
+                assert after is not None
+                return write_token(after)
+            filled_bytes += row_bytes
+            after = placed.place
+        if found.next_place is None:
+            return ""
+        after = found.next_place
+        if len(found.rows) < wanted or len(into) == size:
+            return write_token(after)

@@ -1,0 +1,89 @@
+"""The part of BackofficeService that gives statements: what a player's money did in a period."""
+
+from __future__ import annotations
+
+from wallet.v1 import backoffice_pb2 as pb
+from wallet_grpc.domain import fields
+from wallet_grpc.domain.identifiers import PlayerId
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.transactions import Kind
+from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
+from wallet_grpc.rpc.operations import Execution, Operations
+from wallet_grpc.rpc.pages import page_size
+from wallet_grpc.rpc.wire import fill_timestamp
+from wallet_grpc.store.backoffice.figures import Basis
+from wallet_grpc.store.backoffice.player_statements import (
+    BEFORE_ALL,
+    StatementAccount,
+    StatementLine,
+    StatementPeriod,
+    StatementPlace,
+    StatementReader,
+)
+from wallet_grpc.store.reads.moments import UnsettledMomentError
+
+from .figures import KINDS, READERS, fill_basis, moment
+from .pages import number_part, read_token, uuid_part, write_token
+
+
+class StatementServicer:
+    """Statements over gRPC. The protos tell what the call means."""
+
+    def __init__(self, gate: CallGate, execution: Execution, statements: StatementReader) -> None:
+        self.gate = gate
+        self.operations = Operations({}, execution)
+        self._statements = statements
+
+    @gated(*READERS)
+    async def GetStatement(self, request: pb.GetStatementRequest, _call: CallContext) -> pb.GetStatementResponse:
+        """Tell what a player's money did."""
+        network = request.currency_network_id
+        period = StatementPeriod(
+            player_id=PlayerId(fields.player_id(request.player_id)),
+            begins_at=moment(request, "from"),
+            ends_at=moment(request, "to"),
+            currency_network_id=fields.currency_network_id(network) if network else None,
+        )
+        size = page_size(request.page_size)
+        place = read_token(request.page_token, uuid_part, number_part)
+        after = BEFORE_ALL if place is None else StatementPlace(*place)
+        response = pb.GetStatementResponse()
+        try:
+            period = await self._statements.settled(period)
+            now = await self._statements.as_of(period.player_id)
+            if place is None:
+                for account in await self._statements.accounts(period):
+                    _statement_account(account, response.accounts.add())
+            lines = await self._statements.lines(period, after, size + 1)
+        except UnsettledMomentError as error:
+            raise RefusedError(Refusal(reason=Reason.DATABASE_UNAVAILABLE, message=f"{error}; send it again")) from None
+        ends_at = period.ends_at if period.written is not None else None
+        fill_basis(Basis(as_of=ends_at or now, closed_until=ends_at, open_day_as_of=None), response.basis)
+        for line in lines[:size]:
+            _statement_line(line, response.lines.add())
+        if len(lines) > size:
+            response.next_page_token = write_token(lines[size - 1].place)
+        return response
+
+
+def _statement_account(account: StatementAccount, message: pb.StatementAccount) -> None:
+    message.currency_network_id = account.currency_network_id
+    message.account = account.account_type
+    message.opening_minor = str(account.opening_minor)
+    message.closing_minor = str(account.closing_minor)
+    for kind, (transactions, moved) in sorted(account.totals.items()):
+        message.totals.add(kind=KINDS[Kind(kind)], transactions=transactions, amount_minor=str(moved))
+
+
+def _statement_line(line: StatementLine, message: pb.StatementLine) -> None:
+    fill_timestamp(line.created_at, message.created_at)
+    message.tx_id = line.tx_id
+    message.kind = KINDS[Kind(line.kind)]
+    message.transaction_id = line.transaction_id
+    message.source = line.source
+    message.currency_network_id = line.currency_network_id
+    message.account = line.account_type
+    message.amount_minor = line.amount_minor
+    message.balance_after_minor = line.balance_after_minor
+    message.game_code = line.game_code
+    message.round_id = line.round_id

@@ -1,0 +1,224 @@
+-- noqa: disable=ST06,RF03
+-- Figures of finance, of one cell: from closed days, and the open day as far as it is counted. See figures.py.
+
+-- name: mark
+SELECT
+    day_marks.day,
+    day_marks.begins_at,
+    day_marks.ends_at,
+    day_marks.counted_until,
+    day_marks.begins_at_hour,
+    clock_timestamp() AS now,
+    (
+        SELECT min(days.begins_at)
+        FROM days
+    ) AS first_begins_at
+FROM day_marks
+WHERE day_marks.mark_id = 1;
+
+-- What all accounts of a type had been debited and credited at the end of a day.
+-- name: balances
+SELECT
+    day_balances.currency_network_id,
+    day_balances.account_type,
+    day_balances.debits_minor::TEXT,
+    day_balances.credits_minor::TEXT
+FROM day_balances
+WHERE day_balances.day = %(day)s::DATE;
+
+-- name: open_movements
+SELECT
+    open_day_movements.currency_network_id,
+    open_day_movements.account_type,
+    open_day_movements.kind,
+    open_day_movements.entries,
+    open_day_movements.debits_minor::TEXT,
+    open_day_movements.credits_minor::TEXT
+FROM open_day_movements;
+
+-- Revenue of closed days, in the parts that are asked for, in their order: what is not asked for is the same in all.
+-- name: revenue
+SELECT
+    parts.begins_at,
+    parts.currency_network_id,
+    parts.source,
+    parts.game_code,
+    parts.bets_minor::TEXT,
+    parts.wins_minor::TEXT,
+    parts.rolled_back_bets_minor::TEXT,
+    parts.rolled_back_wins_minor::TEXT,
+    parts.bets,
+    parts.wins
+FROM (
+    SELECT
+        CASE WHEN %(by_day)s::BOOLEAN THEN days.begins_at ELSE %(no_day)s::TIMESTAMPTZ END AS begins_at,
+        totals.currency_network_id,
+        CASE WHEN %(by_source)s::BOOLEAN THEN totals.source ELSE '' END COLLATE "C" AS source,
+        CASE WHEN %(by_game)s::BOOLEAN THEN totals.game_code ELSE '' END COLLATE "C" AS game_code,
+        coalesce(sum(totals.amount_minor) FILTER (WHERE totals.kind IN ('BET', 'BET_AND_WIN')), 0) AS bets_minor,
+        coalesce(
+            sum(CASE totals.kind WHEN 'WIN' THEN totals.amount_minor ELSE totals.win_minor END)
+            FILTER (WHERE totals.kind IN ('WIN', 'BET_AND_WIN')),
+            0
+        ) AS wins_minor,
+        coalesce(
+            sum(totals.amount_minor) FILTER (WHERE totals.kind IN ('BET_ROLLBACK', 'BET_AND_WIN_ROLLBACK')), 0
+        ) AS rolled_back_bets_minor,
+        coalesce(
+            sum(CASE totals.kind WHEN 'WIN_ROLLBACK' THEN totals.amount_minor ELSE totals.win_minor END)
+            FILTER (WHERE totals.kind IN ('WIN_ROLLBACK', 'BET_AND_WIN_ROLLBACK')),
+            0
+        ) AS rolled_back_wins_minor,
+        coalesce(sum(totals.transactions) FILTER (WHERE totals.kind IN ('BET', 'BET_AND_WIN')), 0)::BIGINT AS bets,
+        coalesce(sum(totals.transactions) FILTER (WHERE totals.kind IN ('WIN', 'BET_AND_WIN')), 0)::BIGINT AS wins
+    FROM days
+    INNER JOIN day_totals AS totals ON days.day = totals.day
+    WHERE
+        days.begins_at >= %(begins_at)s::TIMESTAMPTZ
+        AND days.begins_at < %(ends_at)s::TIMESTAMPTZ
+        AND totals.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'BET_ROLLBACK', 'WIN_ROLLBACK', 'BET_AND_WIN_ROLLBACK')
+    GROUP BY 1, 2, 3, 4
+) AS parts
+WHERE
+    (parts.begins_at, parts.currency_network_id, parts.source, parts.game_code)
+    > (%(after_day)s::TIMESTAMPTZ, %(after_network)s::INTEGER, %(after_source)s::TEXT, %(after_game)s::TEXT)
+ORDER BY parts.begins_at, parts.currency_network_id, parts.source, parts.game_code
+LIMIT %(rows_max)s::INTEGER;
+
+-- The same of the open day, as far as it is counted.
+-- name: open_revenue
+SELECT
+    parts.begins_at,
+    parts.currency_network_id,
+    parts.source,
+    parts.game_code,
+    parts.bets_minor::TEXT,
+    parts.wins_minor::TEXT,
+    parts.rolled_back_bets_minor::TEXT,
+    parts.rolled_back_wins_minor::TEXT,
+    parts.bets,
+    parts.wins
+FROM (
+    SELECT
+        %(open_day)s::TIMESTAMPTZ AS begins_at,
+        totals.currency_network_id,
+        CASE WHEN %(by_source)s::BOOLEAN THEN totals.source ELSE '' END COLLATE "C" AS source,
+        CASE WHEN %(by_game)s::BOOLEAN THEN totals.game_code ELSE '' END COLLATE "C" AS game_code,
+        coalesce(sum(totals.amount_minor) FILTER (WHERE totals.kind IN ('BET', 'BET_AND_WIN')), 0) AS bets_minor,
+        coalesce(
+            sum(CASE totals.kind WHEN 'WIN' THEN totals.amount_minor ELSE totals.win_minor END)
+            FILTER (WHERE totals.kind IN ('WIN', 'BET_AND_WIN')),
+            0
+        ) AS wins_minor,
+        coalesce(
+            sum(totals.amount_minor) FILTER (WHERE totals.kind IN ('BET_ROLLBACK', 'BET_AND_WIN_ROLLBACK')), 0
+        ) AS rolled_back_bets_minor,
+        coalesce(
+            sum(CASE totals.kind WHEN 'WIN_ROLLBACK' THEN totals.amount_minor ELSE totals.win_minor END)
+            FILTER (WHERE totals.kind IN ('WIN_ROLLBACK', 'BET_AND_WIN_ROLLBACK')),
+            0
+        ) AS rolled_back_wins_minor,
+        coalesce(sum(totals.transactions) FILTER (WHERE totals.kind IN ('BET', 'BET_AND_WIN')), 0)::BIGINT AS bets,
+        coalesce(sum(totals.transactions) FILTER (WHERE totals.kind IN ('WIN', 'BET_AND_WIN')), 0)::BIGINT AS wins
+    FROM open_day_totals AS totals
+    WHERE totals.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'BET_ROLLBACK', 'WIN_ROLLBACK', 'BET_AND_WIN_ROLLBACK')
+    GROUP BY 1, 2, 3, 4
+) AS parts
+WHERE
+    (parts.begins_at, parts.currency_network_id, parts.source, parts.game_code)
+    > (%(after_day)s::TIMESTAMPTZ, %(after_network)s::INTEGER, %(after_source)s::TEXT, %(after_game)s::TEXT)
+ORDER BY parts.begins_at, parts.currency_network_id, parts.source, parts.game_code
+LIMIT %(rows_max)s::INTEGER;
+
+-- A player's accounts: what each has now, and what moved it from a time on, in the period that is asked for and after.
+-- name: statement_accounts
+WITH posted AS MATERIALIZED (
+    SELECT
+        entries.account_id,
+        made.kind,
+        made.tx_id < %(end_tx_id)s::UUID AS is_in_period,
+        count(DISTINCT made.tx_id) AS transactions,
+        sum(entries.amount_minor) AS amount_minor
+    FROM ledger_transactions AS made
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                posting.account_id,
+                posting.amount_minor
+            FROM ledger_entries AS posting
+            WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
+            OFFSET 0
+        ) AS entries
+    WHERE made.owner_id = %(player_id)s::BIGINT AND made.tx_id >= %(first_tx_id)s::UUID
+    GROUP BY entries.account_id, made.kind, made.tx_id < %(end_tx_id)s::UUID
+)
+
+SELECT
+    accounts.currency_network_id,
+    accounts.account_type,
+    coalesce(account_balances.balance_minor, 0)::TEXT AS balance_minor,
+    posted.kind,
+    posted.is_in_period,
+    posted.transactions,
+    posted.amount_minor::TEXT
+FROM accounts
+LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
+LEFT JOIN posted ON accounts.account_id = posted.account_id
+WHERE
+    accounts.player_id = %(player_id)s::BIGINT
+    AND (%(network_id)s::INTEGER IS NULL OR accounts.currency_network_id = %(network_id)s::INTEGER)
+ORDER BY accounts.currency_network_id, accounts.account_type, posted.kind;
+
+-- Postings to a player's accounts, oldest first, after one.
+-- name: statement_lines
+SELECT
+    made.tx_id::TEXT,
+    entries.entry_no,
+    made.created_at,
+    made.kind,
+    made.reference,
+    made.source,
+    entries.currency_network_id,
+    accounts.account_type,
+    entries.amount_minor::TEXT,
+    entries.balance_after::TEXT,
+    coalesce(made.game_code, '') AS game_code,
+    coalesce(made.round_id, '') AS round_id
+FROM ledger_transactions AS made
+CROSS JOIN
+    LATERAL (
+        SELECT
+            posting.entry_no,
+            posting.account_id,
+            posting.currency_network_id,
+            posting.amount_minor,
+            posting.balance_after
+        FROM ledger_entries AS posting
+        WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
+        OFFSET 0
+    ) AS entries
+INNER JOIN accounts ON entries.account_id = accounts.account_id
+WHERE
+    made.owner_id = %(player_id)s::BIGINT
+    AND made.tx_id >= greatest(%(first_tx_id)s::UUID, %(after_tx_id)s::UUID)
+    AND made.tx_id < %(end_tx_id)s::UUID
+    AND (made.tx_id, entries.entry_no) > (%(after_tx_id)s::UUID, %(after_entry_no)s::SMALLINT)
+    AND (%(network_id)s::INTEGER IS NULL OR made.currency_network_id = %(network_id)s::INTEGER)
+ORDER BY made.tx_id, entries.entry_no
+LIMIT %(rows_max)s::INTEGER;
+
+-- Up to where the primary has written. What is settled by now is before it.
+-- name: written
+SELECT pg_current_wal_insert_lsn()::TEXT;
+
+-- Whether this server has that: the primary has, a replica once it has replayed it.
+-- name: reached
+SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= %(written)s::PG_LSN;
+
+-- How far this server is.
+-- name: as_of
+SELECT
+    CASE
+        WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
+        ELSE clock_timestamp()
+    END;

@@ -1,0 +1,226 @@
+"""Where a cell is: on Citus its connections lead to the node that it is on, and they follow it when it is moved.
+
+The DSN leads to any node, as a rule to the coordinator; each of them knows where every cell is. So a new connection
+asks the first node that it reaches, and goes on to the cell's own, with the login, the password and all else of the
+DSN. What was learnt is remembered for the process, so that a cell is found without the coordinator, which may be away.
+
+A connection that stays where its cell was must be noticed. A lane holds its cell (`hold_cell`) for each of its batches,
+and a worker for each of its transactions past Citus' planner: Citus' own writers take the same lock, a move waits for
+it, and nobody gets it at a place that the cell has left. All else goes through Citus' planner, which finds the cell
+wherever it is; a pool looks before it lends a connection, so that the next one is made to the right node.
+
+On plain PostgreSQL nothing of this is asked, but once a process whether it is Citus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import namedtuple_row
+
+from .dialing import BoundedConnection, Place
+from .relations import Relations
+from .statements import positional, statements
+
+_SQL = statements(__package__, "placement.sql")
+
+IS_CITUS = _SQL["is_citus"]
+PLACE = positional(_SQL["place"])
+HOLD_CELL = positional(_SQL["hold_cell"])
+HOLD_CELL_AS_WELL = positional(_SQL["hold_cell_as_well"])
+IS_HERE = positional(_SQL["is_here"])
+EPOCH = positional(_SQL["epoch"])
+_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+MOVED_SQLSTATES = frozenset({"42P01"})
+"""What a statement with physical relations meets once those of a cell that has left were removed."""
+_OF_ITS_SERVER = ("host", "hostaddr", "port", "target_session_attrs", "load_balance_hosts")
+"""What a DSN says of its own server, and not of the node that a cell is on."""
+
+
+class CellMovedError(psycopg.OperationalError):
+    """The cell is not here any more; nothing was done. A new connection finds it."""
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """What a process has learnt of the servers behind a DSN."""
+
+    database_url: str
+    is_citus: bool | None = None
+    nodes: list[tuple[str, int]] = field(default_factory=list)
+    of_cells: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The node that a cell was on when last asked, by its schema."""
+
+    def at(self, host: str, port: int) -> str:
+        """Give the DSN with another server in it."""
+        given = {
+            name: value for name, value in conninfo_to_dict(self.database_url).items() if name not in _OF_ITS_SERVER
+        }
+        return make_conninfo("", **given, host=host, port=port)
+
+    def roads(self, schema: str | None) -> list[str]:
+        """Give the servers that can tell where a cell is: its node as it was last known, the DSN's, all others.
+
+        Each of them has what all cells share.
+        """
+        known = None if schema is None else self.of_cells.get(schema)
+        first = [] if known is None else [self.at(*known)]
+        return [*first, self.database_url, *(self.at(*node) for node in self.nodes if node != known)]
+
+
+class Schemas(NamedTuple):
+    """A cell's, if there is one that matters, and that of what all cells share."""
+
+    schema: str | None
+    shared_schema: str
+
+
+_clusters: dict[str, _Cluster] = {}
+"""By their DSN, for the life of the process."""
+
+
+def note_place(database_url: str, schema: str, host: str, port: int) -> None:
+    """Remember where a cell is, from who knows it, so that the next connection goes there at once."""
+    _clusters.setdefault(database_url, _Cluster(database_url)).of_cells[schema] = host, int(port)
+
+
+async def connect_to_cell(
+    database_url: str,
+    schemas: Schemas,
+    connect: Callable[[str], Awaitable[BoundedConnection]],
+    *,
+    is_physical: bool,
+) -> BoundedConnection:
+    """Give a connection to the node of a cell, made by `connect`, which is told a DSN; `place` tells of it.
+
+    Without a cell to any node, the DSN's own if it is there.
+
+    `is_physical`: for statements with physical relations. Any others are planned by Citus, which cannot plan for
+    parameters that it does not know.
+
+    Raises:
+        psycopg.Error, OSError: None can be made.
+    """
+    cluster = _clusters.setdefault(database_url, _Cluster(database_url))
+    roads = cluster.roads(schemas.schema)
+    while True:
+        road = roads.pop(0)
+        try:
+            connection = await connect(road)
+        except (psycopg.Error, OSError):
+            if not roads:
+                raise
+            continue
+        try:
+            connection = await _led_on(cluster, connection, schemas, connect)
+            if connection.place is not None and is_physical:
+                await _learn_epoch(connection)
+            elif cluster.is_citus:
+                await connection.execute("SET plan_cache_mode = 'force_custom_plan'", prepare=False)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+
+def node_of_cell(connection: psycopg.Connection[Any], schema: str) -> str | None:
+    """Tell for an operator which node a cell is on, as host and port; None, where this is no Citus cluster."""
+    row = connection.execute(IS_CITUS).fetchone()
+    if row is None or not row[0]:
+        return None
+    place = connection.execute(_SQL["place"], {"schema": schema}).fetchone()
+    return None if place is None else f"{place[0]}:{place[1]}"
+
+
+async def _led_on(
+    cluster: _Cluster,
+    connection: BoundedConnection,
+    schemas: Schemas,
+    connect: Callable[[str], Awaitable[BoundedConnection]],
+) -> BoundedConnection:
+    """Give this connection, if the cell is where it leads to, or another one."""
+    if cluster.is_citus is None:
+        (known,) = await _rows(connection, IS_CITUS, {})
+        cluster.is_citus = known.is_citus
+    if not cluster.is_citus:
+        return connection
+    cluster.nodes = [(node.host, node.port) for node in await _rows(connection, _SQL["nodes"], {})]
+    if schemas.schema is None:
+        return connection
+    schema = schemas.schema
+    found = await _rows(connection, _SQL["place"], {"schema": schema})
+    if not found:
+        return connection  # the installation is not set up yet
+    place = found[0]
+    cluster.of_cells[schema] = place.host, place.port
+    if not place.is_here:
+        await connection.close()
+        connection = await connect(cluster.at(place.host, place.port))
+        (place,) = await _rows(connection, _SQL["place"], {"schema": schema})
+        if not place.is_here:
+            await connection.close()
+            raise CellMovedError(f"{schema} is being moved")
+    named = await _rows(connection, _SQL["relations"], schemas._asdict())
+    connection.place = Place(
+        shard_id=place.shard_id,
+        relations=Relations(
+            of_cell={row.name: row.physical for row in named if row.of_cell},
+            shared={row.name: row.physical for row in named if not row.of_cell},
+        ),
+    )
+    return connection
+
+
+async def _learn_epoch(connection: BoundedConnection) -> None:
+    """Have a lane's connection know how often its cell has moved, after counting that it has come here.
+
+    Raises:
+        CellMovedError: The cell has left meanwhile.
+    """
+    assert connection.place is not None
+    async with holding_cell(connection):
+        relations = connection.place.relations
+        await connection.execute(relations.put_into(_SQL["come_home"]).encode(), prepare=False)
+        (home,) = await _rows(connection, relations.put_into(_SQL["epoch"]), {})
+    connection.place = replace(connection.place, relations=replace(relations, epoch=home.epoch))
+
+
+async def _rows(connection: BoundedConnection, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+    cursor = psycopg.AsyncCursor(connection, row_factory=namedtuple_row)
+    await cursor.execute(statement.encode(), parameters, prepare=False)
+    return await cursor.fetchall()
+
+
+def named_here(connection: psycopg.AsyncConnection[Any], statement: LiteralString) -> LiteralString:
+    """Give a statement with the physical relations of the cell in it, where the connection leads to one on Citus.
+
+    For what looks at locks, and for transactions that hold the cell (`holding_cell`).
+    """
+    place = connection.place if isinstance(connection, BoundedConnection) else None
+    return statement if place is None else place.relations.put_into(statement)
+
+
+@asynccontextmanager
+async def holding_cell(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Be in a transaction that keeps the cell from being moved, where that matters; else as the connection is.
+
+    Raises:
+        CellMovedError: The cell is not here any more. The connection is closed.
+    """
+    place = connection.place if isinstance(connection, BoundedConnection) else None
+    if place is None:
+        yield
+        return
+    async with connection.transaction():
+        cursor = psycopg.AsyncCursor(connection)
+        await cursor.execute(_READ_COMMITTED)  # it looks after it has the lock; and two may come home at once
+        await cursor.execute(_SQL["hold_cell"], place.named())
+        if await cursor.fetchone() != (True,):
+            await connection.close()
+            raise CellMovedError("the cell was moved")
+        yield
