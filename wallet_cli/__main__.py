@@ -16,14 +16,28 @@ _COMMANDS = {
     "consume": "processes.consume_command",
     "relay": "processes.relay_command",
     "api": "processes.api_command",
+    "console": "processes.console_command",
+    "gateway": "processes.gateway_command",
+    "certify": "certification.certify_command",
     "token": "processes.token_command",
     "migrate": "setup.migrate_command",
+    "cells": "cells.cells",
+    "freeze": "cells.freeze_command",
+    "copy": "cells.copy_command",
     "currencies": "setup.currencies",
     "ledgers": "setup.ledgers",
     "keys": "callers.keys",
     "rails": "callers.rails",
     "inbox": "events.inbox",
     "outbox": "events.outbox",
+    "find": "lookups.find_command",
+    "players": "lookups.players",
+    "transactions": "lookups.transactions",
+    "withdrawals": "lookups.withdrawals",
+    "sessions": "lookups.sessions",
+    "actions": "trail.actions",
+    "proposals": "trail.proposals",
+    "report": "reports.report",
     "verify": "proofs.verify_command",
     "reconcile": "proofs.reconcile_command",
     "balances": "proofs.balances",
@@ -50,8 +64,24 @@ class Commands(click.Group):
         return command
 
 
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's way
+    """Print which release this is, if that is asked."""
+    if value:
+        from .version import release
+
+        click.echo(f"wallet {release()}")
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="wallet")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Tell the release.",
+)
 def main() -> None:
     """The wallet: the balance authority of a gaming platform.
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ _STREAMED_WIDTH = 18
 
 _PIPE_WIDTH = 200
 """Columns of a table that is not printed to a terminal: nothing is cut off for want of a width."""
+_LISTING_PIPE_WIDTH = 1_000
+"""The same of rows that have many ids: whoever searches the output for one finds it whole."""
 
 
 def print_json(value: object) -> None:
@@ -62,6 +64,58 @@ def print_record(record: DataclassInstance, *, as_json: bool) -> None:
     for name, value in facts.items():
         table.add_row(name, _cell(json.dumps(value) if isinstance(value, dict) else value))
     _console().print(table)
+
+
+def print_listing(rows: Sequence[Mapping[str, Any]], *, file_format: str | None, empty: str) -> None:
+    """Print rows that have the same columns: as JSON, as CSV, or as a table, of the columns that are not empty."""
+    match file_format:
+        case "json":
+            print_json(rows)
+        case "csv":
+            write = csv.writer(sys.stdout, lineterminator="\n").writerow
+            if rows:
+                write(rows[0])
+            for row in rows:
+                write(map(_text, row.values()))
+        case _ if rows:
+            from rich.table import Table
+
+            told = [name for name in rows[0] if any(row[name] not in {None, ""} for row in rows)]
+            table = Table(*told)
+            for row in rows:
+                table.add_row(*(_cell(row[name]) for name in told))
+            _console(pipe_width=_LISTING_PIPE_WIDTH).print(table)
+        case _:
+            click.echo(empty)
+
+
+def print_parts(
+    facts: Mapping[str, Any],
+    parts: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    file_format: str | None,
+    csv_part: str | None = None,
+) -> None:
+    """Print everything about one thing: its facts, a line each, and what belongs to it, a table for each part.
+
+    As JSON it is one object; as CSV the part that is named, or the facts as one row.
+    """
+    match file_format:
+        case "json":
+            print_json({**facts, **parts})
+        case "csv":
+            print_listing([facts] if csv_part is None else parts[csv_part], file_format="csv", empty="")
+        case _:
+            from rich.table import Table
+
+            table = Table(show_header=False, box=None)
+            for name, value in facts.items():
+                table.add_row(name, _cell(json.dumps(value) if isinstance(value, dict) else value))
+            _console().print(table)
+            for name, rows in parts.items():
+                if rows:
+                    click.echo(f"\n{name.replace('_', ' ')}")
+                    print_listing(rows, file_format=None, empty="")
 
 
 @contextmanager
@@ -181,7 +235,7 @@ def _cell(value: Any) -> str:
     return escape(_text(value))
 
 
-def _console() -> Console:
+def _console(*, pipe_width: int = _PIPE_WIDTH) -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else pipe_width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from wallet_cli import running_stack
+from wallet_grpc.domain.cells import Cells
+from wallet_grpc.domain.fields import TEXT_LENGTH_MAX
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.settings import AdminSettings, Settings
 from wallet_grpc.store.connection.kinds import ConnectionKind, command, connect
@@ -25,11 +28,36 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+def _reason(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if len(value) > TEXT_LENGTH_MAX or not value.isprintable():
+        raise click.BadParameter(f"must be up to {TEXT_LENGTH_MAX} printable characters")
+    return value
+
+
+reason_option = click.option(
+    "--reason",
+    default="",
+    callback=_reason,
+    help="Why: kept in the trail of operators' actions, `wallet actions list`.",
+)
+
+
 def source_of(name: str) -> Source:
     """Check the name of a caller."""
     if not (name.isascii() and name.isprintable() and " " not in name and 0 < len(name) <= _SOURCE_LENGTH_MAX):
         raise click.BadParameter(f"must be 1 to {_SOURCE_LENGTH_MAX} printable ASCII characters", param_hint="--source")
     return Source(name)
+
+
+def moment_of(text: str, option: str) -> datetime:
+    """Read a time; without an offset it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no time, such as 2026-01-31 or 2026-01-31T12:00:00Z", param_hint=option
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_settings() -> Settings:
@@ -58,21 +86,23 @@ def read_as(settings: type[AnySettings], known: Mapping[str, Any] | None = None)
         raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
 
 
-def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> None:
-    """Refuse to serve on an unfit database, or by connections that would not do, saying why."""
+def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> Cells:
+    """Refuse to serve on an unfit database, or by connections that would not do, saying why; gives what is served."""
     import structlog
 
     try:
-        warnings = check_database(
+        fitness = check_database(
             settings.service_dsn,
             settings.environment.value,
             timeout_s=max(2, settings.database_timeout_ms // 1000),
             kinds=kinds,
+            served=settings.served_cells,
         )
     except UnfitDatabaseError as error:
         raise click.ClickException(f"refusing to start: {error}") from error
-    for message in warnings.messages:
+    for message in fitness.messages:
         structlog.get_logger(__name__).warning("database_setting", hint=message)
+    return fitness.cells
 
 
 def _of_running_stack() -> Mapping[str, Any] | None:

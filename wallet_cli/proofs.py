@@ -12,10 +12,11 @@ import psycopg
 from wallet_cli import console
 from wallet_grpc.store.proofs import reconcile as reconciliation
 from wallet_grpc.store.proofs.rebuild import rebuild_balances
+from wallet_grpc.store.proofs.verifications import record
 from wallet_grpc.store.proofs.verify import verify
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
-from .options import failed, json_option, read_settings
+from .options import failed, json_option, moment_of, read_settings
 
 
 @click.command("reconcile")
@@ -45,7 +46,9 @@ def reconcile_command(
     """
     if by_round and against is not None:
         raise click.UsageError("--against compares transactions; leave --rounds out")
-    period = reconciliation.Period(source=source, begins_at=_time(begins_at, "--from"), ends_at=_time(ends_at, "--to"))
+    period = reconciliation.Period(
+        source=source, begins_at=moment_of(begins_at, "--from"), ends_at=moment_of(ends_at, "--to")
+    )
     settings = read_settings()
     dsn = settings.service_dsn
     try:
@@ -68,16 +71,6 @@ def reconcile_command(
         sys.exit(1)
 
 
-def _time(text: str, option: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is no time, such as 2026-01-31 or 2026-01-31T12:00:00Z", param_hint=option
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @click.command("verify")
 @json_option
 @click.option("--findings", "findings_max", default=1_000, show_default=True, help="How many findings to print.")
@@ -89,6 +82,7 @@ def verify_command(*, as_json: bool, findings_max: int) -> None:
     for a worker for too long is shown as well; it makes nothing wrong.
     """
     settings = read_settings()
+    began_at = datetime.now(UTC)
     try:
         with console.progress(enabled=not as_json) as on_progress:
             report = verify(
@@ -99,6 +93,10 @@ def verify_command(*, as_json: bool, findings_max: int) -> None:
             )
     except psycopg.Error as error:
         raise failed(error, settings, "could not verify") from error
+    try:
+        record(settings.service_dsn, report, began_at=began_at, ended_at=datetime.now(UTC))
+    except psycopg.Error as error:  # what was proven is proven: on a replica, say, or before the migrations
+        click.echo(f"this run is not kept for the back office: {str(error).strip()}", err=True)
     console.print_report(report, as_json=as_json, findings_max=findings_max)
     if not report.clean:
         sys.exit(1)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import click
 
+from wallet_grpc.secret_files import file_of
+
 _CONFIGURED_BY = ("WALLET_DATABASE_URL", "WALLET_ADMIN_DATABASE_URL")
 
 
@@ -24,7 +26,7 @@ def path_of_stack() -> Path:
 
 def is_asked_for() -> bool:
     """Whether no environment variable names a database."""
-    return not any(os.environ.get(name) for name in _CONFIGURED_BY)
+    return not any(os.environ.get(name) or file_of(name) for name in _CONFIGURED_BY)
 
 
 def read_stack() -> Mapping[str, str] | None:

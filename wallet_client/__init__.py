@@ -1,4 +1,4 @@
-"""A client of the wallet for backends: `WalletClient`, on asyncio.
+"""A client of the wallet for backends: `WalletClient`, on asyncio, and `BlockingWalletClient`.
 
     async with WalletClient("wallet:50051", key="sk_test_...") as wallet:
         session = await wallet.open_session(
@@ -13,8 +13,23 @@ own id: given, or made here. What fails in a way that the error table calls safe
 the deadline: a mutation moves money once, however often it is sent. Everything else raises `WalletError`.
 """
 
-from .client import GameSession, WalletClient
+from .blocking import BlockingWalletClient
+from .client import WalletClient
 from .errors import WalletError
+from .game_session import GameSession
+from .ledger import Opened, PlayedInSession, SessionSettlement, SessionView, StudioLedger
 from .results import Played, Settlement
 
-__all__ = ["GameSession", "Played", "Settlement", "WalletClient", "WalletError"]
+__all__ = [
+    "BlockingWalletClient",
+    "GameSession",
+    "Opened",
+    "Played",
+    "PlayedInSession",
+    "SessionSettlement",
+    "SessionView",
+    "Settlement",
+    "StudioLedger",
+    "WalletClient",
+    "WalletError",
+]

@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import grpc
 
-from wallet.v1 import session_pb2, session_pb2_grpc, wallet_pb2, wallet_pb2_grpc
+from wallet.v1 import session_pb2, wallet_pb2
 
-from .errors import WalletError, error_of_call
-from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, new_id, operation, write
-from .results import Played, Settlement, played_of, settlement_of
-from .waits import FIRST_WAIT_S, wait_before_sending_again
+from .errors import WalletError, error_of_call, no_answer
+from .game_session import GameSession
+from .ledger import StudioLedger
+from .lines import Lines
+from .operations import (
+    SESSION_CALLS,
+    SessionAnswer,
+    SessionRequest,
+    SilentError,
+    answer_of,
+    answers,
+    new_id,
+    operation,
+    write,
+)
+from .results import Played, played_of
+from .waits import FIRST_PATIENCE_S, FIRST_WAIT_S, wait_before_sending_again
 
-Answer = TypeVar("Answer")
 BATCH_OPERATIONS_MAX = 1_000
 _STREAM_UNANSWERED_MAX = 500
 
@@ -43,16 +54,11 @@ class WalletClient:
             deadline_s: How long a call may take in all, what is sent again included.
             credentials: TLS, mutual or not; without, plain text.
         """
-        options = [("grpc.enable_http_proxy", 0)]
-        self._channel = (
-            grpc.aio.insecure_channel(address, options=options)
-            if credentials is None
-            else grpc.aio.secure_channel(address, credentials, options=options)
-        )
+        self._lines = Lines(address, credentials)
         self._metadata = (("authorization", f"Bearer {key}"),)
         self._deadline_s = deadline_s
-        self._wallet: Any = wallet_pb2_grpc.WalletServiceStub(self._channel)
-        self._sessions: Any = session_pb2_grpc.LedgerSessionServiceStub(self._channel)
+        self.ledger = StudioLedger(self)
+        """Game sessions in a studio's words."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,7 +70,7 @@ class WalletClient:
 
     async def close(self) -> None:
         """Hang up."""
-        await self._channel.close()
+        await self._lines.close()
 
     # ---- play on MAIN
 
@@ -91,7 +97,7 @@ class WalletClient:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return played_of(await self._call(self._wallet.Bet, request))
+        return played_of(await self._call("wallet", "Bet", request))
 
     async def win(
         self,
@@ -120,7 +126,7 @@ class WalletClient:
             round_closed=round_closed,
             metadata=metadata,
         )
-        return played_of(await self._call(self._wallet.Win, request))
+        return played_of(await self._call("wallet", "Win", request))
 
     async def rollback(
         self,
@@ -139,12 +145,12 @@ class WalletClient:
             reference_transaction_id=of,
             round_closed=round_closed,
         )
-        return played_of(await self._call(self._wallet.Rollback, request))
+        return played_of(await self._call("wallet", "Rollback", request))
 
     async def available_minor(self, *, player_id: int, currency_network_id: int) -> int:
         """Read what a player has in MAIN."""
         request = wallet_pb2.GetBalanceRequest(player_id=player_id, currency_network_id=currency_network_id)
-        return int((await self._call(self._wallet.GetBalance, request)).available_minor)
+        return int((await self._call("wallet", "GetBalance", request)).available_minor)
 
     # ---- sessions
 
@@ -167,12 +173,17 @@ class WalletClient:
             lock_amount_minor=str(lock_amount_minor),
             ttl_seconds=ttl_seconds,
         )
-        opened = await self._call(self._sessions.OpenSession, request)
+        opened = await self._call("sessions", "OpenSession", request)
         return GameSession(self, opened.session_token, opened.expires_at.ToDatetime())
 
     def session(self, session_token: str) -> GameSession:
         """Take up a session by its token, without asking for it."""
         return GameSession(self, session_token, None)
+
+    async def currency_networks(self) -> list[wallet_pb2.CurrencyNetwork]:
+        """Read which currency networks there are."""
+        listed = await self._call("wallet", "ListCurrencyNetworks", wallet_pb2.ListCurrencyNetworksRequest())
+        return list(listed.currency_networks)
 
     async def play(self, request: SessionRequest) -> Any:
         """Send one session request as it is.
@@ -180,11 +191,11 @@ class WalletClient:
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
         """
-        return await self._call(getattr(self._sessions, SESSION_CALLS[type(request)]), request)
+        return await self._call("sessions", SESSION_CALLS[type(request)], request)
 
     async def read(self, request: session_pb2.GetSessionRequest) -> session_pb2.Session:
         """Read a session."""
-        found: session_pb2.Session = await self._call(self._sessions.GetSession, request)
+        found: session_pb2.Session = await self._call("sessions", "GetSession", request)
         return found
 
     async def batch(self, requests: Sequence[SessionRequest]) -> list[SessionAnswer]:
@@ -204,7 +215,7 @@ class WalletClient:
                     operations=[operation(requests[place]) for place in places]
                 )
                 try:
-                    response = await self._call(self._sessions.ExecuteBatch, batch)
+                    response = await self._call("sessions", "ExecuteBatch", batch, patience_s=self._deadline_s / 2)
                 except WalletError as error:
                     answers.update(dict.fromkeys(places, error))
                 else:
@@ -223,7 +234,7 @@ class WalletClient:
     async def stream(self, requests: Iterable[SessionRequest]) -> AsyncIterator[tuple[SessionRequest, SessionAnswer]]:
         """Send session requests as fast as the wallet reads them; yields each with its answer, in their order.
 
-        A stream that breaks is opened again with what has no answer yet.
+        A stream that breaks, or whose answers stay away, is opened again with what has no answer yet.
 
         Raises:
             WalletError: It stayed broken until the deadline since its last answer.
@@ -232,29 +243,37 @@ class WalletClient:
         unanswered: deque[SessionRequest] = deque()
         room = asyncio.Semaphore(_STREAM_UNANSWERED_MAX)
         deadline = time.monotonic() + self._deadline_s
-        wait_s = FIRST_WAIT_S
+        wait_s, patience_s = FIRST_WAIT_S, FIRST_PATIENCE_S
         while True:
-            call = self._sessions.Execute(metadata=self._metadata)
+            line = self._lines.current
+            call = line.sessions.Execute(metadata=self._metadata)
             writing = asyncio.create_task(write(call, source, unanswered, room))
             try:
-                async for outcome in call:
-                    deadline, wait_s = time.monotonic() + self._deadline_s, FIRST_WAIT_S
+                async for outcome in answers(call, patience_s=patience_s, owed=lambda: bool(unanswered)):
+                    deadline = time.monotonic() + self._deadline_s
+                    wait_s, patience_s = FIRST_WAIT_S, FIRST_PATIENCE_S
                     room.release()
                     yield unanswered.popleft(), answer_of(outcome)
                 await writing
-            except grpc.aio.AioRpcError as failed:
-                error = error_of_call(failed)
+            except (grpc.aio.AioRpcError, SilentError) as failed:
+                error = error_of_call(failed) if isinstance(failed, grpc.aio.AioRpcError) else no_answer(str(failed))
+                if isinstance(failed, SilentError):
+                    self._lines.doubt(line)
+                    patience_s *= 2
                 if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
                 wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)
             else:
                 return
             finally:
+                call.cancel()
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
 
-    async def _call(self, method: Callable[..., Awaitable[Answer]], request: Any) -> Answer:
+    async def _call(self, service: str, name: str, request: Any, *, patience_s: float = FIRST_PATIENCE_S) -> Any:
         """Make a call; send it again, with the same ids, while that is safe and there is time.
+
+        The first attempt waits this long for its answer; each further one twice as long as one that had none.
 
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
@@ -262,85 +281,21 @@ class WalletClient:
         deadline = time.monotonic() + self._deadline_s
         wait_s = FIRST_WAIT_S
         while True:
+            line = self._lines.current
+            attempt_s = max(0.001, min(patience_s, deadline - time.monotonic()))
             try:
-                return await method(request, metadata=self._metadata, timeout=max(0.001, deadline - time.monotonic()))
+                return await getattr(getattr(line, service), name)(request, metadata=self._metadata, timeout=attempt_s)
             except grpc.aio.AioRpcError as failed:
                 error = error_of_call(failed)
+                if error.reason == grpc.StatusCode.DEADLINE_EXCEEDED.name:  # without a word of the wallet's
+                    self._lines.doubt(line)
+                    patience_s *= 2
                 if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
                     raise error from failed
+            except asyncio.CancelledError:
+                if not self._lines.has_ended(line):
+                    raise
+                error = no_answer("the connection was given up")
+                if time.monotonic() + wait_s > deadline:
+                    raise error from None
             wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)
-
-
-class GameSession:
-    """A game session: its token, and what can be done with it."""
-
-    def __init__(self, client: WalletClient, token: str, expires_at: datetime | None) -> None:
-        self._client = client
-        self.token = token
-        self.expires_at = expires_at
-        """From when on it takes no bets, UTC; None for a session that was taken up by its token."""
-
-    async def bet(
-        self,
-        *,
-        amount_minor: int,
-        round_id: str,
-        round_closed: bool = False,
-        transaction_id: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Played:
-        """Take a stake from the session's balance."""
-        request = session_pb2.SessionBetRequest(
-            session_token=self.token,
-            transaction_id=transaction_id or new_id(),
-            amount_minor=str(amount_minor),
-            round_id=round_id,
-            round_closed=round_closed,
-            metadata=metadata,
-        )
-        return played_of(await self._client.play(request))
-
-    async def win(
-        self,
-        *,
-        amount_minor: int,
-        round_id: str = "",
-        of: str = "",
-        win_kind: wallet_pb2.WinKind = wallet_pb2.WIN_KIND_REGULAR,
-        round_closed: bool = False,
-        transaction_id: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Played:
-        """Pay a win; a REGULAR one names its bet's transaction_id in `of`. After the settlement it goes to MAIN."""
-        request = session_pb2.SessionWinRequest(
-            session_token=self.token,
-            transaction_id=transaction_id or new_id(),
-            amount_minor=str(amount_minor),
-            round_id=round_id,
-            reference_transaction_id=of,
-            win_kind=win_kind,
-            round_closed=round_closed,
-            metadata=metadata,
-        )
-        return played_of(await self._client.play(request))
-
-    async def rollback(self, *, of: str, round_closed: bool = False, transaction_id: str = "") -> Played:
-        """Reverse a bet or a win of this session, or void an id that was not seen in it yet."""
-        request = session_pb2.SessionRollbackRequest(
-            session_token=self.token,
-            transaction_id=transaction_id,
-            reference_transaction_id=of,
-            round_closed=round_closed,
-        )
-        return played_of(await self._client.play(request))
-
-    async def balance_minor(self) -> int:
-        """Read what can be bet now."""
-        return int((await self._client.read(session_pb2.GetSessionRequest(session_token=self.token))).balance_minor)
-
-    async def settle(self, *, require_closed_rounds: bool = False) -> Settlement:
-        """End it: the balance goes back to MAIN. Sent again, it tells the same."""
-        request = session_pb2.SettleSessionRequest(
-            session_token=self.token, require_closed_rounds=require_closed_rounds
-        )
-        return settlement_of(await self._client.play(request))

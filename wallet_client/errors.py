@@ -37,6 +37,32 @@ class WalletError(Exception):
         self.retry_after_s = retry_after_s
         """How long to wait at least before that, as the wallet says (RATE_LIMITED, QUEUE_FULL)."""
 
+    @property
+    def retry(self) -> str:
+        """What may be done: SAME_REQUEST (with the same ids), AFTER_CHANGE, or NEVER."""
+        return self.metadata.get("retry", "SAME_REQUEST" if self.retryable else "NEVER")
+
+    @property
+    def field(self) -> str | None:
+        """The field that is wrong, or that differs from the first request with this id."""
+        return self.metadata.get("field")
+
+    def with_field(self, field: str) -> WalletError:
+        """Give the same error with its field under another name."""
+        message = str(self).removeprefix(f"{self.reason}: ").removeprefix(f"{self.field}: ")
+        return WalletError(
+            reason=self.reason,
+            message=f"{field}: {message}",
+            metadata={**self.metadata, "field": field},
+            retryable=self.retryable,
+            retry_after_s=self.retry_after_s,
+        )
+
+
+def no_answer(message: str) -> WalletError:
+    """Tell that nothing came back."""
+    return WalletError(reason=grpc.StatusCode.UNAVAILABLE.name, message=message, metadata={}, retryable=True)
+
 
 def error_of_call(error: grpc.aio.AioRpcError) -> WalletError:
     """Read the error of a call."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+
+import grpc
 
 from wallet.v1 import session_pb2
 
@@ -74,6 +76,37 @@ async def write(
         unanswered.append(following)
         await call.write(operation(following))
     await call.done_writing()
+
+
+class SilentError(Exception):
+    """A stream owed answers, and none came. Stays within this package."""
+
+
+async def answers(
+    call: Any, *, patience_s: float, owed: Callable[[], bool]
+) -> AsyncIterator[session_pb2.SessionOutcome]:
+    """Read the outcomes of a stream.
+
+    Raises:
+        SilentError: It owed some for as long as this, and none came; or its connection was given up.
+        grpc.aio.AioRpcError: It broke.
+    """
+    while True:
+        reading = asyncio.ensure_future(call.read())
+        try:
+            while not reading.done():
+                was_owed = owed()
+                await asyncio.wait({reading}, timeout=patience_s)
+                if was_owed and not reading.done():
+                    raise SilentError(f"no answer within {patience_s:g} s")
+            if reading.cancelled():  # not by its reader, whose own cancellation ends the wait above
+                raise SilentError("the connection was given up")
+            outcome = reading.result()
+        finally:
+            reading.cancel()
+        if outcome is grpc.aio.EOF:
+            return
+        yield outcome
 
 
 def new_id() -> str:

@@ -1,4 +1,7 @@
-"""The retry policy for clients of gRPC's own making, in whatever language: a service config (docs/calling.md)."""
+"""The retry policy of gRPC's own clients: `protos/wallet/v1/service_config.json`, as Python (docs/calling.md).
+
+It stands here as well, since the client's wheel has no protos; a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ RETRY_POLICY: Final[dict[str, Any]] = {
                 {"service": "wallet.v1.LedgerSessionService"},
                 {"service": "wallet.v1.CreditWalletService"},
                 {"service": "wallet.v1.LedgerService"},
+                {"service": "wallet.v1.BackofficeService"},
             ],
             "waitForReady": True,
             "retryPolicy": {

@@ -6,6 +6,8 @@ import asyncio
 import random
 
 FIRST_WAIT_S = 0.05
+FIRST_PATIENCE_S = 2.0
+"""How long the first attempt of a call waits for its answer. A batch has half of its time, since it does more."""
 _LONGEST_WAIT_S = 2.0
 
 
