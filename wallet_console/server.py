@@ -1,0 +1,108 @@
+"""The console as a process: uvicorn in front of the application, until a signal ends it.
+
+uvicorn's own log of requests is off: it would hold what people look for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from wallet_grpc.addresses import AddressInUseError, why
+
+from .app import create_app
+from .backoffice import Backoffice
+from .samples import Samples
+from .settings import ConsoleSettings
+
+_BACKLOG = 512
+_KEEP_ALIVE_S = 75
+_HEAD_BYTES_MAX = 32_768
+
+SECURITY_HEADERS = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    (
+        "content-security-policy",
+        (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        ),
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+)
+_BY_TLS_ALONE = ("strict-transport-security", "max-age=31536000")
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: ConsoleSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the answers and return.
+
+    Raises:
+        AddressInUseError: The address is taken.
+        OSError: A certificate's file cannot be read.
+    """
+    backoffice = Backoffice(settings)
+    app = create_app(settings, backoffice, Samples(settings))
+    host, port = settings.host_and_port
+    try:
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+        )
+    except OSError as error:
+        reason = why(error, port=port)
+        raise AddressInUseError(f"{settings.console_address} cannot be bound: {reason}") from error
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
+    headers = [*SECURITY_HEADERS, *([_BY_TLS_ALONE] if settings.is_by_tls else [])]
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            headers=headers,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, settings.console_stop_timeout_ms // 1_000),
+        )
+    )
+    _log.info("serving", address=settings.console_address, wallet=settings.console_grpc_address)
+    await server.serve(sockets=[listener])
+    _log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, ended by a signal as the wallet's other processes are: with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def run(settings: ConsoleSettings) -> None:
+    """Serve in this process; see `serve`."""
+    import uvloop
+
+    runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        runner.run(serve(settings))
