@@ -1,0 +1,152 @@
+"""Streams by Connect's protocol: operations in and outcomes out at the same time, so over HTTP/2 only.
+
+A stream is read as the wallet takes it and written as its caller reads it: neither side is run ahead of. It ends with a
+last envelope that tells how. A gateway that stops reads no further, hands on the outcomes of what it has read, and ends
+it as UNAVAILABLE: what has no answer is to be sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import msgspec
+import structlog
+from google.rpc import status_pb2
+from starlette.types import Receive, Send
+
+from .answers import head as answer_head
+from .bodies import CallerGoneError
+from .envelopes import Envelopes, framed, framed_end
+from .heads import Head
+from .http_errors import code_of, error_of
+from .methods import Codec, Method
+from .refusals import RefusedError, fault, invalid, of_call, stopping
+from .upstream import Upstream
+
+CODECS = {"application/connect+json": Codec.JSON, "application/connect+proto": Codec.PROTO}
+"""By the type of the body."""
+
+ToWire = Callable[[bytes], Awaitable[bytes]]
+"""Gives a message as the wallet reads it, or raises RefusedError."""
+
+_log = structlog.get_logger(__name__)
+
+
+class StreamCalls:
+    """Answers streams."""
+
+    def __init__(self, upstream: Upstream, *, bytes_max: dict[Codec, int]) -> None:
+        self._upstream = upstream
+        self._bytes_max = bytes_max
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Read no stream any further; what was read is answered."""
+        self._stopped.set()
+
+    async def answer(self, method: Method, codec: Codec, head: Head, receive: Receive, send: Send) -> str:
+        """Answer one stream; gives the code that it ended with, in Connect's words.
+
+        Raises:
+            RefusedError: It was refused before it began.
+            CallerGoneError: Its caller hung up.
+        """
+        head.check_protocol()
+        metadata, timeout_s = head.metadata(), head.timeout_s()
+        if self._stopped.is_set():
+            raise stopping()
+        with self._upstream.stream(method, metadata, timeout_s) as call:
+            messages = Envelopes(self._bytes_max[codec])
+            reader = _Reader(call, receive, lambda body: method.to_wire(body, codec), messages, stopped=self._stopped)
+            reading = asyncio.create_task(reader.run())
+            try:
+                headers = answer_head(f"application/connect+{codec.value}".encode(), head.request_id)
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                ended = await _write(call, reader, method, codec, send)
+            except CallerGoneError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the answer has begun: it can only be ended
+                _log.error("stream_failed", request_id=head.request_id, path=head.path, exc_info=error)
+                ended = fault(head.request_id).status
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+        trailer: dict[str, Any] = {} if ended is None else {"error": error_of(ended)}
+        await send({"type": "http.response.body", "body": framed_end(msgspec.json.encode(trailer))})
+        return "ok" if ended is None else code_of(ended)
+
+
+class _Reader:
+    """Hands a stream's messages on to the wallet, until its caller ends it, breaks it, or the gateway stops."""
+
+    def __init__(
+        self, call: Any, receive: Receive, to_wire: ToWire, messages: Envelopes, *, stopped: asyncio.Event
+    ) -> None:
+        self._call = call
+        self._receive = receive
+        self._to_wire = to_wire
+        self._messages = messages
+        self._stopped = stopped
+        self.refusal: status_pb2.Status | None = None
+        """Why the stream was read no further, unless its caller ended it."""
+        self.is_gone = False
+        """Whether the caller hung up."""
+
+    async def run(self) -> None:
+        """Read until the end, then watch whether the caller stays for the rest of the answers."""
+        try:
+            await self._hand_on()
+        except CallerGoneError:
+            self.is_gone = True
+            self._call.cancel()
+            return
+        except RefusedError as error:
+            self.refusal = error.status
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return  # the wallet has ended the stream, and says why to who reads its outcomes
+        await self._call.done_writing()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.is_gone = True
+                self._call.cancel()
+                return
+
+    async def _hand_on(self) -> None:
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            more = True
+            while more:
+                received = asyncio.ensure_future(self._receive())
+                await asyncio.wait((received, stopped), return_when=asyncio.FIRST_COMPLETED)
+                if not received.done():  # a write is never given up: gRPC would cancel the stream with it
+                    received.cancel()
+                    raise stopping()
+                message = received.result()
+                if message["type"] == "http.disconnect":
+                    raise CallerGoneError
+                for body in self._messages.feed(message.get("body", b"")):
+                    await self._call.write(await self._to_wire(body))
+                more = message.get("more_body", False)
+            if not self._messages.is_empty:
+                raise invalid("request", "ends in the middle of a message")
+        finally:
+            stopped.cancel()
+
+
+async def _write(call: Any, reader: _Reader, method: Method, codec: Codec, send: Send) -> status_pb2.Status | None:
+    """Hand the wallet's outcomes on; gives what the stream is ended with, None if nothing is wrong."""
+    try:
+        while (raw := await call.read()) is not grpc.aio.EOF:
+            body = framed(await method.from_wire(raw, codec))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+    except grpc.aio.AioRpcError as error:
+        return of_call(error).status
+    except asyncio.CancelledError:
+        if reader.is_gone:
+            raise CallerGoneError from None
+        raise
+    return reader.refusal

@@ -1,0 +1,62 @@
+"""Unary calls by Connect's protocol: one message in, one message or one error out, in protobuf or JSON."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Send
+
+from .answers import head as answer_head
+from .answers import send_whole
+from .bodies import Bodies
+from .callers import Callers
+from .heads import Head
+from .methods import Codec, Method
+from .upstream import Upstream
+
+CODECS = {"application/json": Codec.JSON, "application/proto": Codec.PROTO}
+"""By the type of the body."""
+
+
+class UnaryCalls:
+    """Answers unary calls."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        callers: Callers,
+        bodies: Bodies,
+        *,
+        bytes_max: dict[Codec, int],
+        timeout_s: float,
+    ) -> None:
+        self._upstream = upstream
+        self._callers = callers
+        self._bodies = bodies
+        self._bytes_max = bytes_max
+        self._timeout_s = timeout_s
+
+    async def answer(self, method: Method, codec: Codec, head: Head, receive: Receive, send: Send) -> None:
+        """Answer one call.
+
+        Raises:
+            RefusedError: It was refused, or has no answer.
+            CallerGoneError: Its caller hung up before it was sent whole.
+        """
+        head.check_protocol()
+        metadata = head.metadata()
+        timeout_s = self.timeout_of(head)
+        with self._bodies.room() as room:
+            body = await self._bodies.read(
+                receive,
+                room,
+                length=head.content_length,
+                bytes_max=self._bytes_max[codec],
+                check=lambda: self._callers.check(metadata),
+            )
+            raw = await self._upstream.unary(method, await method.to_wire(body, codec), metadata, timeout_s)
+        answer = await method.from_wire(raw, codec)
+        await send_whole(send, 200, answer_head(f"application/{codec.value}".encode(), head.request_id), answer)
+
+    def timeout_of(self, head: Head) -> float:
+        """Give how long a call may take: as its caller says, at most as long as the gateway waits."""
+        asked = head.timeout_s()
+        return self._timeout_s if asked is None else min(asked, self._timeout_s)
