@@ -1,4 +1,4 @@
-# The wallet's processes (serve, consume, relay, api) and its operator's command. No development dependencies, no root, no PostgreSQL.
+# The wallet's processes (serve, consume, relay, api, console, gateway) and its operator's command. No development dependencies, no root, no PostgreSQL.
 FROM python:3.11-slim AS build
 
 ENV PIP_NO_CACHE_DIR=1 \
@@ -18,6 +18,9 @@ COPY wallet_grpc wallet_grpc
 COPY wallet_cli wallet_cli
 COPY wallet_api wallet_api
 COPY wallet_client wallet_client
+COPY wallet_console wallet_console
+COPY wallet_gateway wallet_gateway
+COPY wallet_certify wallet_certify
 # What builds it is locked as well.
 RUN uv build --wheel --build-constraints requirements/dev.txt --require-build-hashes --out-dir wheel
 
@@ -30,9 +33,10 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin wallet
 
-# Locked wheels first: this layer changes with requirements/run.txt alone.
-COPY requirements/run.txt /tmp/run.txt
-RUN pip install --require-hashes --only-binary :all: --no-deps -r /tmp/run.txt
+# Locked wheels first: this layer changes with its lock alone. With traces: --build-arg REQUIREMENTS=tracing
+ARG REQUIREMENTS=run
+COPY requirements/run.txt requirements/tracing.txt /tmp/
+RUN pip install --require-hashes --only-binary :all: --no-deps -r /tmp/${REQUIREMENTS}.txt
 
 # The wallet itself, with its migrations and the `wallet` command.
 RUN --mount=type=bind,from=build,source=/build/wheel,target=/wheel pip install --no-index --no-deps /wheel/*.whl
@@ -55,6 +59,9 @@ with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_prox
 sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)
 SCRIPT
 
+# What `wallet --version` tells: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=unknown
+ENV WALLET_COMMIT=${COMMIT}
 ENV WALLET_GRPC_ADDRESS=0.0.0.0:50051
 USER wallet
 EXPOSE 50051
