@@ -28,6 +28,7 @@ from bench.steps.plan import FULL, QUICK, Plan
 from bench.steps.programme import STEP_NAMES, steps_of
 from bench.steps.testbed import Testbed
 from bench.yardsticks.pgbench import PgbenchError
+from bench.yardsticks.pgledger import PgledgerError
 from devstack.servers.account import AccountError
 from devstack.servers.binaries import BinariesNotFoundError
 from devstack.servers.postgres_folder import PostgresError
@@ -38,7 +39,7 @@ _WIDTH_IN_FILES = 140
 _VOID, _FAILED, _STOPPED = 1, 2, 130
 _FAILURES = (
     AccountError, BinariesNotFoundError, BrokerFailedError, ClientFailedError, NotDurableError, PgbenchError,
-    PostgresError, RevisionError, StackError,
+    PgledgerError, PostgresError, RevisionError, StackError,
 )  # fmt: skip
 
 

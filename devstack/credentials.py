@@ -17,8 +17,11 @@ from devstack.servers.files import write_private
 from devstack.stack_settings import StackError
 from devstack.wallet_command import SERVICE_ROLE, WalletCommand
 
-DEMO_CALLERS = ("game", "payments", "credit", "backoffice")
-"""A caller for each role, named as its role."""
+DEMO_CALLERS = {
+    **{role: ("--role", role) for role in ("game", "payments", "credit", "backoffice", "auditor")},
+    "console": ("--role", "backoffice", "--speaks-for-logins"),
+}
+"""A caller for each role, named as its role, and the console's: what their keys are made with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,10 @@ class Credentials:
 
     service_password: str
     api_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    backoffice_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cookie_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    console_session_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    console_link_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     keys: Mapping[str, DemoKey] = field(default_factory=dict)
 
     @classmethod
@@ -72,7 +78,7 @@ def give_login(*, admin_url: str, password: str, role: str = SERVICE_ROLE) -> No
 
 
 def _new_key(wallet: WalletCommand, caller: str) -> DemoKey:
-    made = json.loads(wallet.run("keys", "create", "--source", caller, "--role", caller, "--json"))
+    made = json.loads(wallet.run("keys", "create", "--source", caller, *DEMO_CALLERS[caller], "--json"))
     return DemoKey(key_id=str(made["key_id"]), key=made["key"])
 
 

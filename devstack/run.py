@@ -1,4 +1,4 @@
-"""The stack of `make run`: PostgreSQL, RabbitMQ, migrations, demo currencies and keys, the wallet, its HTTP API.
+"""The stack of `make run`: PostgreSQL, RabbitMQ, demo currencies and keys, the wallet, HTTP API, console, gateway.
 
 What was started is stopped in the reverse order. Without a RabbitMQ the wallet serves as well: its events wait in the
 outbox.
@@ -10,7 +10,6 @@ need is in `$WALLET_DATA_DIR/dev.json`, mode 0600: it is there, complete, while 
 
 import json
 import shlex
-import socket
 import subprocess
 import time
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from devstack.advice import advice_on, call_to_paste
+from devstack.cells import cells_at_creation
 from devstack.credentials import Credentials, give_login
 from devstack.demo.events import prepare_broker
 from devstack.probes import is_ready, is_serving
@@ -30,7 +30,7 @@ from devstack.servers.account import AccountError
 from devstack.servers.binaries import BinariesNotFoundError
 from devstack.servers.files import tail, write_private
 from devstack.servers.folder_lock import FolderInUseError, FolderLock
-from devstack.servers.ports import NoFreePortError, free_port, is_free
+from devstack.servers.ports import NoFreePortError
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_folder import PostgresError
 from devstack.servers.process import ProcessId
@@ -40,15 +40,16 @@ from devstack.servers.rabbitmq_programs import BrokerUnavailableError, find_or_i
 from devstack.services import Services
 from devstack.stack_settings import StackError, StackSettings
 from devstack.stop_signals import StopRequestedError, stop_signals
-from devstack.wallet_command import API_ROLE, Databases, HttpApi, WalletCommand
-from wallet_grpc import addresses
+from devstack.wallet_command import API_ROLE, BACKOFFICE_ROLE, Databases, HttpApi, WalletCommand
+from devstack.web import OPERATORS, WebConsole, console_of, gateway_address_of, http_api_of, refuse_taken_port
 
 _DATABASE = "wallet"
 _BROKER_COMMANDS = ("consume", "relay")
 """What runs beside the server when there is a broker."""
 
 _API_COMMAND = "api"
-_HTTP_PORT = 8080
+_CONSOLE_COMMAND = "console"
+_GATEWAY_COMMAND = "gateway"
 _NO_BROKER = (BrokerUnavailableError, RabbitError, FolderInUseError, NoFreePortError)
 _BROKER_TIMEOUT_S = 60.0
 _HEALTH_POLL_S = 0.1
@@ -108,7 +109,7 @@ class Stack:
         folder = settings.environment_dir
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         stops.enter_context(FolderLock.acquire(settings.data_dir))
-        _refuse_taken_port(settings.grpc_port, "WALLET_GRPC_PORT")
+        refuse_taken_port(settings.grpc_port, "WALLET_GRPC_PORT")
         self._dev_json.unlink(missing_ok=True)  # of a run that was killed
         if not (folder / "postgres" / "cluster.json").exists():
             self._say("The first start here takes some seconds: databases, roles and keys are made.")
@@ -119,13 +120,19 @@ class Stack:
             admin_url=admin_url,
             service_password=credentials.service_password,
             api_password=credentials.api_password,
+            backoffice_password=credentials.backoffice_password,
         )
-        http_api = HttpApi(address=self._http_address(), cookie_secret=credentials.cookie_secret)
-        wallet = WalletCommand(settings=settings, databases=databases, http_api=http_api)
+        http_api = http_api_of(settings, credentials, self._say)
+        console = console_of(settings, credentials, self._say)
+        gateway_address = gateway_address_of(settings, self._say)
+        wallet = WalletCommand(
+            settings=settings, databases=databases, http_api=http_api, gateway_address=gateway_address
+        )
         self._say("Bringing the schema, the demo currencies and the demo keys up to date")
-        wallet.run("migrate")
+        wallet.run("migrate", *cells_at_creation(admin_url, wanted=settings.cells_at_creation, say=self._say))
         give_login(admin_url=admin_url, password=credentials.service_password)
         give_login(admin_url=admin_url, password=credentials.api_password, role=API_ROLE)
+        give_login(admin_url=admin_url, password=credentials.backoffice_password, role=BACKOFFICE_ROLE)
         for item in DEMO_CURRENCIES:
             decimals, number = str(item.decimals), str(item.number)
             wallet.run("currencies", "add", item.currency, item.network, "--decimals", decimals, "--id", number)
@@ -134,13 +141,19 @@ class Stack:
         if self._node is not None:
             self._say("Waiting for RabbitMQ")
         wallet = replace(wallet, amqp_url=settings.amqp_url or self._await_broker())
+        if console is not None:
+            told = console.environment(credentials, grpc_address=settings.grpc_address)
+            wallet = replace(wallet, console=told, metrics_address=console.metrics_address)
         self._say("Starting the wallet")
         server = self._start_server(wallet, stops)
         services = self._start_services(wallet, stops)
         stops.callback(self._dev_json.unlink, missing_ok=True)  # it is there while the wallet serves
-        self._await_http(http_api.address, server, services)
-        self._write_dev_json(wallet, http_api, credentials)
-        self._tell(http_api, credentials)
+        self._await_http(http_api.address, server, services, _API_COMMAND)
+        self._await_http(gateway_address, server, services, _GATEWAY_COMMAND)
+        if console is not None:
+            self._await_http(console.address, server, services, _CONSOLE_COMMAND)
+        self._write_dev_json(wallet, http_api, credentials, console)
+        self._tell(http_api, gateway_address, credentials, console)
         self._wait(server, services)
 
     # ---- PostgreSQL
@@ -194,7 +207,13 @@ class Stack:
         self._say(f"No RabbitMQ: {reason}. The wallet serves without it; its events wait in the outbox.")
 
     def _start_services(self, wallet: WalletCommand, stops: ExitStack) -> Services:
-        commands = (_API_COMMAND, *(_BROKER_COMMANDS if wallet.amqp_url is not None else ()))
+        console = (_CONSOLE_COMMAND,) if wallet.console else ()
+        commands = (
+            _API_COMMAND,
+            _GATEWAY_COMMAND,
+            *console,
+            *(_BROKER_COMMANDS if wallet.amqp_url is not None else ()),
+        )
         if wallet.amqp_url is not None:
             prepare_broker(
                 wallet.amqp_url, wallet.settings.environment
@@ -204,29 +223,17 @@ class Stack:
         services.tend()
         return services
 
-    # ---- the HTTP API
+    # ---- the HTTP API, the console and the gateway
 
-    def _http_address(self) -> str:
-        """Return where the API serves; a port that nobody asked for gives way to whoever holds it."""
-        asked = self._settings.http_port
-        if asked is not None:
-            _refuse_taken_port(asked, "WALLET_HTTP_PORT")
-            return f"127.0.0.1:{asked}"
-        if is_free(_HTTP_PORT):
-            return f"127.0.0.1:{_HTTP_PORT}"
-        port = free_port()
-        self._say(f"Port {_HTTP_PORT} is taken: the HTTP API takes {port}. WALLET_HTTP_PORT chooses another one.")
-        return f"127.0.0.1:{port}"
-
-    def _await_http(self, address: str, server: subprocess.Popen[bytes], services: Services) -> None:
+    def _await_http(self, address: str, server: subprocess.Popen[bytes], services: Services, command: str) -> None:
         deadline = time.monotonic() + _SERVING_TIMEOUT_S
         while not is_ready(address):
             self._complain_if_ended(server)
             services.tend()
             if time.monotonic() > deadline:
-                log_path = self._settings.environment_dir / f"{_API_COMMAND}.log"
+                log_path = self._settings.environment_dir / f"{command}.log"
                 raise StackError(
-                    f"The HTTP API was not ready within {_SERVING_TIMEOUT_S:.0f} s. {log_path}:\n{tail(log_path)}"
+                    f"`wallet {command}` was not ready within {_SERVING_TIMEOUT_S:.0f} s. {log_path}:\n{tail(log_path)}"
                 )
             time.sleep(_HEALTH_POLL_S)
 
@@ -278,21 +285,30 @@ class Stack:
     def _say(self, line: str) -> None:
         self._console.print(escape(line), soft_wrap=True)
 
-    def _write_dev_json(self, wallet: WalletCommand, http_api: HttpApi, credentials: Credentials) -> None:
+    def _write_dev_json(
+        self, wallet: WalletCommand, http_api: HttpApi, credentials: Credentials, console: WebConsole | None
+    ) -> None:
         content = {
             "grpc_address": self._settings.grpc_address,
+            "gateway_address": wallet.gateway_address,
             "http_address": http_api.address,
             "cookie_secret": http_api.cookie_secret,
+            "console_address": None if console is None else console.address,
+            "console_url": None if console is None else console.url,
+            "console_link_secret": None if console is None else console.link_secret,
             "database_url": wallet.databases.admin_url,
             "service_database_url": wallet.databases.service_url,
             "api_database_url": wallet.databases.api_url,
+            "backoffice_database_url": wallet.databases.backoffice_url,
             "amqp_url": wallet.amqp_url,
             "environment": self._settings.environment,
             "keys": {caller: known.key for caller, known in credentials.keys.items()},
         }
         write_private(self._dev_json, json.dumps(content, indent=2) + "\n")
 
-    def _tell(self, http_api: HttpApi, credentials: Credentials) -> None:
+    def _tell(
+        self, http_api: HttpApi, gateway_address: str, credentials: Credentials, console: WebConsole | None
+    ) -> None:
         settings = self._settings
         call = call_to_paste(settings, key=credentials.keys["game"].key)
         cookie = f"WALLET_DATA_DIR={shlex.quote(str(settings.data_dir))} .venv/bin/wallet token --player 42"
@@ -300,23 +316,15 @@ class Stack:
         printer = self._console
         printer.print(f"\n[bold green]The wallet serves[/] at {settings.grpc_address} ({settings.environment})")
         printer.print(f"  HTTP API            http://{http_api.address}/api/wallet/openapi.json", soft_wrap=True)
+        printer.print(f"  gateway, by HTTP    http://{gateway_address}", soft_wrap=True)
         printer.print(f"  keys and addresses  {self._dev_json}", soft_wrap=True)
         printer.print(f"  log                 {self._log_path}\n\nTry:\n", soft_wrap=True)
         printer.print(call, markup=False, soft_wrap=True)
         printer.print(f"\n{look}", markup=False, soft_wrap=True)
+        if console is not None and console.link_secret is not None:
+            for operator in OPERATORS:
+                printer.print(f"\nThe console, as {operator}: {console.link(operator)}", markup=False, soft_wrap=True)
         printer.print("\nCtrl-C stops it.")
-
-
-def _refuse_taken_port(port: int, variable: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen()
-        except OSError as error:
-            raise StackError(
-                f"Port {port} cannot be used: {addresses.why(error, port=port)}. Set {variable} to another one."
-            ) from error
 
 
 def _stop_server(server: subprocess.Popen[bytes]) -> None:

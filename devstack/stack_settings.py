@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from wallet_grpc.domain.cells import CELLS_MAX
+
 Environment = Literal["test", "live"]
 
 
@@ -24,13 +26,19 @@ class StackSettings:
     amqp_url: str | None = None
     http_port: int | None = None
     """The HTTP API's port; None: 8080, or another one where that is taken."""
+    cells_at_creation: int | None = None
+    """How many cells a new installation has; one that is there keeps its own."""
+    console_port: int | None = None
+    """The console's port; None: 8081, or another one where that is taken."""
+    gateway_port: int | None = None
+    """The gateway's port; None: 8082, or another one where that is taken."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> "StackSettings":
         """Read what the environment says.
 
-        WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT, WALLET_HTTP_PORT, WALLET_DATABASE_URL (an
-        administrator's DSN) and WALLET_AMQP_URL.
+        WALLET_DATA_DIR, WALLET_ENVIRONMENT, WALLET_GRPC_PORT, WALLET_HTTP_PORT, WALLET_CONSOLE_PORT,
+        WALLET_GATEWAY_PORT, WALLET_DATABASE_URL (an administrator's DSN), WALLET_AMQP_URL and WALLET_CELLS_AT_CREATION.
 
         Raises:
             StackError: A value cannot be used.
@@ -45,8 +53,11 @@ class StackSettings:
             environment=environment,
             grpc_port=_port(variables, "WALLET_GRPC_PORT") or 50051,
             http_port=_port(variables, "WALLET_HTTP_PORT"),
+            console_port=_port(variables, "WALLET_CONSOLE_PORT"),
+            gateway_port=_port(variables, "WALLET_GATEWAY_PORT"),
             database_url=variables.get("WALLET_DATABASE_URL") or None,
             amqp_url=variables.get("WALLET_AMQP_URL") or None,
+            cells_at_creation=_cells(variables, "WALLET_CELLS_AT_CREATION"),
         )
 
     @property
@@ -66,4 +77,13 @@ def _port(variables: Mapping[str, str], name: str) -> int | None:
         return None
     if not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - the ports of TCP
         raise StackError(f"{name}={text} is no port")
+    return int(text)
+
+
+def _cells(variables: Mapping[str, str], name: str) -> int | None:
+    text = variables.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= CELLS_MAX:
+        raise StackError(f"{name}={text} is no number of cells: it may be from 1 to {CELLS_MAX}")
     return int(text)

@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from devstack.stack_settings import StackError, StackSettings
 
 SERVICE_ROLE = "wallet_service"
 API_ROLE = "wallet_api"
-"""The roles of the running service and of the HTTP API; the migrations make them, without a login."""
+BACKOFFICE_ROLE = "wallet_backoffice"
+"""The roles of the running service, of the HTTP API and of operators' look-ups; the migrations make them, without a
+login."""
 
 _TIMEOUT_S = 120.0
 _SAID_CHARACTERS_MAX = 4000
@@ -24,14 +26,25 @@ class Databases:
     admin_url: str
     service_url: str
     api_url: str | None = None
+    backoffice_url: str | None = None
 
     @classmethod
-    def of(cls, *, admin_url: str, service_password: str, api_password: str | None = None) -> "Databases":
+    def of(
+        cls,
+        *,
+        admin_url: str,
+        service_password: str,
+        api_password: str | None = None,
+        backoffice_password: str | None = None,
+    ) -> "Databases":
         """Derive the other roles' URLs from the administrator's."""
         return cls(
             admin_url=admin_url,
             service_url=_url_of_role(admin_url, SERVICE_ROLE, service_password),
             api_url=None if api_password is None else _url_of_role(admin_url, API_ROLE, api_password),
+            backoffice_url=(
+                None if backoffice_password is None else _url_of_role(admin_url, BACKOFFICE_ROLE, backoffice_password)
+            ),
         )
 
 
@@ -57,6 +70,12 @@ class WalletCommand:
     databases: Databases
     amqp_url: str | None = None
     http_api: HttpApi | None = None
+    console: Mapping[str, str] = field(default_factory=dict)
+    """The settings of `wallet console`."""
+    gateway_address: str | None = None
+    """Where `wallet gateway` serves."""
+    metrics_address: str | None = None
+    """Where the server shows its metrics, where the environment does not say."""
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end and return what it printed.
@@ -102,11 +121,19 @@ class WalletCommand:
     def environment(self) -> Mapping[str, str]:
         """Return the environment variables that every command gets."""
         broker = {} if self.amqp_url is None else {"WALLET_AMQP_URL": self.amqp_url}
+        lookups = self.databases.backoffice_url
+        backoffice = {} if lookups is None else {"WALLET_BACKOFFICE_DATABASE_URL": lookups}
         return {
             "WALLET_LAME_DUCK_MS": "0",  # nobody balances over this one
+            "WALLET_GATEWAY_LAME_DUCK_MS": "0",
+            **({} if self.metrics_address is None else {"WALLET_METRICS_ADDRESS": self.metrics_address}),
             **os.environ,
             **broker,
+            **backoffice,
             **self._http_environment(),
+            **self.console,
+            **({} if self.gateway_address is None else {"WALLET_GATEWAY_ADDRESS": self.gateway_address}),
+            "WALLET_GATEWAY_WALLET_ADDRESS": self.settings.grpc_address,
             "WALLET_DATABASE_URL": self.databases.service_url,
             "WALLET_ADMIN_DATABASE_URL": self.databases.admin_url,
             "WALLET_ENVIRONMENT": self.settings.environment,

@@ -120,7 +120,9 @@ class SideBench:
         server.vacuum(self.database)
         server.checkpoint()
         wal_before, bytes_before = server.wal_bytes(), server.database_bytes(self.database)
+        counted_before = self.wallet.counters()
         load = self._run(self._order)
+        counted = self.wallet.counters().since(counted_before)
         wal_bytes = server.wal_bytes() - wal_before
         outcome = load.outcome
         acknowledged = sum(outcome.acknowledged.values())
@@ -137,6 +139,7 @@ class SideBench:
             server_us=load.used_s.get("server", 0.0) / applied * 1e6,
             postgres_us=load.used_s.get("postgres", 0.0) / applied * 1e6,
             wal_bytes=wal_bytes / max(1, acknowledged),
+            batch_operations=counted.operations / max(1, counted.batches),
             others_cores=load.cores.get("others", 0.0),
         )
         self.windows.append(window)

@@ -34,6 +34,8 @@ class Window:
     """Processor time of PostgreSQL for each operation, its background workers' included."""
     wal_bytes: float
     """Written to PostgreSQL's log for each operation."""
+    batch_operations: float
+    """How many operations the lanes committed together, on average; what a batch costs is shared by so many."""
     others_cores: float
     """How many cores were busy with what is neither side's: with more than 0.1, believe ratios only."""
 
@@ -99,6 +101,13 @@ QUANTITIES: Sequence[Quantity] = (
     ),
     Quantity(name="cpu_wallet", unit="us", meaning="an operation", decimals=1, of=lambda window: window.server_us),
     Quantity(name="cpu_postgres", unit="us", meaning="an operation", decimals=1, of=lambda window: window.postgres_us),
+    Quantity(
+        name="batch",
+        unit="",
+        meaning="operations committed together",
+        decimals=1,
+        of=lambda window: window.batch_operations,
+    ),
     Quantity(name="wal", unit="B", meaning="an operation", decimals=0, of=lambda window: window.wal_bytes),
 )
 DISK = "disk"

@@ -32,7 +32,7 @@ class Results:
 
         It decides its target if each window does.
         """
-        reading = self.readings.setdefault(name, Reading(windows=[], middle=figure_named(name).middle))
+        reading = self.readings.setdefault(name, Reading(windows=[], of=figure_named(name).of))
         reading.windows.append(value)
         if note:
             reading.note = note

@@ -1,7 +1,9 @@
 """What is to be reached: each a floor or a ceiling of a figure, plain or as a multiple of another figure.
 
-The floor is that of the issues "The wallet runs" and "Payment events in, wallet events out"; it holds for a full run. A
-quick run shows the same ratios, but its windows are short and its ledger has grown little, so it decides nothing.
+They hold for a full run. A rate is held against what the same machine does without a wallet, measured in the same run:
+`tpcb_tps`, `echo_unary_rps`. What users might build instead, `hot_row_tps` and `pgledger_tps`, has no target: it waits
+for the disk on one row, which the wallet never locks, so that a faster disk moves it and not the wallet. A quick run
+shows the same ratios, but its windows are short and its ledger has grown little, so it decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,34 +49,39 @@ class Verdict:
 
 
 TARGETS: Sequence[Target] = (
-    Target(figure="batch_bets_per_s", bound="at least", limit=3, over="tpcb_tps"),
-    Target(figure="batch_bets_per_s", bound="at least", limit=18, over="hot_row_tps"),
-    Target(figure="mixed_batch_per_s", bound="at least", limit=2.2, over="tpcb_tps"),
-    Target(figure="stream_bets_per_s", bound="at least", limit=1.5, over="tpcb_tps"),
-    Target(figure="unary_bets_per_s", bound="at least", limit=0.5, over="echo_unary_rps"),
+    Target(figure="batch_bets_per_s", bound="at least", limit=5, over="tpcb_tps"),
+    Target(figure="mixed_batch_per_s", bound="at least", limit=4.5, over="tpcb_tps"),
+    Target(figure="stream_bets_per_s", bound="at least", limit=2.5, over="tpcb_tps"),
+    Target(figure="single_bets_per_s", bound="at least", limit=0.3, over="tpcb_tps"),
+    Target(figure="unary_bets_per_s", bound="at least", limit=0.65, over="echo_unary_rps"),
     Target(figure="hot_players_bets_per_s", bound="at least", limit=0.35, over="batch_bets_per_s"),
-    Target(figure="unary_p50_ms", bound="at most", limit=2.5),
-    Target(figure="unary_p99_ms", bound="at most", limit=10),
+    Target(figure="unary_p50_ms", bound="at most", limit=2),
+    Target(figure="unary_p99_ms", bound="at most", limit=6),
     Target(figure="paced_p99_ms", bound="at most", limit=10),
     Target(figure="quiet_beside_flood_p99_ms", bound="at most", limit=1.1, over="quiet_p99_ms"),
-    Target(figure="session_batch_bets_per_s", bound="at least", limit=1.6, over="batch_bets_per_s"),
-    Target(figure="session_stream_bets_per_s", bound="at least", limit=1.1, over="stream_bets_per_s"),
-    Target(figure="session_unary_p99_ms", bound="at most", limit=10),
+    Target(figure="session_batch_bets_per_s", bound="at least", limit=2, over="batch_bets_per_s"),
+    Target(figure="session_stream_bets_per_s", bound="at least", limit=1.3, over="stream_bets_per_s"),
+    Target(figure="session_unary_p50_ms", bound="at most", limit=2),
+    Target(figure="session_unary_p99_ms", bound="at most", limit=6),
+    Target(figure="session_paced_p99_ms", bound="at most", limit=10),
     Target(figure="session_settle_100k_ms", bound="at most", limit=2, over="session_settle_10_ms"),
-    Target(figure="credit_batch_writes_per_s", bound="at least", limit=1.5, over="batch_bets_per_s"),
-    Target(figure="credit_unary_p99_ms", bound="at most", limit=10),
+    Target(figure="credit_batch_writes_per_s", bound="at least", limit=1.6, over="batch_bets_per_s"),
+    Target(figure="credit_unary_p50_ms", bound="at most", limit=2),
+    Target(figure="credit_unary_p99_ms", bound="at most", limit=6),
     Target(figure="credit_paced_p99_ms", bound="at most", limit=10),
     Target(figure="posting_lag_p99_s", bound="at most", limit=4),
     Target(figure="hot_wallet_writes_per_s", bound="at least", limit=0.3, over="credit_batch_writes_per_s"),
-    Target(figure="retries_per_batch", bound="at most", limit=0.01),
+    Target(figure="retries_per_batch", bound="at most", limit=0.005),
     Target(figure="api_balances_rps", bound="at least", limit=0.7, over="bare_balances_rps"),
     Target(figure="api_transactions_rps", bound="at least", limit=0.7, over="bare_transactions_rps"),
     Target(figure="api_p99_ms", bound="at most", limit=50),
     Target(figure="api_page_1000_ms", bound="at most", limit=1.2, over="api_page_1_ms"),
-    Target(figure="growth_ratio", bound="at least", limit=0.8),
+    Target(figure="growth_ratio", bound="at least", limit=0.9),
     Target(figure="relay_events_per_s", bound="at least", limit=0.6, over="bare_publish_per_s"),
     Target(figure="deposits_consumed_per_s", bound="at least", limit=0.5, over="bare_consume_per_s", enough=2_500),
     Target(figure="event_lag_p99_ms", bound="at most", limit=100),
+    Target(figure="batch_bets_with_relay_per_s", bound="at least", limit=0.85, over="batch_bets_per_s"),
+    Target(figure="relay_lag_s", bound="at most", limit=10),
 )
 
 

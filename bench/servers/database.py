@@ -70,9 +70,9 @@ class Server:
         with psycopg.connect(self.cluster.dsn(database), autocommit=True) as connection:
             connection.execute(statement)
 
-    def rows(self, database: str, query: LiteralString) -> list[tuple[Any, ...]]:
-        """Read as the superuser."""
-        with psycopg.connect(self.cluster.dsn(database)) as connection:
+    def rows(self, database: str, query: LiteralString, *, cell: int = 0) -> list[tuple[Any, ...]]:
+        """Read as the superuser, in a cell."""
+        with psycopg.connect(self.cluster.dsn(database), options=f"-c search_path=cell_{cell},public") as connection:
             return connection.execute(query).fetchall()
 
     def raw_rows(self, database: str, query: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -90,12 +90,12 @@ class Server:
         databases = Databases.of(admin_url=self.cluster.dsn(database), service_password=self.service_password)
         return BenchCommand(settings=settings, databases=databases, extra=extra or {}, revision=self.revision)
 
-    def make_template(self) -> str:
-        """Migrate the template, without players yet; returns the key of its caller."""
-        self.cluster.create_database(TEMPLATE)
-        command = self.command(TEMPLATE)
-        command.run("migrate")
-        give_login(admin_url=self.cluster.dsn(TEMPLATE), password=self.service_password)
+    def make_template(self, name: str = TEMPLATE, *, cells: int = 1) -> str:
+        """Migrate the template, or another database, without players yet; returns the key of its caller."""
+        self.cluster.create_database(name)
+        command = self.command(name)
+        command.run("migrate", *([] if cells == 1 else ["--cells", str(cells)]))
+        give_login(admin_url=self.cluster.dsn(name), password=self.service_password)
         command.run("currencies", "add", "USDT", "TRON", "--decimals", "6", "--id", str(NETWORK_ID))
         made = json.loads(
             command.run(
@@ -134,7 +134,7 @@ class Server:
         """Return the size on disk of each table with its indexes and TOAST."""
         query: LiteralString = """
             SELECT relname, pg_total_relation_size(oid) FROM pg_class
-            WHERE relkind = 'r' AND relnamespace = 'public'::REGNAMESPACE
+            WHERE relkind = 'r' AND (relnamespace::REGNAMESPACE)::TEXT ~ '^(public|cell_[0-9]+)$'
         """
         return {str(name): int(size) for name, size in self.rows(database, query)}
 

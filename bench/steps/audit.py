@@ -41,31 +41,40 @@ class Ledgered:
         return Ledgered(transactions=Counter(self.transactions), entries=self.entries, session_bets=self.session_bets)
 
 
+_TRANSACTIONS = """
+    SELECT kind, status, count(*) FROM ledger_transactions
+     WHERE kind NOT IN ('WALLET_POSTING', 'LEDGER_CREATION') GROUP BY kind, status
+"""
 _ENTRIES = """
     SELECT (SELECT count(*) FROM ledger_entries)
          - (SELECT coalesce(sum(entry_count), 0) FROM ledger_transactions WHERE kind = 'WALLET_POSTING')
 """
 """Those of postings are for `wallet verify` to count: how many there are hangs on the clock."""
 
+_JOURNALS = """
+    SELECT count(*) FILTER (WHERE kind = 'SESSION_SETTLEMENT'), count(*) FILTER (WHERE kind <> 'SESSION_SETTLEMENT')
+      FROM subledger_entries
+"""
+"""The last entry of a settled session, and all others."""
 
-def audit(server: Server, command: BenchCommand, database: str, expected: Ledgered) -> list[str]:
+
+def audit(server: Server, command: BenchCommand, database: str, expected: Ledgered, *, cells: int = 1) -> list[str]:
     """Return what is wrong with a database that nobody serves any more; empty if all is well."""
-    return [*_miscounted(server, database, expected), *unverified(command, database)]
+    return [*_miscounted(server, database, expected, cells), *unverified(command, database)]
 
 
-def _miscounted(server: Server, database: str, expected: Ledgered) -> list[str]:
-    found: dict[str, int] = {
-        f"{kind} {status}": count
-        for kind, status, count in server.rows(
-            database,
-            "SELECT kind, status, count(*) FROM ledger_transactions"
-            " WHERE kind NOT IN ('WALLET_POSTING', 'LEDGER_CREATION') GROUP BY kind, status",
-        )
-    }
-    found["entries"] = int(server.rows(database, _ENTRIES)[0][0])
-    found["session bets"] = int(server.rows(database, "SELECT count(*) FROM subledger_entries")[0][0])
+def _miscounted(server: Server, database: str, expected: Ledgered, cells: int) -> list[str]:
+    found: Counter[str] = Counter()
+    for cell in range(cells):
+        for kind, status, count in server.rows(database, _TRANSACTIONS, cell=cell):
+            found[f"{kind} {status}"] += count
+        found["entries"] += int(server.rows(database, _ENTRIES, cell=cell)[0][0])
+        settled, played = server.rows(database, _JOURNALS, cell=cell)[0]
+        found["settlements in journals"] += int(settled)
+        found["session bets"] += int(played)
     wanted = {f"{kind} APPLIED": count for kind, count in expected.transactions.items()}
     wanted |= {"entries": expected.entries, "session bets": expected.session_bets}
+    wanted["settlements in journals"] = expected.transactions["SESSION_SETTLEMENT"]
     return [
         f"{database}: {name}: {found.get(name, 0)} in the ledger, {wanted.get(name, 0)} acknowledged"
         for name in sorted(found.keys() | wanted.keys())

@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 
 import grpc
 
-from bench.clients.load import Load
 from bench.clients.orders import Content, Order
 from bench.clients.workloads import NETWORK_ID
-from bench.report.results import Results
 from bench.steps.plan import LEDGERS, WALLETS, Plan
-from bench.steps.players import Recorder, alone_order, batch_order, paced_order, rate_of, unary_order
+from bench.steps.players import alone_as, alone_order, batch_order, paced_as, paced_windows, rate_of, unary_order
 from bench.steps.testbed import Testbed
 from wallet.v1 import ledger_pb2, ledger_pb2_grpc
 
@@ -29,14 +27,6 @@ _LAGS = """
 """Of a fifth of the journal: how long each entry waited. One that waits still is seen by the next load's."""
 
 
-def _latency_of(figure: str) -> Recorder:
-    def record(results: Results, load: Load) -> None:
-        note = f"of {load.outcome.calls_in_window:,} calls; p50 {load.outcome.p50_ms:.2f} ms"
-        results.add(figure, load.outcome.p99_ms, note)
-
-    return record
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditWallets:
     """Writes to wallets, five ways, on one database; and direct entries in its ledgers."""
@@ -44,7 +34,7 @@ class CreditWallets:
     name: str = "credit"
 
     def run(self, testbed: Testbed) -> None:
-        """Measure on one database, with windows half as long as elsewhere: there are six of them."""
+        """Measure on one database, with windows half as long as elsewhere: there are many of them."""
         full = testbed.plan
         plan = replace(
             full, warm_up_s=min(full.warm_up_s, 2), settle_s=min(full.settle_s, 1), window_s=max(0.7, full.window_s / 2)
@@ -58,8 +48,8 @@ class CreditWallets:
             results = testbed.results
             for name, order, record in (
                 ("credit batch", replace(writes, prefix="cb"), rate_of("credit_batch_writes_per_s")),
-                ("credit alone", alone_order(plan), _latency_of("credit_unary_p99_ms")),
-                ("credit paced", paced_order(plan), _latency_of("credit_paced_p99_ms")),
+                ("credit alone", alone_order(plan), alone_as("credit_unary")),
+                *(("credit paced", order, paced_as("credit_paced_p99_ms")) for order in paced_windows(full)),
                 ("hot wallet", replace(hot, prefix="ch"), rate_of("hot_wallet_writes_per_s")),
                 ("hot wallet, calls", replace(unary_order(plan), players=1), rate_of("hot_wallet_calls_per_s")),
             ):

@@ -1,11 +1,15 @@
 """What is measured of events works on this: a workbench, queues of the run's broker, and messages to fill both."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString
+
+import psycopg
 
 from bench.clients.event_files import deposit_messages, outbox_messages, write_messages
 from bench.clients.event_orders import EventOrder, Job
@@ -25,6 +29,16 @@ _DEPOSIT_ENTRIES = 2
 _READY_WITHIN_S = 30.0
 _DONE_WITHIN_S = 60.0
 _POLL_S = 0.05
+_LAG_LOOKS_S = 0.5
+
+
+@dataclass(slots=True)
+class Lag:
+    """How far behind a relay was."""
+
+    most_s: float = 0.0
+    """How long the oldest event had waited, at the worst look."""
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +146,26 @@ class EventGround:
         """Return how many events are in the outbox."""
         return self._count(_OUTBOX)
 
+    @contextmanager
+    def watching_lag(self) -> Iterator["Lag"]:
+        """Look twice a second, while a block lasts, how long the outbox's oldest event has waited."""
+        lag, ended = Lag(), threading.Event()
+
+        def look() -> None:
+            with psycopg.connect(self.bench.testbed.server.cluster.dsn(self.bench.name), autocommit=True) as connection:
+                while not ended.wait(_LAG_LOOKS_S):
+                    found = connection.execute(_OLDEST).fetchone()
+                    lag.most_s = max(lag.most_s, float(found[0]) if found else 0.0)
+                    lag.looks += 1
+
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(look)
+            try:
+                yield lag
+            finally:
+                ended.set()
+            looking.result()
+
     def expect(self, what: str, found: int, wanted: int) -> None:
         """Make the run void if a count is off."""
         if found != wanted:
@@ -145,6 +179,12 @@ class EventGround:
 
 
 _OUTBOX: LiteralString = "SELECT count(*) FROM outbox_events"
+_OLDEST: LiteralString = """
+    SELECT extract(EPOCH FROM clock_timestamp())
+           - ('x' || left(replace(tx_id::TEXT, '-', ''), 12))::BIT(48)::BIGINT / 1000.0
+      FROM outbox_events WHERE parked_at IS NULL ORDER BY outbox_id LIMIT 1
+"""
+"""A tx_id begins with the time of its transaction, in milliseconds."""
 _INBOX: LiteralString = "SELECT count(*) FROM inbox_events"
 _RELAYS: LiteralString = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wallet-relay'

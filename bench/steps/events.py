@@ -136,11 +136,12 @@ class Beside:
         with ground.part("relay") as relay, ground.part("consume") as consumer:
             ground.await_connected()
             beside = ground.beside | {"relay": relay, "consumer": consumer}
-            for figure, plain, order in (
-                ("unary_bets_with_relay_per_s", "unary_bets_per_s", unary_order(plan)),
-                ("batch_bets_with_relay_per_s", "batch_bets_per_s", batch_order(plan)),
-            ):
-                self._measure(ground, figure, plain, _short(order, plan), beside)
+            unary, batch = _short(unary_order(plan), plan), _short(batch_order(plan), plan)
+            self._measure(ground, "unary_bets_with_relay_per_s", "unary_bets_per_s", unary, beside)
+            batch = replace(batch, window_s=plan.relayed_batches_s)
+            with ground.watching_lag() as lag:
+                self._measure(ground, "batch_bets_with_relay_per_s", "batch_bets_per_s", batch, beside)
+            ground.bench.testbed.results.add("relay_lag_s", lag.most_s, f"over {plan.relayed_batches_s:g} s of batches")
 
     def _measure(self, ground: EventGround, figure: str, plain: str, order: Order, beside: dict[str, int]) -> None:
         results = ground.bench.testbed.results

@@ -29,6 +29,10 @@ class Plan:
     """How often each of the windows of fair shares is measured, in turns."""
     fair_window_s: float
     """What is measured of them: 100 calls a second, and a p99 needs a thousand."""
+    paced_windows: int
+    """How often calls under pace are measured: four of five are to be within the target."""
+    cells_turns: int
+    """How often one cell and three are measured, in turns, under each load."""
     growth_bets: int
     """How many bets the grown ledger holds; 0 leaves growth out."""
     growth_s_max: float
@@ -43,6 +47,8 @@ class Plan:
     """Like `warm_up_s`, where relay and consumer run beside."""
     events_window_s: float
     """What is measured with relay and consumer beside."""
+    relayed_batches_s: float
+    """The same of full batches: long enough for a relay that does not keep up to be seen."""
     api_transactions: int
     """How long the history is that the HTTP API reads."""
     api_warm_up_s: float
@@ -61,13 +67,16 @@ FULL = Plan(
     echo_windows=2,
     fair_rounds=4,
     fair_window_s=10,
-    growth_bets=2_000_000,
-    growth_s_max=330,
+    paced_windows=5,
+    cells_turns=3,
+    growth_bets=5_000_000,
+    growth_s_max=780,
     settled_bets=100_000,
     growth_windows=2,
     events=18_000,
     events_warm_up_s=1.5,
     events_window_s=5,
+    relayed_batches_s=30,
     api_transactions=2_000_000,
     api_warm_up_s=0.5,
     api_window_s=3,
@@ -83,6 +92,8 @@ QUICK = Plan(
     echo_windows=1,
     fair_rounds=1,
     fair_window_s=2,
+    paced_windows=1,
+    cells_turns=1,
     growth_bets=0,
     growth_s_max=0,
     settled_bets=3_000,
@@ -90,6 +101,7 @@ QUICK = Plan(
     events=2_000,
     events_warm_up_s=0.3,
     events_window_s=0.7,
+    relayed_batches_s=0.7,
     api_transactions=20_000,
     api_warm_up_s=0.1,
     api_window_s=0.4,

@@ -47,6 +47,15 @@ def paced_order(plan: Plan) -> Order:
     return replace(unary_order(plan), prefix="p", shape=Shape.PACED, in_flight=1, per_second=PACED_PER_S)
 
 
+def paced_windows(plan: Plan) -> Sequence[Order]:
+    """Return the order under pace as often as it is measured, in windows half as long as elsewhere."""
+    order = paced_order(plan)
+    short = replace(
+        order, warm_up_s=order.warm_up_s / 3, settle_s=order.settle_s / 3, window_s=max(0.6, order.window_s / 2)
+    )
+    return [order if plan.paced_windows == 1 else short] * plan.paced_windows
+
+
 def stream_order(plan: Plan) -> Order:
     """4 streams, a connection each."""
     return replace(unary_order(plan), prefix="s", shape=Shape.STREAM, channels=STREAMS, in_flight=STREAMS)
@@ -86,23 +95,38 @@ def rate_of(figure: str) -> Recorder:
     return record
 
 
-def _latencies_alone(results: Results, load: Load) -> None:
-    results.add("unary_p50_ms", load.outcome.p50_ms)
-    results.add("unary_p99_ms", load.outcome.p99_ms, f"of {load.outcome.calls_in_window:,} calls")
+def alone_as(kind: str) -> Recorder:
+    """Record how long calls took, one at a time: `{kind}_p50_ms` and `{kind}_p99_ms`."""
+
+    def record(results: Results, load: Load) -> None:
+        results.add(f"{kind}_p50_ms", load.outcome.p50_ms)
+        results.add(f"{kind}_p99_ms", load.outcome.p99_ms, f"of {load.outcome.calls_in_window:,} calls")
+
+    return record
 
 
-def _latency_paced(results: Results, load: Load) -> None:
-    note = f"p50 {load.outcome.p50_ms:.2f} ms; {load.outcome.per_s:,.0f}/s answered"
-    results.add("paced_p99_ms", load.outcome.p99_ms, note)
+def paced_as(figure: str) -> Recorder:
+    """Record how long calls took under pace."""
+
+    def record(results: Results, load: Load) -> None:
+        remark = f"p50 {load.outcome.p50_ms:.2f} ms; {load.outcome.per_s:,.0f}/s answered"
+        results.add(figure, load.outcome.p99_ms, remark=remark)
+
+    return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One load and the figures that it gives."""
+    """One load, measured in a window or several, and the figures that it gives."""
 
     name: str
-    order: Callable[[Plan], Order]
+    orders: Callable[[Plan], Sequence[Order]]
     record: Recorder
+
+
+def once(order: Callable[[Plan], Order]) -> Callable[[Plan], Sequence[Order]]:
+    """Have an order carried out in one window."""
+    return lambda plan: [order(plan)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,33 +142,34 @@ class WalletStep:
         """Measure each workload."""
         with testbed.workbench(self.name, settings=self.settings, workers=self.workers) as bench:
             for workload in self.workloads:
-                workload.record(testbed.results, bench.measure(workload.name, workload.order(testbed.plan)))
+                for order in workload.orders(testbed.plan):
+                    workload.record(testbed.results, bench.measure(workload.name, order))
 
 
 BATCH_STEP = WalletStep(
     name="batch",
     workloads=[
-        Workload(name="batch", order=batch_order, record=rate_of("batch_bets_per_s")),
-        Workload(name="mixed", order=mixed_order, record=rate_of("mixed_batch_per_s")),
+        Workload(name="batch", orders=once(batch_order), record=rate_of("batch_bets_per_s")),
+        Workload(name="mixed", orders=once(mixed_order), record=rate_of("mixed_batch_per_s")),
     ],
 )
 CALLS_STEP = WalletStep(
     name="calls",
     workloads=[
-        Workload(name="stream", order=stream_order, record=rate_of("stream_bets_per_s")),
-        Workload(name="alone", order=alone_order, record=_latencies_alone),
-        Workload(name="paced", order=paced_order, record=_latency_paced),
-        Workload(name="unary", order=unary_order, record=rate_of("unary_bets_per_s")),
+        Workload(name="stream", orders=once(stream_order), record=rate_of("stream_bets_per_s")),
+        Workload(name="alone", orders=once(alone_order), record=alone_as("unary")),
+        Workload(name="paced", orders=paced_windows, record=paced_as("paced_p99_ms")),
+        Workload(name="unary", orders=once(unary_order), record=rate_of("unary_bets_per_s")),
     ],
 )
 SINGLE_STEP = WalletStep(
     name="single",
-    workloads=[Workload(name="single", order=unary_order, record=rate_of("single_bets_per_s"))],
+    workloads=[Workload(name="single", orders=once(unary_order), record=rate_of("single_bets_per_s"))],
     settings={"WALLET_BATCH_OPERATIONS_MAX": "1"},
 )
 HOT_STEP = WalletStep(
     name="hot_players",
-    workloads=[Workload(name="hot_players", order=hot_order, record=rate_of("hot_players_bets_per_s"))],
+    workloads=[Workload(name="hot_players", orders=once(hot_order), record=rate_of("hot_players_bets_per_s"))],
     workers=HOT_WORKERS,
 )
 

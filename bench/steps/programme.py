@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.steps.cells import CellsBeside
 from bench.steps.credit import CreditWallets
 from bench.steps.events import Events
 from bench.steps.fair_shares import FairShare
@@ -10,6 +11,7 @@ from bench.steps.http_api import Api
 from bench.steps.players import BATCH_STEP, CALLS_STEP, HOT_STEP, SINGLE_STEP, Growth
 from bench.steps.sessions import Sessions
 from bench.steps.testbed import Testbed
+from bench.yardsticks.pgledger import Pgledger
 from bench.yardsticks.yardstick_steps import EchoUnary, HotRow, Tpcb
 
 
@@ -28,6 +30,7 @@ PROGRAMME: Sequence[Step] = (
     Tpcb(),
     BATCH_STEP,
     HotRow(),
+    Pgledger(),
     Tpcb(),
     EchoUnary(),
     CALLS_STEP,
@@ -38,6 +41,7 @@ PROGRAMME: Sequence[Step] = (
     Api(),
     Sessions(),
     CreditWallets(),
+    CellsBeside(),
     Growth(),
     Tpcb(),
     Events(),  # last: the broker, once it runs, is beside no other figure

@@ -9,13 +9,19 @@ from statistics import median
 
 import grpc
 
-from bench.clients.load import Load
 from bench.clients.orders import Content
 from bench.clients.workloads import NETWORK_ID
-from bench.report.results import Results
 from bench.steps.audit import Ledgered
 from bench.steps.plan import FULL, SESSIONS
-from bench.steps.players import alone_order, batch_order, rate_of, stream_order
+from bench.steps.players import (
+    alone_as,
+    alone_order,
+    batch_order,
+    paced_as,
+    paced_windows,
+    rate_of,
+    stream_order,
+)
 from bench.steps.testbed import Testbed
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc
@@ -29,11 +35,6 @@ _SAMPLES = 5
 _LONG_SAMPLES = 3
 """Sessions of each length that are settled one by one; the longest take long to play."""
 _OPENING_ENTRIES, _SETTLEMENT_ENTRIES = 2, 3
-
-
-def _latency(results: Results, load: Load) -> None:
-    note = f"of {load.outcome.calls_in_window:,} calls; p50 {load.outcome.p50_ms:.2f} ms"
-    results.add("session_unary_p99_ms", load.outcome.p99_ms, note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ class Sessions:
             for name, order, record in (
                 ("session batch", batch_order(plan), rate_of("session_batch_bets_per_s")),
                 ("session stream", stream_order(plan), rate_of("session_stream_bets_per_s")),
-                ("session alone", alone_order(plan), _latency),
+                ("session alone", alone_order(plan), alone_as("session_unary")),
+                *(("session paced", order, paced_as("session_paced_p99_ms")) for order in paced_windows(plan)),
             ):
                 played = replace(order, content=Content.SESSION_BETS, session_tokens=tokens, prefix=f"x{order.prefix}")
                 record(testbed.results, bench.measure(name, played))

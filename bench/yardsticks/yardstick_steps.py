@@ -15,7 +15,7 @@ _TPCB = "yardstick_tpcb"
 _TPCB_SCALE = 20
 _TPCB_CLIENTS = 32
 _HOT_ROW = "yardstick_hot_row"
-_HOT_ROW_CLIENTS = (1, 8, 32)
+_CLIENTS_TRIED = (1, 8, 32)
 _SQL = Path(__file__).with_name("sql")
 
 
@@ -54,27 +54,33 @@ class HotRow:
 
     def run(self, testbed: Testbed) -> None:
         """Make the tables and try the numbers of clients."""
-        server, display = testbed.server, testbed.display
+        server = testbed.server
         server.create_database(_HOT_ROW)
         _fill_hot_row(testbed)
         server.check_durable_as_superuser(_HOT_ROW)
-        pgbench = Pgbench(bin_dir=server.cluster.bin_dir, dsn=server.cluster.dsn(_HOT_ROW))
-        rates = {}
-        for clients in _HOT_ROW_CLIENTS:
-            server.vacuum(_HOT_ROW)
-            server.checkpoint()
-            with display.part(f"hot row, {clients} clients"):
-                rates[clients] = pgbench.rate(
-                    clients=clients,
-                    seconds=testbed.plan.pgbench_s,
-                    script=_SQL / "hot_row.pgbench",
-                    variables={"players": PLAYERS},
-                    on_progress=lambda tps: display.show(f"{tps:,.0f}/s"),
-                )
-        best = max(rates, key=lambda clients: rates[clients])
-        testbed.results.details["hot_row_by_clients"] = {str(n): round(rate, 1) for n, rate in rates.items()}
-        testbed.results.add("hot_row_tps", rates[best], f"best: {best} clients")
+        record_best_of_clients(testbed, "hot_row", _HOT_ROW, _SQL / "hot_row.pgbench")
         server.drop_database(_HOT_ROW)
+
+
+def record_best_of_clients(testbed: Testbed, name: str, database: str, script: Path) -> None:
+    """Run a script of one bet with several numbers of clients; the best rate is the figure `{name}_tps`."""
+    server, display = testbed.server, testbed.display
+    pgbench = Pgbench(bin_dir=server.cluster.bin_dir, dsn=server.cluster.dsn(database))
+    rates = {}
+    for clients in _CLIENTS_TRIED:
+        server.vacuum(database)
+        server.checkpoint()
+        with display.part(f"{name}, {clients} clients"):
+            rates[clients] = pgbench.rate(
+                clients=clients,
+                seconds=testbed.plan.pgbench_s,
+                script=script,
+                variables={"players": PLAYERS},
+                on_progress=lambda tps: display.show(f"{tps:,.0f}/s"),
+            )
+    best = max(rates, key=lambda clients: rates[clients])
+    testbed.results.details[f"{name}_by_clients"] = {str(n): round(rate, 1) for n, rate in rates.items()}
+    testbed.results.add(f"{name}_tps", rates[best], f"best: {best} clients")
 
 
 def _fill_hot_row(testbed: Testbed) -> None:

@@ -18,7 +18,8 @@ class PostgresSettings:
     """The sizes that differ between a benchmark and a test, and whatever else a caller wants to set."""
 
     shared_buffers_mb: int = 512
-    max_connections: int = 100
+    max_connections: int = 200
+    """Up to 16 for each cell and server process, and those of the others: three cells and two processes fit."""
     min_wal_size_mb: int = 1024
     max_wal_size_mb: int = 4096
     checkpoint_timeout_s: int = 900
@@ -32,8 +33,13 @@ class PostgresSettings:
 
     @classmethod
     def for_tests(cls, *, extra: Mapping[str, str] | None = None) -> "PostgresSettings":
-        """Return smaller sizes: little to write when a cluster is made, little memory for several at once."""
-        return cls(shared_buffers_mb=256, min_wal_size_mb=128, max_wal_size_mb=1024, extra=extra or {})
+        """Return smaller sizes: little to write when a cluster is made, little memory for several at once.
+
+        Connections are many, since several servers of several cells may call one cluster.
+        """
+        return cls(
+            shared_buffers_mb=256, max_connections=400, min_wal_size_mb=128, max_wal_size_mb=1024, extra=extra or {}
+        )
 
     def render(self, *, port: int, cluster_name: str, wal_compression: str, binaries: PostgresBinaries) -> str:
         """Return the text of postgresql.conf."""

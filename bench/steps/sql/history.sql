@@ -5,23 +5,24 @@ SET session_replication_role = replica;
 
 ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_pkey;
 ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_key_hash_key;
+ALTER TABLE ledger_transactions DROP CONSTRAINT ledger_transactions_owner_version_key;
 ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_pkey;
-DROP INDEX ledger_transactions_owner_idx;
 DROP INDEX ledger_transactions_round_idx;
 DROP INDEX ledger_transactions_closer_idx;
 DROP INDEX ledger_transactions_reference_idx;
 DROP INDEX ledger_transactions_reverses_key;
 
 INSERT INTO ledger_transactions (
-    tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, game_code, round_id,
-    round_hash, closes_round, main_balance_after_minor, entry_count, created_at
+    tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
+    game_code, round_id, round_hash, closes_round, main_balance_after_minor, entry_count, created_at
 )
 SELECT
     (
         lpad(to_hex((extract(EPOCH FROM made.at) * 1000)::BIGINT), 12, '0')
         || '7' || substr(made.hash, 1, 3) || '8' || substr(made.hash, 4, 15)
     )::UUID,
-    CASE WHEN made.number % 20 = 0 THEN 1 ELSE 2 + (made.number * 7919) % (:players - 1) END,
+    made.owner_id,
+    coalesce(known.owner_version, 0) + row_number() OVER (PARTITION BY made.owner_id ORDER BY made.number),
     'bench',
     'history-' || made.number,
     made.hash::UUID,
@@ -39,10 +40,18 @@ SELECT
 FROM (
     SELECT
         number,
+        CASE WHEN number % 20 = 0 THEN 1 ELSE 2 + (number * 7919) % (:players - 1) END AS owner_id,
         md5(number::TEXT) AS hash,
         TIMESTAMPTZ '2026-01-01T00:00:00Z' + number * INTERVAL '5 milliseconds' AS at
     FROM generate_series(1::BIGINT, :transactions) AS number
-) AS made;
+) AS made
+LEFT JOIN (
+    SELECT
+        owner_id,
+        max(owner_version) AS owner_version
+    FROM ledger_transactions
+    GROUP BY owner_id
+) AS known ON made.owner_id = known.owner_id;
 
 ANALYZE ledger_transactions;
 
@@ -72,5 +81,6 @@ WHERE made.source = 'bench' AND made.kind <> 'DEPOSIT';
 
 SET maintenance_work_mem = '256MB';
 ALTER TABLE ledger_transactions ADD CONSTRAINT ledger_transactions_pkey PRIMARY KEY (tx_id);
-CREATE INDEX ledger_transactions_owner_idx ON ledger_transactions (owner_id, tx_id);
+ALTER TABLE ledger_transactions
+ADD CONSTRAINT ledger_transactions_owner_version_key UNIQUE (owner_id, owner_version);
 ALTER TABLE ledger_entries ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (tx_id, entry_no);
