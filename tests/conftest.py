@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `support`
 import pytest
 from hypothesis import HealthCheck, settings
 from support.database import (
+    TEST_CELLS,
     Cluster,
     Installation,
     create_empty_installation,
@@ -26,8 +27,8 @@ from support.database import (
     running_cluster,
 )
 from support.ledger import check_invariants, verify
-from support.requests import Player
-from support.server import ENGINE_MODES, WalletServer
+from support.requests import CELLS, Player
+from support.server import CELLS_OF_MODES, ENGINE_MODES, WalletServer
 from support.side_by_side import SideBySide
 from support.wallet import Wallet
 from xdist.remote import Producer
@@ -85,11 +86,24 @@ def template(cluster: Cluster) -> Iterator[Installation]:
     drop_database(made)
 
 
+@pytest.fixture(scope="session")
+def template_of_cells(cluster: Cluster) -> Iterator[Installation]:
+    """What databases of three cells are copies of."""
+    made = create_template(cluster, cells=CELLS)
+    yield made
+    drop_database(made)
+
+
 @pytest.fixture
-def new_installation(template: Installation) -> Iterator[Callable[[], Installation]]:
-    """Make databases of a test's own, with callers and currency networks."""
+def new_installation(request: pytest.FixtureRequest, template: Installation) -> Iterator[Callable[..., Installation]]:
+    """Make databases of a test's own, with callers and currency networks: of several cells, if it is said."""
     with ExitStack() as made:
-        yield lambda: made.enter_context(own_installation(template))
+
+        def make(*, cells: int = TEST_CELLS) -> Installation:
+            copied = template if cells == template.cells else request.getfixturevalue("template_of_cells")
+            return made.enter_context(own_installation(copied))
+
+        yield make
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +128,17 @@ def new_empty_installation(cluster: Cluster) -> Iterator[Callable[..., Installat
 
 
 @pytest.fixture(scope="session")
-def shared_servers(template: Installation) -> Iterator[Callable[[str], SharedServer]]:
-    """Start the server of an engine mode at its first use."""
+def shared_servers(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Callable[[str], SharedServer]]:
+    """Start the server of an engine mode at its first use. It ends before the cluster does."""
+    del cluster
     started: dict[str, SharedServer] = {}
     with ExitStack() as running:
 
         def of(mode: str) -> SharedServer:
             if mode not in started:
-                server = running.enter_context(WalletServer(create_installation(template), **ENGINE_MODES[mode]))
+                template = "template" if CELLS_OF_MODES[mode] == TEST_CELLS else "template_of_cells"
+                installation = create_installation(request.getfixturevalue(template))
+                server = running.enter_context(WalletServer(installation, **ENGINE_MODES[mode]))
                 started[mode] = SharedServer(server)
             return started[mode]
 

@@ -17,24 +17,37 @@ _TESTS = Path(__file__).parent
 
 HISTORIES = 60
 """Of a round: three times as many as in CI."""
+CLAIM_RACES = 200
+"""Of a round, for each kind of claim and each way to send it: ten times as many as in CI."""
+FAILOVERS = 10
+"""Of a round, for each way to the primary: ten times as many as in CI."""
+FAILOVER_MAX_S = 2
+_PLAYED = ("model", "faults", "cells/test_claims.py", "cells/test_claim_kills.py")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--minutes", default=10.0, show_default=True, help="No round starts after this time.")
 @click.option("--seed", type=int, help="Play this seed only, once.")
 def soak(minutes: float, seed: int | None) -> None:
-    """Play rounds of tests/model and tests/faults until the time is over."""
+    """Play rounds of tests/model, tests/faults and the claims of cells until the time is over."""
     console = Console(stderr=True)
     deadline = time.monotonic() + minutes * 60
     rounds = 0
     while rounds == 0 or (seed is None and time.monotonic() < deadline):
         playing = seed if seed is not None else secrets.randbelow(2**31)
         started = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", "-x", str(_TESTS / "model"), str(_TESTS / "faults")]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", *(str(_TESTS / tests) for tests in _PLAYED)]
         with console.status(f"round {rounds + 1}, seed {playing}, {max(0, deadline - time.monotonic()):.0f} s left"):
             done = subprocess.run(
                 command,
-                env={**os.environ, "WALLET_MODEL_SEED": str(playing), "WALLET_MODEL_HISTORIES": str(HISTORIES)},
+                env={
+                    **os.environ,
+                    "WALLET_MODEL_SEED": str(playing),
+                    "WALLET_MODEL_HISTORIES": str(HISTORIES),
+                    "WALLET_TEST_CLAIM_RACES": str(CLAIM_RACES),
+                    "WALLET_TEST_FAILOVERS": str(FAILOVERS),
+                    "WALLET_TEST_FAILOVER_MAX_S": str(FAILOVER_MAX_S),
+                },
                 capture_output=True,
                 text=True,
                 check=False,

@@ -19,7 +19,7 @@ _LEDGER = """
       LEFT JOIN (SELECT * FROM ledger_entries JOIN accounts USING (account_id) WHERE account_type = 'MAIN') AS entries
         ON entries.tx_id = made.tx_id
      WHERE made.owner_id = %s AND made.status = 'APPLIED' AND made.kind <> 'PLAYER_STATE'
-     GROUP BY made.tx_id
+     GROUP BY made.tx_id, made.kind, made.reference, made.main_balance_after_minor
      ORDER BY made.tx_id DESC
 """
 

@@ -12,6 +12,7 @@ from support.requests import (
     Player,
     changed,
     fresh_id,
+    neighbour_id,
     settle,
 )
 from support.wallet import Wallet, check_replay
@@ -51,6 +52,8 @@ def test_case_03_same_id_with_another_field(wallet: Wallet, player: Player, fiel
     bet = player.bet("10")
     wallet.applied(bet)
 
+    if other == STRANGER_ID:
+        other = neighbour_id(player.player_id)
     wallet.refused(changed(bet, **{field: other}), "IDEMPOTENCY_KEY_REUSED", field=field)
     assert wallet.main(player) == "90"
 

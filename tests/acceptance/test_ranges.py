@@ -163,7 +163,8 @@ def test_what_wallets_gain_together_may_have_more_digits_than_a_posting(
         credit.batch([purse.credit("1") for purse in purses])
         wait_until_posted(installation)
         with installation.connect() as connection:
-            connection.execute("UPDATE credit_wallets SET balance_minor = %s", (BALANCE_MAX - 7,))
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("UPDATE subledger_entries SET balance_after_minor = %s", (BALANCE_MAX - 7,))
         outcomes = credit.batch([purse.credit("7") for purse in purses])  # one posting of more than 60 digits
         assert [outcome.balance_minor for outcome in outcomes] == [str(BALANCE_MAX)] * 3
         credit.refused(purses[0].credit("1"), "INVALID_AMOUNT", field="amount_minor")

@@ -7,9 +7,15 @@ from support.database import API_ROLE, SERVICE_ROLE, Installation
 from support.requests import Player
 from support.wallet import Wallet
 
+from wallet_grpc.domain.cells import Cells, schema_of
+
 LEDGER_TABLES = ("ledger_transactions", "ledger_entries")
 _TABLES = """
-    SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace ORDER BY relname
+    SELECT nspname, relname
+    FROM pg_class
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND nspname ~ '^(public|cell_.*)$'
+    ORDER BY nspname, relname
 """
 
 
@@ -31,7 +37,7 @@ def test_case_50_ledger_rows_cannot_be_changed(
     wallet: Wallet, installation: Installation, player: Player, *, role: str | None, verb: str, table: str
 ) -> None:
     wallet.applied(player.bet("10"))
-    name = sql.Identifier(table)
+    name = sql.Identifier("cell_0", table)
     statement = {
         "UPDATE": sql.SQL("UPDATE {} SET tx_id = tx_id").format(name),
         "DELETE": sql.SQL("DELETE FROM {}").format(name),
@@ -44,10 +50,10 @@ def test_case_50_ledger_rows_cannot_be_changed(
 
 
 def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation) -> None:
-    tables = [name for (name,) in installation.rows(_TABLES)]
-    assert {"accounts", "account_balances", "ledger_entries", "players"} <= set(tables)
-    for table in tables:
-        name = sql.Identifier(table)
+    tables = installation.rows(_TABLES)
+    assert {"accounts", "account_balances", "ledger_entries", "players"} <= {table for _, table in tables}
+    for schema, table in tables:
+        name = sql.Identifier(schema, table)
         for statement in (
             sql.SQL("INSERT INTO {} DEFAULT VALUES").format(name),
             sql.SQL("DELETE FROM {}").format(name),
@@ -57,7 +63,7 @@ def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation)
                 attempt(installation, API_ROLE, statement)
         (column,) = installation.rows(
             "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum LIMIT 1",
-            f"public.{table}",
+            f"{schema}.{table}",
         )[0]
         update = sql.SQL("UPDATE {} SET {} = DEFAULT").format(name, sql.Identifier(column))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -66,8 +72,10 @@ def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation)
 
 @pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE])
 def test_case_50_roles_make_no_tables(installation: Installation, role: str) -> None:
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        attempt(installation, role, sql.SQL("CREATE TABLE public.mine (id INT)"))
+    for schema in ("public", "cell_0"):
+        statement = sql.SQL("CREATE TABLE {} (id INT)").format(sql.Identifier(schema, "mine"))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(installation, role, statement)
 
 
 @pytest.mark.parametrize("role", [SERVICE_ROLE, API_ROLE])
@@ -75,7 +83,7 @@ def test_case_50_roles_make_no_tables(installation: Installation, role: str) -> 
 def test_case_50_roles_cannot_take_the_guards_away(installation: Installation, role: str, table: str) -> None:
     for statement in ("ALTER TABLE {} DISABLE TRIGGER ALL", "DROP TABLE {} CASCADE", "ALTER TABLE {} RENAME TO gone"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            attempt(installation, role, sql.SQL(statement).format(sql.Identifier(table)))
+            attempt(installation, role, sql.SQL(statement).format(sql.Identifier("cell_0", table)))
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         attempt(installation, role, sql.SQL("SET session_replication_role = replica"))
 
@@ -96,12 +104,17 @@ def test_case_50_postings_that_do_not_sum_to_zero(wallet: Wallet, installation: 
 
 def test_case_50_a_players_balance_below_zero(wallet: Wallet, installation: Installation, player: Player) -> None:
     wallet.applied(player.bet("10"))
+    schema = schema_of(Cells(installation.cells).of(player.player_id))
     overdrawn = sql.SQL(
         """
-        UPDATE account_balances SET balance_minor = -1
-         WHERE account_id = (SELECT account_id FROM accounts WHERE player_id = {} AND account_type = 'MAIN')
+        UPDATE {balances} SET balance_minor = -1
+         WHERE account_id = (SELECT account_id FROM {accounts} WHERE player_id = {player} AND account_type = 'MAIN')
         """
-    ).format(sql.Literal(player.player_id))
+    ).format(
+        balances=sql.Identifier(schema, "account_balances"),
+        accounts=sql.Identifier(schema, "accounts"),
+        player=sql.Literal(player.player_id),
+    )
     for role in (SERVICE_ROLE, None):
         with pytest.raises(psycopg.errors.CheckViolation):
             attempt(installation, role, overdrawn)

@@ -95,7 +95,7 @@ def test_case_17_rollback_of_another_sources_deposit(wallet: Wallet, player: Pla
 def test_case_17_rollback_of_another_players_bet(wallet: Wallet, player: Player) -> None:
     bet = player.bet("10")
     wallet.applied(bet)
-    stranger = wallet.player()
+    stranger = wallet.neighbour(player)
 
     wallet.refused(stranger.rollback(bet), "PLAYER_MISMATCH")
     assert (wallet.main(player), wallet.main(stranger)) == ("90", "100")

@@ -1,7 +1,9 @@
 """History: each transaction once, in pages that neither arrivals nor filters disturb."""
 
+import itertools
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -169,6 +171,50 @@ def test_times_may_have_any_offset_and_bound_half_open(api: ApiServer, long_hist
     assert api.history(long_history.player_id, to="0001-01-01T00:00:00Z") == []
 
 
+@pytest.fixture
+def odd_times(wallet: Wallet, installation: Installation) -> Iterator[Player]:
+    """A player whose transactions lie up to a minute beside their place in the order; put right for others' tests."""
+    player = wallet.player("1000000")
+    wallet.batch([player.bet("1") for _ in range(240)])
+    known = {"owner_id": player.player_id}
+    with psycopg.connect(installation.admin_dsn) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "CREATE TEMPORARY TABLE right_times AS"
+            " SELECT tx_id, created_at FROM ledger_transactions WHERE owner_id = %(owner_id)s",
+            known,
+        )
+        connection.execute(
+            """
+            UPDATE ledger_transactions
+            SET created_at = '2026-01-01T00:00:00Z'::TIMESTAMPTZ
+                + owner_version * INTERVAL '5 seconds' - (owner_version * 37 %% 60) * INTERVAL '1 second'
+            WHERE owner_id = %(owner_id)s
+            """,
+            known,
+        )
+        connection.commit()
+        yield player
+        connection.execute(
+            "UPDATE ledger_transactions AS rows SET created_at = right_times.created_at FROM right_times"
+            " WHERE rows.owner_id = %(owner_id)s AND rows.tx_id = right_times.tx_id",
+            known,
+        )
+
+
+def test_times_are_found_where_the_databases_clock_went_back_by_up_to_a_minute(
+    api: ApiServer, odd_times: Player
+) -> None:
+    """What is between two of such times is shown all the same."""
+    whole = api.history(odd_times.player_id, limit=200)
+    times = sorted(item["created_at"] for item in whole)
+    assert times != [item["created_at"] for item in reversed(whole)]
+    for first, last in itertools.combinations(times[::30], 2):
+        between = [item for item in whole if first <= item["created_at"] < last]
+        assert between
+        assert api.history(odd_times.player_id, limit=200, from_=first, to=last) == between
+
+
 def test_what_arrives_meanwhile_shifts_no_page(api: ApiServer, wallet: Wallet) -> None:
     player = wallet.player("1000000")
     wallet.batch([player.bet("1") for _ in range(300)])
@@ -245,7 +291,8 @@ def test_another_players_cursor_shows_ones_own_history_alone(
 ) -> None:
     _, cursor = api.page(long_history.player_id)
     newcomer = wallet.player("5")
-    assert api.page(newcomer.player_id, cursor=cursor) == ([], None)
+    items, further = api.page(newcomer.player_id, cursor=cursor)
+    assert (items, further) == (api.history(newcomer.player_id), None)
 
 
 def test_a_page_walks_the_owners_index_and_no_further_than_it_must(
@@ -257,8 +304,7 @@ def test_a_page_walks_the_owners_index_and_no_further_than_it_must(
     page = statement(HISTORY, "page")
     values = {
         "player_id": long_history.player_id,
-        "before_tx_id": "ffffffff-ffff-ffff-ffff-ffffffffffff",
-        "from_tx_id": "00000000-0000-0000-0000-000000000000",
+        "before_version": 2**63 - 1,
         "kind": None,
         "currency_network_ids": None,
         "created_from": None,
@@ -274,12 +320,14 @@ def test_a_page_walks_the_owners_index_and_no_further_than_it_must(
             row = connection.execute(explain, page.values(values | changes)).fetchone()
         assert row is not None
         scans = [node for node in _nodes(row[0][0]["Plan"]) if node.get("Relation Name") == "ledger_transactions"]
-        assert [node["Node Type"] for node in scans] == ["Index Scan"], scans
-        assert scans[0]["Index Name"] == "ledger_transactions_owner_idx"
-        return int(scans[0]["Actual Rows"])
+        assert {node["Index Name"] for node in scans} == {"ledger_transactions_owner_version_key"}, scans
+        return sum(int(node["Actual Rows"] * node["Actual Loops"]) for node in scans)
 
     assert looked_at() <= 52
     assert looked_at(kind="ADJUSTMENT") == 200
+    now = datetime.now(UTC)
+    assert looked_at(created_to=now + timedelta(hours=1)) <= 52 + 1 + 9  # 450 transactions are halved nine times
+    assert looked_at(created_from=now + timedelta(hours=1)) <= 1 + 9
 
 
 def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def test_both_sides_are_measured_and_nothing_is_left_behind(tmp_path: Path) -> N
     assert told["valid"]
     assert told["this"] == told["that"]
     quantities = told["workloads"]["sessions"]["quantities"]
-    assert set(quantities) == {"throughput", "p50", "p99", "cpu", "cpu_wallet", "cpu_postgres", "wal", "disk"}
+    assert set(quantities) == {"throughput", "p50", "p99", "cpu", "cpu_wallet", "cpu_postgres", "batch", "wal", "disk"}
     for name, compared in quantities.items():
         assert compared["this"] > 0, name
         assert compared["that"] > 0, name

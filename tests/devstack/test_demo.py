@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.console import Browser as ConsoleBrowser
+from support.console import path_of
 
 from devstack.servers.ports import free_port
 
@@ -44,7 +46,7 @@ TOLD = (
 def environment(tmp_path: Path) -> dict[str, str]:
     """A stack of the test's own; nothing that the caller's shell says of a wallet comes in."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WALLET_")}
-    ports = {"WALLET_GRPC_PORT": str(free_port()), "WALLET_HTTP_PORT": str(free_port())}
+    ports = {f"WALLET_{name}_PORT": str(free_port()) for name in ("GRPC", "HTTP", "CONSOLE", "GATEWAY")}
     return {**kept, **ports, "WALLET_DATA_DIR": str(tmp_path / "wallet")}
 
 
@@ -58,6 +60,8 @@ def test_the_demo_comes_out_as_told_and_the_next_run_finds_the_same_keys(environ
         assert max(map(len, told.stdout.splitlines())) <= 100
         assert first["http_address"] == f"127.0.0.1:{environment['WALLET_HTTP_PORT']}"
         assert balances_over_http(first, cookie=token(environment)) == 5
+        assert balance_through_gateway(first, port=environment["WALLET_GATEWAY_PORT"])["state"] == "PLAYER_STATE_ACTIVE"
+        assert now_in_console(first, link=console_link(environment)) == "Now"
     with running_stack(environment) as second:
         assert second["keys"] == first["keys"]
         assert second["cookie_secret"] == first["cookie_secret"]
@@ -77,6 +81,36 @@ def token(environment: dict[str, str]) -> str:
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=_DONE_WITHIN_S
     )
     return done.stdout.strip()
+
+
+def console_link(environment: dict[str, str]) -> str:
+    """Print a link into the console as a person would."""
+    command = [sys.executable, "-m", "wallet_cli", "token", "--operator", "carla"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=_DONE_WITHIN_S
+    )
+    return done.stdout.strip()
+
+
+def now_in_console(dev: dict[str, Any], *, link: str) -> str:
+    """Log in by a link, and return the title of the first page."""
+    assert link.startswith(f"http://{dev['console_address']}/login/link?token=")
+    browser = ConsoleBrowser(dev["console_address"])
+    assert browser.get(path_of(link)).status == 303
+    return browser.get("/").title
+
+
+def balance_through_gateway(dev: dict[str, Any], *, port: str) -> dict[str, str]:
+    """Ask for a balance by HTTP, under the demo game's key."""
+    assert dev["gateway_address"] == f"127.0.0.1:{port}"
+    connection = HTTPConnection(dev["gateway_address"], timeout=10)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {dev['keys']['game']}"}
+    asked = json.dumps({"playerId": "42", "currencyNetworkId": 1})
+    connection.request("POST", "/wallet.v1.WalletService/GetBalance", body=asked, headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    told: dict[str, str] = json.loads(answer.read())
+    return told
 
 
 def balances_over_http(dev: dict[str, Any], *, cookie: str) -> int:

@@ -46,6 +46,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     check_told(run_stack(WALLET_DATA_DIR=str(tmp_path / "file" / "data")), "Not a directory", "WALLET_DATA_DIR")
 
 
+def test_a_number_of_cells_that_cannot_be(tmp_path: Path) -> None:
+    told = run_stack(WALLET_DATA_DIR=str(tmp_path / "data"), WALLET_CELLS_AT_CREATION="0")
+    check_told(told, "WALLET_CELLS_AT_CREATION=0", "from 1 to 1024")
+
+
 def test_a_port_that_is_taken(tmp_path: Path, taken_port: int) -> None:
     settings = {"WALLET_DATA_DIR": str(tmp_path / "data"), "WALLET_GRPC_PORT": str(taken_port)}
     check_told(run_stack(**settings), str(taken_port), "another process uses it", "WALLET_GRPC_PORT")

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 import grpc
 import pytest
@@ -157,17 +158,25 @@ def test_readiness_tells_of_a_process_that_does_not_reach_its_database(new_insta
         proxy = running.enter_context(Proxy(direct.service_dsn))
         through = replace(direct, cluster=replace(direct.cluster, admin_dsn=proxy.before(direct.cluster.admin_dsn)))
         alone = running.enter_context(WalletServer(through, WALLET_METRICS_ADDRESS=metrics, **settings))
+        away = f"amqp://127.0.0.1:{free_port()}/"
+        asked = [metrics, *(f"127.0.0.1:{free_port()}" for _ in range(2))]
+        for command, address in zip(("consume", "relay"), asked[1:], strict=True):
+            running.enter_context(Worker(command, through, away, WALLET_METRICS_ADDRESS=address, **settings))
         other = running.enter_context(WalletServer(direct, **settings))
         channel, beside = running.enter_context(alone.channel()), running.enter_context(other.channel())
         assert _metric(metrics, "wallet_database_up") == 1
+        wait_until(lambda: {_probe(address, "/readyz") for address in asked} == {200}, what="they are ready")
         proxy.refuse()
         for service in ("", "wallet.v1.WalletService", "readiness"):
             wait_until(partial(_is_out, alone, channel, service), what=f"{service} is not ready")
         assert alone.health(channel, "liveness") == "SERVING"
         assert {other.health(beside, name) for name in ("", "readiness", "liveness")} == {"SERVING"}
+        wait_until(lambda: {_probe(address, "/readyz") for address in asked} == {503}, what="it is not ready")
+        assert {_probe(address, "/healthz") for address in asked} == {200}
         wait_until(lambda: _metric(metrics, "wallet_database_up") == 0, what="the metric tells")
         proxy.serve()
         wait_until(lambda: alone.health(channel, "readiness") == "SERVING", what="it is ready again")
+        wait_until(lambda: {_probe(address, "/readyz") for address in asked} == {200}, what="it is ready again")
         wait_until(lambda: _metric(metrics, "wallet_database_up") == 1, what="the metric tells again")
         assert alone.log.count('"database_not_reached"') == 1
         assert alone.log.count('"database_reached"') == 1
@@ -175,6 +184,16 @@ def test_readiness_tells_of_a_process_that_does_not_reach_its_database(new_insta
 
 def _is_out(server: WalletServer, channel: grpc.Channel, service: str) -> bool:
     return server.health(channel, service) == "NOT_SERVING"
+
+
+def _probe(address: str, path: str) -> int | None:
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        return refused.code
+    except OSError:  # it does not listen yet
+        return None
 
 
 def _metric(address: str, name: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from store.lanes import SteppedLane
-from support.database import Installation, embedded_cluster, let_service_log_in
+from support.database import Installation, embedded_cluster, let_service_log_in, look_into_the_first_cell
 from support.ledger import check_invariants
 from unit.desk import deposit
 
@@ -26,6 +26,7 @@ def forgetful() -> Iterator[tuple[PostgresCluster, Installation]]:
     with embedded_cluster(settings) as (cluster, postgres):
         installation = Installation(cluster=cluster, database="postgres")
         migrate(installation.admin_dsn, "TEST")
+        look_into_the_first_cell(installation)
         with installation.connect() as connection:
             add_network(connection, currency="USDT", network="TRON", decimals=6, network_id=1)
         let_service_log_in(cluster)

@@ -35,7 +35,10 @@ LONGEST_CALM_S = 0.3
 DEADLINE_S = 10.0
 PATIENCE_S = 60.0
 SEND_AGAIN = {"OUTCOME_UNKNOWN", "DATABASE_UNAVAILABLE", "CONFLICT", "QUEUE_FULL"}
-JOURNAL = "SELECT transaction_id FROM subledger_entries WHERE subledger_id = %s::UUID AND kind <> 'COMMIT'"
+JOURNAL = (
+    "SELECT transaction_id FROM subledger_entries"
+    " WHERE subledger_id = %s::UUID AND kind NOT IN ('COMMIT', 'SESSION_SETTLEMENT')"
+)
 
 
 class Caller:

@@ -19,6 +19,7 @@ from support.requests import Player
 from support.waiting import wait_until
 
 from wallet_grpc.chores import ChoreMetrics
+from wallet_grpc.messaging.broker import BrokerAddress
 from wallet_grpc.messaging.consumer import ConsumerSettings, PaymentsConsumer
 from wallet_grpc.messaging.frames import RawDelivery
 from wallet_grpc.messaging.metrics import InboxMetrics
@@ -124,7 +125,7 @@ def consumer_of(bus: Bus, inbox: Any, registry: CollectorRegistry, kind: type[Pa
 
     known = uuid4()
     settings = ConsumerSettings(
-        amqp_url=bus.amqp_url,
+        broker=BrokerAddress(url=bus.amqp_url),
         environment="TEST",
         topology=NAMES,
         prefetch_count=10,

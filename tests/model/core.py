@@ -16,6 +16,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.cells import cell_of_owner
 
 APPLIED, VOIDED = pb.OPERATION_STATUS_APPLIED, pb.OPERATION_STATUS_VOIDED
 ALREADY_ROLLED_BACK = pb.OPERATION_STATUS_ALREADY_ROLLED_BACK
@@ -27,6 +28,8 @@ Whose = tuple[int, int]
 """A player in a currency network."""
 Leg = tuple[str, int]
 """An account, and what it gains."""
+Name = tuple[str, int, str]
+"""Source, cell of the owner, id: what a source calls its own is known within a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +127,28 @@ class Books:
     """By account and currency network."""
     versions: Counter[Whose] = field(default_factory=Counter)
     """How many postings MAIN has had."""
-    mutations: Counter[int] = field(default_factory=Counter)
-    """How many mutations of every kind a player has had; what is played inside a session is none."""
-    own: dict[tuple[str, str], Stored] = field(default_factory=dict)
-    """By source and id: bets to states, openings of sessions, ledgers and their entries."""
-    tombstones: set[tuple[str, str]] = field(default_factory=set)
+    transactions: Counter[int] = field(default_factory=Counter)
+    """How many transactions of every kind a player has, tombstones too; what is played inside a session is none."""
+    own: dict[Name, Stored] = field(default_factory=dict)
+    """Bets to states, openings of sessions, ledgers and their entries."""
+    tombstones: set[Name] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
+    cells: int = 1
+    """How many the installation has."""
 
     def main(self, whose: Whose) -> int:
         """What a player has in MAIN."""
         return self.balances[MAIN, *whose]
 
-    def known(self, source: str, own_id: str) -> Stored | None:
-        """Find what was stored under an id of this source; a void one is refused (rule 3)."""
-        if (source, own_id) in self.tombstones:
+    def name(self, source: str, owner_id: int, own_id: str) -> Name:
+        """Give the name under which an id of this source is known to its owner, and to the others of the cell."""
+        return source, cell_of_owner(owner_id, self.cells), own_id
+
+    def known(self, name: Name) -> Stored | None:
+        """Find what was stored under an id; a void one is refused (rule 3)."""
+        if name in self.tombstones:
             raise RefusedError("TRANSACTION_VOIDED")
-        return self.own.get((source, own_id))
+        return self.own.get(name)
 
     def take(self, whose: Whose, amount: int) -> None:
         """Refuse what MAIN does not have (rule 6)."""

@@ -15,6 +15,7 @@ class Driven(ABC):
     """A wallet under test."""
 
     name: str
+    cells: int = 1
     sources: Sequence[str]
     short_ttl_s: int
     """After which a history may wait for sessions and reservations to be over."""

@@ -34,12 +34,14 @@ from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.domain.refusals import Reason
 from wallet_grpc.domain.refusals import Refusal as Refused
 from wallet_grpc.domain.sessions.state import Rail
+from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.credit.service import OPERATIONS as CREDIT
 from wallet_grpc.rpc.ledgers import answers as ledger_answers
 from wallet_grpc.rpc.ledgers import requests as ledger_requests
 from wallet_grpc.rpc.ledgers.service import OPERATIONS as LEDGERS
 from wallet_grpc.rpc.operations import Operation
-from wallet_grpc.rpc.players.service import OPERATIONS as PLAYERS
+from wallet_grpc.rpc.players.requests import AdjustmentLimits
+from wallet_grpc.rpc.players.service import operations_of as operations_of_players
 from wallet_grpc.rpc.sessions.answers import journal_row
 from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import operations_of
@@ -50,9 +52,10 @@ from wallet_grpc.store.reads.sessions import SessionJournalRow
 SOURCES = ("model-a", "model-b", "model-c")
 _NETWORKS = {number: NetworkNames(currency, network) for number, (currency, network, _) in CURRENCY_NETWORKS.items()}
 _ACCOUNTS = (AccountType.MAIN, AccountType.WITHDRAW_HOLD, AccountType.SESSION_HOLD)
+_PLAYERS = operations_of_players(AdjustmentLimits())
 _SESSIONS = operations_of(SessionTimes(ttl_default_s=3_600, ttl_max_s=86_400))
 _OPERATIONS: dict[type[Message], Operation] = {
-    **{kind: PLAYERS[name] for kind, (name, _) in PLAYER_NAMES.items()},
+    **{kind: _PLAYERS[name] for kind, (name, _) in PLAYER_NAMES.items()},
     **{kind: _SESSIONS[name] for kind, (name, _) in SESSION_NAMES.items()},
     **{kind: CREDIT[name] for kind, name in CREDIT_NAMES.items()},
     ledger_pb2.CreateLedgerRequest: LEDGERS["create_ledger"],
@@ -170,6 +173,7 @@ class InMemory(Driven):
                 else None,
             )
             for entry in sorted(session.entries.values(), key=attrgetter("entry_no"))
+            if entry.kind is not Kind.SESSION_SETTLEMENT
         ]
         return [journal_row(row, session_pb2.SessionTransaction()) for row in rows]
 

@@ -9,6 +9,8 @@ from typing import Any
 from model.core import Answer, Books, RefusedError, Stored, Unknown, refuse_difference
 
 from wallet.v1 import ledger_pb2 as pb
+from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.domain.ledgers.state import new_ledger_owner
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -58,19 +60,22 @@ class Ledgers:
         return ledger
 
     def _create(self, source: str, request: Any) -> Answer:
-        known = self.books.known(source, request.transaction_id)
+        name = self.books.name(source, new_ledger_owner(Source(source), request.transaction_id), request.transaction_id)
+        known = self.books.known(name)
         if known is not None:
             refuse_difference(request, known.request, ("name", "currency_network_id"))
             ledger = next(one for one in self.all if one.creation is known)
             return Answer(pb.Ledger, ledger.facts | {"replayed": True})
         stored = Stored(source=source, own_id=request.transaction_id, request=request, whose=None)
-        self.books.own[source, request.transaction_id] = stored
+        self.books.own[name] = stored
         self.all.append(Ledger(creation=stored))
         return Answer(pb.Ledger, self.all[-1].facts | {"replayed": False})
 
     def _post(self, source: str, request: Any) -> Answer:
         ledger = self.of(source, request.ledger_id)
-        known = self.books.known(source, request.transaction_id)
+        owner_id = new_ledger_owner(Source(source), ledger.creation.own_id)
+        name = self.books.name(source, owner_id, request.transaction_id)
+        known = self.books.known(name)
         if known is not None:
             self._refuse_another(request, known.request)
             return self._posted(ledger, known, replayed=True)
@@ -78,7 +83,7 @@ class Ledgers:
         if total:
             raise RefusedError("UNBALANCED_POSTINGS", total_minor=total)
         stored = Stored(source=source, own_id=request.transaction_id, request=request, whose=None)
-        self.books.own[source, request.transaction_id] = stored
+        self.books.own[name] = stored
         for posting in request.postings:
             ledger.balances[posting.account_code] += int(posting.amount_minor)
         ledger.entries.append(stored)

@@ -90,6 +90,7 @@ class WalletMachine(RuleBasedStateMachine):
         """Choose a wallet, give some of the players something to lose, and create a ledger."""
         self.wallet = self.wallets[number % len(self.wallets)]
         self.wallet.begin()
+        self.model.books.cells = self.wallet.cells
         note(f"on {self.wallet.name}")
         first: list[Message] = [
             pb.DepositSettlementRequest(

@@ -22,6 +22,7 @@ from model.core import (
     Answer,
     Books,
     Event,
+    Name,
     RefusedError,
     Stored,
     Whose,
@@ -132,7 +133,7 @@ class Players:
             raise RefusedError("INVALID_FIELD", field="transaction_id")
         if again := self._again_of_own(source, request):
             return again
-        whose, reference = whose_of(request), (source, request.reference_transaction_id)
+        whose, reference = whose_of(request), self._reference_of(source, request)
         stored = self._new(source, request)
         target = self.books.own.get(reference)
         if target is None:
@@ -163,15 +164,17 @@ class Players:
         target.rolled_back_by = stored
         return self._store(stored)
 
-    def _void(self, stored: Stored, reference: tuple[str, str]) -> Answer:
+    def _void(self, stored: Stored, reference: Name) -> Answer:
         """Void an id that was never seen: it stays void, and the rollback is stored if it was the first to do so."""
         if reference in self.books.tombstones:
             return self._answer(
                 Stored(source="", own_id="", request=None, whose=stored.whose, status=VOIDED), stored.own_id
             )
-        if self._has_foreign(*reference):
+        if self._has_foreign(reference):
             raise RefusedError("NOT_REVERSIBLE")
         self.books.tombstones.add(reference)
+        assert stored.whose is not None
+        self.books.transactions[stored.whose[0]] += 1
         stored.status = VOIDED
         return self._store(stored)
 
@@ -200,13 +203,13 @@ class Players:
         if request.state == pb.PLAYER_STATE_CLOSED and has_money:
             raise RefusedError("BALANCE_NOT_ZERO")
         self.states[request.player_id] = request.state
-        self.books.mutations[request.player_id] += 1
+        self.books.transactions[request.player_id] += 1
         stored = Stored(source=source, own_id=request.transaction_id, request=request, whose=None)
         self.books.events.append(
             Event(
                 event_type="wallet.player.state_changed",
                 player_id=request.player_id,
-                sequence=self.books.mutations[request.player_id],
+                sequence=self.books.transactions[request.player_id],
                 data={
                     "transactionId": request.transaction_id,
                     "source": source,
@@ -298,7 +301,7 @@ class Players:
         return self.states.get(player_id, pb.PLAYER_STATE_ACTIVE)
 
     def _again_of_own(self, source: str, request: Any) -> Answer | None:
-        known = self.books.known(source, own_id_of(request))
+        known = self.books.known(self.books.name(source, request.player_id, own_id_of(request)))
         return None if known is None else self._again(request, known)
 
     def _again(self, request: Any, known: Stored) -> Answer:
@@ -306,7 +309,7 @@ class Players:
         return self._answer(known, replayed=True)
 
     def _bet_of(self, source: str, request: Any) -> Stored:
-        reference = (source, request.reference_transaction_id)
+        reference = self._reference_of(source, request)
         if reference in self.books.tombstones:
             raise RefusedError("TRANSACTION_ROLLED_BACK")
         bet = self.books.own.get(reference)
@@ -321,11 +324,18 @@ class Players:
             raise RefusedError("ROUND_CLOSED")
         return bet
 
-    def _has_foreign(self, source: str, name: str) -> bool:
+    def _reference_of(self, source: str, request: Any) -> Name:
+        return self.books.name(source, request.player_id, request.reference_transaction_id)
+
+    def _has_foreign(self, reference: Name) -> bool:
         """Tell whether the id is a deposit's or a withdrawal's of this source: known, and never reversible."""
-        deposit, withdrawal = self.deposits.get(name), self.withdrawals.get(name)
+        _, _, own_id = reference
+        deposit, withdrawal = self.deposits.get(own_id), self.withdrawals.get(own_id)
         stored = [deposit] if withdrawal is None else [deposit, withdrawal.reservation, withdrawal.ending]
-        return any(one is not None and one.source == source for one in stored)
+        return any(
+            one is not None and one.whose is not None and self.books.name(one.source, one.whose[0], own_id) == reference
+            for one in stored
+        )
 
     def _is_closed(self, key: Round) -> bool:
         """Tell whether something that stands closed the round (rule 4)."""
@@ -349,12 +359,12 @@ class Players:
 
     def _store(self, stored: Stored) -> Answer:
         """Keep a mutation under an id of its source."""
-        self.books.own[stored.source, stored.own_id] = stored
+        self.books.own[self.books.name(stored.source, stored.request.player_id, stored.own_id)] = stored
         return self._first(stored)
 
     def _first(self, stored: Stored) -> Answer:
         if stored.whose is not None:
-            self.books.mutations[stored.whose[0]] += 1
+            self.books.transactions[stored.whose[0]] += 1
         return self._answer(stored)
 
     def _answer(self, stored: Stored, own_id: str = "", *, status: int | None = None, replayed: bool = False) -> Answer:

@@ -40,6 +40,7 @@ class Served(Driven):
 
     def __init__(self, name: str, server: WalletServer, keys: dict[str, str], pool: ThreadPoolExecutor) -> None:
         self.name = name
+        self.cells = server.installation.cells
         self._installation = server.installation
         self._pool = pool
         wallet = server.wallet()

@@ -170,7 +170,8 @@ class Sessions:
     # ---------------------------------------------------------------------------------------------------------- calls
 
     def _open(self, source: str, request: Any) -> Answer:
-        known = self.books.known(source, request.transaction_id)
+        name = self.books.name(source, request.player_id, request.transaction_id)
+        known = self.books.known(name)
         if known is not None:
             refuse_difference(request, known.request, _OPENING)
             session = next(one for one in self.all if one.opening is known)
@@ -179,8 +180,8 @@ class Sessions:
         whose, lock = whose_of(request), int(request.lock_amount_minor)
         self.books.take(whose, lock)
         opening = Stored(source=source, own_id=request.transaction_id, request=request, whose=whose)
-        self.books.own[source, request.transaction_id] = opening
-        self.books.mutations[whose[0]] += 1
+        self.books.own[name] = opening
+        self.books.transactions[whose[0]] += 1
         self.books.post(opening, (MAIN, -lock), (SESSION_HOLD, lock))
         expires_at = self.books.now + timedelta(seconds=request.ttl_seconds or TTL_DEFAULT_S)
         session = Session(opening=opening, expires_at=expires_at)
@@ -248,7 +249,7 @@ class Sessions:
         source, payout, lock = session.opening.source, session.balance, session.lock
         settlement = Stored(source=source, own_id=request.session_token, request=request, whose=session.whose)
         session.open_rounds_then = session.open_rounds()
-        self.books.mutations[session.whose[0]] += 1
+        self.books.transactions[session.whose[0]] += 1
         self.books.post(settlement, (SESSION_HOLD, -lock), (MAIN, payout), (WAGER, lock - payout))
         session.settlement = settlement
         self.books.tell(
@@ -283,7 +284,7 @@ class Sessions:
         row.late = late = Stored(
             source=session.opening.source, own_id=row.own_id, request=row.request, whose=session.whose
         )
-        self.books.mutations[session.whose[0]] += 1
+        self.books.transactions[session.whose[0]] += 1
         self.books.post(late, (WAGER, -row.change), (MAIN, row.change))
         is_win = row.target is None
         kind = wallet_pb2.WinKind.Name(row.request.win_kind).removeprefix("WIN_KIND_") if is_win else ""

@@ -14,7 +14,7 @@ from model.served import served
 from support.credit import wait_until_posted
 from support.database import Installation
 from support.ledger import verify
-from support.server import ENGINE_MODES
+from support.server import CELLS_OF_MODES, ENGINE_MODES
 
 SEED = int(os.environ.get("WALLET_MODEL_SEED", "20240601"))
 HISTORIES = int(os.environ.get("WALLET_MODEL_HISTORIES", "20"))
@@ -59,9 +59,9 @@ def test_the_rules_alone(record_property: Callable[[str, object], None]) -> None
 @pytest.mark.property
 @pytest.mark.timeout(900)
 def test_a_running_server(
-    new_installation: Callable[[], Installation], record_property: Callable[[str, object], None]
+    new_installation: Callable[..., Installation], record_property: Callable[[str, object], None]
 ) -> None:
-    installations = [new_installation() for _ in ENGINE_MODES]
+    installations = [new_installation(cells=CELLS_OF_MODES[mode]) for mode in ENGINE_MODES]
     with served(installations) as wallets:
         count = play(wallets, with_seed=SEED, histories=HISTORIES)
         for installation in installations:

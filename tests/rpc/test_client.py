@@ -41,7 +41,7 @@ async def test_a_game_on_main_and_in_a_session(wallet: Wallet, player: Player) -
 
 
 async def test_batches_and_streams_of_any_length(wallet: Wallet, player: Player) -> None:
-    async with WalletClient(wallet.target, key=wallet.keys["games"]) as client:
+    async with WalletClient(wallet.target, key=wallet.keys["games"], deadline_s=60) as client:
         session = await client.open_session(
             player_id=player.player_id, currency_network_id=player.currency_network_id, game_code="g",
             lock_amount_minor=100,

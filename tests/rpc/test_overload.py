@@ -5,17 +5,15 @@ from collections import Counter
 from collections.abc import Callable
 
 import grpc
+from support.credit import credit_of
 from support.database import Installation
 from support.ledger import check_invariants
 from support.refusals import check_refusal, refusal_of_call
 from support.server import WalletServer
-from support.sessions import open_session
 from support.waiting import wait_until
 from support.wallet import TIMEOUT_S
 
-from wallet.v1 import session_pb2
 from wallet.v1 import wallet_pb2 as pb
-from wallet.v1.session_pb2_grpc import LedgerSessionServiceStub
 
 CALLS = 6_000
 READS_WAIT_S = 20.0
@@ -43,21 +41,19 @@ def test_a_burst_is_answered_or_refused_but_never_dropped(new_installation: Call
 def test_more_readers_than_there_is_room_for_keep_nobody_else_from_working(
     new_installation: Callable[..., Installation],
 ) -> None:
-    """250 reads that wait for a table: QUEUE_FULL for readers alone, while keys, endings and mutations go on."""
+    """250 reads that wait for their table: QUEUE_FULL for readers alone, while keys, endings and mutations go on."""
     installation = new_installation()
     with WalletServer(installation, WALLET_DATABASE_TIMEOUT_MS=f"{READS_WAIT_S * 1000:.0f}") as server:
         wallet = server.wallet()
         player = wallet.player("100")
         reservation = player.reserve("40")
         wallet.applied(reservation)
-        sessions = LedgerSessionServiceStub(wallet.channel())
-        opening = open_session(wallet.player("100"))
-        opened = sessions.OpenSession(opening, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
+        credit = credit_of(wallet)
+        purse = credit.purse("100")
         with installation.connect() as held:
-            held.execute("LOCK TABLE subledger_entries IN ACCESS EXCLUSIVE MODE")
-            request = session_pb2.ListSessionTransactionsRequest(session_token=opened.session_token)
+            held.execute("LOCK TABLE credit_wallets IN ACCESS EXCLUSIVE MODE")
             reads = [
-                sessions.ListSessionTransactions.future(request, metadata=wallet.games.credentials, timeout=TIMEOUT_S)
+                credit.wallets.GetWallet.future(purse.read(), metadata=credit.credentials, timeout=TIMEOUT_S)
                 for _ in range(250)
             ]
             wait_until(lambda: sum(read.done() for read in reads) >= 46, what="readers are refused")

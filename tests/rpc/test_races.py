@@ -24,7 +24,8 @@ def test_one_id_and_ten_players(wallet: Wallet, installation: Installation) -> N
     """The key is one for the source, the players are on different lanes."""
     for _ in range(TRIES):
         name = fresh_id("shared")
-        players = [wallet.player("100") for _ in range(10)]
+        first = wallet.player("100")  # over players ids are unique within a cell
+        players = [first, *(wallet.neighbour(first) for _ in range(9))]
         results, refusals = split(wallet.at_once(*(player.bet("10", transaction_id=name) for player in players)))
         assert len(results) == 1
         for refusal in refusals:
@@ -56,7 +57,8 @@ def test_a_bet_and_its_rollback(wallet: Wallet) -> None:
 
 def test_a_bet_and_another_players_rollback_of_it(wallet: Wallet) -> None:
     for _ in range(TRIES * 2):
-        player, stranger = wallet.player("100"), wallet.player("100")
+        player = wallet.player("100")
+        stranger = wallet.neighbour(player)
         bet = player.bet("10")
         placed, back = wallet.at_once(bet, stranger.rollback(bet))
         if isinstance(placed, Refusal):

@@ -6,7 +6,7 @@ import pytest
 from support.database import Installation
 from support.ledger import transactions_stored
 from support.refusals import check_refusal
-from support.requests import STRANGER_ID, USDT_ETHEREUM, Player, changed, fresh_id, id_of
+from support.requests import STRANGER_ID, USDT_ETHEREUM, Player, changed, fresh_id, id_of, neighbour_id
 from support.samples import CALLS, prepared, sample
 from support.wallet import Wallet, check_replay
 
@@ -77,6 +77,8 @@ def test_another_compared_field_is_refused(
     request = prepared(wallet, call, player)
     first = wallet.applied(request)
     balance = wallet.balance(player)
+    if other == STRANGER_ID:
+        other = neighbour_id(player.player_id)
     different = changed(request, **{field: other})
 
     wallet.refused(different, "IDEMPOTENCY_KEY_REUSED", field=field)
@@ -106,7 +108,7 @@ def test_a_voided_rollback_is_compared_as_well(wallet: Wallet, player: Player, f
     rollback = player.rollback(fresh_id("unseen"))
     first = wallet.send(rollback)
     assert first.status == pb.OPERATION_STATUS_VOIDED
-    other = {"player_id": wallet.player().player_id, "reference_transaction_id": "another-bet"}[field]
+    other = {"player_id": neighbour_id(player.player_id), "reference_transaction_id": "another-bet"}[field]
     wallet.refused(changed(rollback, **{field: other}), "IDEMPOTENCY_KEY_REUSED", field=field)
     wallet.replayed(rollback, first)
 
@@ -130,7 +132,9 @@ def test_an_id_used_for_another_call(wallet: Wallet, player: Player, first: str,
 def test_call_is_named_before_any_field(wallet: Wallet, player: Player) -> None:
     bet = player.bet("10")
     wallet.applied(bet)
-    everything_else = wallet.player().on(USDT_ETHEREUM).bet_and_win("3", "4", transaction_id=bet.transaction_id)
+    everything_else = (
+        wallet.neighbour(player).on(USDT_ETHEREUM).bet_and_win("3", "4", transaction_id=bet.transaction_id)
+    )
     wallet.refused(everything_else, "IDEMPOTENCY_KEY_REUSED", field="call")
 
 

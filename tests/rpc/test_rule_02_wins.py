@@ -56,7 +56,7 @@ def test_a_win_stands_where_its_bet_stands(wallet: Wallet, player: Player, kind:
     bet = player.bet("10") if kind == "bet" else player.bet_and_win("10", "0")
     wallet.applied(bet)
     other = {
-        "player_id": wallet.player().player_id,
+        "player_id": wallet.neighbour(player).player_id,
         "currency_network_id": USDT_ETHEREUM,
         "game_code": "another-game",
         "round_id": "another-round",

@@ -104,7 +104,7 @@ def test_a_rollback_names_the_player_and_the_network(
         "bet_and_win": player.bet_and_win("10", "5"),
     }[what]
     wallet.applied(target)
-    other = wallet.player().player_id if field == "player_id" else USDT_ETHEREUM
+    other = wallet.neighbour(player).player_id if field == "player_id" else USDT_ETHEREUM
     rollback = player.rollback(target)
     wallet.refused(changed(rollback, **{field: other}), reason)
     wallet.applied(rollback)  # the refusal left its id free

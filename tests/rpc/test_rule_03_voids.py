@@ -37,7 +37,7 @@ def test_an_unseen_id_is_voided(wallet: Wallet, installation: Installation, own_
 @pytest.mark.parametrize("call", NAMED_BY_TRANSACTION_ID)
 @pytest.mark.parametrize("whose", ["the player's own", "another player's"])
 def test_whatever_comes_late_is_refused(wallet: Wallet, player: Player, call: str, whose: str) -> None:
-    late = sample(call, player if whose == "the player's own" else wallet.player())
+    late = sample(call, player if whose == "the player's own" else wallet.neighbour(player))
     wallet.send(player.rollback(id_of(late)), by=wallet.operator)
     for _ in range(2):
         wallet.refused(late, "TRANSACTION_VOIDED", by=wallet.operator)
@@ -72,7 +72,9 @@ def test_a_tombstone_is_no_players_own(wallet: Wallet, player: Player, whose: st
     unseen = fresh_id("unseen")
     first = player.rollback(unseen)
     wallet.send(first)
-    stranger = wallet.player("30") if whose == "another player" else wallet.fund(player.on(USDT_ETHEREUM), "30")
+    stranger = (
+        wallet.neighbour(player, "30") if whose == "another player" else wallet.fund(player.on(USDT_ETHEREUM), "30")
+    )
 
     second = stranger.rollback(unseen)
     check_voided(wallet.send(second), second, "30")

@@ -111,7 +111,7 @@ class Scene:
         self.request = changed(self.request, reference_transaction_id=other.transaction_id)
 
     def _player(self) -> None:
-        self.request = changed(self.request, player_id=self.wallet.player("1").player_id)
+        self.request = changed(self.request, player_id=self.wallet.neighbour(self.player, "1").player_id)
 
     def _currency(self) -> None:
         self.request = changed(self.request, currency_network_id=USDT_ETHEREUM)

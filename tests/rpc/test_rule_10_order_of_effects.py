@@ -16,7 +16,7 @@ from model.comparing import check
 from model.wallet import Model
 from support.database import CURRENCY_NETWORKS
 from support.refusals import Refusal, check_refusal
-from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id
+from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id, neighbour_id
 from support.scripts import Script
 from support.wallet import Wallet, check_replay
 
@@ -71,7 +71,8 @@ def run(wallet: Wallet, players: list[Player], requests: list[Message], *, way: 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_calls_one_after_the_other(wallet: Wallet, seed: int) -> None:
-    players = [Player(), Player()]
+    one = Player()
+    players = [one, Player(player_id=neighbour_id(one.player_id))]
     run(wallet, players, Script(seed, players).requests(LENGTH), way="calls", size=LENGTH)
 
 
@@ -132,7 +133,8 @@ def test_more_players_than_a_transaction_may_lock(wallet: Wallet, way: str) -> N
 def test_one_id_of_two_players_in_a_batch(wallet: Wallet, way: str) -> None:
     """Nothing is promised of the order across players; one of the two has the id."""
     for _ in range(5):
-        one, two = wallet.player("100"), wallet.player("100")
+        one = wallet.player("100")
+        two = wallet.neighbour(one)
         name, voided = fresh_id("shared"), fresh_id("voided")
         first, second, void, bet = getattr(wallet.games, way)(
             [

@@ -1,16 +1,21 @@
 """Several workers on one address: they share it, they agree, and one that dies is started again."""
 
+import socket
 from collections.abc import Callable
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import psutil
 from support.database import Installation
 from support.ledger import transactions_stored, verify
 from support.load import Load
 from support.requests import fresh_id
+from support.scrapes import Scrape
 from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import at_once
 
+from devstack.servers.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 
 New = Callable[..., Installation]
@@ -113,3 +118,49 @@ def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
         next(iter(before)).kill()
         wait_until(lambda: workers(parent) - before, what="a new worker")
         assert server.stop() == 0
+
+
+def test_the_workers_metrics_and_probes_have_one_address(new_installation: New) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with WalletServer(new_installation(), "--workers", "2", WALLET_METRICS_ADDRESS=address) as server:
+        parent = psutil.Process(server.process.pid)
+        wait_until(lambda: len(listening(parent)) == 2, what="both workers serve", timeout_s=60)
+        wait_until(lambda: Scrape(address).value("wallet_worker_process_up") == 2, what="both show their metrics")
+        assert probed(address, "/healthz") == probed(address, "/readyz") == 200
+        wallet, name = server.wallet(), "wallet_operations_total"
+        for caller in [wallet.caller(wallet.keys["games"]) for _ in range(8)]:
+            caller.call(wallet.player("10").bet("1"))
+        shown = Scrape(address)
+        assert shown.value(name, operation="bet", outcome="applied") == 8
+        assert {sample.labels["worker_number"] for sample in shown.families["wallet_build_info"].samples} == {"0", "1"}
+        of_each = [shown.value("process_start_time_seconds", worker_number=number) for number in ("0", "1")]
+        assert all(of_each)
+
+        frozen = min(workers(parent), key=lambda worker: worker.pid)
+        frozen.suspend()
+        try:
+            shown = Scrape(address)
+            assert shown.value("wallet_worker_process_up") == 1
+            assert len(shown.families["wallet_build_info"].samples) == 1
+            assert probed(address, "/readyz") == 200
+        finally:
+            frozen.resume()
+        frozen.kill()
+        wait_until(lambda: Scrape(address).value("wallet_worker_process_up") == 2, what="a new one", timeout_s=60)
+
+
+def test_metrics_that_cannot_be_shown_are_told_at_the_start(new_installation: New) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = WalletServer(new_installation(), "--workers", "2", WALLET_METRICS_ADDRESS=address)
+        server.launch()
+        wait_until(lambda: not server.runs, what="it ends", timeout_s=60)
+        assert f"WALLET_METRICS_ADDRESS {address} cannot be bound" in server.log
+
+
+def probed(address: str, path: str) -> int:
+    try:
+        with urlopen(f"http://{address}{path}", timeout=30) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code

@@ -49,16 +49,27 @@ _EMPTY = """
     DELETE FROM credit_wallets;
     DELETE FROM ledgers;
     DELETE FROM sessions;
+    DELETE FROM operator_actions;
+    DELETE FROM adjustment_decisions;
+    DELETE FROM adjustment_proposals;
     DELETE FROM ledger_entries;
     DELETE FROM ledger_transactions;
     DELETE FROM account_balances;
     DELETE FROM house_postings;
     DELETE FROM accounts WHERE player_id IS NOT NULL OR ledger_id IS NOT NULL;
-    DELETE FROM owners;
     DELETE FROM players;
     DELETE FROM withdrawals;
     DELETE FROM deposit_outputs;
     DELETE FROM outbox_events;
+    DELETE FROM day_totals;
+    DELETE FROM day_movements;
+    DELETE FROM day_balances;
+    DELETE FROM days;
+    DELETE FROM open_day_totals;
+    DELETE FROM open_day_movements;
+    UPDATE day_marks SET
+        counting_until = 'epoch', counted_until = NULL, day = NULL, begins_at = NULL, ends_at = NULL,
+        begins_at_hour = NULL;
 """
 
 NewLane = Callable[..., SteppedLane]

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psycopg
+from unit.desk import PERSON
 
 from wallet_grpc.domain.batch import decide_batch
+from wallet_grpc.domain.cells import ONLY_CELL
 from wallet_grpc.domain.commands import Command, owner_of
 from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import TxIdSequence
@@ -19,7 +21,7 @@ from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Refusal
 from wallet_grpc.engine.tickets import Job, Ticket
 from wallet_grpc.store.batch.store import BatchStore, Loaded, Locking, LostRaceError
-from wallet_grpc.store.reads.moments import CLOCK_CLASS
+from wallet_grpc.store.reads.moments import clock_class_of
 
 _ATTEMPTS_MAX = 100
 """Many, with short waits: the rows of a small ledger share their pages, and SERIALIZABLE aborts often."""
@@ -53,7 +55,7 @@ class SteppedLane:
     async def decide(self, *commands: Command) -> DecidedBatch:
         """Lock, load and decide; the owners stay locked."""
         loaded = await self.store.load(needs_of(commands), self.locking)
-        jobs = [Job(command, owner_of(command), Ticket([None]), 0) for command in commands]
+        jobs = [Job(command, owner_of(command), Ticket([None], operator=PERSON), 0) for command in commands]
         decided = decide_batch(loaded.book, jobs, Moment(now=loaded.now, tx_ids=self.tx_ids))
         return DecidedBatch(loaded, [outcome for outcome in decided if outcome is not None])
 
@@ -68,7 +70,9 @@ class SteppedLane:
         """Go on holding the clock: a store without it is refused for that alone, which has tests of its own."""
         self._clock = psycopg.connect(self.store._settings.database_url, autocommit=True)
         key = self.store._clock_key
-        assert self._clock.execute("SELECT pg_try_advisory_lock(%s, %s)", [CLOCK_CLASS, key]).fetchone() == (True,)
+        assert self._clock.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", [clock_class_of(ONLY_CELL), key]
+        ).fetchone() == (True,)
 
     async def write(self, batch: DecidedBatch) -> list[Outcome]:
         """Store a decided batch."""

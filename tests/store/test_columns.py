@@ -24,13 +24,14 @@ from wallet_grpc.store.batch import (
     sessions,
     store,
     subledger,
+    trail,
     transactions,
 )
 from wallet_grpc.store.batch.part import Query
 from wallet_grpc.store.batch.steps import PARTS
 from wallet_grpc.store.connection.statements import positional, statements
 
-MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, store, transactions)
+MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, store, trail, transactions)
 QUERIES = {
     f"{module.__name__.rpartition('.')[2]}.{name}": thing
     for module in MODULES
@@ -49,7 +50,7 @@ def columns_of(admin: psycopg.Connection, text: bytes, names: Sequence[str]) -> 
 
 def test_every_statement_of_the_load_is_looked_at() -> None:
     assert set(PARTS) <= set(MODULES)
-    assert len(QUERIES) == 20
+    assert len(QUERIES) == 22
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -80,12 +80,6 @@ def test_a_login_with_too_few_connections_is_told_which_one_fails(ledger: Instal
         check(ledger.service_dsn)
 
 
-def test_a_dsn_that_cannot_be_read_is_told_without_its_password() -> None:
-    with pytest.raises(UnfitDatabaseError, match="the DSN cannot be read") as caught:
-        check("postgresql:/wallet:secret@database/wallet")
-    assert "secret" not in str(caught.value)
-
-
 @pytest.mark.parametrize("attributes", ["read-write", "prefer-standby"])
 def test_server_and_api_work_on_a_list_of_hosts(module_installation: Installation, attributes: str) -> None:
     service = hosts(module_installation.service_dsn, target_session_attrs=attributes)

@@ -1,6 +1,6 @@
 """Two lanes that know nothing of each other, on one credit wallet; and the poster and the sweeper beside them.
 
-The locks are taken away before the store, as in test_races.py: it is the wallet's version that keeps these apart. The
+The locks are taken away before the store, as in test_races.py: it is the number of an entry that keeps these apart. The
 poster is stopped between any two of its statements, as a kill would, and another one goes on.
 """
 
@@ -25,6 +25,7 @@ from wallet_grpc.domain.credit.state import WalletAddress, wallet_address
 from wallet_grpc.domain.ledgers.commands import CreateLedger, PostJournalEntry
 from wallet_grpc.domain.ledgers.outcomes import LedgerCreated
 from wallet_grpc.domain.ledgers.state import Ledger, Leg
+from wallet_grpc.domain.refusals import Reason
 from wallet_grpc.store.background.reservations import ReservationStore
 from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.batch.store import LostRaceError
@@ -69,11 +70,12 @@ async def test_of_two_that_decided_over_the_same_wallet_one_is_stored(
         await two.write(second)
     await two.send(pair[1])
     rows = ledger.rows(
-        "SELECT balance_minor, sum(change_minor), entry_count, count(*), held_minor,"
+        "SELECT balance_after_minor, entry_no, coalesce(held_minor, 0),"
+        " (SELECT sum(change_minor) FROM subledger_entries), (SELECT count(*) FROM subledger_entries),"
         " (SELECT coalesce(sum(amount_minor), 0) FROM reservations WHERE state = 'OPEN')"
-        " FROM credit_wallets JOIN subledger_entries ON subledger_id = wallet_id GROUP BY wallet_id"
+        " FROM subledger_entries ORDER BY entry_no DESC LIMIT 1"
     )
-    for balance, total, counted, entries, held, reserved in rows:
+    for balance, counted, held, total, entries, reserved in rows:
         assert (balance, counted, held) == (total, entries, reserved)
 
 
@@ -139,12 +141,12 @@ def books(installation: Installation) -> tuple[int, int]:
     """Give what the ledger has of wallets, and what their balances sum to."""
     ((posted, balances),) = installation.rows(
         "SELECT (SELECT coalesce(sum(amount_minor), 0) FROM ledger_entries JOIN accounts USING (account_id)"
-        " WHERE wallet_id IS NOT NULL), (SELECT sum(balance_minor) FROM credit_wallets)"
+        " WHERE wallet_id IS NOT NULL), (SELECT sum(change_minor) FROM subledger_entries)"
     )
     return int(posted), int(balances)
 
 
-STATEMENTS_OF_A_ROUND = 13
+STATEMENTS_OF_A_ROUND = 19
 """Of five wallets, two a part."""
 
 
@@ -247,7 +249,7 @@ async def test_balances_of_more_digits_than_an_entry_are_posted(
 EXPIRE = """
     SET session_replication_role = replica;
     UPDATE reservations SET expires_at = expires_at - interval '1 hour';
-    UPDATE credit_wallets SET held_as_of = held_as_of - interval '1 hour';
+    UPDATE subledger_entries SET held_as_of = held_as_of - interval '1 hour';
 """
 
 
@@ -279,18 +281,31 @@ async def test_a_sweep_changes_nothing_that_anybody_is_told(
     decided = await lane.decide_unlocked(Credit(source=GAMES, wallet=purse, transaction_id="d", amount_minor=1))
     assert decided.outcomes[0].available_minor == 1_001  # type: ignore[union-attr]
     store = ReservationStore(pool)
-    assert await swept(store) == (20, True)  # those of one instant stay together
-    assert ledger.rows("SELECT held_minor FROM credit_wallets") == [(100,)]
-    with pytest.raises(LostRaceError):
-        await lane.write(decided)
-    (again,) = await lane.send(Credit(source=GAMES, wallet=purse, transaction_id="d", amount_minor=1))
-    assert again.available_minor == 1_001  # type: ignore[union-attr]
-    assert ledger.rows("SELECT held_minor FROM credit_wallets") == [(0,)]
+    assert await swept(store) == (15, True)
+    await lane.write(decided)
+    (later,) = await lane.send(Credit(source=GAMES, wallet=purse, transaction_id="e", amount_minor=1))
+    assert later.available_minor == 1_002  # type: ignore[union-attr]
+    assert ledger.rows("SELECT held_minor FROM subledger_entries ORDER BY entry_no DESC LIMIT 1") == [(0,)]
     with ledger.connect() as writer:  # one who is always writing does not keep it from being tidied
         writer.execute("SELECT pg_advisory_xact_lock(%s)", [purse.owner_id])
-        assert await swept(store) == (10, False)
+        assert await swept(store) == (15, True)
     assert await swept(store) == (0, False)
     assert ledger.rows("SELECT state, count(*) FROM reservations GROUP BY state") == [("EXPIRED", 30)]
+    assert verify(ledger.admin_dsn).clean
+
+
+async def test_an_end_that_a_sweep_comes_before_is_decided_again(
+    new_lane: NewLane, ledger: Installation, pool: MortalPool, admin: psycopg.Connection
+) -> None:
+    lane = new_lane()
+    await lane.attempt(credit("c"), reserve("r"))
+    decided = await lane.decide_unlocked(commit("r"))
+    admin.execute(EXPIRE)
+    assert (await ReservationStore(pool).sweep(rows_max=10)).reservations == 1
+    with pytest.raises(LostRaceError):
+        await lane.write(decided)
+    assert (await lane.refused(commit("r"))).reason is Reason.RESERVATION_EXPIRED
+    assert ledger.rows("SELECT count(*) FROM subledger_entries") == [(2,)]
 
 
 async def test_journal_entries_race_over_one_account(new_lane: NewLane, ledger: Installation) -> None:

@@ -13,6 +13,7 @@ from support.database import Installation
 from support.ledger import check_invariants
 from unit.desk import bet, deposit
 
+from wallet_grpc.domain.cells import ONLY_CELL
 from wallet_grpc.store.background.house_postings import _FOLD_CLASS, HousePostingStore
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
@@ -87,7 +88,7 @@ async def test_who_comes_while_another_folds_leaves_it_to_them(
 ) -> None:
     await deposited(new_lane, 3)
     with psycopg.connect(ledger.service_dsn) as other:
-        assert other.execute(_FOLD, {"fold_class": _FOLD_CLASS, "rows_max": 2}).fetchone() == (2,)
+        assert other.execute(_FOLD, {"fold_class": _FOLD_CLASS, "cell": ONLY_CELL, "rows_max": 2}).fetchone() == (2,)
         assert await asyncio.wait_for(house.fold(rows_max=100), 5.0) == 0
         check_invariants(ledger)
     assert await house.fold(rows_max=100) == 1
@@ -100,7 +101,7 @@ async def test_without_the_lock_a_row_is_folded_once_as_well(
 ) -> None:
     await deposited(new_lane, 3)
     with psycopg.connect(ledger.service_dsn) as other:
-        other.execute(_FOLD, {"fold_class": _FOLD_CLASS + 1, "rows_max": 2})
+        other.execute(_FOLD, {"fold_class": _FOLD_CLASS + 1, "cell": ONLY_CELL, "rows_max": 2})
         waiting = asyncio.create_task(house.fold(rows_max=100))
         await until(lambda: admin.execute(_WAITING).fetchone() == (1,))
         other.commit()
@@ -120,7 +121,7 @@ async def test_a_round_that_is_killed_has_done_nothing(
 ) -> None:
     await deposited(new_lane, 3)
     other = psycopg.connect(ledger.service_dsn)
-    assert other.execute(_FOLD, {"fold_class": _FOLD_CLASS, "rows_max": 2}).fetchone() == (2,)
+    assert other.execute(_FOLD, {"fold_class": _FOLD_CLASS, "cell": ONLY_CELL, "rows_max": 2}).fetchone() == (2,)
     admin.execute("SELECT pg_terminate_backend(%s, 5000)", [other.info.backend_pid])
     with pytest.raises(errors.AdminShutdown):
         other.execute("COMMIT")

@@ -151,6 +151,7 @@ def test_truncating_has_triggers_of_its_own(admin: psycopg.Connection) -> None:
 TRANSACTION = {
     "tx_id": TX.format(1),
     "owner_id": 1,
+    "owner_version": 1,
     "source": "games",
     "reference": "r",
     "key_hash": TX.format(1),
@@ -186,7 +187,12 @@ KEY = {"key_id": "k", "key_hash": b"h", "source": "s", "roles": ["game"]}
 # What is refused, by the constraint's name: the table, its row, and what is wrong with it.
 WRONG: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "a negative player balance": ("account_balances_funds_check", "account_balances", BALANCE, {"balance_minor": -1}),
-    "an owner without a mutation": ("owners_version_check", "owners", {"owner_id": 1}, {"version": 0}),
+    "a transaction before an owner's first": (
+        "ledger_transactions_owner_version_check",
+        "ledger_transactions",
+        TRANSACTION,
+        {"owner_version": 0},
+    ),
     "player zero": ("players_id_check", "players", {"state": "ACTIVE"}, {"player_id": 0}),
     "an unknown player state": ("players_state_check", "players", {"player_id": 1}, {"state": "GONE"}),
     "an unknown kind": ("ledger_transactions_kind_check", "ledger_transactions", TRANSACTION, {"kind": "GIFT"}),
@@ -311,19 +317,24 @@ def test_a_house_balance_may_be_negative(admin: psycopg.Connection) -> None:
     insert(admin, "account_balances", BALANCE | {"account_id": house(admin, 1), "owner_id": None, "balance_minor": -5})
 
 
-@pytest.mark.parametrize("column", ["key_hash", "reverses_tx_id"])
-def test_a_key_and_a_reversal_are_unique(admin: psycopg.Connection, column: str) -> None:
+@pytest.mark.parametrize("column", ["key_hash", "reverses_tx_id", "owner_version"])
+def test_a_key_a_reversal_and_an_owners_version_are_unique(admin: psycopg.Connection, column: str) -> None:
     first = TRANSACTION | {"reverses_tx_id": TX.format(9)}
     insert(admin, "ledger_transactions", first)
-    second = first | {"tx_id": TX.format(2), "key_hash": TX.format(2), "reverses_tx_id": TX.format(8)}
+    second = first | {
+        "tx_id": TX.format(2),
+        "key_hash": TX.format(2),
+        "reverses_tx_id": TX.format(8),
+        "owner_version": 2,
+    }
     with pytest.raises(errors.UniqueViolation):
         insert(admin, "ledger_transactions", second | {column: first[column]})
     insert(admin, "ledger_transactions", second)
 
 
 def test_lost_races_have_a_state_of_their_own(admin: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.DatabaseError, match="lost a race: owners") as caught:
-        admin.execute("SELECT raise_lost_race('owners')")
+    with pytest.raises(psycopg.DatabaseError, match="lost a race: accounts") as caught:
+        admin.execute("SELECT raise_lost_race('accounts')")
     assert caught.value.sqlstate == "WL001"
 
 

@@ -13,11 +13,12 @@ from store.lanes import SteppedLane, until
 from support.database import Installation
 from unit.desk import BOB, bet, deposit
 
+from wallet_grpc.domain.cells import ONLY_CELL
 from wallet_grpc.store.batch import store
 from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads import moments
-from wallet_grpc.store.reads.moments import CLOCK_CLASS, FutureMomentError, Moments, UnsettledMomentError
+from wallet_grpc.store.reads.moments import FutureMomentError, Moments, UnsettledMomentError, clock_class_of
 
 NewLane = Callable[..., SteppedLane]
 Settle = Callable[[], "asyncio.Task[datetime]"]
@@ -75,7 +76,7 @@ async def test_a_store_is_waited_for_also_when_its_locks_are_lost(
     await lane.send(deposit("d", player=BOB))
     batch = await lane.decide(bet("x", player=BOB))
     with ledger.connect() as holder:
-        holder.execute("SELECT FROM owners WHERE owner_id = %s FOR UPDATE", [BOB])
+        holder.execute("SELECT FROM account_balances WHERE owner_id = %s FOR UPDATE", [BOB])
         storing = asyncio.create_task(lane.write(batch))
         waits = (
             "SELECT 1 FROM pg_stat_activity WHERE application_name = 'wallet-lane-ledger' AND wait_event_type = 'Lock'"
@@ -113,7 +114,7 @@ async def test_a_batch_whose_locks_are_lost_before_it_is_stored_is_decided_anew(
 
 async def test_a_poster_that_has_taken_its_time_is_waited_for(ledger: Installation, settling: Settle) -> None:
     with psycopg.connect(ledger.service_dsn) as poster:
-        named = {"owner_id": 7, "clock_class": CLOCK_CLASS}
+        named = {"lock_id": 7, "clock_class": clock_class_of(ONLY_CELL)}
         poster.execute(statements("wallet_grpc.store.background", "wallet_postings.sql")["try_ledger"], named)
         settled = settling()
         await stays(settled)
@@ -127,7 +128,7 @@ async def test_who_reads_locks_or_builds_holds_nobody_up(
     await new_lane().send(deposit("d"))
     with ledger.connect() as reader, ledger.connect() as locker, ledger.connect() as builder:
         reader.execute("SELECT count(*) FROM ledger_transactions")
-        locker.execute("SELECT FROM owners FOR UPDATE")
+        locker.execute("SELECT FROM account_balances FOR UPDATE")
         locker.execute("SELECT pg_advisory_lock(1)")
         builder.execute("CREATE TABLE of_somebody (n INT)")
         builder.execute("LOCK TABLE ledger_transactions IN SHARE UPDATE EXCLUSIVE MODE")

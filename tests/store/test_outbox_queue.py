@@ -10,9 +10,11 @@ import pytest_asyncio
 from support.database import Installation
 from support.outbox import make_up_events
 from support.poison import poisoned
+from support.waiting import wait_until
 
 from wallet_grpc.domain.identifiers import TxIdSequence
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.operator.freeze import freeze, lift, relays_here
 from wallet_grpc.store.proofs.stuck import find_stuck
 from wallet_grpc.store.queues import outbox as outbox_queue
 from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxReader
@@ -55,6 +57,25 @@ async def test_the_first_event_of_an_installation_that_was_idle_is_published(
     with own_ledger.connect(autocommit=True) as connection:
         assert inserted(connection) == 1
     assert await waiting(queue) == [1]
+
+
+async def test_of_a_frozen_installation_nothing_is_published_and_what_was_is_removed(
+    queue: OutboxQueue, own_ledger: Installation
+) -> None:
+    with own_ledger.connect(autocommit=True) as others, own_ledger.connect(autocommit=True) as connection:
+        published = inserted(others)
+        assert await waiting(queue) == [published]
+        freeze(connection, reason="we move")
+        (relay,) = relays_here(connection)
+        await queue.remove([published])
+        with pytest.raises(DatabaseUnavailableError, match="frozen"):
+            await waiting(queue)
+        wait_until(lambda: relay not in relays_here(connection), what="it has left")
+        lift(connection, reason="we stay")
+        assert own_ledger.rows("SELECT FROM outbox_events") == []
+        again = inserted(others)
+    await queue.share()
+    assert await waiting(queue) == [again]
 
 
 async def test_what_is_committed_late_is_not_passed_over(queue: OutboxQueue, own_ledger: Installation) -> None:

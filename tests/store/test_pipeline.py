@@ -1,13 +1,17 @@
 """A lane's connection: answers in order, the first error told, nothing of a failed or lost trip left for the next."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
 import pytest_asyncio
+import uvloop
 from support.database import Installation
+from support.waiting import wait_until
 
 from wallet_grpc.store.connection import pipeline as module
 from wallet_grpc.store.connection.pipeline import Pipeline, RoundTrip
@@ -21,6 +25,7 @@ KEEP = positional("INSERT INTO kept VALUES (%(number)s::INTEGER)")
 KEPT = positional("SELECT number FROM kept ORDER BY number")
 DIVIDE = positional("SELECT 1 / %(number)s::INTEGER")
 PREPARED = positional("SELECT count(*) FROM pg_prepared_statements")
+_RUNS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
 SLEEP = positional("SELECT pg_sleep(60)")
 
 
@@ -181,3 +186,24 @@ async def test_prepared_statements_are_bounded(pipeline: Pipeline, monkeypatch: 
         assert (await pipeline.execute(positional(f"SELECT {number}"))).rows == [(number,)]
     ((count,),) = (await pipeline.execute(PREPARED)).rows
     assert 0 < count <= 12
+
+
+def test_a_connection_that_is_reset_is_told_at_once(ledger: Installation, admin: psycopg.Connection) -> None:
+    """A backend that ends with a question unread resets its socket, of which uvloop, the servers' loop, tells once."""
+
+    async def lose() -> None:
+        pipeline = Pipeline(await psycopg.AsyncConnection.connect(ledger.admin_dsn, autocommit=True))
+        await pipeline.execute(TWICE, {"number": 1, "word": "one"})
+        os.kill(pipeline.backend_pid, signal.SIGSTOP)
+        try:
+            asking = asyncio.ensure_future(pipeline.execute(TWICE, {"number": 2, "word": "two"}))
+            await asyncio.sleep(0.1)
+            admin.execute("SELECT pg_terminate_backend(%s)", [pipeline.backend_pid])
+        finally:
+            os.kill(pipeline.backend_pid, signal.SIGCONT)
+        # Meanwhile the loop stands still: it is told of its last words and of the reset at once.
+        wait_until(lambda: not admin.execute(_RUNS, [pipeline.backend_pid]).fetchone(), what="the backend has ended")
+        with pytest.raises(psycopg.OperationalError):
+            await asyncio.wait_for(asking, _SOON_S)
+
+    uvloop.run(lose())

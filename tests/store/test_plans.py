@@ -20,10 +20,8 @@ from wallet_grpc.store.connection.statements import positional, statements
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
-    "step_raised_owners",
     "step_changed_balances",
-    "step_changed_sessions",
-    "step_raised_wallets",
+    "step_settled_sessions",
     "step_ended_reservations",
 )
 _LOADS = (
@@ -51,7 +49,6 @@ _BATCH = statements(
 _BACKGROUND = "wallet_grpc.store.background"
 _WORKERS = {
     "post": (_BACKGROUND, "wallet_postings.sql"),
-    "sweep_wallets": (_BACKGROUND, "reservations.sql"),
     "mark_expired": (_BACKGROUND, "reservations.sql"),
 }
 _RELAY = ("told_transactions",)
@@ -127,19 +124,17 @@ _VERIFY = {
 }
 _LONG_SESSION = """
     INSERT INTO sessions
-    SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', 0, now(), now(), 'OPEN', 0, %(entries)s,
-        %(entries)s;
+    SELECT md5('s')::UUID, 7, 'games', 1, 'g', %(entries)s, 'ledger', 0, now(), now(), 'OPEN';
     INSERT INTO subledger_entries (
         subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
-        balance_after_minor, round_id, round_hash, closes_round, late, created_at
+        balance_after_minor, open_rounds, round_id, round_hash, closes_round, late, created_at
     )
     SELECT session_id, number, 7, 'BET', 'APPLIED', number, md5('e' || number)::UUID, 1, -1, %(entries)s - number,
-        number, md5('r' || number)::UUID, FALSE, FALSE, now()
+        number, number, md5('r' || number)::UUID, FALSE, FALSE, now()
     FROM sessions CROSS JOIN generate_series(1, %(entries)s) AS number;
 """
 _LONG_WALLET = """
-    INSERT INTO credit_wallets
-    SELECT md5('w')::UUID, -1, md5('l')::UUID, 'w', %(entries)s, 0, now(), %(entries)s, %(entries)s, now();
+    INSERT INTO credit_wallets SELECT md5('w')::UUID, -1, md5('l')::UUID, 'w', now();
     INSERT INTO subledger_entries (
         subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
         balance_after_minor, closes_round, late, created_at
@@ -152,22 +147,27 @@ _LONG_WALLET = """
     FROM credit_wallets CROSS JOIN generate_series(1, %(entries)s) AS number;
 """
 _FILL = """
-    INSERT INTO owners SELECT number, 1 FROM generate_series(1, %(players)s) AS number;
     INSERT INTO accounts (player_id, account_type, currency_network_id)
     SELECT number, 'MAIN', 1 FROM generate_series(1, %(players)s) AS number;
     INSERT INTO credit_wallets
-    SELECT md5(number::TEXT)::UUID, -number, md5('l')::UUID, number::TEXT, 9, 9, now(), 1, 1, now()
+    SELECT md5(number::TEXT)::UUID, -number, md5('l')::UUID, number::TEXT, now()
     FROM generate_series(1, %(players)s) AS number;
+    INSERT INTO subledger_entries (
+        subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
+        balance_after_minor, held_minor, held_as_of, closes_round, late, created_at
+    )
+    SELECT wallet_id, 1, owner_id, 'CREDIT', 'APPLIED', 'id', gen_random_uuid(), 9, 9, 9, 9, now(), FALSE, FALSE, now()
+    FROM credit_wallets;
     INSERT INTO reservations
     SELECT md5(number::TEXT)::UUID, md5(number::TEXT)::UUID, -number, 9, 1, now(), 'OPEN'
     FROM generate_series(1, %(players)s) AS number;
     INSERT INTO account_balances (account_id, owner_id, balance_minor, version)
     SELECT account_id, player_id, 0, 0 FROM accounts WHERE player_id IS NOT NULL;
     INSERT INTO ledger_transactions (
-        tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor, closes_round,
-        round_hash, entry_count, created_at
+        tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
+        closes_round, round_hash, entry_count, created_at
     )
-    SELECT gen_random_uuid(), number, 'games', number, gen_random_uuid(), 'BET', 'APPLIED', 1, 1, FALSE,
+    SELECT gen_random_uuid(), number, 1, 'games', number, gen_random_uuid(), 'BET', 'APPLIED', 1, 1, FALSE,
         gen_random_uuid(), 0, now()
     FROM generate_series(1, %(players)s) AS number;
     INSERT INTO deposit_outputs SELECT gen_random_uuid(), number, gen_random_uuid()

@@ -76,14 +76,14 @@ def test_refuses_another_environment(ledger: Installation) -> None:
 
 
 def test_refuses_an_empty_database(empty: Installation) -> None:
-    with pytest.raises(UnfitDatabaseError, match="migrations are behind: 0001_ledger"):
+    with pytest.raises(UnfitDatabaseError, match="migrations are behind: shared/0001_installation"):
         check_database(empty.admin_dsn, "TEST", timeout_s=TIMEOUT_S)
 
 
 def test_refuses_migrations_that_are_behind(own_ledger: Installation) -> None:
     with own_ledger.connect() as connection:
-        connection.execute("DELETE FROM schema_migrations WHERE version = '0001_ledger'")
-    with pytest.raises(UnfitDatabaseError, match="run `wallet migrate` first"):
+        connection.execute("DELETE FROM schema_migrations WHERE version = '0003_sessions'")
+    with pytest.raises(UnfitDatabaseError, match="behind: cell_0/0003_sessions; run `wallet migrate` first"):
         check_database(own_ledger.service_dsn, "TEST", timeout_s=TIMEOUT_S)
 
 

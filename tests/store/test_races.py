@@ -13,6 +13,7 @@ from support.database import Installation
 from support.ledger import check_invariants
 from unit.desk import (
     ANN,
+    APPROVAL,
     BOB,
     ETHEREUM,
     adjust,
@@ -46,6 +47,7 @@ OF_ONE_OWNER: dict[str, tuple[Command, Command]] = {
     "a bet and a reservation": (bet("x", 60), reserve("y", 60)),
     "two reservations": (reserve("x", 60), reserve("y", 60)),
     "two debits": (adjust("x", 60, Direction.DEBIT), adjust("y", 60, Direction.DEBIT)),
+    "two approvals of one proposal": (adjust("x", approval=APPROVAL), adjust("x", approval=APPROVAL)),
     "a bet and a closing of its round": (bet("x", 1), bet("y", 0, closes=True)),
     "a win and a closing of its round": (win("x", of="b0"), win("y", 0, of="b1", closes=True)),
     "a bet and a block": (bet("x", 1), blocked("y")),

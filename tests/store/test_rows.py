@@ -74,7 +74,7 @@ async def test_a_history_in_batches_comes_out_as_in_memory_one_by_one(
         assert (found.balance_minor, found.version) == (account.balance_minor, account.version)
     for owner_id, owner in desk.book.owners.items():
         found_owner = loaded.book.owners[owner_id]
-        assert (found_owner.version or 0, found_owner.state) == (owner.mutations, owner.state)
+        assert (found_owner.version, found_owner.state) == (owner.added, owner.state)
     assert len(loaded.book.transactions) == len(desk.book.transactions)
     for key, transaction in desk.book.transactions.items():
         stored = loaded.book.transactions[key]

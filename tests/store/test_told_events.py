@@ -10,6 +10,7 @@ from unit.desk import adjust, bet, bet_and_win, deposit, fail, reserve, rollback
 from unit.session_desk import SessionDesk, opening
 
 from wallet_grpc.domain.accounts import PlayerState
+from wallet_grpc.domain.cells import ONLY_CELL
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.events import Event, EventType
 from wallet_grpc.domain.outcomes import Outcome
@@ -119,6 +120,6 @@ async def test_an_event_is_the_same_to_the_byte_however_often_it_is_published(
     await queue.park([row.outbox_id for row in await queue.next(100)], "UNROUTABLE")
     assert await published() == []
     with ledger.connect() as connection:
-        replay_parked_events(connection)
+        replay_parked_events(connection, ONLY_CELL)
     assert await published() == teller.messages
     await queue.close()

@@ -119,6 +119,16 @@ def amqp_url(broker: Broker) -> str:
     return new_vhost(broker)
 
 
+@pytest.fixture(scope="session")
+def node() -> Iterator[RabbitNode]:
+    """The run's node of devstack, which nobody may stop: for what needs its programs, wherever `broker` is."""
+    try:
+        with _node_of_the_run(os.environ.get(RUN_ID)) as found:
+            yield found
+    except BrokerUnavailableError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def own_broker() -> Iterator[RabbitNode]:
     """A RabbitMQ for one test, which may stop it, kill it and start it again."""

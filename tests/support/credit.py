@@ -37,10 +37,11 @@ _LEDGER_CALLS: dict[type[Message], str] = {
 }
 ACCEPTED, DUPLICATE = pb.WALLET_STATUS_ACCEPTED, pb.WALLET_STATUS_DUPLICATE
 ENTRY_NOT_POSTED = """
-    SELECT count(*) FROM credit_wallets
+    SELECT count(*) FROM (SELECT subledger_id, max(entry_no) AS last_no FROM subledger_entries GROUP BY 1) AS journals
+      JOIN credit_wallets ON wallet_id = subledger_id
       LEFT JOIN accounts USING (wallet_id)
       LEFT JOIN account_balances ON account_balances.account_id = accounts.account_id
-     WHERE entry_count <> coalesce(account_balances.version, 0)
+     WHERE last_no <> coalesce(account_balances.version, 0)
 """
 
 

@@ -2,6 +2,8 @@
 
 In order: the cluster that WALLET_TEST_DATABASE_URL names (a superuser's DSN), a container where a Docker engine
 answers, devstack's embedded cluster in a temporary folder.
+
+Long because what a test's database is made of stands in one place, whatever server it is on.
 """
 
 import json
@@ -23,8 +25,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_settings import PostgresSettings
+from support import citus
 from support.copies import ROOT, original
 from support.requests import ETH_ETHEREUM, USDT_ETHEREUM, USDT_TRON
+from wallet_grpc.domain.cells import ONLY_CELL, Cell, schema_of
+from wallet_grpc.store.connection.kinds import SHARED_SCHEMA
 from wallet_grpc.store.operator.keys import create_key
 from wallet_grpc.store.operator.migrate import migrate
 from wallet_grpc.store.operator.networks import add_network
@@ -32,9 +37,20 @@ from wallet_grpc.store.reads.keys import Role
 
 SERVICE_ROLE = "wallet_service"
 API_ROLE = "wallet_api"
+BACKOFFICE_ROLE = "wallet_backoffice"
 RUN_ID = "PYTEST_XDIST_TESTRUNUID"
 _DOCKER_ANSWERS_WITHIN_S = 2
 _CLI_TIMEOUT_S = 60
+TEST_CELLS = int(os.environ.get("WALLET_TEST_CELLS", "1"))
+"""How many cells a test's database has, unless the test says so itself: by WALLET_TEST_CELLS=3 any test runs with 3."""
+_ALL_CELLS = "all_cells"
+_TABLES_OF_A_CELL = """
+    SELECT relname, array_agg(attname::TEXT ORDER BY attnum)
+    FROM pg_class
+    JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+    WHERE relkind = 'r' AND relnamespace = 'cell_0'::REGNAMESPACE
+    GROUP BY relname
+"""
 _MEMORY = Path("/dev/shm")  # noqa: S108 folders in it have random names
 _MEMORY_FREE_BYTES_MIN = 8 * 1024**3
 
@@ -67,6 +83,11 @@ class Cluster:
     """The same in all processes of a run, since a cluster that was given to it is theirs together."""
 
     @property
+    def nodes(self) -> Sequence[citus.Node]:
+        """Those of a Citus cluster, its coordinator first; none, where it is a plain PostgreSQL."""
+        return citus.nodes_of(self.admin_dsn)
+
+    @property
     def admin_password(self) -> str:
         return str(conninfo_to_dict(self.admin_dsn).get("password") or "")
 
@@ -94,6 +115,7 @@ class Installation:
     database: str
     environment: str = "test"
     keys: dict[str, str] = field(default_factory=dict)
+    cells: int = 1
 
     @property
     def admin_dsn(self) -> str:
@@ -102,6 +124,10 @@ class Installation:
     @property
     def api_dsn(self) -> str:
         return self.cluster.dsn(self.database, user=API_ROLE, password=self.cluster.service_password)
+
+    @property
+    def backoffice_dsn(self) -> str:
+        return self.cluster.dsn(self.database, user=BACKOFFICE_ROLE, password=self.cluster.service_password)
 
     @property
     def service_dsn(self) -> str:
@@ -113,6 +139,8 @@ class Installation:
         return inherited | {
             "WALLET_DATABASE_URL": self.service_dsn,
             "WALLET_ADMIN_DATABASE_URL": self.admin_dsn,
+            "WALLET_BACKOFFICE_DATABASE_URL": self.backoffice_dsn,
+            "WALLET_BACKOFFICE_QUERY_TIMEOUT_MS": "30000",  # of a machine that does much else
             "WALLET_ENVIRONMENT": self.environment,
             "PYTHONUNBUFFERED": "1",
         }
@@ -152,14 +180,22 @@ class Installation:
         return psycopg.connect(self.admin_dsn, autocommit=autocommit)
 
 
-def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -> Installation:
+def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS), cells: int = TEST_CELLS) -> Installation:
     """Migrate a database, with its currency networks and callers: what every server's database is a copy of.
 
     It is made by what the commands call: fourteen of them, each a process, would take the processor for ten seconds.
     """
-    template = Installation(cluster=cluster, database=f"wallet_template_{secrets.token_hex(4)}")
-    cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template.database)))
-    migrate(template.admin_dsn, "TEST")
+    return _set_up(cluster, f"wallet_template_{secrets.token_hex(4)}", callers, cells)
+
+
+def _set_up(cluster: Cluster, database: str, callers: Sequence[str], cells: int | None = None) -> Installation:
+    template = Installation(cluster=cluster, database=database, cells=cells or 1)
+    if cluster.nodes:
+        citus.create_database(cluster.admin_dsn, database, cluster.nodes)
+    else:
+        cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    look_into_the_first_cell(template)
+    migrate(template.admin_dsn, "TEST", cells=cells)
     let_service_log_in(cluster)
     with template.connect() as connection:
         for number, (currency, network, decimals) in CURRENCY_NETWORKS.items():
@@ -168,26 +204,38 @@ def create_template(cluster: Cluster, callers: Sequence[str] = tuple(CALLERS)) -
             source, roles = CALLERS[name]
             made = create_key(connection, prefix="sk_test_", source=source, roles=[Role(role) for role in roles])
             template.keys[name] = made.key
+    if template.cells > 1:
+        see_all_cells(template)
     return template
 
 
 def let_service_log_in(cluster: Cluster) -> None:
-    """Give the service's and the HTTP API's roles, which the migrations made, a password."""
-    for role in (SERVICE_ROLE, API_ROLE):
+    """Give the roles that the migrations made a password: the service's, the HTTP API's, the back office's."""
+    for role in (SERVICE_ROLE, API_ROLE, BACKOFFICE_ROLE):
         names = sql.Identifier(role), sql.Literal(cluster.service_password)
-        cluster.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(*names))
+        let_log_in = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(*names)
+        cluster.execute(let_log_in)
+        for node in cluster.nodes[1:]:
+            citus.execute(citus.at(cluster.admin_dsn, node), let_log_in)
 
 
 def create_installation(template: Installation) -> Installation:
-    """Copy the template into a database of its own."""
+    """Copy the template into a database of its own. On Citus, where none is a copy, it is made like the template."""
+    if template.cluster.nodes:
+        return _set_up(template.cluster, f"wallet_test_{secrets.token_hex(6)}", list(template.keys), template.cells)
     copy = Installation(
         cluster=template.cluster,
         database=f"wallet_test_{secrets.token_hex(6)}",
         keys=dict(template.keys),
+        cells=template.cells,
     )
     names = sql.Identifier(copy.database), sql.Identifier(template.database)
     # By its files: to copy it by the log, as is done by itself, takes nine times the processor.
     copy.cluster.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
+    if copy.cells > 1:
+        look_at_all_cells(copy)
+    else:
+        look_into_the_first_cell(copy)
     return copy
 
 
@@ -201,14 +249,63 @@ def own_installation(template: Installation) -> Iterator[Installation]:
         drop_database(made)
 
 
+def create_citus_installation(cluster: Cluster, *, cells: int) -> Installation:
+    """Set up a database of several cells on a Citus cluster."""
+    return _set_up(cluster, f"wallet_cells_{secrets.token_hex(6)}", tuple(CALLERS), cells)
+
+
 def create_empty_installation(cluster: Cluster, *, environment: str = "test") -> Installation:
     """Create a database that is not migrated yet."""
     made = Installation(cluster=cluster, database=f"wallet_empty_{secrets.token_hex(6)}", environment=environment)
-    cluster.execute(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(made.database)))
+    if cluster.nodes:
+        citus.create_database(cluster.admin_dsn, made.database, cluster.nodes)
+    else:
+        cluster.execute(sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(made.database)))
+    look_into_the_first_cell(made)
     return made
 
 
+def look_into_the_first_cell(installation: Installation) -> None:
+    """Have plain connections to a database see its first cell; the wallet's own set their path themselves."""
+    name = sql.Identifier(installation.database)
+    path = sql.SQL(", ").join([sql.Identifier(schema_of(ONLY_CELL)), sql.Identifier(SHARED_SCHEMA)])
+    installation.cluster.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(name, path))
+
+
+def look_at_all_cells(installation: Installation) -> None:
+    """Have plain connections to a database see the views of `see_all_cells`."""
+    names = sql.Identifier(installation.database), sql.Identifier(_ALL_CELLS), sql.Identifier(SHARED_SCHEMA)
+    installation.cluster.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}, {}").format(*names))
+
+
+def see_all_cells(installation: Installation) -> None:
+    """Make views of what all cells of a database have together, under the names of their tables.
+
+    Accounts are told apart: in each cell they are numbered anew.
+    """
+    with installation.connect() as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_ALL_CELLS)))
+        for table, columns in connection.execute(_TABLES_OF_A_CELL).fetchall():
+            parts = []
+            for cell in range(installation.cells):
+                told = [
+                    sql.SQL("account_id + sign(account_id)::BIGINT * {} AS account_id").format(cell * 10**12)
+                    if column == "account_id"
+                    else sql.Identifier(column)
+                    for column in columns
+                ]
+                of_cell = sql.Identifier(schema_of(Cell(cell)), table)
+                parts.append(sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(told), of_cell))
+            view = sql.Identifier(_ALL_CELLS, table)
+            together = sql.SQL(" UNION ALL ").join(parts)
+            connection.execute(sql.SQL("CREATE VIEW {} AS {}").format(view, together))
+    look_at_all_cells(installation)
+
+
 def drop_database(installation: Installation) -> None:
+    if installation.cluster.nodes:
+        citus.drop_database(installation.cluster.admin_dsn, installation.database, installation.cluster.nodes)
+        return
     name = sql.Identifier(installation.database)
     installation.cluster.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 

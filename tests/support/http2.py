@@ -1,5 +1,6 @@
 """HTTP/2 by hand, for what no gRPC client would send: calls without a message, without an end, by the thousand."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -27,6 +28,8 @@ class RawConnection:
         self._windows: dict[int, int] = {0: _WINDOW_BYTES}
         self.ended: set[int] = set()
         """Streams that the server has ended."""
+        self.received: dict[int, bytes] = {}
+        """What came in on each stream, without its headers; up to a window, which is not opened again."""
         self.is_closed = False
         self._send(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
         threading.Thread(target=self._read, daemon=True).start()
@@ -40,6 +43,8 @@ class RawConnection:
         self.close()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # the server may have hung up
+            self._socket.shutdown(socket.SHUT_RDWR)  # the reader holds the socket too: closing it alone ends nothing
         self._socket.close()
 
     def call(self, path: str, metadata: Mapping[str, str] | None = None, *, message: bytes | None = None) -> int:
@@ -69,6 +74,20 @@ class RawConnection:
                 self._windows[stream] -= size
             self._send(_frame(_DATA, 0, stream, left[:size]))
             left = left[size:]
+
+    def write(self, stream: int, data: bytes, *, ends: bool = False) -> None:
+        """Send data that fits the stream's window, and the end of the stream if it `ends`."""
+        self._windows[0] -= len(data)
+        self._windows[stream] -= len(data)
+        self._send(_frame(_DATA, _END_STREAM if ends else 0, stream, data))
+
+    def wait_for_data(self, stream: int, size: int, timeout_s: float) -> bytes:
+        """Wait until that many bytes have come in on a stream, or it has ended; gives what came."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._is_over(stream) or len(self.received.get(stream, b"")) >= size, timeout_s
+            )
+            return self.received.get(stream, b"")
 
     def wait_for_ends(self, streams: set[int], timeout_s: float) -> bool:
         """Wait until the server has ended these streams, or the connection."""
@@ -103,6 +122,8 @@ class RawConnection:
                 self.ended.add(stream)
             elif kind == _WINDOW_UPDATE and stream in self._windows:
                 self._windows[stream] += int.from_bytes(payload)
+            if kind == _DATA:
+                self.received[stream] = self.received.get(stream, b"") + payload
             self._changed.notify_all()
         if kind in {_SETTINGS, _PING} and not flags & _ACK:
             self._send(_frame(kind, _ACK, 0, payload if kind == _PING else b""))

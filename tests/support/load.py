@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import grpc
 
+from support.database import Installation
+from support.ledger import transactions_stored
 from support.refusals import Refusal
 from support.requests import Player, fresh_id, id_of, operation
 from support.waiting import wait_until
@@ -25,7 +27,7 @@ _BATCH = 10
 _STREAM = 30
 
 
-class _Senders:
+class Senders:
     """Threads that send while the block lasts, and go on over whatever happens to the server."""
 
     goes_on_within_s = 60.0
@@ -59,12 +61,14 @@ class _Senders:
         wait_until(lambda: len(self.answered) > enough, what="more is answered", timeout_s=self.goes_on_within_s)
 
 
-class Load(_Senders):
+class Load(Senders):
     """Bets of 1 of some players; `answered` and `failed` know each by its id."""
 
     def __init__(self, wallet: Wallet, players: list[Player], *, threads: int = 8, again: bool = False) -> None:
         super().__init__()
         self.failed: dict[str, Refusal] = {}
+        self.refused: list[Refusal] = []
+        """What was answered before what was sent again was answered."""
         self._again = again  # send again what got no answer, as callers should
         for index in range(threads):
             self._add(self._run, wallet.caller(wallet.keys["games"]), players[index % len(players)])
@@ -74,6 +78,8 @@ class Load(_Senders):
             bet = player.bet("1")
             answer = caller.attempt(bet, timeout_s=_DEADLINE_S)
             while self._again and isinstance(answer, Refusal) and not self._stop.is_set():
+                self.refused.append(answer)
+                self._stop.wait(_PAUSE_S)
                 answer = caller.attempt(bet, timeout_s=_DEADLINE_S)
             if isinstance(answer, Refusal):
                 self.failed[bet.transaction_id] = answer
@@ -82,14 +88,16 @@ class Load(_Senders):
                 self.answered[bet.transaction_id] = answer
 
 
-class MixedLoad(_Senders):
+class MixedLoad(Senders):
     """Unary calls, batches and streams: bets of 2 and wins of 1, pair by pair, of one player a thread."""
 
     goes_on_within_s = 60.0
 
-    def __init__(self, wallet: Wallet, *, threads_each: int = 2) -> None:
+    def __init__(self, wallet: Wallet, *, threads_each: int = 2, pause_s: float = 0.0) -> None:
+        """Make it ready; each thread rests for `pause_s` between what it sends."""
         super().__init__()
         self.players: list[Player] = []
+        self._pause_s = pause_s
         self._wallet = wallet
         for send in (self._unary, self._batch, self._stream):
             for _ in range(threads_each):
@@ -111,6 +119,7 @@ class MixedLoad(_Senders):
                     self._stop.wait(_PAUSE_S)  # nothing serves just now
                 pending = left
             self.unanswered += pending
+            self._stop.wait(self._pause_s)
 
     @property
     def _metadata(self) -> Sequence[tuple[str, str]]:
@@ -137,3 +146,20 @@ class MixedLoad(_Senders):
         for request, outcome in zip(requests, outcomes, strict=False):
             if outcome.HasField("result"):
                 self.answered[id_of(request)] = outcome.result
+
+
+def nothing_is_lost_or_doubled(load: MixedLoad, wallet: Wallet, installation: Installation) -> None:
+    """Assert that what was answered is stored once, the rest by its retry, and that balances are what that makes."""
+    answered = list(load.answered)
+    assert transactions_stored(installation, "games", *answered) == len(answered)
+    for request in load.unanswered:
+        again = wallet.games.call(request)
+        assert again.status == pb.OPERATION_STATUS_APPLIED
+        assert id_of(request) not in load.answered
+    everything = [*answered, *map(id_of, load.unanswered)]
+    assert len(set(everything)) == len(everything)
+    assert transactions_stored(installation, "games", *everything) == len(everything)
+    bets = sum(reference.startswith("bet") for reference in everything)
+    wins = len(everything) - bets
+    total = sum(int(wallet.main(player)) for player in load.players)
+    assert total == FUNDS_MINOR * len(load.players) - 2 * bets + wins

@@ -24,12 +24,14 @@ _NAMED = """
 _INSERT = """
     WITH made AS (
         INSERT INTO ledger_transactions (
-            tx_id, owner_id, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
-            closes_round, main_balance_after_minor, entry_count, created_at
+            tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id,
+            amount_minor, closes_round, main_balance_after_minor, entry_count, created_at
         )
-        SELECT gen_random_uuid(), owner_id, 'payments', 'made up', gen_random_uuid(), %s, 'APPLIED', 1, 1, FALSE, 1, 0,
-            %s::TIMESTAMPTZ
-        FROM unnest(%s::BIGINT[]) AS owner_id
+        SELECT gen_random_uuid(), owner_id,
+            row_number() OVER (PARTITION BY owner_id)
+            + (SELECT count(*) FROM ledger_transactions WHERE ledger_transactions.owner_id = named.owner_id),
+            'payments', 'made up', gen_random_uuid(), %s, 'APPLIED', 1, 1, FALSE, 1, 0, %s::TIMESTAMPTZ
+        FROM unnest(%s::BIGINT[]) AS named (owner_id)
         RETURNING owner_id, tx_id
     )
 
@@ -72,3 +74,20 @@ def make_up_events(
     """Put an event of each owner into the outbox, with a transaction that no rule has seen; gives their outbox_ids."""
     rows = connection.execute(_INSERT, [kind, created_at, list(owner_ids)]).fetchall()
     return [outbox_id for (outbox_id,) in rows]
+
+
+def parked_inbox(installation: Installation) -> int:
+    ((inbox_id,),) = installation.rows(
+        "INSERT INTO inbox_events (key_hash, source, event_id, event_type, body_hash, body, state, reason, received_at,"
+        " changed_at) VALUES (gen_random_uuid(), 'payments', gen_random_uuid()::TEXT, 'payments.deposit.settled',"
+        " gen_random_uuid(), '{}', 'PARKED', 'INVALID_FIELD', now(), now()) RETURNING inbox_id"
+    )
+    return int(inbox_id)
+
+
+def parked_outbox(installation: Installation) -> int:
+    ((outbox_id,),) = installation.rows(
+        "UPDATE outbox_events SET parked_at = now(), failure = 'no queue' WHERE outbox_id ="
+        " (SELECT min(outbox_id) FROM outbox_events WHERE parked_at IS NULL) RETURNING outbox_id"
+    )
+    return int(outbox_id)

@@ -54,6 +54,13 @@ class Proxy:
         """Take every connection, pass nothing on, and say nothing: neither on new nor on old ones, ever again."""
         self._silent = True
 
+    def lead_to(self, dsn: str) -> None:
+        """Hang up everything, and pass what comes from now on to another server."""
+        self.refuse()
+        given = conninfo_to_dict(dsn)
+        self._host, self._port = str(given.get("host", "127.0.0.1")), int(given.get("port", 5432))
+        self.serve()
+
     def serve(self) -> None:
         """Pass on what new connections send."""
         self._silent = False

@@ -12,16 +12,21 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.cells import cell_of_owner
 
 # The currency networks that every test database has.
 USDT_TRON = 1
 USDT_ETHEREUM = 2
 ETH_ETHEREUM = 3
 KNOWN_NETWORKS = (USDT_TRON, USDT_ETHEREUM, ETH_ETHEREUM)
+USDC_SOLANA = 5
+"""The currency of the studios' page, in the databases of the tests that play it."""
 UNKNOWN_NETWORK = 999
 
 # A player whom no test has, for requests that name somebody else.
 STRANGER_ID = 4242
+CELLS = 3
+"""How many cells the suite's larger installations have."""
 
 GAME = "slots-7"
 
@@ -58,6 +63,17 @@ def fresh_id(word: str = "id") -> str:
 def fresh_player_id() -> int:
     """Return a player that nobody used before."""
     return secrets.randbelow(2**62) + 1
+
+
+def neighbour_id(player_id: int) -> int:
+    """Return a player that nobody used before, of the same cell where there are three.
+
+    Ids of games are unique over players only within a cell, so that is where another player's use of one is refused.
+    """
+    while True:
+        other = fresh_player_id()
+        if cell_of_owner(other, CELLS) == cell_of_owner(player_id, CELLS):
+            return other
 
 
 def method_of(request: Message) -> str:

@@ -4,13 +4,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from devstack.servers.ports import free_port
-from support.database import Installation
+from support.database import TEST_CELLS, Installation
 from support.process import WalletProcess
+from support.requests import CELLS
 from support.wallet import CHANNEL_OPTIONS, Wallet
 
 SERVICE = "wallet.v1.WalletService"
 # How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
 ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
+
+CELLS_OF_MODES = {"group-commit": TEST_CELLS, "one-a-transaction": CELLS}
+"""So the suite runs with one cell and with several."""
 
 
 class WalletServer(WalletProcess):

@@ -71,15 +71,15 @@ def running_standby(primary: PostgresCluster) -> Iterator[Standby]:
     settings = PostgresSettings.for_tests()
     try:
         postgres = PostgresCluster.create_or_open(folder, settings=settings, bin_dir=primary.bin_dir)
-        _copy(primary, postgres)
+        copy_primary(primary, postgres)
         with postgres:
             yield Standby(primary, postgres)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy(primary: PostgresCluster, standby: PostgresCluster) -> None:
-    """Put a base backup of the primary, with its password, where the standby's own files were."""
+def copy_primary(primary: PostgresCluster, standby: PostgresCluster) -> None:
+    """Put a base backup of a running primary, with its password, where the files of a stopped standby were."""
     account, pgdata = standby._placement.account, standby.pgdata
     for path in pgdata.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()

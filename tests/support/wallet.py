@@ -18,6 +18,7 @@ from support.requests import (
     USDT_TRON,
     Player,
     method_of,
+    neighbour_id,
     operation,
 )
 from wallet.v1 import wallet_pb2 as pb
@@ -181,6 +182,11 @@ class Wallet:
         """Return a fresh player with this much in MAIN; never seen by the wallet if it is 0."""
         player = Player(currency_network_id=currency_network_id)
         return self.fund(player, funds_minor) if funds_minor != "0" else player
+
+    def neighbour(self, player: Player, funds_minor: str = "100") -> Player:
+        """Return a fresh player of the same cell, with this much in MAIN."""
+        other = Player(player_id=neighbour_id(player.player_id))
+        return self.fund(other, funds_minor) if funds_minor != "0" else other
 
     def fund(self, player: Player, amount_minor: str) -> Player:
         self.applied(player.deposit(amount_minor))

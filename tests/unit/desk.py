@@ -21,7 +21,9 @@ from wallet_grpc.domain.decisions import Decision, Moment
 from wallet_grpc.domain.events import Event
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, PlayerId, Source, TxId, TxIdSequence
 from wallet_grpc.domain.needs import needs_of
+from wallet_grpc.domain.operators import Channel, Operator
 from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.approvals import Approval
 from wallet_grpc.domain.players.commands import (
     Adjust,
     ApplyDeposit,
@@ -42,6 +44,8 @@ from wallet_grpc.engine.tickets import Job, Ticket
 ANN, BOB = PlayerId(1), PlayerId(2)
 TRON, ETHEREUM = CurrencyNetworkId(1), CurrencyNetworkId(2)
 GAMES, OTHER_GAMES = Source("games"), Source("other-games")
+PERSON = Operator(name="ann@house", channel=Channel.CALL, key_id="key_1")
+APPROVAL = Approval(proposal_id="0189abcd-0000-7000-8000-000000000009", proposed_by="bob@house", reason="it is right")
 BEGINNING = datetime(2024, 6, 1, tzinfo=UTC)
 
 
@@ -82,7 +86,7 @@ class Desk:
         self.book.ask(needs)
         self.book.sessions.at_play.ask(needs.balances)  # counted from the beginning, whoever may gain later
         for owner_id in needs.owner_ids:
-            self.book.owners.setdefault(owner_id, Owner(version=None, state=PlayerState.ACTIVE))
+            self.book.owners.setdefault(owner_id, Owner(version=0, state=PlayerState.ACTIVE))
 
     def decide(self, command: Command) -> Decision:
         """Decide a command, without recording what it changes."""
@@ -94,7 +98,9 @@ class Desk:
         """Execute a command."""
         self.load(command)
         self.seconds += 1
-        (outcome,) = decide_batch(self.book, [Job(command, owner_of(command), Ticket([None]), 0)], self.moment)
+        (outcome,) = decide_batch(
+            self.book, [Job(command, owner_of(command), Ticket([None], operator=PERSON), 0)], self.moment
+        )
         assert outcome is not None
         return outcome
 

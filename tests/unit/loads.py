@@ -51,7 +51,7 @@ def loaded(book: Book, needs: Needs) -> Book:
     found.ask(needs)
     for owner_id in needs.known_owner_ids:
         known = book.owners[owner_id]
-        found.owners[owner_id] = Owner(version=known.mutations or None, state=known.state)
+        found.owners[owner_id] = Owner(version=known.added, state=known.state)
     for (owner_id, network, account_type), account in book.accounts.items():
         if (owner_id, network) in needs.balances or owner_id in needs.whole_owner_ids:
             found.accounts[owner_id, network, account_type] = Account(
@@ -88,13 +88,16 @@ def _load_sessions(book: Book, found: Book, needs: SessionNeeds) -> None:
         whole = book.sessions.by_id[session_id]
         session = replace(
             whole,
-            loaded_version=whole.version,
+            is_new=False,
+            added=[],
             entries=type(whole.entries)(),
             rounds=type(whole.rounds)(),
             reversals={},
             standing_wins={},
         )
         found.sessions.put(session)
+        state = book.owners[session.owner_id].state
+        found.owners.setdefault(session.owner_id, Owner(version=None, state=state))
         _copy(deepcopy(whole.rounds), session.rounds, needs.round_keys)
         for key in needs.entry_keys:
             entry = whole.entries.get(key)
@@ -111,10 +114,10 @@ def _load_wallets(book: Book, found: Book, needs: CreditNeeds) -> None:
         whole = book.credit.wallets[wallet_id]
         wallet = replace(
             whole,
-            loaded_version=whole.version,
+            is_new=False,
             known=type(whole.known)(),
             reservations=type(whole.reservations)(),
-            entries=[],
+            added=[],
             begun={},
             ended={},
         )

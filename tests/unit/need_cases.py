@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from unit.desk import (
+    APPROVAL,
     GAMES,
     TRON,
     Desk,
@@ -72,6 +73,7 @@ CASES: list[tuple[Sequence[Command], Command]] = [
     ([FUNDS, HELD], fail("p")),
     ([], deposit("d", tx_hash="0x1", output_index=0)),
     ([], adjust("a")),
+    ([adjust("a", approval=APPROVAL)], adjust("a", approval=APPROVAL)),
     ([], state("s", PlayerState.CLOSED)),
     ([credit("c")], credit("d")),
     ([credit("c")], Debit(source=GAMES, wallet=PURSE, transaction_id="d", amount_minor=10)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from wallet_grpc.domain.identifiers import Source
@@ -17,6 +18,7 @@ class Told:
         self._floods = floods or (FLOOD,)
         self.rivals = True
         self.waits = False
+        self._pauses_end = asyncio.Event()
 
     def floods(self, source: Source | None) -> bool:
         return source in self._floods
@@ -26,6 +28,15 @@ class Told:
 
     def gives_way(self) -> bool:
         return self.waits
+
+    async def pause(self) -> None:
+        while self.waits:
+            await self._pauses_end.wait()
+
+    def let_go(self) -> None:
+        """Have nobody wait any longer."""
+        self.waits = False
+        self._pauses_end.set()
 
 
 def job(owner_id: int, index: int = 0, source: Source | None = None) -> Job:

@@ -16,7 +16,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGES = ("wallet", "wallet_api", "wallet_cli", "wallet_client", "wallet_grpc")
+PACKAGES = (
+    "wallet",
+    "wallet_api",
+    "wallet_certify",
+    "wallet_cli",
+    "wallet_client",
+    "wallet_console",
+    "wallet_gateway",
+    "wallet_grpc",
+)
 ROOMS = ("players", "sessions", "credit", "ledgers")
 STEP = 3
 """Characters from one column of a picture to the next."""

@@ -46,6 +46,33 @@ def test_lanes_of_one_mutation_a_transaction_all_work() -> None:
     assert [len(backlog.take()) for _ in range(4)] == [1, 1, 1, 0]
 
 
+def test_a_backlog_stands_still_while_no_batch_ends() -> None:
+    now = 0.0
+    backlog = Backlog(batch_operations_max=1, clock=lambda: now)
+    for owner_id in range(4):
+        backlog.put(job(owner_id))
+    first, second = backlog.take(), backlog.take()
+    now = 0.9
+    assert not backlog.stands_still
+    backlog.done(first)
+    now = 1.8
+    assert not backlog.stands_still, "a batch ended meanwhile"
+    now = 2.0
+    assert backlog.stands_still
+    assert [given_up.owner_id for given_up in backlog.drain()] == [2, 3]
+    assert len(backlog) == 0
+    backlog.done(second)
+    assert not backlog.stands_still, "nobody is at work"
+
+
+def test_what_is_given_up_is_of_every_source() -> None:
+    backlog = Backlog(batch_operations_max=1)
+    for index, source in enumerate([QUIET, FLOOD, THIRD, FLOOD]):
+        backlog.put(job(index, source=source))
+    assert {given_up.owner_id for given_up in backlog.drain()} == {0, 1, 2, 3}
+    assert backlog.take() == []
+
+
 def test_an_owner_who_is_worked_on_waits_and_keeps_the_order() -> None:
     backlog = backlog_of([7])
     first = backlog.take()

@@ -12,6 +12,8 @@ from wallet_grpc.engine.backlog import Backlog
 from wallet_grpc.engine.tickets import Job
 
 LIMIT = 100
+BESIDE = 8
+"""How large a batch of those who flood is beside others."""
 
 
 def test_a_flood_leaves_a_lane_free_while_another_source_calls_now_and_then() -> None:
@@ -70,11 +72,11 @@ class Beside:
 
 def test_beside_others_a_flood_works_in_small_batches_and_rests_as_long_as_it_worked() -> None:
     beside = Beside()
-    assert len(beside.work(0.02)) == LIMIT // 4
+    assert len(beside.work(0.02)) == BESIDE
     beside.now += 0.019
     assert beside.backlog.take() == []
     beside.now += 0.002
-    assert len(beside.work(0.02)) == LIMIT // 4
+    assert len(beside.work(0.02)) == BESIDE
     assert beside.backlog.take() == []
     beside.rivalry.rivals = False
     assert len(beside.backlog.take()) == LIMIT, "it waits for nobody who calls no more"
@@ -84,7 +86,7 @@ def test_a_batch_that_waited_for_the_database_is_not_rested_for_as_long() -> Non
     beside = Beside()
     beside.work(30)
     beside.now += 0.11
-    assert len(beside.backlog.take()) == LIMIT // 4
+    assert len(beside.backlog.take()) == BESIDE
 
 
 def test_others_are_served_while_a_flood_rests() -> None:
@@ -99,7 +101,7 @@ def test_others_are_served_while_a_flood_rests() -> None:
 def test_a_source_that_asks_for_little_does_not_rest() -> None:
     beside = Beside()
     modest = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told(), clock=lambda: beside.now)
-    for operations in (1, LIMIT // 4, 1):
+    for operations in (1, BESIDE, 1):
         for index in range(operations):
             modest.put(job(index, index, QUIET))
         batch = modest.take()
@@ -133,7 +135,7 @@ async def test_an_idle_lane_is_woken_when_a_flood_need_no_longer_give_way() -> N
     beside.rivalry.waits = False
     beside.backlog.look_again()
     await asyncio.wait_for(idle, 1)
-    assert len(beside.backlog.take()) == LIMIT // 4
+    assert len(beside.backlog.take()) == BESIDE
 
 
 def test_two_that_flood_have_together_what_one_has() -> None:
@@ -141,11 +143,11 @@ def test_two_that_flood_have_together_what_one_has() -> None:
     for index in range(500):
         beside.backlog.put(job(5_000 + index, index, THIRD))
     batch = beside.work(0.02)
-    assert len(batch) == LIMIT // 4
+    assert len(batch) == BESIDE
     assert {taken.ticket.source for taken in batch} == {FLOOD, THIRD}
     assert beside.backlog.take() == [], "both rest"
     beside.now += 0.021
-    assert len(beside.backlog.take()) == LIMIT // 4
+    assert len(beside.backlog.take()) == BESIDE
     assert beside.backlog.take() == [], "in one lane"
     beside.backlog.put(job(1_000, 0, QUIET))
     batch = beside.backlog.take()
@@ -172,7 +174,7 @@ async def test_an_idle_lane_is_woken_when_a_source_has_rested() -> None:
     backlog.done(batch)
     assert backlog.take() == []
     await asyncio.wait_for(backlog.changed(), 1)
-    assert len(backlog.take()) == LIMIT // 4
+    assert len(backlog.take()) == BESIDE
 
 
 async def test_a_timer_that_is_early_leaves_nobody_waiting() -> None:
@@ -184,7 +186,7 @@ async def test_a_timer_that_is_early_leaves_nobody_waiting() -> None:
     backlog.done(batch)
     assert backlog.take() == []
     await asyncio.wait_for(backlog.changed(), 2)
-    assert len(backlog.take()) == LIMIT // 4
+    assert len(backlog.take()) == BESIDE
 
 
 async def test_an_idle_lane_does_not_look_on_and_on_after_a_rest() -> None:
@@ -196,7 +198,7 @@ async def test_an_idle_lane_does_not_look_on_and_on_after_a_rest() -> None:
         return time.monotonic()
 
     backlog = Backlog(batch_operations_max=LIMIT, source_share=0.5, rivalry=Told(), clock=clock)
-    for index in range(LIMIT // 4 + 1):
+    for index in range(BESIDE + 1):
         backlog.put(job(index, index, FLOOD))
     batch = backlog.take()
     await asyncio.sleep(0.02)
@@ -222,3 +224,31 @@ async def test_a_lane_is_woken_for_a_source_that_no_lane_works_for_however_littl
     await asyncio.wait_for(idle, 1)
     assert len(backlog.take()) == 1
     backlog.done(first)
+
+
+def test_a_batch_for_others_has_nothing_of_a_flood_that_has_to_give_way() -> None:
+    beside = Beside()
+    beside.rivalry.waits = True
+    for index in range(3):
+        beside.backlog.put(job(1_000 + index, index, QUIET))
+    assert [taken.ticket.source for taken in beside.backlog.take()] == [QUIET] * 3
+    assert beside.backlog.take() == []
+    beside.rivalry.waits = False
+    assert {taken.ticket.source for taken in beside.backlog.take()} == {FLOOD}, "and loses no place by it"
+
+
+async def test_a_batch_of_a_flood_pauses_between_its_parts_and_a_batch_of_others_does_not() -> None:
+    beside = Beside()
+    batch = beside.backlog.take()
+    beside.rivalry.waits = True
+    pausing = asyncio.create_task(beside.backlog.pause(batch))
+    async with asyncio.timeout(1):
+        await beside.backlog.pause([job(1_000, 0, QUIET)])
+        await beside.backlog.pause([*batch, job(1_001, 0, QUIET)])
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not pausing.done()
+    beside.rivalry.let_go()
+    await asyncio.wait_for(pausing, 1)
+    beside.rivalry.waits, beside.rivalry.rivals = True, False
+    await asyncio.wait_for(beside.backlog.pause(batch), 1)

@@ -21,6 +21,7 @@ WINDOW = Window(
     server_us=60.0,
     postgres_us=40.0,
     wal_bytes=700.0,
+    batch_operations=50.0,
     others_cores=0.0,
 )
 
@@ -70,6 +71,7 @@ def test_processor_time_is_of_wallet_and_database_together() -> None:
         "cpu": 100.0,
         "cpu_wallet": 60.0,
         "cpu_postgres": 40.0,
+        "batch": 50.0,
         "wal": 700.0,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc
-from wallet_client import WalletClient, WalletError
+from wallet_client import WalletClient, WalletError, lines
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.rpc.status import abort, status_of
 
@@ -56,7 +57,9 @@ class FullAtFirst(session_pb2_grpc.LedgerSessionServiceServicer):
 
 
 @asynccontextmanager
-async def client_of(server: FullAtFirst, *, deadline_s: float = 5) -> AsyncIterator[WalletClient]:
+async def client_of(
+    server: session_pb2_grpc.LedgerSessionServiceServicer, *, deadline_s: float = 5
+) -> AsyncIterator[WalletClient]:
     serving = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(server, serving)
     port = serving.add_insecure_port("127.0.0.1:0")
@@ -88,6 +91,64 @@ async def test_what_was_refused_in_a_batch_is_sent_again_when_the_wallet_said() 
     assert not isinstance(answer, WalletError)
     assert len(server.came_at) == 3
     assert all(waited >= ASKED_S for waited in between(server.came_at))
+
+
+class SilentAtFirst(session_pb2_grpc.LedgerSessionServiceServicer):
+    """Never answers what comes over its first connection, as one does whose packets are swallowed."""
+
+    def __init__(self) -> None:
+        self.came_from: list[str] = []
+
+    async def Bet(self, request: Any, context: Any) -> pb.SessionResult:  # noqa: N802 - the proto's name
+        await self._meet(context)
+        return pb.SessionResult(
+            transaction_id=request.transaction_id, balance_after_minor="1", current_balance_minor="1"
+        )
+
+    async def Execute(  # noqa: N802 - the proto's name
+        self, operations: AsyncIterator[Any], context: Any
+    ) -> AsyncIterator[pb.SessionOutcome]:
+        async for operation in operations:
+            await self._meet(context)
+            yield pb.SessionOutcome(result=pb.SessionResult(transaction_id=operation.bet.transaction_id))
+
+    async def ExecuteBatch(  # noqa: N802 - the proto's name
+        self, _request: Any, context: Any
+    ) -> pb.ExecuteSessionBatchResponse:
+        await self._meet(context)
+        return pb.ExecuteSessionBatchResponse(outcomes=[pb.SessionOutcome(result=pb.SessionResult(transaction_id="b"))])
+
+    async def _meet(self, context: Any) -> None:
+        self.came_from.append(context.peer())
+        if context.peer() == self.came_from[0]:
+            await asyncio.Event().wait()
+
+
+async def test_what_a_connection_swallowed_goes_out_again_over_another_one() -> None:
+    server = SilentAtFirst()
+    async with client_of(server, deadline_s=10) as client:
+        played = await client.play(BET)
+    assert played.transaction_id == "b"
+    assert len(set(server.came_from)) == 2
+
+
+async def test_a_stream_that_falls_silent_is_opened_again_over_another_connection() -> None:
+    server = SilentAtFirst()
+    async with client_of(server, deadline_s=10) as client:
+        answers = [answer async for _, answer in client.stream([BET, BET])]
+    assert len(answers) == 2
+    assert len(set(server.came_from)) == 2
+
+
+async def test_what_is_still_under_way_when_a_doubted_connection_ends_goes_out_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "_ENDS_WITHIN_S", 0.1)
+    server = SilentAtFirst()
+    async with client_of(server, deadline_s=20) as client:  # so a batch waits for 10 s, a call for 2
+        played, (answer,) = await asyncio.gather(client.play(BET), client.batch([BET]))
+    assert played.transaction_id == "b"
+    assert not isinstance(answer, WalletError)
 
 
 async def test_nobody_waits_for_what_comes_after_the_deadline() -> None:

@@ -31,7 +31,7 @@ def test_it_has_the_arguments_that_it_was_given_and_streams_and_an_end_of_its_ow
     assert "No such command 'no-such-command'" in err
     status, out, err = finished("--version")
     assert (status, err) == (0, "")
-    assert out.startswith("python -m wallet_cli, version ")
+    assert out.startswith("wallet ")
 
 
 def test_it_has_the_environment_that_it_was_given_alone() -> None:

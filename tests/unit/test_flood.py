@@ -9,6 +9,7 @@ those that were measured.
 from __future__ import annotations
 
 import asyncio
+import random
 import selectors
 from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
@@ -27,10 +28,11 @@ from wallet_grpc.engine.lane import LaneSettings
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.rpc.stream import execute_stream
+from wallet_grpc.rpc.watch import CallWatch
 
 QUIET = Source("quiet")
 QUIET_INTERVAL_S = 0.0097
-"""About 100 calls a second, at any phase of what the flood does."""
+"""About 100 calls a second."""
 QUIET_CALLS = 100
 STREAMS = 4
 US = 1e-6
@@ -83,7 +85,7 @@ class World:
 
     def decide(self, _book: object, batch: Sequence[object], *_: object) -> Sequence[object]:
         self.work(20 * len(batch))
-        return [object()] * len(batch)
+        return [SimpleNamespace(replayed=False)] * len(batch)
 
 
 class Store:
@@ -142,8 +144,14 @@ async def flood(world: World, engine: Engine, source: Source, first_owner: int) 
         world.work(CONVERT_US)
         return owner
 
-    gate = SimpleNamespace(rates=SimpleNamespace(owe=lambda *_: 0.0), stopping=False, telling=lambda _: nullcontext())
-    call: Any = SimpleNamespace(caller=SimpleNamespace(source=source), request_id="", traceparent=None, gate=gate)
+    gate = SimpleNamespace(
+        rates=SimpleNamespace(owe=lambda *_: 0.0),
+        stopping=False,
+        telling=lambda _: nullcontext(),
+        watch=CallWatch(),
+    )
+    caller = SimpleNamespace(source=source)
+    call: Any = SimpleNamespace(caller=caller, request_id="", traceparent=None, operator=None, gate=gate)
 
     async def check_again() -> Any:
         return call.caller
@@ -158,6 +166,7 @@ async def flood(world: World, engine: Engine, source: Source, first_owner: int) 
 async def call_once(world: World, engine: Engine, owner: int, due_s: float) -> float:
     """Call as a quiet source; gives how long it took, in ms."""
     await asyncio.sleep(due_s - world.now_s())
+    engine.arrives(QUIET)
     for us in CALL_TURNS_US:
         world.work(us)
         await asyncio.sleep(0)
@@ -181,9 +190,11 @@ def latencies_ms(patch: pytest.MonkeyPatch, *floods: Source) -> list[float]:
             asyncio.create_task(flood(world, engine, source, 1_000_000 * (1 + number)))
             for number, source in enumerate(source for source in floods for _ in range(STREAMS))
         ]
+        by_chance = random.Random(1)
         begins_s = world.now_s() + 0.3
         calls = [
-            call_once(world, engine, -1 - number, begins_s + number * QUIET_INTERVAL_S) for number in range(QUIET_CALLS)
+            call_once(world, engine, -1 - number, begins_s + (number + by_chance.random()) * QUIET_INTERVAL_S)
+            for number in range(QUIET_CALLS)
         ]
         took_ms = await asyncio.gather(*calls)
         for stream in streams:
@@ -200,6 +211,7 @@ def latencies_ms(patch: pytest.MonkeyPatch, *floods: Source) -> list[float]:
 def test_a_flood_hardly_delays_the_calls_of_another_source(floods: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     alone = latencies_ms(monkeypatch)
     beside = latencies_ms(monkeypatch, *map(Source, floods))
-    middle = len(alone) // 2
-    assert beside[middle] < 1.6 * alone[middle]
-    assert beside[-1] < 3 * alone[-1], f"{beside[-1]:.2f} ms and {alone[-1]:.2f} ms: the slowest of {len(alone)}"
+    for name, part, ratio_max in (("p50", 0.5, 1.15), ("p90", 0.9, 1.25), ("the slowest", 1.0, 1.1)):
+        place = min(int(part * len(alone)), len(alone) - 1)
+        told = f"{name}: {beside[place]:.2f} ms, alone {alone[place]:.2f} ms"
+        assert beside[place] < ratio_max * alone[place], told

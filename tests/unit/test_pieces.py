@@ -8,19 +8,24 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.rpc.gate import GatedUnary
 from wallet_grpc.rpc.handlers import _unary
+from wallet_grpc.rpc.metrics import CallMetrics
 from wallet_grpc.rpc.operations import BATCH_OPERATIONS_MAX, Execution, Operations
 from wallet_grpc.rpc.stream import execute_stream
+from wallet_grpc.rpc.watch import CallWatch, Watched
 from wallet_grpc.store.reads.keys import Caller, Role
 
 FLOOD = Source("flood")
 REFUSED = Refusal(reason=Reason.CONFLICT, message="not here")
 PIECE_OPERATIONS_MAX = 25
+BET: Any = pb.DESCRIPTOR.services_by_name["WalletService"].methods_by_name["Bet"]
 
 
 class Engine:
@@ -28,6 +33,10 @@ class Engine:
 
     def __init__(self) -> None:
         self.turns: list[Source | None] = []
+        self.arrived: list[Source | None] = []
+
+    def arrives(self, source: Source | None) -> None:
+        self.arrived.append(source)
 
     def floods_others(self, _source: Source | None) -> bool:
         return True
@@ -43,10 +52,22 @@ class Engine:
 
 
 def call() -> Any:
-    gate = SimpleNamespace(rates=SimpleNamespace(owe=lambda *_: 0.0), stopping=False, telling=lambda _tell: _Nothing())
+    gate = SimpleNamespace(
+        rates=SimpleNamespace(owe=lambda *_: 0.0),
+        stopping=False,
+        telling=lambda _tell: _Nothing(),
+        watch=CallWatch(),
+    )
     caller = Caller(key_id="k", source=FLOOD, roles=frozenset(), rate_per_s=None)
     return SimpleNamespace(
-        caller=caller, request_id="r", traceparent=None, remaining_s=None, gate=gate, owe=lambda _operations: None
+        caller=caller,
+        request_id="r",
+        traceparent=None,
+        operator=None,
+        remaining_s=None,
+        gate=gate,
+        watched=Watched(),
+        owe=lambda _operations: None,
     )
 
 
@@ -102,7 +123,8 @@ async def test_a_call_waits_for_its_sources_turn_before_its_message_is_read() ->
     seen: list[object] = []
 
     class Gate:
-        metrics = None
+        metrics = CallMetrics(CollectorRegistry())
+        watch = CallWatch()
 
         def head_of(self, _context: object) -> None:
             pass
@@ -122,9 +144,10 @@ async def test_a_call_waits_for_its_sources_turn_before_its_message_is_read() ->
 
     servicer = SimpleNamespace(gate=Gate(), operations=_operations(engine))
     context = SimpleNamespace(read=read, invocation_metadata=lambda: ())
-    answer = _unary(servicer, GatedUnary(method, ()), pb.BetRequest.FromString)
+    answer = _unary(servicer, GatedUnary(method, ()), pb.BetRequest.FromString, BET)
     assert await answer(None, context) == "answered"
     assert seen == [[FLOOD], "begun"]
+    assert engine.arrived == [FLOOD], "others that flood make way for it while its message is read"
 
 
 async def test_whose_deadline_is_near_waits_for_nobodys_turn() -> None:

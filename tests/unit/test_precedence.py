@@ -122,3 +122,60 @@ async def test_a_piece_that_is_given_up_takes_nobodys_turn() -> None:
     ground.quiet_is_answered()
     await turns(4)
     assert pieces[99].done()
+
+
+async def test_a_flood_gives_way_for_the_turns_in_which_a_call_of_another_comes_in() -> None:
+    ground = Ground()
+    ground.quiet_asks()
+    ground.quiet_is_answered()
+    ground.order.keep_free(QUIET, 4)
+    pieces = ground.pieces(1)
+    await turns(3)
+    assert ground.order.gives_way()
+    assert ground.let == []
+    await turns(6)
+    assert ground.let == [FLOOD]
+    assert pieces[0].done()
+
+
+async def test_nobody_gives_way_to_who_floods_or_where_nobody_does() -> None:
+    ground = Ground()
+    ground.order.keep_free(FLOOD, 4)
+    assert not ground.order.gives_way(), "it is alone"
+    ground.shares.admit(QUIET, 1)
+    ground.shares.answered(QUIET, 1)
+    ground.order.keep_free(FLOOD, 4)
+    assert not ground.order.gives_way()
+    ground = Ground()
+    ground.shares.answered(FLOOD, 400)
+    await asyncio.sleep(1.01)
+    ground.shares.admit(QUIET, 1)
+    ground.shares.answered(QUIET, 1)
+    ground.order.keep_free(QUIET, 4)
+    assert not ground.order.gives_way()
+
+
+async def test_turns_that_are_kept_free_again_and_again_do_not_hold_a_flood_for_ever() -> None:
+    ground = Ground()
+    ground.quiet_asks()
+    ground.quiet_is_answered()
+    piece = ground.pieces(1)[0]
+    async with asyncio.timeout(2):
+        while not piece.done():
+            ground.order.keep_free(QUIET, 4)
+            await turns(1)
+
+
+async def test_a_batch_of_a_flood_that_pauses_goes_on_when_nobody_else_waits() -> None:
+    ground = Ground()
+    await ground.order.pause()
+    ground.quiet_asks()
+    pausing = asyncio.create_task(ground.order.pause())
+    await turns(3)
+    assert not pausing.done()
+    ground.quiet_is_answered()
+    await turns(2)
+    assert pausing.done()
+    ground.quiet_asks()
+    async with asyncio.timeout(2):
+        await ground.order.pause()

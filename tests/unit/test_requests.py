@@ -21,7 +21,8 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
 from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.rpc.credit.service import OPERATIONS as WALLET_OPERATIONS
 from wallet_grpc.rpc.operations import Operation
-from wallet_grpc.rpc.players.service import OPERATIONS
+from wallet_grpc.rpc.players.requests import AdjustmentLimits
+from wallet_grpc.rpc.players.service import operations_of
 from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import operations_of as session_operations_of
 
@@ -40,6 +41,7 @@ MESSAGES: dict[str, type[Message]] = {
     "set_player_state": pb.SetPlayerStateRequest,
 }
 SOURCE = Source("games")
+OPERATIONS = operations_of(AdjustmentLimits())
 
 # ------------------------------------------------------------------------------------------------------------ messages
 

@@ -1,4 +1,4 @@
-"""docs/settings.md has one row for each setting of the service and of the HTTP API, with its default and its meaning.
+"""docs/settings.md has one row for each setting of the service, HTTP API, console and gateway: default, meaning.
 
 `python tests/unit/test_settings_doc.py` writes the tables anew.
 """
@@ -9,23 +9,27 @@ from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings
 
 from wallet_api.settings import ApiSettings
+from wallet_console.settings import ConsoleSettings
+from wallet_gateway.settings import GatewaySettings
+from wallet_grpc.secret_files import EnvironmentSettings
 from wallet_grpc.settings import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 HEAD = ["| variable | default | meaning |", "|---|---|---|"]
-TABLES: tuple[type[BaseSettings], ...] = (Settings, ApiSettings)
+TABLES: tuple[type[EnvironmentSettings], ...] = (Settings, ApiSettings, ConsoleSettings, GatewaySettings)
 """In the order of the page."""
 
 _TABLE = re.compile("\n".join(map(re.escape, HEAD)) + r"\n(?:\|.*\n)+")
 
 
-def rows(settings: type[BaseSettings]) -> list[str]:
-    """Write a row for each field: `| `WALLET_X` | default | meaning |`."""
+def rows(settings: type[EnvironmentSettings]) -> list[str]:
+    """Write a row for each field: `| `WALLET_X` | default | meaning |`. Of a secret, its file is named as well."""
+    secrets = settings.secrets()
     return [
-        f"| `WALLET_{name.upper()}` | {_default_text(field.default)} | {field.description} |"
+        f"| `WALLET_{name.upper()}`{f', `WALLET_{name.upper()}_FILE`' if name in secrets else ''} "
+        f"| {_default_text(field.default)} | {field.description} |"
         for name, field in settings.model_fields.items()
     ]
 
@@ -52,7 +56,7 @@ def test_every_setting_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("settings", TABLES)
-def test_every_setting_has_a_meaning(settings: type[BaseSettings]) -> None:
+def test_every_setting_has_a_meaning(settings: type[EnvironmentSettings]) -> None:
     assert [name for name, field in settings.model_fields.items() if not field.description] == []
 
 

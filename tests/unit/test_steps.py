@@ -15,12 +15,23 @@ from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, Ow
 from wallet_grpc.domain.ledgers.state import JournalAccount, LedgerId
 from wallet_grpc.domain.sessions.state import Entry, SessionId
 from wallet_grpc.domain.transactions import Details, GameFacts, Kind, Transaction, TransactionStatus, WinKind
-from wallet_grpc.store.batch import accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions
+from wallet_grpc.store.batch import (
+    accounts,
+    credit,
+    events,
+    inbox,
+    ledgers,
+    players,
+    sessions,
+    subledger,
+    trail,
+    transactions,
+)
 from wallet_grpc.store.batch.columns import NullableText, Numeric
 from wallet_grpc.store.batch.part import Decided, Step, Steps
 from wallet_grpc.store.batch.steps import PARTS
 
-MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, transactions)
+MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, trail, transactions)
 STEPS = [thing for module in MODULES for thing in vars(module).values() if isinstance(thing, Step)]
 STEPS_BY_NAME = {step.name: step for step in STEPS}
 OF_THE_BATCH = {"now"}
@@ -52,7 +63,7 @@ def faults_of(step: Step[Any]) -> list[str]:
 
 def test_every_part_has_its_steps() -> None:
     assert set(PARTS) <= set(MODULES)
-    assert len({step.name for step in STEPS}) == len({id(step) for step in STEPS}) == 23
+    assert len({step.name for step in STEPS}) == len({id(step) for step in STEPS}) == 22
 
 
 @pytest.mark.parametrize("name", STEPS_BY_NAME)
@@ -112,16 +123,21 @@ class _Row(NamedTuple):
     note: NullableText
 
 
-def test_rows_become_a_parameter_for_each_column_and_their_count() -> None:
-    step = Step("notes", {"step_notes": "SELECT"}, _Row, order=lambda row: row.amount_minor)
+@pytest.mark.parametrize(("statement", "count"), [("SELECT", {}), ("SELECT\nRETURNING 1", {"count_notes": 2})])
+def test_rows_become_a_parameter_for_each_column_and_their_count(statement: str, count: dict[str, object]) -> None:
+    step = Step("notes", {"step_notes": statement}, _Row, order=lambda row: row.amount_minor)
     rows = [_Row(amount_minor=7, note="seven"), _Row(amount_minor=-1, note=None)]
     parameters: dict[str, object] = {}
     step.add_parameters(rows, parameters)
-    assert parameters == {
-        "notes__amount_minor": "{-1,7}",
-        "notes__note": "\x1fseven",
-        "count_notes": 2,
-    }
+    assert parameters == {"notes__amount_minor": "{-1,7}", "notes__note": "\x1fseven", **count}
+
+
+@pytest.mark.parametrize("name", STEPS_BY_NAME)
+def test_what_may_write_fewer_rows_than_it_is_given_is_counted(name: str) -> None:
+    step = STEPS_BY_NAME[name]
+    writes_all = step.statement.startswith("INSERT") and "ON CONFLICT" not in step.statement
+    assert step.is_counted or writes_all
+    assert step.is_counted == ("RETURNING" in step.statement)
 
 
 # --------------------------------------------------------------------------------------------------------------- order
@@ -205,9 +221,10 @@ _ENTRY = Entry(
 
 def test_a_transactions_row_has_each_fact_in_its_own_column() -> None:
     """They are given by their order, which no type checker sees."""
-    assert transactions.row_of(_TRANSACTION)._asdict() == {
+    assert transactions.row_of(_TRANSACTION, 8)._asdict() == {
         "tx_id": "tx",
         "owner_id": 1,
+        "owner_version": 8,
         "source": "games",
         "reference": "reference",
         "key_hash": "key",
@@ -233,7 +250,7 @@ def test_a_transactions_row_has_each_fact_in_its_own_column() -> None:
 
 
 def test_an_entrys_row_has_each_fact_in_its_own_column() -> None:
-    assert subledger.row_of(_ENTRY)._asdict() == {
+    assert subledger.row_of(_ENTRY, 6)._asdict() == {
         "subledger_id": "session",
         "entry_no": 1,
         "owner_id": 2,
@@ -244,6 +261,7 @@ def test_an_entrys_row_has_each_fact_in_its_own_column() -> None:
         "amount_minor": 3,
         "change_minor": 4,
         "balance_after_minor": 5,
+        "open_rounds": 6,
         "round_id": "round",
         "round_hash": "round key",
         "closes_round": True,
@@ -255,4 +273,6 @@ def test_an_entrys_row_has_each_fact_in_its_own_column() -> None:
         "tx_id": "tx",
         "metadata": '{"who":"me"}',
         "source": None,
+        "held_minor": None,
+        "held_as_of": None,
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-from unit.desk import ANN, BOB, ETHEREUM, GAMES, TRON, Desk
+from unit.desk import ANN, BOB, ETHEREUM, GAMES, PERSON, TRON, Desk
 from unit.histories import commands as of_players
 
 from wallet_grpc.domain.commands import Command, owner_of
@@ -76,7 +76,12 @@ def new_desk() -> Desk:
 
 def job_of(command: Command) -> Job:
     """Make the job of a command; a deposit comes from an event of the payments side."""
-    return Job(command, owner_of(command), Ticket([None], receipt=receipt_for(command), traceparent="00-trace"), 0)
+    return Job(
+        command,
+        owner_of(command),
+        Ticket([None], receipt=receipt_for(command), operator=PERSON, traceparent="00-trace"),
+        0,
+    )
 
 
 def receipt_for(command: Command) -> Receipt | None:

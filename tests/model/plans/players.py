@@ -107,7 +107,8 @@ class PlayerScribe:
 
     def _is_stored(self, source: str, request: Any) -> bool:
         """Tell what was applied from what was refused, or is yet to be sent."""
-        return (source, own_id_of(request)) in self.notes.model.books.own
+        books = self.notes.model.books
+        return books.name(source, request.player_id, own_id_of(request)) in books.own
 
     def _deposit(self, source: str, plan: Plan) -> Message:
         del source

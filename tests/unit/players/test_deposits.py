@@ -1,7 +1,7 @@
 """Deposits (docs/rules.md, rule 8) and adjustments: what may not be credited twice, and what they post."""
 
 import pytest
-from unit.desk import BOB, ETHEREUM, OTHER_GAMES, Desk, adjust, bet, blocked, deposit, reserve, rollback
+from unit.desk import APPROVAL, BOB, ETHEREUM, OTHER_GAMES, Desk, adjust, bet, blocked, deposit, reserve, rollback
 from unit.tables import Row, applied, check, refused, replayed, table
 
 from wallet_grpc.domain.accounts import AccountType
@@ -79,7 +79,23 @@ def test_a_refused_output_leaves_the_deposit_id_free() -> None:
 @table(
     refused("a voided id", Reason.TRANSACTION_VOIDED, [rollback("r", of="a")], adjust("a", 1, DEBIT)),
     refused("a used id", Reason.IDEMPOTENCY_KEY_REUSED, [adjust("a", 1)], adjust("a", 1, DEBIT), field="direction"),
+    refused(
+        "above the bound, without money",
+        Reason.NEEDS_APPROVAL,
+        [FUNDS],
+        adjust("a", 101, DEBIT, alone_max_minor=100),
+        alone_max_minor="100",
+    ),
+    refused("nothing may be made alone", Reason.NEEDS_APPROVAL, [], adjust("a", 1, alone_max_minor=0)),
+    refused(
+        "approved, under an id that was used alone",
+        Reason.IDEMPOTENCY_KEY_REUSED,
+        [adjust("a")],
+        adjust("a", approval=APPROVAL),
+        field="transaction_id",
+    ),
     refused("a debit without money", Reason.INSUFFICIENT_FUNDS, [FUNDS], adjust("a", 101, DEBIT), balance_minor="100"),
+    refused("approved, without money", Reason.INSUFFICIENT_FUNDS, [FUNDS], adjust("a", 101, DEBIT, approval=APPROVAL)),
 )
 def test_refuses_an_adjustment(row: Row) -> None:
     check(row)
@@ -91,6 +107,10 @@ def test_refuses_an_adjustment(row: Row) -> None:
     applied("a debit of a blocked player", [FUNDS, blocked()], adjust("a", 5, DEBIT), main=95),
     applied("under a deposit's id", [FUNDS], adjust("d", 5), main=105),
     applied("under the other source's id", [FUNDS, bet("a", source=OTHER_GAMES)], adjust("a", 5), main=95),
+    applied("up to the bound", [FUNDS], adjust("a", 5, alone_max_minor=5), main=105),
+    applied("approved", [FUNDS], adjust("a", 500, approval=APPROVAL), main=600),
+    replayed("above the bound, once applied", [adjust("a", 6)], adjust("a", 6, alone_max_minor=5), main=6),
+    replayed("approved twice", [adjust("a", approval=APPROVAL)], adjust("a", approval=APPROVAL), main=5),
     replayed("again, by somebody else", [FUNDS, adjust("a")], adjust("a", reason="other", actor="bob"), main=105),
 )
 def test_applies_an_adjustment(row: Row) -> None:

@@ -104,6 +104,14 @@ TABLE: dict[str, tuple[Steps, Reason | OutcomeStatus | str]] = {
         lambda d: [d.win("w", kind=WinKind.PROMO), d.rollback("r", "w", closes=True), d.bet("b")],
         OutcomeStatus.APPLIED,
     ),
+    "rollback: of the settlement, by its name": (
+        lambda d: [d.settlement(), d.rollback("r", d.session.token)],
+        OutcomeStatus.VOIDED,
+    ),
+    "settle: after a rollback that named the settlement": (
+        lambda d: [d.rollback("r", d.session.token), d.settlement()],
+        "Settled",
+    ),
     "settle: expired": (lambda d: ["expire", d.settlement()], "Settled"),
     "open: a used id": (lambda _: [opening("open", 101)], Reason.IDEMPOTENCY_KEY_REUSED),
     "open: another time": (lambda _: [opening("open", ttl_asked_s=5)], Reason.IDEMPOTENCY_KEY_REUSED),
@@ -170,12 +178,12 @@ def test_keys_are_of_one_session() -> None:
 
 def test_play_raises_no_owner_and_posts_nothing() -> None:
     desk = SessionDesk.opened()
-    before = desk.book.owners[OwnerId(ANN)].mutations
+    before = desk.book.owners[OwnerId(ANN)].added
     desk.all([desk.bet("b"), desk.win("w", of="b"), desk.rollback("r", "w"), desk.rollback("v", "never")])
-    assert desk.book.owners[OwnerId(ANN)].mutations == before
+    assert desk.book.owners[OwnerId(ANN)].added == before
     assert all(not change.transactions and not change.events for change in desk.book.changes[2:])
     desk.all([desk.settlement()])
-    assert desk.book.owners[OwnerId(ANN)].mutations == before + 1
+    assert desk.book.owners[OwnerId(ANN)].added == before + 1
 
 
 # ------------------------------------------------------------------------------------------------------------ histories
@@ -232,13 +240,14 @@ def test_any_history_adds_up(history: list[Any]) -> None:
         assert not isinstance(outcome, Refusal) or outcome.reason not in {Reason.INTERNAL, Reason.CONFLICT}
     session = desk.session
     entries = [entry for change in desk.book.changes if change.journaled for entry in change.journaled.entries]
-    assert [entry.entry_no for entry in entries if not entry.late] == sorted(
-        entry.entry_no for entry in entries if not entry.late
-    )
+    assert [entry.entry_no for entry in entries] == list(range(1, session.last_entry_no + 1))
+    assert [entry for entry, _ in session.added] == entries
+    ends = [entry.entry_no for entry in entries if entry.kind is Kind.SESSION_SETTLEMENT]
+    assert len(ends) == (session.state is SessionState.SETTLED)
+    assert all(entry.late == (ends != [] and entry.entry_no > ends[0]) for entry in entries)
     inside = sum(entry.change_minor for entry in entries if not entry.late)
     late = sum(entry.change_minor for entry in entries if entry.late)
     assert session.balance_minor == 100 + inside >= 0
-    assert session.version == len(entries) + (session.state is SessionState.SETTLED)
     assert payout in {None, session.balance_minor}
     hold = desk.book.balance(OwnerId(ANN), TRON, AccountType.SESSION_HOLD)
     assert hold == (0 if session.state is SessionState.SETTLED else 100)

@@ -1,0 +1,239 @@
+"""Sample callers for `wallet certify`: a good one, and those that each break a rule."""
+
+import asyncio
+import csv
+import itertools
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet.v1 import wallet_pb2_grpc
+
+ROUNDS = 12
+_DEADLINE_S = 1.0
+_TRIES_MAX = 4
+_ROLLBACK_TRIES_MAX = 20
+_PAUSE_S = 0.02
+Row = tuple[str, str, int, str]
+
+
+class UnansweredError(Exception):
+    """Nobody knows what became of it."""
+
+
+class RefusedError(Exception):
+    """It was refused, and nothing moved."""
+
+
+class GoodCaller:
+    """Plays rounds of a bet and a win, one after the other, and keeps books."""
+
+    tries_max = _TRIES_MAX
+    deadline_s: float | None = _DEADLINE_S
+
+    def __init__(self, address: str, *, key: str, player_id: int, name: str) -> None:
+        self.channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self.stub: Any = wallet_pb2_grpc.WalletServiceStub(self.channel)
+        self.metadata = [("authorization", f"Bearer {key}")]
+        self.whose = {"player_id": player_id, "currency_network_id": 1}
+        self.name = f"{name}-{os.urandom(4).hex()}"
+        self.numbers = itertools.count(1)
+        self.books: list[Row] = []
+
+    async def play(self) -> None:
+        """Play to the end, and hang up."""
+        async with self.channel:
+            for number in range(ROUNDS):
+                await self.round(number)
+
+    async def round(self, number: int) -> None:
+        game = {"game_code": "certify", "round_id": f"{self.name}-{number}"}
+        bet = pb.BetRequest(transaction_id=self.new_id(), amount_minor="10", **game, **self.whose)
+        if not await self.bet(bet):
+            return
+        win = pb.WinRequest(
+            transaction_id=self.new_id(),
+            reference_transaction_id=bet.transaction_id,
+            amount_minor="7",
+            win_kind=pb.WIN_KIND_REGULAR,
+            round_closed=True,
+            **game,
+            **self.whose,
+        )
+        await self.send(self.stub.Win, win, tries_max=_ROLLBACK_TRIES_MAX)
+        self.book(win.transaction_id, "win", 7)
+
+    async def bet(self, bet: pb.BetRequest) -> bool:
+        """Take a stake; gives whether it stands."""
+        try:
+            await self.send(self.stub.Bet, bet, tries_max=self.tries_max)
+        except RefusedError:
+            return False
+        except UnansweredError:
+            await self.give_up(bet)
+            return False
+        self.book(bet.transaction_id, "bet", 10)
+        return True
+
+    async def give_up(self, bet: pb.BetRequest) -> None:
+        back = pb.RollbackRequest(reference_transaction_id=bet.transaction_id, **self.whose)
+        await self.send(self.stub.Rollback, back, tries_max=_ROLLBACK_TRIES_MAX)
+
+    async def send(self, method: Any, request: Any, *, tries_max: int) -> Any:
+        """Send a request until it is answered, at most so many times."""
+        for _ in range(tries_max):
+            try:
+                return await method(request, metadata=self.metadata, timeout=self.deadline_s)
+            except grpc.aio.AioRpcError as error:
+                info, again = details_of(error)
+                if info.metadata.get("retry", "SAME_REQUEST") != "SAME_REQUEST":
+                    raise RefusedError(info.reason) from error
+                request = self.again(request)
+                await asyncio.sleep(self.pause_s(again.retry_delay.ToMilliseconds() / 1000))
+        raise UnansweredError
+
+    def again(self, request: Any) -> Any:
+        """Give what is sent after a try that had no answer."""
+        return request
+
+    def pause_s(self, asked_s: float) -> float:
+        return asked_s + _PAUSE_S
+
+    def book(self, transaction_id: str, kind: str, amount_minor: int) -> None:
+        self.books.append((transaction_id, kind, amount_minor, ""))
+
+    def new_id(self) -> str:
+        return f"{self.name}-t{next(self.numbers)}"
+
+
+class NewIdOnRetry(GoodCaller):
+    """Takes a new id for each try."""
+
+    def again(self, request: Any) -> Any:
+        changed = type(request)()
+        changed.CopyFrom(request)
+        changed.transaction_id = self.new_id()
+        return changed
+
+
+class WinWithoutBet(GoodCaller):
+    """Pays a win whatever became of the bet."""
+
+    async def bet(self, bet: pb.BetRequest) -> bool:
+        await super().bet(bet)
+        return True
+
+    async def send(self, method: Any, request: Any, *, tries_max: int) -> Any:
+        try:
+            return await super().send(method, request, tries_max=tries_max)
+        except RefusedError:
+            if isinstance(request, pb.WinRequest):
+                return None
+            raise
+
+
+class LostRollback(GoodCaller):
+    """Gives bets up, and rolls none back."""
+
+    async def give_up(self, bet: pb.BetRequest) -> None:
+        """Hope that it was not applied."""
+
+
+class RollbackSentOnce(GoodCaller):
+    """Rolls back what it gives up, and does not look whether that was answered."""
+
+    async def give_up(self, bet: pb.BetRequest) -> None:
+        back = pb.RollbackRequest(reference_transaction_id=bet.transaction_id, **self.whose)
+        try:
+            await self.send(self.stub.Rollback, back, tries_max=1)
+        except UnansweredError:
+            return
+
+
+class BooksTwice(GoodCaller):
+    """Books a bet for each answer it hopes for: when it sends it, and again where it had to send it again."""
+
+    def again(self, request: Any) -> Any:
+        if isinstance(request, pb.WinRequest):
+            self.book(request.transaction_id, "win", 7)
+        return request
+
+
+class OneIdForTwo(GoodCaller):
+    """Counts its ids anew in each round."""
+
+    def new_id(self) -> str:
+        return f"{self.name}-t{next(self.numbers) % 8}"
+
+    async def send(self, method: Any, request: Any, *, tries_max: int) -> Any:
+        try:
+            return await super().send(method, request, tries_max=tries_max)
+        except RefusedError:
+            if isinstance(request, pb.BetRequest):
+                raise
+            return None
+
+
+class Impatient(GoodCaller):
+    """Comes again at once, whatever it is told."""
+
+    tries_max = 60
+
+    def pause_s(self, asked_s: float) -> float:
+        return min(asked_s, _PAUSE_S)
+
+
+class BetsOn(GoodCaller):
+    """Goes on betting in the round that it was told is closed."""
+
+    async def bet(self, bet: pb.BetRequest) -> bool:
+        if await super().bet(bet):
+            return True
+        bet.transaction_id = self.new_id()
+        return await super().bet(bet)
+
+
+BAD: dict[type[GoodCaller], str] = {
+    NewIdOnRetry: "same_id",
+    WinWithoutBet: "win_names_its_bet",
+    LostRollback: "until_answered",
+    RollbackSentOnce: "until_answered",
+    BooksTwice: "own_books",
+    OneIdForTwo: "one_use",
+    Impatient: "comes_later",
+    BetsOn: "closed_rounds",
+}
+"""Each bad caller, and the rule that it breaks."""
+
+
+def details_of(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo]:
+    info, again = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for detail in status.details if status is not None else ():
+        _ = detail.Unpack(info) or detail.Unpack(again)
+    return info, again
+
+
+def write_books(books: list[Row], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["transaction_id", "kind", "amount_minor", "reference_transaction_id"])
+        writer.writerows(books)
+
+
+async def main() -> None:
+    """Play as `wallet certify` asks for: under the key and as the player of the arguments."""
+    address, key, player_id = os.environ["WALLET_CERTIFY_ADDRESS"], sys.argv[1], int(sys.argv[2])
+    caller = GoodCaller(address, key=key, player_id=player_id, name="command")
+    await caller.play()
+    write_books(caller.books, Path(os.environ["WALLET_CERTIFY_BOOKS"]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

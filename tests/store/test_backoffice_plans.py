@@ -1,0 +1,180 @@
+"""Operators' look-ups touch as many rows as a page has, wherever it lies: over 100,000 transactions.
+
+With and without statistics: a list that was planned for a young ledger is read in an old one.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from support.database import Installation, own_installation
+
+from wallet_grpc.store.connection import kinds
+from wallet_grpc.store.connection.statements import statements
+
+_TRANSACTIONS = 100_000
+_PLAYERS = 500
+_SCAN_ROWS = 1_000
+_PAGE = 101
+_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+_BIG = {"ledger_transactions", "ledger_entries", "sessions", "subledger_entries", "withdrawals", "accounts"}
+
+_FILL = """
+    SET session_replication_role = replica;
+    INSERT INTO ledger_transactions (
+        tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id, amount_minor,
+        game_code, round_id, round_hash, closes_round, entry_count, details, created_at
+    )
+    SELECT
+        (lpad(to_hex(1767225600000 + number), 12, '0') || '7' || substr(md5(number::TEXT), 1, 3)
+            || '8' || substr(md5(number::TEXT), 4, 15))::UUID,
+        1 + number % {players}, 1 + number / {players}, CASE WHEN number = 77 THEN 'rare' ELSE 'games' END, number,
+        md5(number::TEXT)::UUID,
+        CASE number % 1000 WHEN 3 THEN 'DEPOSIT' WHEN 4 THEN 'PLAYER_STATE' WHEN 5 THEN 'WITHDRAWAL_RESERVATION'
+            ELSE 'BET' END,
+        'APPLIED', 1, 1, 'g', 'r-' || number, md5('r' || number)::UUID, FALSE, 0,
+        CASE number % 1000 WHEN 3 THEN jsonb_build_object('tx_hash', md5(number::TEXT)) END,
+        '2026-01-01T00:00:00Z'::TIMESTAMPTZ + number * INTERVAL '1 millisecond'
+    FROM generate_series(1, {transactions}) AS number;
+    INSERT INTO sessions (
+        session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, opened_at,
+        expires_at, state, payout_minor, open_rounds, settlement_tx_id, settled_at
+    )
+    SELECT tx_id, owner_id, 'games', 1, 'g', 1, 'ledger', 0, created_at, created_at, 'SETTLED', 0, 0, tx_id, created_at
+    FROM ledger_transactions WHERE owner_version % 10 = 0;
+    INSERT INTO withdrawals
+    SELECT tx_id::TEXT, owner_id, 1, 1, CASE WHEN owner_version % 100 = 0 THEN 'RESERVED' ELSE 'SETTLED' END,
+        created_at, created_at
+    FROM ledger_transactions WHERE owner_version % 10 = 1;
+    INSERT INTO players
+    SELECT number, CASE WHEN number % 10 = 0 THEN 'BLOCKED' ELSE 'ACTIVE' END FROM generate_series(1, {players}) number;
+    INSERT INTO subledger_entries (
+        subledger_id, entry_no, owner_id, kind, status, transaction_id, key_hash, amount_minor, change_minor,
+        balance_after_minor, open_rounds, round_id, round_hash, closes_round, late, created_at
+    )
+    SELECT session_id, 1, owner_id, 'BET', 'APPLIED', 's-' || session_id, session_id, 1, -1, 1, 0,
+        'r-' || session_id, session_id, FALSE, FALSE, opened_at
+    FROM sessions;
+"""
+
+_WALK = {
+    "player_id": 7,
+    "source": None,
+    "kinds": None,
+    "currency_network_id": None,
+    "game_code": None,
+    "round_id": None,
+    "begins_at": None,
+    "ends_at": None,
+    "before_tx_id": _LAST_UUID,
+    "from_tx_id": _FIRST_UUID,
+    "before_version": 2**62,
+    "scan_rows_max": _SCAN_ROWS,
+    "rows_max": _PAGE,
+}
+_LATE_SIX = "2026-01-01T00:00:10Z"
+_SESSIONS = {
+    "player_id": 7,
+    "source": "games",
+    "status": None,
+    "after_id": _LAST_UUID,
+    "first_id_after": _LAST_UUID,
+    "scan_rows_max": _SCAN_ROWS,
+    "rows_max": _PAGE,
+}
+_WITHDRAWALS = {
+    "states": ["RESERVED", "SETTLED"],
+    "player_id": 7,
+    "reserved_until": "2030-01-01T00:00:00Z",
+    "after_time": "2026-01-01T00:00:30Z",
+    "after_id": "",
+    "rows_max": _PAGE,
+}
+_SEARCH = {"rows_max": 51, "looked_at_max": 1_000, "uuid": _FIRST_UUID, "named": "r-31415", "player_id": 7}
+CASES: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    # What is looked up, and how many rows it may touch at most.
+    "all, the newest": ("transactions.sql", "walk_all", _WALK, _SCAN_ROWS),
+    "all, of a rare source": ("transactions.sql", "walk_all", _WALK | {"source": "rare"}, _SCAN_ROWS),
+    "all, of a rare kind": ("transactions.sql", "walk_rare", _WALK | {"kinds": ["DEPOSIT", "PLAYER_STATE"]}, 1_000),
+    "of a player": ("transactions.sql", "walk_player", _WALK, _SCAN_ROWS),
+    "of a player in a period": (
+        "transactions.sql",
+        "walk_player",
+        _WALK | {"begins_at": _LATE_SIX, "ends_at": _LATE_SIX},
+        _SCAN_ROWS,
+    ),
+    "sessions, all": ("sessions.sql", "all_newest_first", _SESSIONS, _SCAN_ROWS),
+    "sessions of a source": ("sessions.sql", "of_source_newest_first", _SESSIONS, _SCAN_ROWS),
+    "sessions of a player": ("sessions.sql", "of_player_newest_first", _SESSIONS, _SCAN_ROWS),
+    "sessions that are open": ("sessions.sql", "open_newest_first", _SESSIONS | {"status": "OPEN"}, 10),
+    "open sessions of a player": ("sessions.sql", "open_of_player_newest_first", _SESSIONS, 10),
+    "withdrawals by age": ("withdrawals.sql", "oldest_first", _WITHDRAWALS, 3 * _PAGE),
+    "withdrawals, the newest": ("withdrawals.sql", "newest_first", _WITHDRAWALS, 3 * _PAGE),
+    "withdrawals of a player": ("withdrawals.sql", "of_player_newest_first", _WITHDRAWALS, 3 * _PAGE),
+    "players of a state": (
+        "players.sql",
+        "walk_state",
+        {"state": "BLOCKED", "after_player_id": 100, "rows_max": _PAGE},
+        3 * _PAGE,
+    ),
+    "players, all": (
+        "players.sql",
+        "walk_all",
+        {"state": None, "after_player_id": 100, "rows_max": _PAGE, "scan_rows_max": _SCAN_ROWS},
+        6 * _PAGE,
+    ),
+    "a player's state": ("players.sql", "state", {"player_id": 7}, 10),
+    "a player's day": ("players.sql", "today", {"player_id": 7, "scan_rows_max": 100}, 200),
+    "search, by keys and hashes": (
+        "search.sql",
+        "transactions",
+        _SEARCH | {"keys": [_FIRST_UUID] * 100, "tx_hashes": ["x", "y"]},
+        10,
+    ),
+    "search, a round": ("search.sql", "rounds", _SEARCH, 12_000),
+    "search, what was played in sessions": ("search.sql", "journals", _SEARCH, 12_000),
+}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["analyzed", "not analyzed"])
+def filled(migrated: Installation, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """A ledger with a long history. BRIN summaries are made by vacuum or by inserts into the next range of pages."""
+    with own_installation(migrated) as made:
+        with made.connect(autocommit=True) as connection:
+            connection.execute(_FILL.format(players=_PLAYERS, transactions=_TRANSACTIONS))
+            for index in ("ledger_transactions_round_id_idx", "subledger_entries_ids_idx"):
+                connection.execute(f"SELECT brin_summarize_new_values('{index}')")
+            if request.param:
+                connection.execute("ANALYZE")
+        yield made
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_look_up_touches_what_a_page_has(filled: Installation, case: str) -> None:
+    file, name, parameters, rows_max = CASES[case]
+    statement = statements("wallet_grpc.store.backoffice", file)[name]
+    with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
+        plan = explained(connection, statement, parameters)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") in _BIG]
+    assert not [node["Relation Name"] for node in scans if node["Node Type"] == "Seq Scan"]
+    touched = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0))
+        * node["Actual Loops"]
+        for node in scans
+    )
+    assert touched <= rows_max, plan
+
+
+def explained(connection: psycopg.Connection[Any], statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)

@@ -1,0 +1,168 @@
+"""A store whose answer is lost is tried again by its lane, and answered as what it was: new to one caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+from store.lanes import until
+from support.database import Installation
+from support.ledger import check_invariants
+from support.waiting import wait_until
+from unit.credit_desk import credit
+from unit.desk import PERSON, bet, deposit, rollback
+from unit.session_desk import SessionDesk, opening
+
+from wallet_grpc.domain.commands import Command
+from wallet_grpc.domain.credit.outcomes import WriteStatus, Written
+from wallet_grpc.domain.outcomes import Outcome
+from wallet_grpc.domain.players.outcomes import Accepted
+from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed
+from wallet_grpc.domain.sessions.state import session_address
+from wallet_grpc.engine.engine import Engine, EngineSettings
+from wallet_grpc.engine.lane import LaneSettings
+from wallet_grpc.engine.metrics import EngineMetrics
+from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.store.batch.store import StoreSettings
+from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.reads.networks import NetworkDirectory
+from wallet_grpc.store.reads.withdrawals import WithdrawalReader
+
+_TIMEOUT_MS = 1_000
+_ANSWERED_WITHIN_S = 30.0
+_COMMITS = 4711
+"""An advisory lock; while it is held no commit ends."""
+_COMMITS_WAIT = """
+    CREATE FUNCTION wait_to_commit() RETURNS TRIGGER LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock_shared(4711);
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON ledger_transactions
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
+    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON subledger_entries
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
+"""
+_COMMITTING = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'wallet-lane-ledger' AND state <> 'idle'
+"""
+newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
+
+
+class Desk:
+    """An engine of one lane, beside the patient one, and its database."""
+
+    def __init__(self, engine: Engine, admin: psycopg.Connection) -> None:
+        self._engine = engine
+        self._admin = admin
+
+    async def send(self, command: Command) -> Outcome:
+        """Send one command as a call of its own."""
+        ticket = Ticket([None], operator=PERSON)
+        await asyncio.wait_for(self._engine.execute(ticket, ((0, command),)), _ANSWERED_WITHIN_S)
+        (outcome,) = ticket.outcomes
+        assert outcome is not None
+        return outcome
+
+    async def send_where_the_first_answer_is_lost(self, *commands: Command) -> list[Outcome]:
+        """Send commands at once. Their commit ends only when the lane has given it up, and before it tries again."""
+        self._admin.execute("SELECT pg_advisory_lock(%s)", [_COMMITS])
+        try:
+            sent = [asyncio.create_task(self.send(command)) for command in commands]
+            await until(lambda: self._engine._lanes[0]._down)
+        finally:
+            self._admin.execute("SELECT pg_advisory_unlock(%s)", [_COMMITS])
+        # Meanwhile the loop stands still, so that no other try begins.
+        wait_until(lambda: not self._rows(_COMMITTING), what="it is stored")
+        return list(await asyncio.gather(*sent))
+
+    def _rows(self, statement: LiteralString, *parameters: object) -> list[Any]:
+        return [value for (value,) in self._admin.execute(statement, parameters)]
+
+
+@pytest_asyncio.fixture
+async def desk(own_ledger: Installation) -> AsyncIterator[Desk]:
+    """A desk that has stored a deposit of 100 to player 1."""
+    store = StoreSettings(
+        database_url=own_ledger.service_dsn, timeout_ms=_TIMEOUT_MS, lock_timeout_ms=500, batch_operations_max=100
+    )
+    lane = LaneSettings(
+        batch_operations_max=100, attempts_max=100, backoff_ms=100, outage_wait_ms=20_000, lock_timeout_ms=500
+    )
+    settings = EngineSettings(lanes=1, queue_operations_max=1_000, source_share=1.0, lane=lane, store=store)
+    pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    networks = NetworkDirectory(pool)
+    await networks.refresh()
+    engine = Engine(settings, networks, WithdrawalReader(pool), EngineMetrics(CollectorRegistry()))
+    engine.start()
+    with own_ledger.connect(autocommit=True) as admin:
+        admin.execute(_COMMITS_WAIT)
+        made = Desk(engine, admin)
+        assert isinstance(await made.send(deposit("d", 100)), Accepted)
+        yield made
+    await asyncio.wait_for(engine.stop(), _ANSWERED_WITHIN_S)
+    await pool.close()
+
+
+@newest
+async def test_who_was_first_is_told_so_though_the_answer_was_lost(desk: Desk, own_ledger: Installation) -> None:
+    """A bet, sent three times at once: stored once, new to one of the three, a replay to the others."""
+    answers = await desk.send_where_the_first_answer_is_lost(*[bet("x", 60)] * 3)
+    assert all(isinstance(answer, Accepted) for answer in answers), answers
+    assert sorted(answer.replayed for answer in answers if isinstance(answer, Accepted)) == [False, True, True]
+    assert own_ledger.rows("SELECT balance_minor FROM account_balances WHERE owner_id = 1") == [(40,)]
+    assert own_ledger.rows("SELECT count(*) FROM ledger_transactions WHERE reference = 'x'") == [(1,)]
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_so_it_is_with_a_rollback_of_what_was_never_seen(desk: Desk, own_ledger: Installation) -> None:
+    answers = await desk.send_where_the_first_answer_is_lost(*[rollback("back", "unseen")] * 3)
+    assert sorted(answer.replayed for answer in answers if isinstance(answer, Accepted)) == [False, True, True]
+    assert own_ledger.rows("SELECT count(*) FROM ledger_transactions WHERE reference = 'back'") == [(1,)]
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_what_was_decided_together_is_answered_as_it_was_decided(desk: Desk, own_ledger: Installation) -> None:
+    """Also what was refused, and the balances of each: not those of a moment after all of it."""
+    first, refused, again, last = await desk.send_where_the_first_answer_is_lost(
+        bet("a", 60), bet("b", 60), bet("a", 60), bet("c", 40)
+    )
+    assert isinstance(first, Accepted)
+    assert (first.replayed, first.balance_after_minor, first.current_balance_minor) == (False, 40, 40)
+    assert not isinstance(refused, Accepted)
+    assert refused.metadata["balance_minor"] == "40"
+    assert isinstance(again, Accepted)
+    assert (again.replayed, again.current_balance_minor) == (True, 40)
+    assert isinstance(last, Accepted)
+    assert (last.replayed, last.balance_after_minor) == (False, 0)
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_so_it_is_with_a_bet_in_a_session(desk: Desk, own_ledger: Installation) -> None:
+    """It stands in the session's journal alone."""
+    opened = await desk.send(opening("open", 50))
+    assert isinstance(opened, SessionFacts)
+    address = session_address(opened.session_token)
+    assert address is not None
+    play = SessionDesk()
+    play.session_id = address.session_id
+    answers = await desk.send_where_the_first_answer_is_lost(*[play.bet("x", 10)] * 3)
+    assert sorted(answer.replayed for answer in answers if isinstance(answer, SessionPlayed)) == [False, True, True]
+    assert own_ledger.rows("SELECT entry_no, balance_after_minor FROM subledger_entries") == [(1, 40)]
+
+
+@newest
+async def test_so_it_is_with_a_credit(desk: Desk, own_ledger: Installation) -> None:
+    answers = await desk.send_where_the_first_answer_is_lost(*[credit("x", 10)] * 3)
+    statuses = sorted(answer.status for answer in answers if isinstance(answer, Written))
+    assert statuses == [WriteStatus.ACCEPTED, WriteStatus.DUPLICATE, WriteStatus.DUPLICATE]
+    assert own_ledger.rows("SELECT entry_no, balance_after_minor FROM subledger_entries") == [(1, 10)]
