@@ -20,6 +20,8 @@ from support.story import tell
 
 from wallet.v1 import wallet_pb2 as pb
 
+_IN_SEVERAL_CELLS = "SELECT tx_id FROM ledger_transactions GROUP BY tx_id HAVING COUNT(*) > 1"
+
 
 @pytest.mark.timeout(600)
 def test_a_story_goes_on_in_other_cells(new_installation: Callable[..., Installation]) -> None:
@@ -35,7 +37,7 @@ def test_a_story_goes_on_in_other_cells(new_installation: Callable[..., Installa
         games.applied(session.bet("5"))
         credit = credit_of(wallet, "credit")
         ledger = credit.ledger()
-        purses = [Purse(ledger) for _ in range(9)]
+        purses = [Purse(ledger) for _ in range(40)]  # so many that their posting is split by each copy
         for purse in purses:
             credit.call(purse.credit("100"))
         wait_until_posted(source)
@@ -51,6 +53,7 @@ def test_a_story_goes_on_in_other_cells(new_installation: Callable[..., Installa
             assert finished["rows"]["ledger_transactions"] > 0
             compared = copy_to(before, after, "--compare")
             assert compared["differences"] == []
+            assert after.rows(_IN_SEVERAL_CELLS) == []
             verify(after)
             with WalletServer(after, **SETTINGS) as server:
                 wallet = server.wallet()

@@ -156,5 +156,6 @@ def test_what_cannot_be_looked_for(backoffice: BackofficeCaller, query: str, rea
         "x" * 256,
     ],
 )
-def test_whatever_text_is_just_not_found(backoffice: BackofficeCaller, query: str) -> None:
-    assert {hit.kind for hit in backoffice.find(query)} <= {KIND.SEARCH_HIT_KIND_PARKED_EVENT}
+def test_whatever_text_finds_only_what_bears_it(backoffice: BackofficeCaller, query: str) -> None:
+    for hit in backoffice.find(query):  # other tests may have left a round "0" in this installation
+        assert hit.kind == KIND.SEARCH_HIT_KIND_PARKED_EVENT or query in {hit.transaction_id, hit.round_id}

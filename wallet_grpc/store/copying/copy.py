@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
@@ -172,7 +173,7 @@ def _begun(sides: Sides) -> Marks:
         if _one(sides.target, "is_used")[0]:
             raise CopyError("the target is not empty: a copy fills an installation that was only set up")
         with sides.target.transaction():
-            marks.put("copy", {"source": source, "state": "COPYING"})
+            marks.put("copy", {"source": source, "copy_id": str(uuid4()), "state": "COPYING"})
     elif known["source"] != source:
         raise CopyError("the target is filled from another installation")
     elif known["state"] == _READY:

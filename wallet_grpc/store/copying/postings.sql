@@ -1,7 +1,8 @@
 -- A posting of credit wallets stands in the cell of its wallets, and balances there. Where these come to several cells,
 -- it becomes a posting in each: with the entries of the cell's wallets, and what HOUSE:WALLETS gained or lost by them.
--- The first of these cells keeps its tx_id; the others have one of the same time, which follows from it and from the
--- cell, so that the same copy makes the same ids. All this is done to what is staged of a slice.
+-- The first of these cells keeps its tx_id; the others have one of the same time, which follows from it, from the copy
+-- and from the cell: the same copy makes the same ids, and a later one, which splits the first cell's part again, makes
+-- none that is there already. All this is done to what is staged of a slice.
 
 -- name: parts
 CREATE TEMPORARY TABLE posting_parts ON COMMIT DROP AS
@@ -19,7 +20,7 @@ FROM (
     SELECT DISTINCT
         staged_wallet_postings.tx_id,
         staged_wallet_postings.to_cell,
-        md5(staged_wallet_postings.tx_id::TEXT || ' ' || staged_wallet_postings.to_cell) AS digits
+        md5(concat_ws(' ', staged_wallet_postings.tx_id, %(copy_id)s::TEXT, staged_wallet_postings.to_cell)) AS digits
     FROM staged_wallet_postings
 ) AS part;
 

@@ -97,7 +97,7 @@ def copy_ledger(sides: Sides, marks: Marks, until: str) -> Iterator[Stretch]:
                 for cell in sides.from_cells:
                     sides.stage(table, cell, slice_.of(table))
             if not sides.move.is_same:
-                _split_postings(sides)
+                _split_postings(sides, marks)
             for table in LEDGER_SLICED:
                 _insert(sides, table)
             for cell in sides.to_cells:
@@ -121,9 +121,13 @@ def end_of_slice(sides: Sides, begins: str, until: str) -> str:
     return ends
 
 
-def _split_postings(sides: Sides) -> None:
+def _split_postings(sides: Sides, marks: Marks) -> None:
     """Make a posting of credit wallets one in each cell of its wallets; and number what ledgers have there."""
-    named = {"entry_max": BALANCE_MAX, "namespace": WALLET_POSTING_NAMESPACE}
+    named = {
+        "entry_max": BALANCE_MAX,
+        "namespace": WALLET_POSTING_NAMESPACE,
+        "copy_id": marks.get("copy")["copy_id"],
+    }
     for statement in _POSTINGS.values():
         sides.target.execute(statement, named)
     for cell in sides.to_cells:
