@@ -60,7 +60,10 @@ class ConsoleSettings(EnvironmentSettings):
     console_metrics_urls: str = Field(
         default="",
         description="Where the wallet's processes show their metrics, parted by commas: `http://wallet:9464/metrics`. "
-        "The page Now counts mutations by them; without, it shows what waits in the ledger only.",
+        "The page Now draws the last hour by them; without, it shows what waits in the ledger only.",
+    )
+    console_metrics_interval_ms: int = Field(
+        default=10_000, ge=1_000, le=60_000, description="How often those are looked at, in ms."
     )
 
     console_session_secret: SecretStr = Field(

@@ -35,6 +35,7 @@ def stack(template: Installation) -> Iterator[Stack]:
                 WALLET_CONSOLE_KEY=key,
                 WALLET_CONSOLE_AUDITOR_KEY=installation.keys["auditor"],
                 WALLET_CONSOLE_METRICS_URLS=f"http://{metrics}/metrics",
+                WALLET_CONSOLE_METRICS_INTERVAL_MS="1000",
             )
             with console:
                 yield Stack(installation=installation, wallet=wallet, console=console, story=story)

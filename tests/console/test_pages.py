@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import time
 
 import click
 import pytest
@@ -11,6 +12,7 @@ from support.story import Story
 
 from wallet_cli.__main__ import main
 from wallet_console import links
+from wallet_console.charts import HEIGHT, WIDTH
 
 Addresses = dict[str, str]
 
@@ -50,6 +52,16 @@ def addresses(story: Story) -> Addresses:
         "nowhere": "/nothing-is-here",
     }
 
+
+PLAYED = (
+    "Calls",
+    "Calls refused",
+    "Mutations",
+    "Mutations refused",
+    "Half of calls within",
+    "99 of 100 calls within",
+)
+"""Charts on which bets are seen, whether they are refused or not."""
 
 REFUSED = {"wrong filter": 400, "nowhere": 404}
 """What is answered otherwise than by 200; such a page is examined as well."""
@@ -111,6 +123,29 @@ async def test_no_page_has_a_barrier_or_runs_what_a_caller_stored(
         assert await page.locator("main b, main img").count() == 0, name
     assert wrong == {}
     assert [fault for fault in faults if not re.search(r"status of (400|404)", fault)] == []
+
+
+async def test_the_last_hour_is_drawn_and_what_was_refused_is_told(page: Page, stack: Stack) -> None:
+    """Waits until the console has looked twice at what the wallet counts: it does each second here."""
+    player = stack.wallet.player("100")
+    deadline = time.monotonic() + 60
+    drawn: dict[str, str] = {}
+    while not all(re.search(r"at most \d*\.?\d*[1-9]", drawn.get(title, "")) for title in PLAYED):
+        assert time.monotonic() < deadline, drawn
+        stack.wallet.applied(player.bet("1"))
+        stack.wallet.refused(player.bet("1000"), "INSUFFICIENT_FUNDS")
+        await page.goto("/")
+        labels = [await svg.get_attribute("aria-label") or "" for svg in await page.locator(".charts svg").all()]
+        drawn = {label.partition(":")[0]: label for label in labels}
+    assert list(drawn) == [*PLAYED, "In the queue", "Outbox, oldest", "Posting lag"]
+    for line in await page.locator(".charts svg polyline").all():
+        points = [tuple(map(float, point.split(","))) for point in (await line.get_attribute("points") or "").split()]
+        assert points
+        assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points), points
+    await page.goto("/callers")
+    refused = page.locator("section", has=page.locator("#refusals-title")).locator("tbody tr")
+    told = [row.split("\t")[1:] for row in await refused.all_inner_texts()]
+    assert {("calls", "INSUFFICIENT_FUNDS"), ("mutations", "INSUFFICIENT_FUNDS")} <= {tuple(row[:2]) for row in told}
 
 
 async def test_amounts_tell_their_minor_units_and_times_are_utc(page: Page, stack: Stack) -> None:

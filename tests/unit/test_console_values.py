@@ -160,33 +160,51 @@ def test_a_command_can_be_pasted_whatever_a_caller_chose() -> None:
 
 
 METRICS = """
-# TYPE wallet_batch_operations histogram
-wallet_batch_operations_bucket{cell="0",le="1.0"} 40.0
-wallet_batch_operations_bucket{cell="0",le="+Inf"} 60.0
-wallet_batch_operations_count{cell="0"} 60.0
-wallet_batch_operations_sum{cell="0"} 90.0
-wallet_batch_operations_sum{cell="1"} 10.0
-# TYPE wallet_batch_seconds histogram
-wallet_batch_seconds_bucket{le="0.001"} 50.0
-wallet_batch_seconds_bucket{le="0.01"} 99.0
-wallet_batch_seconds_bucket{le="+Inf"} 100.0
+# TYPE wallet_calls counter
+wallet_calls_total{service="wallet.v1.WalletService",method="Bet",code="OK",reason=""} 90.0
+wallet_calls_total{service="wallet.v1.WalletService",method="Bet",code="RESOURCE_EXHAUSTED",reason="RATE_LIMITED"} 3.0
+wallet_calls_total{service="wallet.v1.BackofficeService",method="Search",code="OK",reason=""} 7.0
+wallet_calls_total{service="grpc.health.v1.Health",method="Check",code="OK",reason=""} 500.0
+# TYPE wallet_call_seconds histogram
+wallet_call_seconds_bucket{service="wallet.v1.WalletService",method="Bet",le="0.001"} 50.0
+wallet_call_seconds_bucket{service="wallet.v1.WalletService",method="Bet",le="+Inf"} 93.0
+wallet_call_seconds_bucket{service="grpc.health.v1.Health",method="Check",le="+Inf"} 500.0
+wallet_call_seconds_count{service="wallet.v1.WalletService",method="Bet"} 93.0
+# TYPE wallet_operations counter
+wallet_operations_total{operation="bet",outcome="applied"} 88.0
+wallet_operations_total{operation="bet",outcome="INSUFFICIENT_FUNDS"} 2.0
 # TYPE wallet_queue_full counter
 wallet_queue_full_total 8.0
 # TYPE wallet_rate_limited counter
+wallet_rate_limited_total{limit="share"} 4.0
 wallet_rate_limited_total{limit="rate"} 2.0
 # TYPE wallet_queued_operations gauge
 wallet_queued_operations 7.0
+# TYPE wallet_backlog_oldest_seconds gauge
+wallet_backlog_oldest_seconds{queue="outbox",cell="0"} 1.5
+wallet_backlog_oldest_seconds{queue="outbox",cell="1"} 2.5
+wallet_backlog_oldest_seconds{queue="inbox",cell=""} 9.0
+# TYPE wallet_posting_lag_seconds gauge
+wallet_posting_lag_seconds 0.5
 # TYPE wallet_other gauge
 wallet_other 1.0
 """
+BET = ("", "wallet.v1.WalletService", "Bet")
 
 
-def test_a_scrape_is_read() -> None:
+def test_a_scrape_is_read_without_what_operators_and_probes_ask() -> None:
     assert read_scrape(METRICS) == Scrape(
-        mutations=100.0,
-        refused={"QUEUE_FULL: the queue": 8.0, "RATE_LIMITED: rate": 2.0},
-        buckets={0.001: 50.0, 0.01: 99.0, float("inf"): 100.0},
+        calls={(*BET, "OK", ""): 90.0, (*BET, "RESOURCE_EXHAUSTED", "RATE_LIMITED"): 3.0},
+        buckets={(*BET, "0.001"): 50.0, (*BET, "+Inf"): 93.0},
+        operations={
+            ("", "bet", "applied"): 88.0,
+            ("", "bet", "INSUFFICIENT_FUNDS"): 2.0,
+            ("", "", "QUEUE_FULL"): 8.0,
+            ("", "", "RATE_LIMITED"): 4.0,
+        },
         queued=7.0,
+        outbox_age_s=2.5,
+        posting_lag_s=0.5,
     )
 
 
@@ -200,23 +218,50 @@ def test_quantiles_are_even_within_a_bucket() -> None:
 
 
 def samples_of(*urls: str) -> Samples:
-    return Samples(SimpleNamespace(metrics_urls=urls))  # type: ignore[arg-type] # what it looks at
+    return Samples(SimpleNamespace(metrics_urls=urls, console_metrics_interval_ms=10_000))  # type: ignore[arg-type]
+
+
+def calls(answered: float, refused: float = 0.0) -> Scrape:
+    """A process that answered calls, each in a millisecond at most, and refused some."""
+    return Scrape(
+        calls={("Bet", ""): answered, ("Bet", "X"): refused},
+        operations={("bet", "applied"): answered, ("bet", "Y"): refused},
+        buckets={("Bet", "0.001"): answered, ("Bet", "+Inf"): answered},
+    )
 
 
 def test_what_processes_did_is_summed_and_a_new_process_counts_from_zero() -> None:
     samples = samples_of("a", "b")
-    samples._last = {"a": Scrape(mutations=100, refused={"X": 5}), "b": Scrape(mutations=1_000)}
-    samples._last_at = 1_000.0
-    samples._note({"a": Scrape(mutations=120, refused={"X": 9}), "b": Scrape(mutations=30, queued=3)}, 1_010.0)
+    samples.note({"a": calls(100, 5), "b": calls(1_000)}, 1_000.0)
+    samples.note({"a": calls(120, 9), "b": calls(30)}, 1_010.0)
     (sample,) = samples.kept
-    assert (sample.mutations_per_s, sample.refused_per_s, sample.queued, sample.answered) == (5.0, 0.4, 3, 2)
-    assert samples.refused_by_hour == {0: {"X": 4}}
+    assert (sample.calls_per_s, sample.refused_calls_per_s, sample.answered) == (pytest.approx(5.4), 0.4, 2)
+    assert (sample.mutations_per_s, sample.refused_mutations_per_s) == (pytest.approx(5.4), 0.4)
+    assert (sample.p50_ms, sample.p99_ms) == (pytest.approx(0.5), pytest.approx(0.99))
+    assert samples.refused_by_hour == {0: {("calls", "X"): 4, ("mutations", "Y"): 4}}
+
+
+def test_what_a_process_did_before_its_first_look_is_no_part_of_the_last_hour() -> None:
+    samples = samples_of("a", "b")
+    samples.note({"a": calls(100)}, 1_000.0)
+    samples.note({"a": calls(110), "b": calls(5_000_000)}, 1_010.0)
+    samples.note({"a": calls(120), "b": calls(5_000_010)}, 1_020.0)
+    assert [sample.calls_per_s for sample in samples.kept] == [1.0, 2.0]
+
+
+def test_a_process_that_was_silent_for_a_while_did_not_do_it_all_at_once() -> None:
+    samples = samples_of("a", "b")
+    samples.note({"a": calls(0), "b": calls(0)}, 1_000.0)
+    samples.note({"a": calls(0)}, 1_010.0)
+    samples.note({"a": calls(0)}, 1_020.0)
+    samples.note({"a": calls(0), "b": calls(300)}, 1_030.0)
+    assert [(sample.calls_per_s, sample.answered) for sample in samples.kept] == [(0, 1), (0, 1), (10, 2)]
 
 
 def test_refusals_are_kept_for_a_day() -> None:
     samples = samples_of("a")
     for hour in range(30):
-        samples._count_refused({"X": 1.0}, hour * 3_600.0 + 5)
+        samples._count_refused({("calls", "X"): 1.0}, hour * 3_600.0 + 5)
     assert sorted(samples.refused_by_hour) == [hour * 3_600 for hour in range(6, 30)]
 
 

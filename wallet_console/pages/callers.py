@@ -1,4 +1,4 @@
-"""Callers: keys, roles and rates; where their sessions are settled; what was refused for lack of room, by the hour."""
+"""Callers: keys, roles and rates; where their sessions are settled; what was refused and why, by the hour."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ async def callers(visit: Visit) -> Response:
 
     async def refusals(_page: PageRequest) -> Table[Any]:
         rows = [
-            (hour, reason, count)
-            for hour, reasons in sorted(visit.samples.refused_by_hour.items(), reverse=True)[:_HOURS_SHOWN]
-            for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
+            (hour, refusal, count)
+            for hour, refusals in sorted(visit.samples.refused_by_hour.items(), reverse=True)[:_HOURS_SHOWN]
+            for refusal, count in sorted(refusals.items(), key=lambda item: -item[1])
         ]
         return Table(
-            title="Refused for lack of room, by hour",
+            title="Refused, by hour",
             columns=_REFUSALS,
             rows=rows,
             empty="Nothing was refused since the console began to count."
@@ -91,7 +91,8 @@ _RAILS: tuple[Column[Any], ...] = (
 )
 _REFUSALS: tuple[Column[Any], ...] = (
     Column("Hour", lambda row: Moment(datetime.fromtimestamp(row[0], UTC))),
-    Column("Reason", lambda row: Text(row[1])),
+    Column("What", lambda row: Text(row[1][0])),
+    Column("Reason", lambda row: Text(row[1][1])),
     Column("How often", lambda row: Text(f"{row[2]:.0f}"), is_number=True),
 )
 
