@@ -26,11 +26,12 @@ PLACES = {
     "api": "base",
     "migrate": "migrate",
     "console": "components/console",
+    "gateway": "components/gateway",
     "metrics": "components/monitoring",
 }
 """Where each component's file is."""
 
-_ALL = ("monitoring.enabled=true", "console.enabled=true")
+_ALL = ("monitoring.enabled=true", "console.enabled=true", "gateway.enabled=true")
 _HELMS_OWN = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
 Resource = dict[str, Any]
@@ -68,7 +69,7 @@ def files() -> Iterator[tuple[Path, str]]:
     """Give what each file should be."""
     by_component: dict[str, list[Resource]] = {component: [] for component in PLACES}
     for resource in map(plain, render(*_ALL)):
-        is_monitor = resource["kind"] == "ServiceMonitor"
+        is_monitor = resource["kind"] == "ServiceMonitor"  # of whatever is scraped
         component = "metrics" if is_monitor else resource["metadata"]["labels"]["app.kubernetes.io/component"]
         by_component[component].append(resource)
     for component, resources in by_component.items():

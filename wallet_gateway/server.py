@@ -18,6 +18,7 @@ from granian.server.embed import Server
 from prometheus_client import CollectorRegistry, start_http_server
 
 from wallet_grpc.addresses import AddressInUseError, why
+from wallet_grpc.vitals import Vitals
 
 from .app import front_of, upstream_of
 from .settings import GatewaySettings
@@ -43,6 +44,7 @@ async def serve(settings: GatewaySettings) -> None:
     """
     _check_address(settings.gateway_address)
     registry = CollectorRegistry()
+    vitals = Vitals("gateway", registry)
     if settings.gateway_metrics_address is not None:
         _show_metrics(settings.gateway_metrics_address, registry)
     asked, at_once = asyncio.Event(), asyncio.Event()
@@ -60,6 +62,7 @@ async def serve(settings: GatewaySettings) -> None:
     server = _server_of(settings, front)
     serving = asyncio.create_task(server.serve(), name="http")
     stopping = asyncio.create_task(asked.wait(), name="stop")
+    watching = asyncio.create_task(vitals.watch_loop(), name="loop watch")
     _log.info("serving", address=settings.gateway_address, wallet=settings.gateway_wallet_address)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
@@ -74,6 +77,7 @@ async def serve(settings: GatewaySettings) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(serving, settings.gateway_stop_timeout_ms / _MS_PER_S)
     await upstream.close()
+    watching.cancel()
     _log.info("stopped")
 
 

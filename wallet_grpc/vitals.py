@@ -22,7 +22,7 @@ class Vitals:
     """What a process tells of itself, in a registry."""
 
     def __init__(self, process: str, registry: CollectorRegistry) -> None:
-        """`process` is the command that it was started by: `serve`, `consume`, `relay`, `api`."""
+        """`process` is the command that it was started by: `serve`, `consume`, `relay`, `api`, `gateway`."""
         _leave_out_created()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)

@@ -28,7 +28,7 @@ from support.wallet import Wallet
 from devstack.servers.ports import free_port
 from devstack.servers.postgres import PostgresCluster
 
-RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "wallet.rules.yaml").read_text())
+RULES = yaml.safe_load((ROOT / "deploy" / "helm" / "wallet" / "files" / "wallet.rules.yaml").read_text())
 EXPRESSIONS = {rule["alert"]: rule["expr"] for group in RULES["groups"] for rule in group["rules"]}
 TOLD = (
     "WalletDatabaseAway",

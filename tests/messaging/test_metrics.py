@@ -12,6 +12,7 @@ from support.broker import Broker, new_vhost
 from support.credit import Purse, credit_of, wait_until_posted
 from support.database import Installation
 from support.events import Bus, Worker, deposit_settled
+from support.gateway import GatewayServer
 from support.http_api import ApiServer
 from support.requests import USDT_TRON, Player
 from support.scrapes import Scrape, told_metrics
@@ -41,7 +42,7 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(module_installation: Installation, broker: Broker) -> Iterator[Stack]:
     installation, amqp_url = module_installation, new_vhost(broker)
-    at = {process: f"127.0.0.1:{free_port()}" for process in ("serve", "consume", "relay")}
+    at = {process: f"127.0.0.1:{free_port()}" for process in ("serve", "consume", "relay", "gateway")}
     with ExitStack() as running:
         server = running.enter_context(WalletServer(installation, WALLET_METRICS_ADDRESS=at["serve"]))
         bus = running.enter_context(Bus(amqp_url))
@@ -49,9 +50,12 @@ def stack(module_installation: Installation, broker: Broker) -> Iterator[Stack]:
             worker = Worker(process, installation, amqp_url, WALLET_METRICS_ADDRESS=at[process])
             running.enter_context(worker)
         api = running.enter_context(ApiServer(installation))
+        gateway = GatewayServer(server.wallet().target, WALLET_GATEWAY_METRICS_ADDRESS=at["gateway"])
+        running.enter_context(gateway)
         bus.subscribe()
         made = Stack(wallet=server.wallet(), server=server, bus=bus, addresses={**at, "api": api.address})
         _live(made)
+        assert gateway.ask("/wallet.v1.WalletService/GetBalance", {}).status == 401
         yield made
 
 
@@ -69,7 +73,8 @@ def _live(stack: Stack) -> None:
     wait_until_posted(stack.server.installation)
 
 
-PROCESSES = ("serve", "consume", "relay", "api")
+OF_DATABASE = ("serve", "consume", "relay", "api")
+PROCESSES = (*OF_DATABASE, "gateway")
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -158,7 +163,7 @@ def test_streams_are_counted_by_how_they_ended(stack: Stack) -> None:
 
 
 def test_databases_and_workers_are_told(stack: Stack) -> None:
-    for process in PROCESSES:
+    for process in OF_DATABASE:
         shown = stack.scrape(process)
         wait_until(
             lambda process=process: stack.scrape(process).value("wallet_database_role", role="primary") == 1,

@@ -13,8 +13,8 @@ from support.database import ROOT
 from support.prometheus import prometheus_programs
 from support.scrapes import told_metrics
 
-RULES = ROOT / "deploy" / "prometheus" / "wallet.rules.yaml"
-DASHBOARD = ROOT / "deploy" / "grafana" / "wallet.json"
+RULES = ROOT / "deploy" / "helm" / "wallet" / "files" / "wallet.rules.yaml"
+DASHBOARD = ROOT / "deploy" / "helm" / "wallet" / "files" / "dashboard.json"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 WATCHED_MIN = 24
 """Minutes of each made-up series, a value every 30 seconds."""
@@ -118,6 +118,10 @@ ALERTS = {
     ),
     "WalletApiFails": Told(
         _ratio("wallet_api_requests_total", 'status="503"', 2), _ratio("wallet_api_requests_total", 'status="404"', 50)
+    ),
+    "WalletGatewayFails": Told(
+        _ratio("wallet_gateway_requests_total", 'code="unavailable"', 2),
+        _ratio("wallet_gateway_requests_total", 'code="not_found"', 50),
     ),
 }
 

@@ -30,6 +30,7 @@ from support.resources import (
 from tools import manifests
 from wallet_api.settings import ApiSettings
 from wallet_console.settings import ConsoleSettings
+from wallet_gateway.settings import GatewaySettings
 from wallet_grpc.settings import AdminSettings, EnvironmentSettings, Settings
 
 pytestmark = pytest.mark.usefixtures("helm")
@@ -39,12 +40,20 @@ TLS = (
     '"WALLET_TLS_KEY_FILE":{"secret":"wallet-tls","key":"tls.key"}}'
 )
 LEAST = [f"{process}.enabled=false" for process in ("migrate", "consume", "relay", "api", "networkPolicy")]
+HTTPS = (
+    'gateway.secretFiles={"WALLET_GATEWAY_TLS_CERT_FILE":{"secret":"wallet-https","key":"tls.crt"},'
+    '"WALLET_GATEWAY_TLS_KEY_FILE":{"secret":"wallet-https","key":"tls.key"},'
+    '"WALLET_GATEWAY_WALLET_CA_FILE":{"secret":"wallet-tls","key":"ca.crt"}}'
+)
 VARIANTS = {
     "default": (),
     "all": ALL,
-    "live, with TLS": (*ALL, TLS, 'environment="live"'),
+    "live, with TLS": (*ALL, TLS, HTTPS, 'environment="live"'),
     "least": LEAST,
-    "no autoscaling": ("serve.autoscaling.enabled=false", "api.autoscaling.enabled=false"),
+    "no autoscaling": (
+        *ALL,
+        *(f"{process}.autoscaling.enabled=false" for process in ("serve", "api", "gateway")),
+    ),
     "queue": (*ALL, "serve.autoscaling.queuedOperations=200"),
     "placed": (
         'nodeSelector={"pool":"wallet"}',
@@ -63,6 +72,7 @@ SETTINGS: dict[str, tuple[type[EnvironmentSettings], ...]] = {
     "relay": (Settings,),
     "api": (ApiSettings,),
     "console": (ConsoleSettings,),
+    "gateway": (GatewaySettings,),
     "migrate": (AdminSettings,),
     "command": (AdminSettings, Settings),
 }
@@ -219,8 +229,13 @@ def test_a_pod_is_given_the_time_that_it_takes_to_stop(rendered: list[Resource])
             waits_s = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
             assert waits_s >= 5, "balancers must notice"
             assert grace_s > waits_s + stop_ms / 1000
+        elif name == "gateway":
+            assert int(given["WALLET_GATEWAY_LAME_DUCK_MS"]) >= 5_000, "balancers must notice"
+            stopping_ms = sum(int(given[f"WALLET_GATEWAY_{part}_MS"]) for part in ("LAME_DUCK", "STOP_TIMEOUT"))
+            assert grace_s > stopping_ms / 1000
 
 
+GRPC = 50051
 STOPPING = ("lame_duck_ms", "stop_timeout_ms")
 
 
@@ -233,6 +248,9 @@ def test_probes_tell_liveness_from_readiness_at_ports_that_are_served(rendered: 
         assert {asked(live)[1], asked(ready)[1]} <= set(ports(workload).values())
         by_tls = "WALLET_TLS_CERT_FILE" in environment(workload)
         assert (asked(live)[0] == "grpc") == (component(workload) == "serve" and not by_tls)
+        scheme = "HTTPS" if "WALLET_GATEWAY_TLS_CERT_FILE" in environment(workload) else None
+        if "httpGet" in live:
+            assert {probe["httpGet"].get("scheme") for probe in (live, ready, container["startupProbe"])} == {scheme}
 
 
 def test_services_budgets_and_monitors_find_their_pods(rendered: list[Resource]) -> None:
@@ -257,6 +275,40 @@ def test_services_budgets_and_monitors_find_their_pods(rendered: list[Resource])
             if monitor["spec"]["selector"]["matchLabels"].items() <= it["metadata"]["labels"].items()
         ]
         assert {end["port"] for end in monitor["spec"]["endpoints"]} <= {it["name"] for it in service["spec"]["ports"]}
+
+
+def test_every_process_that_shows_metrics_is_scraped_as_a_job_that_rules_know(everything: list[Resource]) -> None:
+    monitors = of_kind(everything, "ServiceMonitor")
+    scraped = set[str]()
+    for monitor in monitors:
+        label = monitor["spec"]["jobLabel"]
+        chosen = monitor["spec"]["selector"]["matchLabels"].items()
+        for service in of_kind(everything, "Service"):
+            if chosen <= service["metadata"]["labels"].items():
+                assert service["metadata"]["labels"][label] == "wallet"
+                selector = service["spec"]["selector"].items()
+                deployments = of_kind(everything, "Deployment")
+                scraped |= {component(it) for it in deployments if selector <= labels_of_pod(it).items()}
+    assert scraped == {"serve", "consume", "relay", "api", "gateway"}
+
+
+def test_alerts_and_dashboard_come_from_the_files_that_are_tested(everything: list[Resource]) -> None:
+    files = manifests.CHART / "files"
+    (rule,) = of_kind(everything, "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((files / "wallet.rules.yaml").read_text())
+    (dashboard,) = of_kind(everything, "ConfigMap")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["wallet.json"]) == json.loads((files / "dashboard.json").read_text())
+
+
+def test_the_server_lets_in_what_calls_it_whoever_else_may(everything: list[Resource]) -> None:
+    for resources in (everything, manifests.render(*ALL, "networkPolicy.grpcFrom=[]")):
+        (policy,) = of_kind(resources, "NetworkPolicy", "wallet-serve")
+        (rule,) = [it for it in policy["spec"]["ingress"] if it["ports"][0]["port"] == GRPC]
+        chosen = [peer["podSelector"].get("matchLabels", {}) for peer in rule["from"]]
+        for caller in ("wallet-console", "wallet-gateway"):
+            labels = labels_of_pod(*of_kind(resources, "Deployment", caller))
+            assert any(one and one.items() <= labels.items() for one in chosen)
 
 
 def test_pods_are_spread_by_zone_and_node(rendered: list[Resource]) -> None:

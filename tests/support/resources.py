@@ -16,7 +16,7 @@ Resource = manifests.Resource
 KUBERNETES = ("1.31", "1.35")
 """The oldest that the chart takes, and the one whose kubectl is pinned."""
 
-ALL = ("monitoring.enabled=true", "console.enabled=true")
+ALL = ("monitoring.enabled=true", "console.enabled=true", "gateway.enabled=true")
 """Values by which all processes are there, and what Prometheus' operator needs."""
 
 SECRETS = "/run/secrets/wallet"
@@ -101,7 +101,10 @@ def ports(workload: Resource) -> dict[str, int]:
 def mounted(workload: Resource) -> set[str]:
     """Name the files of secrets that a container finds."""
     (container,) = pod_of(workload)["containers"]
-    (mount,) = [it for it in container["volumeMounts"] if it["name"] == "secrets"]
+    mounts = [it for it in container["volumeMounts"] if it["name"] == "secrets"]
+    if not mounts:
+        return set()
+    (mount,) = mounts
     (volume,) = [it for it in pod_of(workload)["volumes"] if it["name"] == "secrets"]
     assert mount["readOnly"] is True
     sources = [source["secret"] for source in volume["projected"]["sources"]]

@@ -36,6 +36,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "wallet.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
+{{- if compact (values .values.secretFiles) }}
 - name: secrets
   projected:
     defaultMode: 0440
@@ -49,6 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
           path: {{ .secret }}/{{ .key }}
     {{- end }}
     {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* What every pod is: no root, no rights in the cluster. */}}
@@ -100,24 +102,26 @@ securityContext:
   capabilities: {drop: [ALL]}
 volumeMounts:
 - {name: tmp, mountPath: /tmp}
+{{- if compact (values .values.secretFiles) }}
 - {name: secrets, mountPath: /run/secrets/wallet, readOnly: true}
+{{- end }}
 resources: {{ toJson .values.resources }}
 {{- end -}}
 
 {{/* Three probes by HTTP: it may take a minute to start; it is started again when it hangs; it is called when it is ready. */}}
 {{- define "wallet.httpProbes" -}}
 startupProbe:
-  httpGet: {path: /healthz, port: {{ .port }}}
+  httpGet: {path: /healthz, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 30
 livenessProbe:
-  httpGet: {path: /healthz, port: {{ .port }}}
+  httpGet: {path: /healthz, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /readyz, port: {{ .port }}}
+  httpGet: {path: /readyz, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
   periodSeconds: 5
   timeoutSeconds: 5
   failureThreshold: 2
