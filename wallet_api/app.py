@@ -30,8 +30,10 @@ from .settings import ApiSettings
 from .watch import ReadDatabaseWatch
 
 
-def database_of(settings: ApiSettings, cell: Cell = ONLY_CELL, *, connections_max: int | None = None) -> Database:
-    """Make the API's database of a cell."""
+def database_of(
+    settings: ApiSettings, cell: Cell | None = ONLY_CELL, *, connections_max: int | None = None
+) -> Database:
+    """Make the API's database of a cell, or of what all cells share."""
     return Database(
         settings.dsn,
         connections_max=connections_max or settings.api_connections_max,
@@ -57,7 +59,9 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
     )
     databases = CellDatabases(database, partial(database_of, settings))
     networks = Networks(database)
-    probed = database_of(settings, connections_max=1)  # apart: that too many read is no reason to send nobody here
+    probed = database_of(
+        settings, database.cell, connections_max=1
+    )  # apart: that too many read is no reason to send nobody here
     database_watch = ReadDatabaseWatch(probed, registry)
     PoolMetrics([NamedPool("reads", "", database.pool)], registry)
     endpoints = Endpoints(

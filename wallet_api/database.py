@@ -77,13 +77,15 @@ class Database:
         wait_ms: int,
         timeout_ms: int,
         is_replica: bool = False,
-        cell: Cell = ONLY_CELL,
+        cell: Cell | None = ONLY_CELL,
     ) -> None:
+        self.cell = cell
+        """Whose tables it sees; None: those that all cells share, which any node has."""
         self._wait_s = wait_ms / 1000
         self._connections_max = connections_max
         self._is_replica = is_replica
         self._is_away = False
-        self._moments = Moments(self._ask, cell)
+        self._moments = Moments(self._ask, ONLY_CELL if cell is None else cell)
         kind = kind_of_connections(timeout_ms).of_cell(cell)
         self.pool = ConnectionPool(
             lambda: connect_async(dsn, kind, cursor_factory=psycopg.AsyncRawCursor, prepare_threshold=0),
@@ -112,7 +114,7 @@ class Database:
             raise DatabaseUnavailableError(str(error)) from error
         if self._is_away:
             self._is_away = False
-            _log.info("database_back")
+            _log.info("database_back", cell=self.cell)
         return answer
 
     async def settle(self, moment: datetime) -> None:
@@ -132,6 +134,16 @@ class Database:
         query = positional(statement)
         return (await self.read(query, query.values(parameters))).rows
 
+    async def cell_count(self) -> int:
+        """Give how many cells the installation has.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        ((count,),) = (await self.read(_CELL_COUNT)).rows
+        assert isinstance(count, int)
+        return count
+
     async def writable_tables(self) -> list[str]:
         """Name the tables that this login can change: none, if it is the one that it should be.
 
@@ -143,10 +155,10 @@ class Database:
     def _note_failure(self, error: Exception) -> None:
         """Tell once that the database is away, and each time that a query took too long."""
         if isinstance(error, psycopg.errors.QueryCanceled):
-            _log.warning("query_too_slow", problem=str(error))
+            _log.warning("query_too_slow", cell=self.cell, problem=str(error))
         elif not self._is_away:
             self._is_away = True
-            _log.warning("database_unavailable", problem=type(error).__name__)
+            _log.warning("database_unavailable", cell=self.cell, problem=type(error).__name__)
 
     async def _read_anyhow(self, query: Positional, values: Sequence[Any]) -> QueryResult:
         """Run a query on one connection after the other: at worst, each of them was dead."""
@@ -177,7 +189,7 @@ class CellDatabases:
     """The databases of all cells: each has connections of its own, so that one that does not answer keeps no other."""
 
     def __init__(self, shared: Database, of_cell: Callable[[Cell], Database]) -> None:
-        """Take what reads what all cells share, and what makes the database of a cell."""
+        """Take what reads what all cells share, of the only cell where there is but one, and what makes a cell's."""
         self.shared = shared
         self._of_cell = of_cell
         self._cells: Cells | None = None
@@ -190,11 +202,10 @@ class CellDatabases:
             DatabaseUnavailableError: How many cells there are is not known yet, and the database does not answer.
         """
         if self._cells is None:
-            ((count,),) = (await self.shared.read(_CELL_COUNT)).rows
-            self._cells = Cells(count)
-        if self._cells.count == 1:
-            return self.shared
+            self._cells = Cells(await self.shared.cell_count())
         cell = self._cells.of(player_id)
+        if cell == self.shared.cell:
+            return self.shared
         if cell not in self._made:
             self._made[cell] = self._of_cell(cell)
         return self._made[cell]

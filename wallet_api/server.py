@@ -27,6 +27,8 @@ from .problems import MEDIA_TYPE, ProblemError, ProblemReason, body_of
 from .settings import ApiSettings
 
 _BACKLOG = 2_048
+_SHARED_CONNECTIONS = 2
+"""For what all of several cells share: currency networks, once a second."""
 _KEEP_ALIVE_S = 75
 """Longer than a proxy keeps its own side, as a rule, so that it does not send into a connection that is closing."""
 
@@ -56,9 +58,10 @@ async def serve(settings: ApiSettings) -> None:
         UnfitLoginError: The login could change something, or its connections would not do.
         UnusableKeysError: The cookie keys' file cannot be used.
     """
-    database = database_of(settings)
+    count = await _check_database(settings)
+    # Of several cells, or as long as nobody knows: what all of them share depends on no cell's node.
+    database = database_of(settings) if count == 1 else database_of(settings, None, connections_max=_SHARED_CONNECTIONS)
     app = create_app(settings, database)
-    await _check_database(settings)
     host, port = settings.host_and_port
     try:
         listener = socket.create_server(
@@ -88,24 +91,25 @@ async def serve(settings: ApiSettings) -> None:
     _log.info("stopped")
 
 
-async def _check_database(settings: ApiSettings) -> None:
-    """Refuse connections that would not do, and a login that can change anything.
+async def _check_database(settings: ApiSettings) -> int | None:
+    """Refuse connections that would not do, and a login that can change anything; gives how many cells there are.
 
-    A database that is away, or that some connections cannot reach, is told of, and asked by each request instead.
+    A database that is away, or that some connections cannot reach, is told of, and asked by each request instead: then
+    nobody knows how many.
     """
-    kind = kind_of_connections(settings.api_query_timeout_ms)
+    kind = kind_of_connections(settings.api_query_timeout_ms).of_cell(None)
     try:
         await check_connections(settings.dsn, [kind] * 2, on_primary=not settings.is_on_replica)
     except UnfitConnectionsError as error:
         raise UnfitLoginError(str(error)) from error
     except ConnectionsUnavailableError as error:
         _log.warning("database_unavailable", problem=str(error))
-        return
-    database: Database = database_of(settings)
+        return None
+    database: Database = database_of(settings, None)
     try:
-        tables = await database.writable_tables()
+        tables, count = await database.writable_tables(), await database.cell_count()
     except DatabaseUnavailableError:
-        return
+        return None
     finally:
         await database.close()
     if tables:
@@ -113,6 +117,7 @@ async def _check_database(settings: ApiSettings) -> None:
             f"the API's login may change {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}; "  # noqa: PLR2004 a few names tell it
             "use one with the rights of role wallet_api alone"
         )
+    return count
 
 
 class _Server(uvicorn.Server):

@@ -100,8 +100,11 @@ def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> Cells:
         )
     except UnfitDatabaseError as error:
         raise click.ClickException(f"refusing to start: {error}") from error
+    log = structlog.get_logger(__name__)
     for message in fitness.messages:
-        structlog.get_logger(__name__).warning("database_setting", hint=message)
+        log.warning("database_setting", hint=message)
+    for cell, cause in fitness.cells_away.items():
+        log.warning("cell_not_reached", cell=cell, cause=cause, hint="it is served when it is back")
     return fitness.cells
 
 

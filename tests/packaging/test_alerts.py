@@ -53,12 +53,18 @@ def _role(role: str, process: str) -> Mapping[str, str]:
     return {f'wallet_database_role{{{at},role="{role}"}}': "1", f'wallet_build_info{{{at},process="{process}"}}': "1"}
 
 
+def _cell_up(is_up: str, *, database_up: str) -> Mapping[str, str]:
+    at = 'job="wallet",instance="a"'
+    return {f'wallet_cell_up{{{at},cell="1"}}': is_up, f"wallet_database_up{{{at}}}": database_up}
+
+
 def _backlog(queue: str, fires_s: int, beside_s: int) -> Told:
     return _one(f'wallet_backlog_oldest_seconds{{queue="{queue}",cell="0"}}', str(fires_s), str(beside_s))
 
 
 ALERTS = {
     "WalletDatabaseAway": _one("wallet_database_up", "0", "1"),
+    "WalletCellAway": Told(_cell_up("0", database_up="1"), _cell_up("0", database_up="0")),
     "WalletDatabaseNotPrimary": Told(_role("read_only", "serve"), _role("replica", "api") | _role("primary", "serve")),
     "WalletReplicaLags": _one("wallet_replica_lag_seconds", "31", "29"),
     "WalletPoolExhausted": _one('wallet_pool_waiting{pool="reads"}', "1", "0"),

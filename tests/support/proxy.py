@@ -1,4 +1,7 @@
-"""A TCP proxy in front of a server that tests can take away: refused, or silent as behind a firewall that drops all."""
+"""A TCP proxy in front of a server that tests can take away: refused, or silent as behind a firewall that drops all.
+
+A part of the connections can be taken away as well: those that say something, such as the cell whose tables they see.
+"""
 
 import asyncio
 import threading
@@ -11,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 _CHUNK_BYTES = 65_536
 _STARTED_WITHIN_S = 10.0
+_REMEMBERED_BYTES = 16_384
 
 
 class Proxy:
@@ -24,6 +28,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._pairs: set[asyncio.Task[None]] = set()
         self._silent = False
+        self._unwanted: bytes | None = None
+        self._said: dict[asyncio.Task[None], bytearray] = {}
         self.port = 0
         self.connections = 0
         """How many were made through it, or tried while it was silent."""
@@ -61,6 +67,10 @@ class Proxy:
         self._host, self._port = str(given.get("host", "127.0.0.1")), int(given.get("port", 5432))
         self.serve()
 
+    def refuse_who_says(self, unwanted: str | None) -> None:
+        """Hang up those that said this when they began, and from now on who says it; None: nobody any more."""
+        self._do(self._refuse_who_says(None if unwanted is None else unwanted.encode()))
+
     def serve(self) -> None:
         """Pass on what new connections send."""
         self._silent = False
@@ -83,6 +93,12 @@ class Proxy:
             pair.cancel()
         await asyncio.gather(*pairs, return_exceptions=True)
 
+    async def _refuse_who_says(self, unwanted: bytes | None) -> None:
+        self._unwanted = unwanted
+        for task, said in list(self._said.items()):
+            if unwanted is not None and unwanted in said:
+                task.cancel()
+
     async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -96,7 +112,11 @@ class Proxy:
                 far_reader, far = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
             else:
                 far_reader, far = await asyncio.open_connection(self._host, self._port)
-            ways = [asyncio.ensure_future(self._pass_on(*way)) for way in ((reader, far), (far_reader, writer))]
+            said = self._said[task] = bytearray()
+            ways = [
+                asyncio.ensure_future(self._pass_on(reader, far, said)),
+                asyncio.ensure_future(self._pass_on(far_reader, writer, None)),
+            ]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -106,13 +126,20 @@ class Proxy:
             pass
         finally:
             self._pairs.discard(task)
+            self._said.pop(task, None)
             for end in (writer, far):
                 if end is not None:
                     end.transport.abort()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: bytearray | None
+    ) -> None:
         while chunk := await reader.read(_CHUNK_BYTES):
             if self._silent:
                 await asyncio.Event().wait()
+            if said is not None and len(said) < _REMEMBERED_BYTES:
+                said += chunk
+                if self._unwanted is not None and self._unwanted in said:
+                    return
             writer.write(chunk)
             await writer.drain()

@@ -73,7 +73,10 @@ async def consume(settings: Settings, cells: Cells) -> None:
         engine_settings(settings), networks, withdrawals, EngineMetrics(registry), cells=cells, tracer=tracer
     )
     database = DatabaseWatch(
-        (lookups.shared, inbox_pool), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry
+        (lookups.shared, inbox_pool),
+        lookups.of_cells,
+        unhealthy_after_ms=settings.unhealthy_after_ms,
+        registry=registry,
     )
     store = InboxStore(
         inbox_pool,

@@ -74,7 +74,7 @@ async def relay(settings: Settings, cells: Cells) -> None:
     publishing = [
         asyncio.create_task(relaying.run(stop), name=cells.name(cell, "relay")) for cell, relaying in relays.items()
     ]
-    database = DatabaseWatch((shared,), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
+    database = DatabaseWatch((shared,), pools, unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
     probes = Probes(hung_after_ms=settings.worker_hung_after_ms)
     probes.ready_while(lambda: database.is_ready)
     show_at(settings.metrics_address, registry, probes)

@@ -204,7 +204,9 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
     )
     chore_metrics = ChoreMetrics(registry)
     workers = _workers(settings, pools, networks, engine, chore_metrics, registry)
-    watch = DatabaseWatch(pools.watched(), unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry)
+    watch = DatabaseWatch(
+        pools.watched(), pools.lookups.of_cells, unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry
+    )
 
     with suppress(DatabaseUnavailableError):  # it went away since the checks; networks are loaded when it is back
         await networks.refresh()
@@ -269,8 +271,8 @@ async def _until_stopped(  # noqa: PLR0917 - what may end the process, and what 
 ) -> None:
     """Wait for the signal, or for the supervisor's end; give up if a lane has died, or if only a restart helps.
 
-    Meanwhile whether the database is reached is told to those who ask for this worker's health, and the certificate's
-    files are looked at. Workers take nothing down: they set aside what they cannot do (see `chores.py`).
+    Meanwhile whether the database and its cells are reached is told to those who ask for this worker's health, and the
+    certificate's files are looked at. Workers take nothing down: they set aside what they cannot do (see `chores.py`).
     """
     parent = os.getppid()
     while not stop.is_set() and not (supervised and os.getppid() != parent):
@@ -282,7 +284,7 @@ async def _until_stopped(  # noqa: PLR0917 - what may end the process, and what 
             async with asyncio.timeout(_WATCH_INTERVAL_S):
                 await stop.wait()
         if not stop.is_set():
-            server.tell_readiness(ready=watch.is_ready)
+            server.tell_readiness(ready=watch.is_ready, cells=watch.cells_up)
             if certificate is not None:
                 certificate.look()
 

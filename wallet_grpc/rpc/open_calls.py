@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -134,12 +134,16 @@ class Health:
         self._states = self._all(serving=False)
         self._news = asyncio.Event()
 
-    def tell(self, *, serving: bool) -> None:
+    def tell(self, *, serving: bool, parts: Mapping[str, bool] | None = None) -> None:
         """Set the state of every service; those that watch are told, and leave once the gate is closed.
+
+        `parts` are known by names beside those of the services, each with a state of its own while these are served.
 
         Liveness is the answer itself: what a restart would mend ends the process, or keeps it from answering.
         """
         self._states = self._all(serving=serving)
+        for part, is_served in (parts or {}).items():
+            self._states[part] = _state(serving=serving and is_served)
         self._news.set()
         self._news = asyncio.Event()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from wallet.v1 import backoffice_pb2, credit_wallet_pb2, ledger_pb2, session_pb2, wallet_pb2
 from wallet_grpc.addresses import AddressInUseError, why_not_bound
+from wallet_grpc.domain.cells import Cell, schema_of
 from wallet_grpc.rpc.credit.service import CreditWalletServicer
 from wallet_grpc.rpc.ledgers.service import LedgerServicer
 from wallet_grpc.rpc.players.service import WalletServicer
@@ -88,6 +89,7 @@ class WalletServer:
         """
         self._gate = gate
         self._ready = False
+        self._cells: Mapping[Cell, bool] = {}
         self._server = grpc.aio.server(options=_options(settings))
         gated: dict[ServiceDescriptor, Servicer] = {
             _WALLET: servicers.wallet,
@@ -119,11 +121,12 @@ class WalletServer:
         await self._server.start()
         self.tell_readiness(ready=True)
 
-    def tell_readiness(self, *, ready: bool) -> None:
-        """Tell health checks whether calls are wanted, where that has changed."""
-        if ready is not self._ready:
-            self._ready = ready
-            self._health.tell(serving=ready)
+    def tell_readiness(self, *, ready: bool, cells: Mapping[Cell, bool] | None = None) -> None:
+        """Tell health checks whether calls are wanted, and which of several cells answer, where that has changed."""
+        cells = dict(cells or {})
+        if ready is not self._ready or cells != self._cells:
+            self._ready, self._cells = ready, cells
+            self._health.tell(serving=ready, parts={schema_of(cell): answers for cell, answers in cells.items()})
 
     def leave_rotation(self) -> None:
         """Tell health checks that no more calls are wanted, and serve on."""

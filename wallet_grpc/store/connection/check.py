@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+
+from wallet_grpc.domain.cells import Cell
 
 from .kinds import ConnectionKind, connect_async, encoding_fault
 
@@ -34,24 +36,28 @@ class UnfitConnectionsError(Exception):
 Connection = psycopg.AsyncConnection[Any]
 
 
-async def check_connections(database_url: str, kinds: Sequence[ConnectionKind], *, on_primary: bool) -> None:
+async def check_connections(
+    database_url: str, kinds: Sequence[ConnectionKind], *, on_primary: bool
+) -> Mapping[Cell | None, str]:
     """Open a connection of each kind and see that the process can rely on them.
+
+    Of several cells one may be away, with its node: the others are served, and it is when it is back. It is told apart
+    from connections that are too few by one more attempt, when no other connection is open.
 
     Args:
         database_url: The process's DSN.
         kinds: What it will open.
         on_primary: Whether all of them must lead to a primary: what is read on a standby is behind.
 
+    Returns:
+        The cells that are away, each with why.
+
     Raises:
-        ConnectionsUnavailableError: One could not be opened, or did not answer.
+        ConnectionsUnavailableError: One could not be opened, or did not answer, and its cell is not simply away.
         UnfitConnectionsError: They do not do what the process needs.
     """
     async with AsyncExitStack() as open_connections:
-        opened: list[tuple[ConnectionKind, Connection]] = []
-        for kind in kinds:
-            connection = await _open(database_url, kind, others=len(opened))
-            await open_connections.enter_async_context(connection)
-            opened.append((kind, connection))
+        opened, away = await _open_all(database_url, kinds, open_connections)
         limit_s = max(kind.timeout_ms for kind in kinds) / 1000
         try:
             async with asyncio.timeout(limit_s):
@@ -68,6 +74,47 @@ async def check_connections(database_url: str, kinds: Sequence[ConnectionKind], 
             ) from None
         except psycopg.Error as error:
             raise ConnectionsUnavailableError(f"the database went away: {_text_of(error)}") from error
+    for kind, failure in away.values():
+        if await _can_be_opened(database_url, kind):
+            raise failure
+    return {cell: str(failure) for cell, (_, failure) in away.items()}
+
+
+async def _open_all(
+    database_url: str, kinds: Sequence[ConnectionKind], open_connections: AsyncExitStack
+) -> tuple[list[tuple[ConnectionKind, Connection]], dict[Cell | None, tuple[ConnectionKind, Exception]]]:
+    """Give those that could be opened, and of each cell without any the kind that failed, with why.
+
+    Raises:
+        ConnectionsUnavailableError: One could not be opened beside others of its cell, or none could be at all.
+    """
+    opened: list[tuple[ConnectionKind, Connection]] = []
+    away: dict[Cell | None, tuple[ConnectionKind, Exception]] = {}
+    for kind in kinds:
+        if kind.cell in away:
+            continue
+        try:
+            connection = await _open(database_url, kind, others=len(opened))
+        except ConnectionsUnavailableError as error:
+            if any(other.cell == kind.cell for other, _ in opened):
+                raise
+            away[kind.cell] = kind, error
+        else:
+            await open_connections.enter_async_context(connection)
+            opened.append((kind, connection))
+    if not opened:
+        _, failure = next(iter(away.values()))
+        raise failure
+    return opened, away
+
+
+async def _can_be_opened(database_url: str, kind: ConnectionKind) -> bool:
+    try:
+        connection = await _open(database_url, kind, others=0)
+    except ConnectionsUnavailableError:
+        return False
+    await connection.close()
+    return True
 
 
 async def _open(database_url: str, kind: ConnectionKind, *, others: int) -> Connection:

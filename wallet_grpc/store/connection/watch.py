@@ -1,21 +1,26 @@
-"""Whether this process reaches its database, and what that is, looked at every second: health, readiness, metrics.
+"""Whether this process reaches its database, what that is, and which of several cells it reaches, told every second.
+
+It is told by health, readiness, metrics and the log.
 
 A database that is away is nothing that a restart would mend; a process that is alone in not reaching it is told apart
 by its readiness. Only where a new connection can be made, and the process's own pools do not answer all the same, is
 it the process that is at fault: then it ends, to be started again.
+
+Of several cells each is looked at by itself: one that is away is named, and the process serves the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from wallet_grpc.domain.cells import ByCell, Cell
 from wallet_grpc.domain.values import Name
 
 from .pool import ConnectionsBusyError, DatabaseUnavailableError, Pool, only_row
@@ -45,8 +50,13 @@ class StuckConnectionsError(Exception):
 class DatabaseWatch:
     """Looks at the database; `run` is its task."""
 
-    def __init__(self, pools: Sequence[Pool], *, unhealthy_after_ms: int, registry: CollectorRegistry) -> None:
-        """Watch through these pools: the first is asked each time, the others when they have not answered lately."""
+    def __init__(
+        self, pools: Sequence[Pool], cells: ByCell[Pool], *, unhealthy_after_ms: int, registry: CollectorRegistry
+    ) -> None:
+        """Watch through these pools: the first is asked each time, the others when they have not answered lately.
+
+        And through one of each cell, where there are several.
+        """
         self._first, *self._others = pools
         self._unhealthy_after_s = unhealthy_after_ms / 1000
         self._is_up = True
@@ -65,6 +75,19 @@ class DatabaseWatch:
         )
         for role in DatabaseRole:
             roles.labels(role).set_function(partial(self._is_of, role))
+        self._of_cells = dict(cells.items()) if cells.cells.count > 1 else {}
+        # Until it is found otherwise, which the start has told of.
+        self._cells_up: dict[Cell, bool] = dict.fromkeys(self._of_cells, True)
+        cell_up = Gauge(
+            "wallet_cell_up", "Whether a cell answered this process when last asked", ["cell"], registry=registry
+        )
+        for cell in cells.cells.served:
+            cell_up.labels(str(cell)).set_function(partial(self._is_cell_up, cell))
+
+    @property
+    def cells_up(self) -> Mapping[Cell, bool]:
+        """Whether each cell answered when last asked; empty where there is only one."""
+        return self._cells_up
 
     @property
     def is_ready(self) -> bool:
@@ -86,7 +109,10 @@ class DatabaseWatch:
         """Look once; raises as `run` does."""
         began = time.monotonic()
         asked = [self._first, *(pool for pool in self._others if pool.silent_s > 0)]
-        answers = await asyncio.gather(*(pool.answers() for pool in asked))
+        answers, _ = await asyncio.gather(
+            asyncio.gather(*(pool.answers() for pool in asked)),
+            asyncio.gather(*(self._look_at(cell, pool) for cell, pool in self._of_cells.items())),
+        )
         if all(answers):
             self._unreached_since = self._stuck_since = None
         else:
@@ -105,6 +131,15 @@ class DatabaseWatch:
             else:
                 _log.warning("database_not_reached", cause=self._first.failure)
 
+    async def _look_at(self, cell: Cell, pool: Pool) -> None:
+        answers = await pool.answers()
+        if answers is not self._cells_up[cell]:
+            self._cells_up[cell] = answers
+            if answers:
+                _log.info("cell_reached", cell=cell)
+            else:
+                _log.warning("cell_not_reached", cell=cell, cause=pool.failure)
+
     async def _look_at_role(self) -> DatabaseRole | None:
         """Ask what the database is; what it was last, where the pool has no connection to ask with."""
         try:
@@ -117,6 +152,9 @@ class DatabaseWatch:
         if is_replica:
             return DatabaseRole.REPLICA
         return DatabaseRole.READ_ONLY if is_read_only else DatabaseRole.PRIMARY
+
+    def _is_cell_up(self, cell: Cell) -> float:
+        return float(self._cells_up.get(cell, self._is_up))
 
     def _is_of(self, role: DatabaseRole) -> float:
         return float(self._role is role)

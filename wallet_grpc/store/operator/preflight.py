@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from wallet_grpc.domain.cells import Cells
+from wallet_grpc.domain.cells import Cell, Cells
 from wallet_grpc.store.connection.check import (
     ConnectionsUnavailableError,
     UnfitConnectionsError,
@@ -41,6 +41,8 @@ class Fitness:
     messages: Sequence[str]
     """What is worth telling, but no reason not to serve."""
     cells: Cells
+    cells_away: Mapping[Cell | None, str]
+    """Cells that cannot be reached now, each with why; the others can be served."""
 
 
 def check_database(
@@ -60,7 +62,7 @@ def check_database(
     """
     try:
         with connect(
-            database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000), autocommit=True
+            database_url, command("wallet-preflight", timeout_ms=timeout_s * 1000).of_cell(None), autocommit=True
         ) as connection:
             settings = _settings_of_ours(connection, environment)
             count = len(all_cells(connection))
@@ -73,14 +75,16 @@ def check_database(
         cells = Cells(count, served)
     except ValueError as error:
         raise UnfitDatabaseError(f"WALLET_CELLS: {error}") from None
+    away: Mapping[Cell | None, str] = {}
     if kinds:
         of_cells = [kind.of_cell(cell) for cell in cells.served for kind in kinds]
         try:
-            asyncio.run(check_connections(database_url, of_cells, on_primary=True))
+            away = asyncio.run(check_connections(database_url, of_cells, on_primary=True))
         except (ConnectionsUnavailableError, UnfitConnectionsError) as error:
             raise UnfitDatabaseError(str(error)) from error
     return Fitness(
         cells=cells,
+        cells_away=away,
         messages=[
             f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
             for name, wanted in _WANTED_PRED_LOCKS.items()
