@@ -117,9 +117,18 @@ def _problem_of_bet(win: Sighting, by_key: dict[tuple[str, str], Sighting]) -> s
     bet = by_key.get(win.first.reference_key)
     if bet is None or bet.first.kind not in _STAKES:
         return f"names {win.first.reference}, which is no bet that was sent"
-    if bet.done_at is None or bet.done_at > win.sendings[0].sent_at:
-        return f"was sent before {win.first.reference} was answered as done"
-    return None
+    sent_at = win.sendings[0].sent_at
+    if (bet.done_at is not None and bet.done_at <= sent_at) or _stands_before(bet, win):
+        return None
+    return f"was sent before {win.first.reference} was answered as done"
+
+
+def _stands_before(bet: Sighting, win: Sighting) -> bool:
+    """Whether a win followed its bet in one batch or stream, where a player's operations take effect in their order."""
+    first = win.sendings[0]
+    return first.group > 0 and any(
+        sending.group == first.group and sending.sent_at <= first.sent_at for sending in bet.sendings
+    )
 
 
 def _until_answered(found: list[Sighting]) -> Judgement:
@@ -141,18 +150,25 @@ def _until_answered(found: list[Sighting]) -> Judgement:
 
 def _closed_rounds(found: list[Sighting]) -> Judgement:
     """No bet is sent in a round that the caller was told to be closed, or has closed itself."""
-    closed_at: dict[tuple[str, ...], float] = {}
+    closed_by: dict[tuple[str, ...], Sending] = {}
     for sighting in found:
         for sending in sighting.sendings:
             closes = sending.told is Told.DONE and sending.operation.round_closed
             if sending.operation.round and (closes or sending.reason == "ROUND_CLOSED"):
-                closed_at.setdefault(sending.operation.round, sending.told_at)
-    return len(closed_at), [
+                closed_by.setdefault(sending.operation.round, sending)
+    return len(closed_by), [
         _breach(sighting, "is a bet in a round that was closed")
         for sighting in found
         if sighting.first.kind in _STAKES
-        and sighting.sendings[0].sent_at > closed_at.get(sighting.first.round, float("inf"))
+        and (closing := closed_by.get(sighting.first.round)) is not None
+        and _knew(closing, sighting.sendings[0])
     ]
+
+
+def _knew(told: Sending, sent: Sending) -> bool:
+    """Whether a caller knew what it was told when it sent this; in a stream an operation and an answer may cross."""
+    crosses = told.group > 0 and told.group == sent.group
+    return sent.sent_at > told.told_at + (_EARLY_S if crosses else 0.0)
 
 
 def _comes_later(found: list[Sighting]) -> Judgement:

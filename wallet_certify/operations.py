@@ -90,6 +90,50 @@ CALLS = _calls()
 """The calls that are looked at; all others are handed on as they are."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCall:
+    """A call of many operations at once."""
+
+    request: type[Any]
+    response: type[Any]
+    outcome: type[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamCall:
+    """A call that streams operations in, and their outcomes out."""
+
+    operation: type[Any]
+    outcome: type[Any]
+
+
+BATCHES = {
+    "/wallet.v1.WalletService/ExecuteBatch": BatchCall(
+        request=wallet_pb2.ExecuteBatchRequest, response=wallet_pb2.ExecuteBatchResponse, outcome=wallet_pb2.Outcome
+    ),
+    "/wallet.v1.LedgerSessionService/ExecuteBatch": BatchCall(
+        request=session_pb2.ExecuteSessionBatchRequest,
+        response=session_pb2.ExecuteSessionBatchResponse,
+        outcome=session_pb2.SessionOutcome,
+    ),
+}
+STREAMS = {
+    "/wallet.v1.WalletService/Execute": StreamCall(operation=wallet_pb2.Operation, outcome=wallet_pb2.Outcome),
+    "/wallet.v1.LedgerSessionService/Execute": StreamCall(
+        operation=session_pb2.SessionOperation, outcome=session_pb2.SessionOutcome
+    ),
+}
+_KINDS = {kind.value: kind for kind in Kind}
+"""By their names in a batch or a stream."""
+
+
+def read_grouped(grouped: Any) -> Operation | None:
+    """Read an operation of a batch or a stream; None of one that is handed on as it is."""
+    name: str | None = grouped.WhichOneof("operation")
+    kind = _KINDS.get(name or "")
+    return None if name is None or kind is None else read(kind, getattr(grouped, name))
+
+
 def read(kind: Kind, request: Any) -> Operation:
     """Read an operation out of a request of its call."""
     scope: str = getattr(request, "session_token", "")
@@ -114,6 +158,12 @@ def read(kind: Kind, request: Any) -> Operation:
         content=(kind.value, scope, *whose, game, round_id, reference, str(amount), str(gain)),
         needs_bet=kind is Kind.WIN and request.win_kind == wallet_pb2.WIN_KIND_REGULAR,
     )
+
+
+def is_applied(result: Any) -> bool:
+    """Whether an answer tells that its operation moved what it asked for: not if it is void, or was reversed before."""
+    plays = wallet_pb2.OperationResult | session_pb2.SessionResult
+    return not isinstance(result, plays) or result.status == wallet_pb2.OPERATION_STATUS_APPLIED
 
 
 def _amount(request: Any, field: str) -> int:

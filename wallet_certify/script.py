@@ -9,7 +9,11 @@ from .operations import Kind
 
 
 class Mishap(Enum):
-    """What a caller meets, at the first sending of an operation unless said otherwise."""
+    """What a caller meets, at the first sending of an operation unless said otherwise.
+
+    In a batch, what becomes of one operation is told in its place. So it is in a stream, but a connection that breaks
+    ends it.
+    """
 
     NONE = "none"
     LOST_REQUEST = "lost_request"
@@ -56,15 +60,40 @@ _SCRIPTS: dict[Kind, tuple[Mishap, ...]] = {
 }
 
 
+_OF_WHOLE_BATCHES = (
+    Mishap.NONE,
+    Mishap.LOST_ANSWER,
+    Mishap.NONE,
+    Mishap.BUSY,
+    Mishap.NONE,
+    Mishap.LATE_ANSWER,
+    Mishap.NONE,
+    Mishap.LOST_REQUEST,
+)
+"""What a batch with something new in it meets; where that is nothing, each of its operations meets its own."""
+
+
 class Script:
     """Deals mishaps out."""
 
     def __init__(self) -> None:
         self._dealt: Counter[Kind] = Counter()
+        self._batches_dealt = 0
 
     def next(self, kind: Kind) -> Mishap:
         """Give what the next new operation of a kind meets."""
         mishaps = _SCRIPTS[kind]
         mishap = mishaps[self._dealt[kind] % len(mishaps)]
         self._dealt[kind] += 1
+        return mishap
+
+    def next_grouped(self, kind: Kind) -> Mishap:
+        """Give what the next new operation of a batch or stream meets: the wallet calls none of them busy alone."""
+        mishap = self.next(kind)
+        return self.next(kind) if mishap is Mishap.BUSY else mishap
+
+    def next_batch(self) -> Mishap:
+        """Give what the next batch with something new in it meets as a whole."""
+        mishap = _OF_WHOLE_BATCHES[self._batches_dealt % len(_OF_WHOLE_BATCHES)]
+        self._batches_dealt += 1
         return mishap

@@ -15,12 +15,13 @@ from grpc_status import rpc_status
 from wallet.v1 import wallet_pb2 as pb
 from wallet.v1 import wallet_pb2_grpc
 
-ROUNDS = 12
 _DEADLINE_S = 1.0
 _TRIES_MAX = 4
-_ROLLBACK_TRIES_MAX = 20
+TRIES_TO_THE_END_MAX = 20
 _PAUSE_S = 0.02
+STAKE_MINOR, WIN_MINOR = 10, 7
 Row = tuple[str, str, int, str]
+"""Of the books: transaction_id, kind, amount_minor, session_token."""
 
 
 class UnansweredError(Exception):
@@ -34,6 +35,7 @@ class RefusedError(Exception):
 class GoodCaller:
     """Plays rounds of a bet and a win, one after the other, and keeps books."""
 
+    rounds = 12
     tries_max = _TRIES_MAX
     deadline_s: float | None = _DEADLINE_S
 
@@ -41,7 +43,7 @@ class GoodCaller:
         self.channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
         self.stub: Any = wallet_pb2_grpc.WalletServiceStub(self.channel)
         self.metadata = [("authorization", f"Bearer {key}")]
-        self.whose = {"player_id": player_id, "currency_network_id": 1}
+        self.whose: dict[str, Any] = {"player_id": player_id, "currency_network_id": 1}
         self.name = f"{name}-{os.urandom(4).hex()}"
         self.numbers = itertools.count(1)
         self.books: list[Row] = []
@@ -49,27 +51,45 @@ class GoodCaller:
     async def play(self) -> None:
         """Play to the end, and hang up."""
         async with self.channel:
-            for number in range(ROUNDS):
-                await self.round(number)
+            await self.play_rounds()
+
+    async def play_rounds(self) -> None:
+        for number in range(self.rounds):
+            await self.round(number)
 
     async def round(self, number: int) -> None:
-        game = {"game_code": "certify", "round_id": f"{self.name}-{number}"}
-        bet = pb.BetRequest(transaction_id=self.new_id(), amount_minor="10", **game, **self.whose)
+        bet = self.new_bet(number)
         if not await self.bet(bet):
             return
-        win = pb.WinRequest(
+        win = self.new_win(bet)
+        await self.send(self.stub.Win, win, tries_max=TRIES_TO_THE_END_MAX)
+        self.book(win.transaction_id, "win", WIN_MINOR)
+
+    def new_bet(self, number: int) -> Any:
+        return pb.BetRequest(
             transaction_id=self.new_id(),
-            reference_transaction_id=bet.transaction_id,
-            amount_minor="7",
-            win_kind=pb.WIN_KIND_REGULAR,
-            round_closed=True,
-            **game,
+            amount_minor=str(STAKE_MINOR),
+            game_code="certify",
+            round_id=f"{self.name}-{number}",
             **self.whose,
         )
-        await self.send(self.stub.Win, win, tries_max=_ROLLBACK_TRIES_MAX)
-        self.book(win.transaction_id, "win", 7)
 
-    async def bet(self, bet: pb.BetRequest) -> bool:
+    def new_win(self, bet: Any) -> Any:
+        return pb.WinRequest(
+            transaction_id=self.new_id(),
+            reference_transaction_id=bet.transaction_id,
+            amount_minor=str(WIN_MINOR),
+            win_kind=pb.WIN_KIND_REGULAR,
+            round_closed=True,
+            game_code=bet.game_code,
+            round_id=bet.round_id,
+            **self.whose,
+        )
+
+    def new_rollback(self, bet: Any) -> Any:
+        return pb.RollbackRequest(reference_transaction_id=bet.transaction_id, **self.whose)
+
+    async def bet(self, bet: Any) -> bool:
         """Take a stake; gives whether it stands."""
         try:
             await self.send(self.stub.Bet, bet, tries_max=self.tries_max)
@@ -78,12 +98,11 @@ class GoodCaller:
         except UnansweredError:
             await self.give_up(bet)
             return False
-        self.book(bet.transaction_id, "bet", 10)
+        self.book(bet.transaction_id, "bet", STAKE_MINOR)
         return True
 
-    async def give_up(self, bet: pb.BetRequest) -> None:
-        back = pb.RollbackRequest(reference_transaction_id=bet.transaction_id, **self.whose)
-        await self.send(self.stub.Rollback, back, tries_max=_ROLLBACK_TRIES_MAX)
+    async def give_up(self, bet: Any) -> None:
+        await self.send(self.stub.Rollback, self.new_rollback(bet), tries_max=TRIES_TO_THE_END_MAX)
 
     async def send(self, method: Any, request: Any, *, tries_max: int) -> Any:
         """Send a request until it is answered, at most so many times."""
@@ -106,7 +125,7 @@ class GoodCaller:
         return asked_s + _PAUSE_S
 
     def book(self, transaction_id: str, kind: str, amount_minor: int) -> None:
-        self.books.append((transaction_id, kind, amount_minor, ""))
+        self.books.append((transaction_id, kind, amount_minor, self.whose.get("session_token", "")))
 
     def new_id(self) -> str:
         return f"{self.name}-t{next(self.numbers)}"
@@ -125,7 +144,7 @@ class NewIdOnRetry(GoodCaller):
 class WinWithoutBet(GoodCaller):
     """Pays a win whatever became of the bet."""
 
-    async def bet(self, bet: pb.BetRequest) -> bool:
+    async def bet(self, bet: Any) -> bool:
         await super().bet(bet)
         return True
 
@@ -141,17 +160,16 @@ class WinWithoutBet(GoodCaller):
 class LostRollback(GoodCaller):
     """Gives bets up, and rolls none back."""
 
-    async def give_up(self, bet: pb.BetRequest) -> None:
+    async def give_up(self, bet: Any) -> None:
         """Hope that it was not applied."""
 
 
 class RollbackSentOnce(GoodCaller):
     """Rolls back what it gives up, and does not look whether that was answered."""
 
-    async def give_up(self, bet: pb.BetRequest) -> None:
-        back = pb.RollbackRequest(reference_transaction_id=bet.transaction_id, **self.whose)
+    async def give_up(self, bet: Any) -> None:
         try:
-            await self.send(self.stub.Rollback, back, tries_max=1)
+            await self.send(self.stub.Rollback, self.new_rollback(bet), tries_max=1)
         except UnansweredError:
             return
 
@@ -161,7 +179,7 @@ class BooksTwice(GoodCaller):
 
     def again(self, request: Any) -> Any:
         if isinstance(request, pb.WinRequest):
-            self.book(request.transaction_id, "win", 7)
+            self.book(request.transaction_id, "win", WIN_MINOR)
         return request
 
 
@@ -192,24 +210,29 @@ class Impatient(GoodCaller):
 class BetsOn(GoodCaller):
     """Goes on betting in the round that it was told is closed."""
 
-    async def bet(self, bet: pb.BetRequest) -> bool:
+    async def bet(self, bet: Any) -> bool:
         if await super().bet(bet):
             return True
         bet.transaction_id = self.new_id()
         return await super().bet(bet)
 
 
-BAD: dict[type[GoodCaller], str] = {
-    NewIdOnRetry: "same_id",
-    WinWithoutBet: "win_names_its_bet",
-    LostRollback: "until_answered",
-    RollbackSentOnce: "until_answered",
-    BooksTwice: "own_books",
-    OneIdForTwo: "one_use",
-    Impatient: "comes_later",
-    BetsOn: "closed_rounds",
-}
-"""Each bad caller, and the rule that it breaks."""
+class Insists(GoodCaller):
+    """Asks again and again for a stake that the player does not have."""
+
+    async def play_rounds(self) -> None:
+        await super().play_rounds()
+        bet = self.new_bet(self.rounds)
+        bet.amount_minor = str(10**30)
+        for _ in range(5):
+            await self.bet(bet)
+
+
+class WithoutDeadline(GoodCaller):
+    """Waits for ever."""
+
+    rounds = 1
+    deadline_s = None
 
 
 def details_of(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo]:
@@ -223,7 +246,7 @@ def details_of(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo
 def write_books(books: list[Row], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["transaction_id", "kind", "amount_minor", "reference_transaction_id"])
+        writer.writerow(["transaction_id", "kind", "amount_minor", "session_token"])
         writer.writerows(books)
 
 
