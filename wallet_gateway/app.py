@@ -43,7 +43,7 @@ def front_of(settings: GatewaySettings, upstream: Upstream, registry: CollectorR
     return Front(
         upstream=upstream,
         unary=UnaryCalls(upstream, callers, bodies, bytes_max=bytes_max, timeout_s=timeout_s),
-        streams=StreamCalls(upstream, bytes_max=bytes_max),
+        streams=StreamCalls(upstream, callers, bodies, bytes_max=bytes_max),
         ledger=ledger,
         metrics=GatewayMetrics(registry, [*METHODS, *ledger.calls]),
         calls_max=settings.gateway_calls_max,

@@ -50,14 +50,14 @@ class Incoming:
 
 
 class Room:
-    """What one request holds of what all long requests may hold."""
+    """What one request or stream holds of what all long ones may hold."""
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
         self.taken = 0
 
     def grow(self, size: int) -> None:
-        """Hold so many bytes.
+        """Hold so many bytes, or no more than so many.
 
         Raises:
             RefusedError: There is no room for them now.

@@ -14,7 +14,7 @@ import grpc
 from wallet.v1 import wallet_pb2
 
 from .methods import METHODS
-from .refusals import RefusedError, invalid, refused
+from .refusals import RefusedError, invalid, refused, too_late
 from .upstream import Metadata, Upstream
 
 _LIST = METHODS["/wallet.v1.WalletService/ListCurrencyNetworks"]
@@ -38,13 +38,25 @@ class Currencies:
             RefusedError: There is none, there are several, or the wallet could not be asked.
         """
         if self._found(currency, network) is None:
-            async with self._asking:
-                if self._found(currency, network) is None and time.monotonic() - self._asked_at > _ASK_AGAIN_AFTER_S:
-                    await self._ask(metadata, timeout_s)
+            await self._learn(currency, network, metadata, timeout_s)
         found = self._found(currency, network)
         if found is None:
             raise self._unknown(currency, network)
         return found
+
+    async def _learn(self, currency: str, network: str, metadata: Metadata, timeout_s: float) -> None:
+        """Ask the wallet, or wait for who asks it already; no longer than the call may take, whoever is before it."""
+        ends_at = time.monotonic() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._asking.acquire()
+        except TimeoutError:
+            raise too_late() from None
+        try:
+            if self._found(currency, network) is None and time.monotonic() - self._asked_at > _ASK_AGAIN_AFTER_S:
+                await self._ask(metadata, ends_at - time.monotonic())
+        finally:
+            self._asking.release()
 
     def _found(self, currency: str, network: str) -> int | None:
         known = self._networks.get(currency, {})

@@ -52,6 +52,6 @@ class Envelopes:
         del buffer[:start]
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing of a message is left over."""
-        return not self._buffer
+    def held_bytes(self) -> int:
+        """How much is held of messages that were not given yet: 0 where nothing is left over."""
+        return len(self._buffer)

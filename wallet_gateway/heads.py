@@ -83,6 +83,15 @@ class Head:
             raise too_late()
         return int(told) / _MS_PER_S
 
+    def timeout_within(self, longest_s: float) -> float:
+        """Give how long a unary call may take: as its caller says, at most as long as the gateway waits.
+
+        Raises:
+            RefusedError: As `timeout_s` does.
+        """
+        asked_s = self.timeout_s()
+        return longest_s if asked_s is None else min(asked_s, longest_s)
+
     def check_protocol(self) -> None:
         """Refuse what this front does not speak: another version of Connect, a body that is compressed.
 

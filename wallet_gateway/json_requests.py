@@ -62,11 +62,11 @@ def read_message(body: bytes, kind: type[Message]) -> Message:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise invalid(twice[:_NAME_LENGTH_MAX], "is given twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise invalid(name[:_NAME_LENGTH_MAX], "is given twice")
+        found[name] = value
     return found
 
 

@@ -7,6 +7,7 @@ leave its id out, since the wallet derives one from what it rolls back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,10 +57,15 @@ _INT32_MAX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """A call under way: its caller, and how long it may take."""
+    """A call under way: its caller, and until when it may take, by the monotonic clock."""
 
     metadata: Metadata
-    timeout_s: float
+    ends_at: float
+
+    @property
+    def left_s(self) -> float:
+        """How long it may still take."""
+        return self.ends_at - time.monotonic()
 
 
 class _Fields:
@@ -182,14 +188,12 @@ class LedgerCalls:
             CallerGoneError: Its caller hung up before it was sent whole.
         """
         head.check_protocol()
-        asked_s = head.timeout_s()
-        call = _Call(
-            metadata=head.metadata(), timeout_s=self._timeout_s if asked_s is None else min(asked_s, self._timeout_s)
-        )
+        metadata, timeout_s = head.metadata(), head.timeout_within(self._timeout_s)
         with self._bodies.room() as room:
             body = await self._bodies.read(
                 receive, room, length=head.content_length, bytes_max=SHORT_BYTES, check=_no_check
             )
+        call = _Call(metadata=metadata, ends_at=time.monotonic() + timeout_s)
         answer = await self.calls[head.path](_Fields(read_object(body)), call)
         await send_whole(send, 200, answer_head(JSON, head.request_id), msgspec.json.encode(answer))
 
@@ -208,7 +212,7 @@ class LedgerCalls:
         request = session_pb2.OpenSessionRequest(
             transaction_id=transaction_id,
             player_id=player_id,
-            currency_network_id=await self._currencies.number_of(currency, network, call.metadata, call.timeout_s),
+            currency_network_id=await self._currencies.number_of(currency, network, call.metadata, call.left_s),
             game_code=game_code,
             lock_amount_minor=amount,
             ttl_seconds=ttl_seconds,
@@ -287,7 +291,7 @@ class LedgerCalls:
     async def _send(self, name: str, request: Any, call: _Call) -> bytes:
         method = METHODS[_SESSIONS + name]
         try:
-            return await self._upstream.unary(method, request.SerializeToString(), call.metadata, call.timeout_s)
+            return await self._upstream.unary(method, request.SerializeToString(), call.metadata, call.left_s)
         except RefusedError as error:
             raise RefusedError(with_fields(error.status, _STUDIO_WORDS)) from None
 

@@ -31,7 +31,9 @@ class GatewayMetrics:
             "wallet_gateway_calls_full", "Calls refused because as many are held as may be", registry=registry
         )
         self.gone = Counter(
-            "wallet_gateway_callers_gone", "Calls whose caller hung up before the answer", registry=registry
+            "wallet_gateway_callers_gone",
+            "Calls whose caller hung up while it sent its body, or in a stream",
+            registry=registry,
         )
 
     def show_calls(self, count: Callable[[], float]) -> None:

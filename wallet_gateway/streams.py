@@ -8,7 +8,7 @@ it as UNAVAILABLE: what has no answer is to be sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -18,7 +18,8 @@ from google.rpc import status_pb2
 from starlette.types import Receive, Send
 
 from .answers import head as answer_head
-from .bodies import CallerGoneError
+from .bodies import SHORT_BYTES, Bodies, CallerGoneError, Check, Room
+from .callers import Callers
 from .envelopes import Envelopes, framed, framed_end
 from .heads import Head
 from .http_errors import code_of, error_of
@@ -38,8 +39,10 @@ _log = structlog.get_logger(__name__)
 class StreamCalls:
     """Answers streams."""
 
-    def __init__(self, upstream: Upstream, *, bytes_max: dict[Codec, int]) -> None:
+    def __init__(self, upstream: Upstream, callers: Callers, bodies: Bodies, *, bytes_max: dict[Codec, int]) -> None:
         self._upstream = upstream
+        self._callers = callers
+        self._bodies = bodies
         self._bytes_max = bytes_max
         self._stopped = asyncio.Event()
 
@@ -58,8 +61,8 @@ class StreamCalls:
         metadata, timeout_s = head.metadata(), head.timeout_s()
         if self._stopped.is_set():
             raise stopping()
-        with self._upstream.stream(method, metadata, timeout_s) as call:
-            messages = Envelopes(self._bytes_max[codec])
+        with self._bodies.room() as room, self._upstream.stream(method, metadata, timeout_s) as call:
+            messages = _Messages(Envelopes(self._bytes_max[codec]), room, check=lambda: self._callers.check(metadata))
             reader = _Reader(call, receive, lambda body: method.to_wire(body, codec), messages, stopped=self._stopped)
             reading = asyncio.create_task(reader.run())
             try:
@@ -79,11 +82,44 @@ class StreamCalls:
         return "ok" if ended is None else code_of(ended)
 
 
+class _Messages:
+    """The messages of one stream, as its pieces come in: a long one is held for good keys, where there is room."""
+
+    def __init__(self, envelopes: Envelopes, room: Room, *, check: Check) -> None:
+        self._envelopes = envelopes
+        self._room = room
+        self._check = check
+        self._is_checked = False
+
+    async def feed(self, piece: bytes) -> AsyncIterator[bytes]:
+        """Take a piece, and give the messages that are whole by it.
+
+        Raises:
+            RefusedError: A message cannot be read, is too long, or is long and its key is not good or there is no room.
+        """
+        for body in self._envelopes.feed(piece):
+            yield body
+        held = self._envelopes.held_bytes
+        if held > SHORT_BYTES and not self._is_checked:
+            await self._check()
+            self._is_checked = True
+        self._room.grow(held if held > SHORT_BYTES else 0)
+
+    def end(self) -> None:
+        """Refuse what is left over.
+
+        Raises:
+            RefusedError: There is something of a message.
+        """
+        if self._envelopes.held_bytes:
+            raise invalid("request", "ends in the middle of a message")
+
+
 class _Reader:
     """Hands a stream's messages on to the wallet, until its caller ends it, breaks it, or the gateway stops."""
 
     def __init__(
-        self, call: Any, receive: Receive, to_wire: ToWire, messages: Envelopes, *, stopped: asyncio.Event
+        self, call: Any, receive: Receive, to_wire: ToWire, messages: _Messages, *, stopped: asyncio.Event
     ) -> None:
         self._call = call
         self._receive = receive
@@ -128,11 +164,10 @@ class _Reader:
                 message = received.result()
                 if message["type"] == "http.disconnect":
                     raise CallerGoneError
-                for body in self._messages.feed(message.get("body", b"")):
+                async for body in self._messages.feed(message.get("body", b"")):
                     await self._call.write(await self._to_wire(body))
                 more = message.get("more_body", False)
-            if not self._messages.is_empty:
-                raise invalid("request", "ends in the middle of a message")
+            self._messages.end()
         finally:
             stopped.cancel()
 

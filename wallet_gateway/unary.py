@@ -43,7 +43,7 @@ class UnaryCalls:
         """
         head.check_protocol()
         metadata = head.metadata()
-        timeout_s = self.timeout_of(head)
+        timeout_s = head.timeout_within(self._timeout_s)
         with self._bodies.room() as room:
             body = await self._bodies.read(
                 receive,
@@ -55,8 +55,3 @@ class UnaryCalls:
             raw = await self._upstream.unary(method, await method.to_wire(body, codec), metadata, timeout_s)
         answer = await method.from_wire(raw, codec)
         await send_whole(send, 200, answer_head(f"application/{codec.value}".encode(), head.request_id), answer)
-
-    def timeout_of(self, head: Head) -> float:
-        """Give how long a call may take: as its caller says, at most as long as the gateway waits."""
-        asked = head.timeout_s()
-        return self._timeout_s if asked is None else min(asked, self._timeout_s)

@@ -165,3 +165,19 @@ def test_a_gateway_that_stops_answers_what_it_has_read(new_installation: Callabl
             assert (end["error"]["code"], end["error"]["reason"]) == ("unavailable", "DATABASE_UNAVAILABLE")
             assert end["error"]["retry"] == "SAME_REQUEST"
         assert gateway.wait() == 0, gateway.log
+
+
+def test_what_streams_hold_of_long_messages_is_bounded(wallet: Wallet, key: str) -> None:
+    """Two messages that do not end, which together are more than the gateway may hold: one of them is refused."""
+    begun = {"message_bytes": 1536 * 1024, "sent_bytes": 700 * 1024, "patience_s": WITHIN_S}
+    with (
+        GatewayServer(wallet.target, WALLET_GATEWAY_HELD_BYTES_MAX=str(1024 * 1024)) as gateway,
+        RawConnection(gateway.address) as connection,
+    ):
+        held, refused, stranger = Stream(connection, key), Stream(connection, key), Stream(connection, "sk_test_wrong")
+        for stream in (held, refused, stranger):
+            connection.announce(stream.number, **begun)
+        outcomes, last = refused.whole()
+        assert (outcomes, last["error"]["code"], last["error"]["reason"]) == ([], "resource_exhausted", "QUEUE_FULL")
+        assert stranger.whole()[1]["error"]["code"] == "unauthenticated"
+        assert held.number not in connection.ended
