@@ -19,7 +19,7 @@ from .cookie_keys import CookieKeys
 from .cookies import Cookies
 from .cors import Cors
 from .database import CellDatabases, Database
-from .endpoints import PATHS, Endpoints
+from .endpoints import PATHS, PROBES, Endpoints
 from .gate import Gate
 from .metrics import ApiMetrics
 from .networks import Networks
@@ -93,6 +93,7 @@ def create_app(settings: ApiSettings, database: Database) -> ASGIApp:
         Router(endpoints.routes(), redirect_slashes=False, default=_not_found, lifespan=lifespan),
         cors=Cors(settings.origins),
         metrics=ApiMetrics(registry, PATHS),
+        probes=PROBES,
         requests_max=settings.http_requests_max,
         body_bytes_max=settings.http_request_bytes_max,
     )

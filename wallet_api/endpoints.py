@@ -27,7 +27,9 @@ OPENAPI = "/api/wallet/openapi.json"
 HEALTHZ = "/healthz"
 READYZ = "/readyz"
 METRICS = "/metrics"
-PATHS = (BALANCES, TRANSACTIONS, CURRENCIES, OPENAPI, HEALTHZ, READYZ, METRICS)
+PROBES = frozenset({HEALTHZ, READYZ, METRICS})
+"""What those ask who run the process, however many players do."""
+PATHS = (BALANCES, TRANSACTIONS, CURRENCIES, OPENAPI, *sorted(PROBES))
 
 _encode = msgspec.json.Encoder().encode
 

@@ -1,8 +1,8 @@
 """The gate: what every request passes before an endpoint sees it, and what every answer passes on its way out.
 
-In this order: are too many being answered; is the method one that reads; is a body small enough to be left alone.
-Whatever an endpoint raises becomes a problem here; a fault of ours is logged under an id and answered without a word
-about it.
+In this order: are too many being answered; is the method one that reads; is a body small enough to be left alone. Of
+probes there are never too many: a process that is full would be taken for one that is dead. Whatever an endpoint raises
+becomes a problem here; a fault of ours is logged under an id and answered without a word about it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,17 @@ class Gate:
     """The outermost part of the application."""
 
     def __init__(
-        self, app: ASGIApp, *, cors: Cors, metrics: ApiMetrics, requests_max: int, body_bytes_max: int
+        self,
+        app: ASGIApp,
+        *,
+        cors: Cors,
+        metrics: ApiMetrics,
+        probes: frozenset[str],
+        requests_max: int,
+        body_bytes_max: int,
     ) -> None:
         self._app = app
+        self._probes = probes
         self._cors = cors
         self._metrics = metrics
         self._requests_max = requests_max
@@ -56,20 +64,21 @@ class Gate:
                 message["headers"].extend(extra_headers)
             await send(message)
 
-        self._in_flight += 1
+        is_counted = scope["path"] not in self._probes
+        self._in_flight += is_counted
         try:
+            if is_counted:
+                self._check_room()
             await self._answer(scope, receive, respond)
         except Exception as error:
             if status:  # half an answer is out: the connection is closed by the server
                 raise
             await _problem(error, scope)(scope, receive, respond)
         finally:
-            self._in_flight -= 1
+            self._in_flight -= is_counted
             self._metrics.answered(scope["path"], status, time.perf_counter() - started_at)
 
     async def _answer(self, scope: Scope, receive: Receive, respond: Send) -> None:
-        if self._in_flight > self._requests_max:
-            raise _too_many()
         method = scope["method"]
         if method not in _READING_METHODS:
             if method == "OPTIONS" and self._cors:
@@ -78,6 +87,10 @@ class Gate:
             raise ProblemError(ProblemReason.METHOD_NOT_ALLOWED, "this API only reads: use GET or HEAD")
         self._check_body(scope["headers"])
         await self._app(scope, receive, respond)
+
+    def _check_room(self) -> None:
+        if self._in_flight > self._requests_max:
+            raise _too_many()
 
     def _check_body(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Refuse a body that is too large to be left unread; no body is ever looked at."""

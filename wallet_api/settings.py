@@ -63,7 +63,7 @@ class ApiSettings(EnvironmentSettings):
         default=16_384, ge=1_024, le=1_048_576, description="The longest request line and headers, in bytes."
     )
     http_requests_max: int = Field(
-        default=500, ge=1, le=100_000, description="Requests that are answered at once; more get 503."
+        default=500, ge=1, le=100_000, description="Requests that are answered at once, probes apart; more get 503."
     )
     http_stop_timeout_ms: Milliseconds = Field(
         default=10_000, description="How long a stopping API may take to finish its answers, in ms."

@@ -1,7 +1,8 @@
 """The composition root: the pages, and what each request passes on its way to one.
 
 From outside in: how many are made at once; the host that the browser names; the session; who is logged in. Whatever a
-handler raises becomes a page here; a fault of ours is logged under an id and answered without a word about it.
+handler raises becomes a page here; a fault of ours is logged under an id and answered without a word about it. Probes
+pass none of it: they name a pod by its address, and a console that is full is alive.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -76,8 +77,6 @@ def create_app(settings: ConsoleSettings, backoffice: Backoffice, samples: Sampl
         Route("/login/link", open_to_all(entrance.by_link), methods=["GET"]),
         Route("/logout", for_operators(entrance.logout), methods=["POST"]),
         *(Route(page.path, for_operators(page.handler), methods=[page.method]) for page in PAGES),
-        Route("/healthz", _healthz, methods=["GET"]),
-        Route("/readyz", _healthz, methods=["GET"]),
         Mount("/static", StaticFiles(packages=[("wallet_console", "static")])),
     ]
 
@@ -88,7 +87,7 @@ def create_app(settings: ConsoleSettings, backoffice: Backoffice, samples: Sampl
         return visit.problem(PageError(status, "There is nothing under this address", advice))
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         sampling = asyncio.create_task(samples.keep_taking(), name="samples")
         yield
         sampling.cancel()
@@ -96,10 +95,9 @@ def create_app(settings: ConsoleSettings, backoffice: Backoffice, samples: Sampl
             await sampling
         await backoffice.close()
 
-    return Bounded(
+    pages = Bounded(
         Starlette(
             routes=routes,
-            lifespan=lifespan,
             exception_handlers={HTTPStatus.NOT_FOUND: not_found, HTTPStatus.METHOD_NOT_ALLOWED: not_found},
             middleware=[
                 Middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts, www_redirect=False),
@@ -115,6 +113,8 @@ def create_app(settings: ConsoleSettings, backoffice: Backoffice, samples: Sampl
         ),
         requests_max=settings.console_requests_max,
     )
+    probes = [Route(path, _healthz, methods=["GET"]) for path in ("/healthz", "/readyz")]
+    return Router(probes, redirect_slashes=False, default=pages, lifespan=lifespan)
 
 
 class Bounded:
@@ -127,9 +127,6 @@ class Bounded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         if self._in_flight >= self._requests_max:
             busy = PlainTextResponse(
                 "The console is busy. Load the page again in a moment.\n", HTTPStatus.SERVICE_UNAVAILABLE

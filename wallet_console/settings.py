@@ -101,7 +101,7 @@ class ConsoleSettings(EnvironmentSettings):
     )
 
     console_requests_max: int = Field(
-        default=100, ge=1, le=10_000, description="Pages that are made at once; more get 503."
+        default=100, ge=1, le=10_000, description="Pages that are made at once, probes apart; more get 503."
     )
     console_csv_rows_max: int = Field(
         default=10_000,

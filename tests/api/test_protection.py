@@ -182,6 +182,18 @@ def test_requests_past_the_bound_are_refused_at_once(installation: Installation)
     assert sorted(answer.status for answer in answers) == [200] * 2 + [503] * 6
 
 
+def test_a_full_process_still_answers_its_probes(installation: Installation) -> None:
+    with ApiServer(installation, WALLET_HTTP_REQUESTS_MAX="1") as api, installation.connect() as connection:
+        connection.execute("LOCK TABLE account_balances IN ACCESS EXCLUSIVE MODE")
+        reader = threading.Thread(target=lambda: api.ask(BALANCES, cookie=token(1)))
+        reader.start()
+        wait_until(lambda: installation.rows(_WAITING_FOR_LOCKS) == [(1,)], what="the only place is taken")
+        api.ask(CURRENCIES, cookie=token(1)).problem(503, "UNAVAILABLE")
+        assert [api.ask(path).status for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+        connection.rollback()
+        reader.join()
+
+
 def test_more_readers_than_its_connections_serve_are_no_outage(installation: Installation) -> None:
     settings = {
         "WALLET_API_CONNECTIONS_MAX": "1",

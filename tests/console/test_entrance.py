@@ -5,12 +5,15 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 
 import itsdangerous
 import jwt
 import pytest
 from support.console import LINK_SECRET, OTHER_SECRET, SESSION_SECRET, Browser, ConsoleServer, seconds_ago
+from support.waiting import wait_until
 
+from wallet_console.operators import COOKIE
 from wallet_console.pages import PAGES
 from wallet_console.settings import ConsoleSettings
 
@@ -227,6 +230,24 @@ def test_the_cookie_is_for_this_server_alone(console: ConsoleServer) -> None:
 
 def test_another_host_than_its_own_is_not_answered(console: ConsoleServer) -> None:
     assert console.browser().get("/login", host="evil.example").status == 400
+
+
+def test_probes_that_name_a_pod_by_its_address_are_answered(console: ConsoleServer) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert console.browser().get(path, host="192.0.2.7:8081").status == 200
+
+
+def test_a_full_console_still_answers_its_probes() -> None:
+    with ConsoleServer(ENVIRONMENT, WALLET_CONSOLE_REQUESTS_MAX="1") as console:
+        anna = console.operator()
+        connection = HTTPConnection(console.address, timeout=30)
+        connection.putrequest("POST", "/logout")
+        connection.putheader("cookie", f"{COOKIE}={anna.cookie}")
+        connection.putheader("content-length", "10")
+        connection.endheaders()  # its page waits for the form
+        wait_until(lambda: console.browser().get("/login").status == 503, what="the only place is taken")
+        assert [console.browser().get(path).status for path in ("/healthz", "/readyz")] == [200, 200]
+        connection.close()
 
 
 def test_a_path_cannot_leave_the_static_files(console: ConsoleServer) -> None:
