@@ -15,6 +15,9 @@ from wallet_grpc.store.connection.statements import statements
 
 _TRANSACTIONS = 100_000
 _PLAYERS = 500
+_COLLECTOR = 8
+"""A player with more open sessions than one page may look at, who opened them in no order of their ids."""
+_OPEN_SESSIONS = 3_000
 _SCAN_ROWS = 1_000
 _PAGE = 101
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -44,6 +47,12 @@ _FILL = """
     )
     SELECT tx_id, owner_id, 'games', 1, 'g', 1, 'ledger', 0, created_at, created_at, 'SETTLED', 0, 0, tx_id, created_at
     FROM ledger_transactions WHERE owner_version % 10 = 0;
+    INSERT INTO sessions (
+        session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, opened_at,
+        expires_at, state
+    )
+    SELECT tx_id, {collector}, 'games', 1, 'g', 1, 'ledger', 0, created_at, created_at, 'OPEN'
+    FROM ledger_transactions WHERE owner_version % 10 = 2 ORDER BY md5(tx_id::TEXT) LIMIT {open_sessions};
     INSERT INTO withdrawals
     SELECT tx_id::TEXT, owner_id, 1, 1, CASE WHEN owner_version % 100 = 0 THEN 'RESERVED' ELSE 'SETTLED' END,
         created_at, created_at
@@ -87,7 +96,7 @@ _SESSIONS = {
 _WITHDRAWALS = {
     "states": ["RESERVED", "SETTLED"],
     "player_id": 7,
-    "reserved_until": "2030-01-01T00:00:00Z",
+    "older_than": "1 second",
     "after_time": "2026-01-01T00:00:30Z",
     "after_id": "",
     "rows_max": _PAGE,
@@ -108,8 +117,14 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "sessions, all": ("sessions.sql", "all_newest_first", _SESSIONS, _SCAN_ROWS),
     "sessions of a source": ("sessions.sql", "of_source_newest_first", _SESSIONS, _SCAN_ROWS),
     "sessions of a player": ("sessions.sql", "of_player_newest_first", _SESSIONS, _SCAN_ROWS),
-    "sessions that are open": ("sessions.sql", "open_newest_first", _SESSIONS | {"status": "OPEN"}, 10),
+    "sessions that are open": ("sessions.sql", "open_newest_first", _SESSIONS | {"status": "OPEN"}, _SCAN_ROWS),
     "open sessions of a player": ("sessions.sql", "open_of_player_newest_first", _SESSIONS, 10),
+    "open sessions of a player who has many": (
+        "sessions.sql",
+        "open_of_player_oldest_first",
+        _SESSIONS | {"player_id": _COLLECTOR, "after_id": "019b7700-0000-7000-8000-000000000000"},
+        _PAGE,
+    ),
     "withdrawals by age": ("withdrawals.sql", "oldest_first", _WITHDRAWALS, 3 * _PAGE),
     "withdrawals, the newest": ("withdrawals.sql", "newest_first", _WITHDRAWALS, 3 * _PAGE),
     "withdrawals of a player": ("withdrawals.sql", "of_player_newest_first", _WITHDRAWALS, 3 * _PAGE),
@@ -143,7 +158,14 @@ def filled(migrated: Installation, request: pytest.FixtureRequest) -> Iterator[I
     """A ledger with a long history. BRIN summaries are made by vacuum or by inserts into the next range of pages."""
     with own_installation(migrated) as made:
         with made.connect(autocommit=True) as connection:
-            connection.execute(_FILL.format(players=_PLAYERS, transactions=_TRANSACTIONS))
+            connection.execute(
+                _FILL.format(
+                    players=_PLAYERS,
+                    transactions=_TRANSACTIONS,
+                    collector=_COLLECTOR,
+                    open_sessions=_OPEN_SESSIONS,
+                )
+            )
             for index in ("ledger_transactions_round_id_idx", "subledger_entries_ids_idx"):
                 connection.execute(f"SELECT brin_summarize_new_values('{index}')")
             if request.param:
@@ -165,6 +187,23 @@ def test_a_look_up_touches_what_a_page_has(filled: Installation, case: str) -> N
         for node in scans
     )
     assert touched <= rows_max, plan
+
+
+@pytest.mark.parametrize(("walk", "begins"), [("oldest", _FIRST_UUID), ("newest", _LAST_UUID)])
+def test_a_player_who_has_opened_any_number_of_sessions_has_all_of_them_listed(
+    filled: Installation, walk: str, begins: str
+) -> None:
+    statement = statements("wallet_grpc.store.backoffice", "sessions.sql")[f"open_of_player_{walk}_first"]
+    listed: list[str] = []
+    with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
+        while True:
+            asked = _SESSIONS | {"player_id": _COLLECTOR, "after_id": listed[-1] if listed else begins}
+            found = connection.execute(statement, asked).fetchall()  # type: ignore[arg-type]
+            listed += [session_id for session_id, is_wanted, _ in found if is_wanted]
+            if len(found) < _PAGE:
+                break
+    assert listed == sorted(set(listed), reverse=walk == "newest")
+    assert len(listed) == _OPEN_SESSIONS
 
 
 def explained(connection: psycopg.Connection[Any], statement: str, parameters: dict[str, Any]) -> dict[str, Any]:

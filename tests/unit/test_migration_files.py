@@ -24,6 +24,9 @@ APPLIED = {
 }
 """What databases have applied, of which they keep the hash: `wallet migrate` refuses a file of another one."""
 
+WITHOUT_TRANSACTION = {"0008_open_sessions_of_a_player"}
+"""Those that build indexes of hot tables."""
+
 _TRICKY = """
 -- one; comment
 CREATE TABLE a (b TEXT DEFAULT 'x;''y', "c;d" INT); /* and; another */
@@ -42,7 +45,7 @@ def test_the_released_files_are_whole_when_they_are_split() -> None:
     for migration in migrations():
         joined = "".join(statement + ";" for statement in migration.statements)
         assert len(joined.split()) > 0.9 * len(migration.sql.replace(";", " ; ").split())
-        assert migration.in_transaction
+        assert migration.in_transaction is (migration.version not in WITHOUT_TRANSACTION)
 
 
 def test_what_databases_have_applied_stays_as_it_was() -> None:

@@ -17,6 +17,7 @@ from wallet_grpc.domain.refusals import Reason, invalid
 Row = TypeVar("Row")
 Cursor = TypeVar("Cursor", int, str)
 
+PAGE_ROWS_MAX = 1_000
 PAGE_BYTES_MAX = 3 * 1024 * 1024
 FRAME_BYTES = 8
 """What stands before a row in its response, at most: its tag and its length."""
@@ -24,7 +25,6 @@ ROWS_AT_ONCE = 100
 """With the largest metadata they take about 7 MiB."""
 
 _SIZE_DEFAULT = 100
-_SIZE_MAX = 1_000
 _NUMBER_DIGITS_MAX = 18
 
 FOREIGN_TOKEN = invalid(Reason.INVALID_FIELD, "page_token", "is none that this call has given")
@@ -32,8 +32,8 @@ FOREIGN_TOKEN = invalid(Reason.INVALID_FIELD, "page_token", "is none that this c
 
 def page_size(value: int) -> int:
     """Check how many are asked for; 0 means the default."""
-    if not 0 <= value <= _SIZE_MAX:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "page_size", f"must be up to {_SIZE_MAX}"))
+    if not 0 <= value <= PAGE_ROWS_MAX:
+        raise MalformedError(invalid(Reason.INVALID_FIELD, "page_size", f"must be up to {PAGE_ROWS_MAX}"))
     return value or _SIZE_DEFAULT
 
 

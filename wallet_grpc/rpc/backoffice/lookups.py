@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from wallet.v1 import backoffice_pb2 as pb
@@ -12,7 +13,7 @@ from wallet_grpc.domain.ledgers.state import parse_ledger_id
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Operations
-from wallet_grpc.rpc.pages import page_size
+from wallet_grpc.rpc.pages import PAGE_ROWS_MAX, page_size
 from wallet_grpc.rpc.players.requests import PLAYER_STATES
 from wallet_grpc.store.backoffice.lookups import Lookups
 from wallet_grpc.store.backoffice.sessions import SessionFilter
@@ -20,7 +21,7 @@ from wallet_grpc.store.backoffice.withdrawals import UNDER_WAY, WithdrawalFilter
 from wallet_grpc.store.reads.keys import Role
 
 from . import answers, requests
-from .pages import fill_slices, number_part, read_token, text_part, time_part, uuid_part
+from .pages import fill_slices, fill_walked, number_part, read_token, text_part, time_part, uuid_part
 
 READERS = (Role.BACKOFFICE, Role.AUDITOR)
 _UNDER_WAY_MAX = 50
@@ -49,13 +50,18 @@ class LookupServicer:
     async def GetPlayer(self, request: pb.GetPlayerRequest, _call: CallContext) -> pb.GetPlayerResponse:
         """Read a player."""
         player_id = fields.player_id(request.player_id)
-        response = answers.player(await self._lookups.players.one(player_id))
         open_ones = SessionFilter(player_id=player_id, unsettled=True)
-        for opened in (await self._lookups.sessions.page(open_ones, None, _UNDER_WAY_MAX)).rows:
-            answers.session(opened.row, response.open_sessions.add())
         under_way = WithdrawalFilter(player_id=player_id, states=UNDER_WAY)
-        for reserved in (await self._lookups.withdrawals.page(under_way, None, _UNDER_WAY_MAX)).rows:
-            answers.withdrawal(reserved.row, response.withdrawals_under_way.add())
+        found, opened, reserved = await asyncio.gather(
+            self._lookups.players.one(player_id),
+            self._lookups.sessions.page(open_ones, None, _UNDER_WAY_MAX),
+            self._lookups.withdrawals.page(under_way, None, _UNDER_WAY_MAX),
+        )
+        response = answers.player(found)
+        for session in opened.rows:
+            answers.session(session.row, response.open_sessions.add())
+        for withdrawal in reserved.rows:
+            answers.withdrawal(withdrawal.row, response.withdrawals_under_way.add())
         return response
 
     @gated(*READERS)
@@ -68,6 +74,7 @@ class LookupServicer:
             after=read_token(request.page_token, number_part),
             read=partial(self._lookups.players.page, fields.optional_choice(request.state, PLAYER_STATES, "state")),
             fill=answers.listed_player,
+            rows_at_once=PAGE_ROWS_MAX,
         )
         return response
 
@@ -78,11 +85,12 @@ class LookupServicer:
         """Read a page of transactions."""
         wanted = requests.transaction_filter(request)
         response = pb.ListTransactionsResponse()
-        response.next_page_token = await fill_slices(
+        response.next_page_token = await fill_walked(
             response.transactions,
             size=page_size(request.page_size),
             after=read_token(request.page_token, uuid_part if wanted.player_id is None else number_part),
-            read=partial(self._lookups.transactions.page, wanted),
+            walk=partial(self._lookups.transactions.walk, wanted),
+            read=self._lookups.transactions.read,
             fill=answers.listed_transaction,
         )
         return response
@@ -109,11 +117,12 @@ class LookupServicer:
     ) -> pb.ListWithdrawalsResponse:
         """Read a page of withdrawals."""
         response = pb.ListWithdrawalsResponse()
-        response.next_page_token = await fill_slices(
+        response.next_page_token = await fill_walked(
             response.withdrawals,
             size=page_size(request.page_size),
             after=read_token(request.page_token, time_part, text_part),
-            read=partial(self._lookups.withdrawals.page, requests.withdrawal_filter(request)),
+            walk=partial(self._lookups.withdrawals.walk, requests.withdrawal_filter(request)),
+            read=self._lookups.withdrawals.read,
             fill=answers.withdrawal,
         )
         return response
@@ -122,11 +131,12 @@ class LookupServicer:
     async def ListSessions(self, request: pb.ListSessionsRequest, _call: CallContext) -> pb.ListSessionsResponse:
         """Read a page of sessions."""
         response = pb.ListSessionsResponse()
-        response.next_page_token = await fill_slices(
+        response.next_page_token = await fill_walked(
             response.sessions,
             size=page_size(request.page_size),
             after=read_token(request.page_token, uuid_part),
-            read=partial(self._lookups.sessions.page, requests.session_filter(request)),
+            walk=partial(self._lookups.sessions.walk, requests.session_filter(request)),
+            read=self._lookups.sessions.read,
             fill=answers.session,
         )
         return response
@@ -148,6 +158,7 @@ class LookupServicer:
             after=after,
             read=partial(self._lookups.wallets.page, ledger_id),
             fill=answers.wallet,
+            rows_at_once=PAGE_ROWS_MAX,
         )
         return response
 
@@ -166,5 +177,6 @@ class LookupServicer:
             after=after,
             read=partial(self._lookups.wallets.reservations, address),
             fill=answers.reservation,
+            rows_at_once=PAGE_ROWS_MAX,
         )
         return response

@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from wallet_grpc.domain.cells import Cell
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, FRAME_BYTES, PAGE_BYTES_MAX, ROWS_AT_ONCE
 from wallet_grpc.store.backoffice.slices import Slice
 
 Row = TypeVar("Row")
+Key = TypeVar("Key")
 Place = TypeVar("Place", bound=tuple[Any, ...])
 Part = Callable[[object], Any]
 
@@ -84,6 +86,37 @@ def read_token(token: str, *parts: Part) -> Any:
     return tuple(part(value) for part, value in zip(parts, values, strict=True))
 
 
+async def fill_walked(
+    into: Any,
+    *,
+    size: int,
+    after: Place | None,
+    walk: Callable[[Place | None, int], Awaitable[Slice[Place, Key]]],
+    read: Callable[[Sequence[tuple[Cell, Key]]], Awaitable[Sequence[Row]]],
+    fill: Callable[[Row, Any], Message],
+) -> str:
+    """Fill the repeated field of a response with a page, and give the token of the next one; empty after the last.
+
+    One walk through an index finds what the page has, whatever its size; what is found is read by its keys, a few rows
+    at once, so that a page costs no more memory than it has bytes. A page ends with its size, with PAGE_BYTES_MAX, or
+    when as many rows were looked at as a walk may, whichever comes first: so it may be empty and not be the last.
+    """
+    found = await walk(after, size)
+    filled_bytes = 0
+    for begins in range(0, len(found.rows), ROWS_AT_ONCE):
+        part = slice(begins, begins + ROWS_AT_ONCE)
+        keys = [(cell, placed.row) for cell, placed in zip(found.cells[part], found.rows[part], strict=True)]
+        for placed, row in zip(found.rows[part], await read(keys), strict=True):
+            row_bytes = fill(row, into.add()).ByteSize() + FRAME_BYTES
+            if len(into) > 1 and filled_bytes + row_bytes > PAGE_BYTES_MAX:
+                del into[-1]
+                assert after is not None
+                return write_token(after)
+            filled_bytes += row_bytes
+            after = placed.place
+    return "" if found.next_place is None else write_token(found.next_place)
+
+
 async def fill_slices(
     into: Any,
     *,
@@ -91,16 +124,15 @@ async def fill_slices(
     after: Place | None,
     read: Callable[[Place | None, int], Awaitable[Slice[Place, Row]]],
     fill: Callable[[Row, Any], Message],
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> str:
-    """Fill the repeated field of a response with a page, and give the token of the next one; empty after the last.
+    """Do the same for a list whose walk gives the rows themselves; so many are read at once.
 
-    A page ends with its size, with PAGE_BYTES_MAX, or when as many rows were looked at as one read may, whichever comes
-    first: so it may be empty and not be the last. Rows are read a few at once, so that a page costs no more memory than
-    it has bytes.
+    Small rows are read for the whole page, in one walk; of large ones a few at once keep the page's memory small.
     """
     filled_bytes = 0
     while True:
-        wanted = min(size - len(into), ROWS_AT_ONCE)
+        wanted = min(size - len(into), rows_at_once)
         found = await read(after, wanted)
         for placed in found.rows:
             row_bytes = fill(placed.row, into.add()).ByteSize() + FRAME_BYTES

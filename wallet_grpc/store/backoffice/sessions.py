@@ -16,7 +16,7 @@ from wallet_grpc.store.connection.pool import Connection, Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.rows import rows_of
 
-from .slices import CellSlice, Placed, Slice, slice_of
+from .slices import CellSlice, Placed, Slice, read_by_key, slice_of, with_rows
 
 _SQL = statements(__package__, "sessions.sql")
 
@@ -70,7 +70,7 @@ class SessionFilter:
     oldest_first: bool = False
 
     @property
-    def walk(self) -> str:
+    def index(self) -> str:
         """The index to walk through: the one that leads past the fewest others."""
         is_open = self.unsettled or self.status in {SessionStatus.OPEN, SessionStatus.EXPIRED}
         if self.player_id is not None:
@@ -95,12 +95,20 @@ class SessionLookup:
         self, wanted: SessionFilter, after: SessionPlace | None, rows_max: int
     ) -> Slice[SessionPlace, FoundSession]:
         """Give the next sessions that fit, at most so many."""
+        return await with_rows(await self.walk(wanted, after, rows_max), self.read)
+
+    async def walk(self, wanted: SessionFilter, after: SessionPlace | None, rows_max: int) -> Slice[SessionPlace, str]:
+        """Find the next sessions that fit, at most so many; their ids are given."""
         pools = self._pools
         if wanted.player_id is not None:
             pools = pools.only(pools.cells.of(wanted.player_id))
         return await slice_of(
             pools, partial(self._of_cell, wanted, after), rows_max=rows_max, newest_first=not wanted.oldest_first
         )
+
+    async def read(self, wanted: Sequence[tuple[Cell, str]]) -> list[FoundSession]:
+        """Read sessions by their ids, each of which is in its cell."""
+        return await read_by_key(self._pools, wanted, _by_id)
 
     async def one(self, address: SessionAddress) -> FoundSession | None:
         """Give a session; None if there is none of this address."""
@@ -111,7 +119,7 @@ class SessionLookup:
 
     async def _of_cell(
         self, wanted: SessionFilter, after: SessionPlace | None, cell: Cell, pool: Pool, rows_max: int
-    ) -> CellSlice[SessionPlace, FoundSession]:
+    ) -> CellSlice[SessionPlace, str]:
         first_id_after = LAST_UUID
         if wanted.older_than is not None:
             first_id_after = first_id_at(datetime.now(UTC) - wanted.older_than)
@@ -125,14 +133,17 @@ class SessionLookup:
             "rows_max": rows_max,
         }
         async with pool.connection() as connection:
-            walked = await rows_of(connection, _SQL[wanted.walk], parameters)
-            found = await _records(connection, [row.session_id for row in walked if row.is_wanted])
+            walked = await rows_of(connection, _SQL[wanted.index], parameters)
         is_cut = len(walked) == rows_max or any(row.is_last_place for row in walked)
         return CellSlice(
             cell=cell,
-            rows=[Placed(place=(it.session_id,), row=it) for it in found],
+            rows=[Placed(place=(row.session_id,), row=row.session_id) for row in walked if row.is_wanted],
             looked_to=(walked[-1].session_id,) if is_cut else None,
         )
+
+
+async def _by_id(connection: Connection, session_ids: Sequence[str]) -> dict[str, FoundSession]:
+    return {found.session_id: found for found in await _records(connection, session_ids)}
 
 
 async def _records(connection: Connection, session_ids: Sequence[str]) -> list[FoundSession]:

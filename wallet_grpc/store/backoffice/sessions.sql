@@ -281,7 +281,7 @@ WHERE walked.is_wanted OR walked.place = %(scan_rows_max)s::BIGINT
 ORDER BY walked.session_id
 LIMIT %(rows_max)s::BIGINT;
 
--- Those of a player that are open are few, and read whole.
+-- Those of a player that are open, through an index of them alone: a player may have had any number before.
 -- name: open_of_player_newest_first
 SELECT
     walked.session_id::TEXT,
@@ -303,12 +303,14 @@ FROM (
             sessions.source,
             sessions.expires_at
         FROM sessions
-        WHERE sessions.owner_id = %(player_id)s::BIGINT AND sessions.state = 'OPEN'
+        WHERE
+            sessions.owner_id = %(player_id)s::BIGINT
+            AND sessions.state = 'OPEN'
+            AND sessions.session_id < %(after_id)s::UUID
+            AND sessions.session_id < %(first_id_after)s::UUID
+        ORDER BY sessions.session_id DESC
         LIMIT %(scan_rows_max)s::BIGINT
     ) AS stored
-    WHERE
-        stored.session_id < %(after_id)s::UUID
-        AND stored.session_id < %(first_id_after)s::UUID
 ) AS walked
 WHERE walked.is_wanted OR walked.place = %(scan_rows_max)s::BIGINT
 ORDER BY walked.session_id DESC
@@ -335,12 +337,14 @@ FROM (
             sessions.source,
             sessions.expires_at
         FROM sessions
-        WHERE sessions.owner_id = %(player_id)s::BIGINT AND sessions.state = 'OPEN'
+        WHERE
+            sessions.owner_id = %(player_id)s::BIGINT
+            AND sessions.state = 'OPEN'
+            AND sessions.session_id > %(after_id)s::UUID
+            AND sessions.session_id < %(first_id_after)s::UUID
+        ORDER BY sessions.session_id
         LIMIT %(scan_rows_max)s::BIGINT
     ) AS stored
-    WHERE
-        stored.session_id > %(after_id)s::UUID
-        AND stored.session_id < %(first_id_after)s::UUID
 ) AS walked
 WHERE walked.is_wanted OR walked.place = %(scan_rows_max)s::BIGINT
 ORDER BY walked.session_id

@@ -3,18 +3,21 @@
 A list has one order over all cells, and each row its place in it. A cell that looks at no more rows than it may tells
 how far it looked: what another cell has beyond that place waits for the next slice, so that none is left out and none
 comes twice.
+
+A walk gives the keys of what fits, or the rows where they are small; rows that may be large are read by their keys.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from wallet_grpc.domain.cells import ByCell, Cell
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.pool import Connection, Pool
 
+Key = TypeVar("Key", bound=Hashable)
 Row = TypeVar("Row")
 Place = TypeVar("Place", bound=tuple[Any, ...])
 
@@ -81,4 +84,36 @@ def merge(parts: Sequence[CellSlice[Place, Row]], *, rows_max: int, newest_first
         rows=[placed for placed, _ in taken],
         next_place=taken[-1][0].place if len(found) > rows_max else horizon,
         cells=[cell for _, cell in taken],
+    )
+
+
+async def read_by_key(
+    pools: ByCell[Pool],
+    wanted: Sequence[tuple[Cell, Key]],
+    read: Callable[[Connection, Sequence[Key]], Awaitable[Mapping[Key, Row]]],
+) -> list[Row]:
+    """Read rows that a walk has found, each in its cell: one statement a cell, and the rows in the walk's order.
+
+    Raises:
+        DatabaseUnavailableError: A cell does not answer.
+    """
+    cells = list(dict.fromkeys(cell for cell, _ in wanted))
+
+    async def of_cell(cell: Cell) -> Mapping[Key, Row]:
+        async with pools.at(cell).connection() as connection:
+            return await read(connection, [key for at, key in wanted if at == cell])
+
+    found = dict(zip(cells, await asyncio.gather(*map(of_cell, cells)), strict=True))
+    return [found[cell][key] for cell, key in wanted]
+
+
+async def with_rows(
+    found: Slice[Place, Key], read: Callable[[Sequence[tuple[Cell, Key]]], Awaitable[Sequence[Row]]]
+) -> Slice[Place, Row]:
+    """Give a slice of keys with the rows in their places."""
+    rows = await read([(cell, placed.row) for cell, placed in zip(found.cells, found.rows, strict=True)])
+    return Slice(
+        rows=[Placed(place=placed.place, row=row) for placed, row in zip(found.rows, rows, strict=True)],
+        next_place=found.next_place,
+        cells=found.cells,
     )

@@ -35,7 +35,7 @@ from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.players import TransactionRecord
 from wallet_grpc.store.reads.rows import rows_of
 
-from .slices import CellSlice, Placed, Slice, slice_of
+from .slices import CellSlice, Placed, Slice, read_by_key, slice_of, with_rows
 
 _SQL = statements(__package__, "transactions.sql")
 
@@ -116,21 +116,20 @@ class TransactionLookup:
         self, wanted: TransactionFilter, after: TransactionPlace | None, rows_max: int
     ) -> Slice[TransactionPlace, TransactionRecord]:
         """Give the next transactions that fit, at most so many."""
-        if wanted.player_id is None:
-            found = await slice_of(
-                self._pools, partial(self._walk_all, wanted, after), rows_max=rows_max, newest_first=True
-            )
-        else:
-            cell = self._pools.cells.of(wanted.player_id)
-            found = await slice_of(
-                self._pools.only(cell), partial(self._walk_player, wanted, after), rows_max=rows_max, newest_first=True
-            )
-        records = await self._records([(cell, it.row) for cell, it in zip(found.cells, found.rows, strict=True)])
-        return Slice(
-            rows=[Placed(place=it.place, row=records[it.row]) for it in found.rows],
-            next_place=found.next_place,
-            cells=found.cells,
-        )
+        return await with_rows(await self.walk(wanted, after, rows_max), self.read)
+
+    async def walk(
+        self, wanted: TransactionFilter, after: TransactionPlace | None, rows_max: int
+    ) -> Slice[TransactionPlace, str]:
+        """Find the next transactions that fit, at most so many; their ids are given."""
+        pools, walk = self._pools, self._walk_all
+        if wanted.player_id is not None:
+            pools, walk = pools.only(pools.cells.of(wanted.player_id)), self._walk_player
+        return await slice_of(pools, partial(walk, wanted, after), rows_max=rows_max, newest_first=True)
+
+    async def read(self, wanted: Sequence[tuple[Cell, str]]) -> list[TransactionRecord]:
+        """Read transactions by their ids, each of which is in its cell."""
+        return await read_by_key(self._pools, wanted, _by_id)
 
     async def _walk_all(
         self, wanted: TransactionFilter, after: TransactionPlace | None, cell: Cell, pool: Pool, rows_max: int
@@ -171,14 +170,9 @@ class TransactionLookup:
             rows = await rows_of(connection, _SQL["walk_player"], parameters)
         return _walked(cell, rows, rows_max, lambda row: (row.owner_version,))
 
-    async def _records(self, wanted: Sequence[tuple[Cell, str]]) -> dict[str, TransactionRecord]:
-        """Give transactions by their ids, each of which is in its cell."""
-        found: dict[str, TransactionRecord] = {}
-        for cell in dict.fromkeys(cell for cell, _ in wanted):
-            async with self._pools.at(cell).connection() as connection:
-                records = await records_of(connection, [tx_id for at, tx_id in wanted if at == cell])
-            found |= {record.transaction.tx_id: record for record in records}
-        return found
+
+async def _by_id(connection: Connection, tx_ids: Sequence[str]) -> dict[str, TransactionRecord]:
+    return {record.transaction.tx_id: record for record in await records_of(connection, tx_ids)}
 
 
 async def records_of(connection: Connection, tx_ids: Iterable[str]) -> list[TransactionRecord]:

@@ -11,11 +11,11 @@ from typing import Any
 from wallet_grpc.domain.cells import ByCell, Cell
 from wallet_grpc.domain.changes import WithdrawalState
 from wallet_grpc.domain.identifiers import PlayerId
-from wallet_grpc.store.connection.pool import Connection, Pool, only_row
+from wallet_grpc.store.connection.pool import Connection, Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.rows import rows_of
 
-from .slices import CellSlice, Placed, Slice, slice_of
+from .slices import CellSlice, Placed, Slice, read_by_key, slice_of, with_rows
 
 _SQL = statements(__package__, "withdrawals.sql")
 
@@ -66,12 +66,22 @@ class WithdrawalLookup:
         self, wanted: WithdrawalFilter, after: WithdrawalPlace | None, rows_max: int
     ) -> Slice[WithdrawalPlace, FoundWithdrawal]:
         """Give the next withdrawals that fit, at most so many."""
+        return await with_rows(await self.walk(wanted, after, rows_max), self.read)
+
+    async def walk(
+        self, wanted: WithdrawalFilter, after: WithdrawalPlace | None, rows_max: int
+    ) -> Slice[WithdrawalPlace, str]:
+        """Find the next withdrawals that fit, at most so many; their ids are given."""
         pools = self._pools
         if wanted.player_id is not None:
             pools = pools.only(pools.cells.of(wanted.player_id))
         return await slice_of(
             pools, partial(self._of_cell, wanted, after), rows_max=rows_max, newest_first=wanted.newest_first
         )
+
+    async def read(self, wanted: Sequence[tuple[Cell, str]]) -> list[FoundWithdrawal]:
+        """Read withdrawals by their ids, each of which is in its cell."""
+        return await read_by_key(self._pools, wanted, _by_id)
 
     async def one(self, withdrawal_id: str) -> FoundWithdrawal | None:
         """Give a withdrawal; None if none was reserved under this id."""
@@ -84,24 +94,28 @@ class WithdrawalLookup:
 
     async def _of_cell(
         self, wanted: WithdrawalFilter, after: WithdrawalPlace | None, cell: Cell, pool: Pool, rows_max: int
-    ) -> CellSlice[WithdrawalPlace, FoundWithdrawal]:
+    ) -> CellSlice[WithdrawalPlace, str]:
         order = "newest_first" if wanted.newest_first else "oldest_first"
         walk = order if wanted.player_id is None else f"of_player_{order}"
         after_time, after_id = after or (_LAST_PLACE if wanted.newest_first else _FIRST_PLACE)
+        parameters = {
+            "states": [state.value for state in wanted.states],
+            "player_id": wanted.player_id,
+            "older_than": wanted.older_than,
+            "after_time": after_time,
+            "after_id": after_id,
+            "rows_max": rows_max,
+        }
         async with pool.connection() as connection:
-            (reserved_until,) = await only_row(connection, _SQL["reserved_until"], {"older_than": wanted.older_than})
-            parameters = {
-                "states": [state.value for state in wanted.states],
-                "player_id": wanted.player_id,
-                "reserved_until": reserved_until,
-                "after_time": after_time,
-                "after_id": after_id,
-                "rows_max": rows_max,
-            }
-            named = [row.withdrawal_id for row in await rows_of(connection, _SQL[walk], parameters)]
-            found = await _records(connection, named)
-        rows = [Placed(place=(it.reserved_at, it.withdrawal_id), row=it) for it in found]
+            found = await rows_of(connection, _SQL[walk], parameters)
+        rows: list[Placed[WithdrawalPlace, str]] = [
+            Placed(place=(row.reserved_at, row.withdrawal_id), row=row.withdrawal_id) for row in found
+        ]
         return CellSlice(cell=cell, rows=rows, looked_to=rows[-1].place if len(rows) == rows_max else None)
+
+
+async def _by_id(connection: Connection, withdrawal_ids: Sequence[str]) -> dict[str, FoundWithdrawal]:
+    return {found.withdrawal_id: found for found in await _records(connection, withdrawal_ids)}
 
 
 async def _records(connection: Connection, withdrawal_ids: Sequence[str]) -> list[FoundWithdrawal]:

@@ -3,11 +3,10 @@
 -- has a range of its own in the index, and of each the next rows are taken: so a page costs the same whatever states
 -- are asked for, and wherever it lies.
 
--- name: reserved_until
-SELECT now() - %(older_than)s::INTERVAL AS reserved_until;
-
 -- name: oldest_first
-SELECT of_state.withdrawal_id
+SELECT
+    of_state.withdrawal_id,
+    of_state.reserved_at
 FROM unnest(%(states)s::TEXT[]) AS wanted (state)
 CROSS JOIN
     LATERAL (
@@ -19,7 +18,7 @@ CROSS JOIN
             withdrawals.state = wanted.state
             AND (withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C")
             > (%(after_time)s::TIMESTAMPTZ, %(after_id)s::TEXT COLLATE "C")
-            AND withdrawals.reserved_at <= %(reserved_until)s::TIMESTAMPTZ
+            AND withdrawals.reserved_at <= now() - %(older_than)s::INTERVAL
         ORDER BY withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C"
         LIMIT %(rows_max)s::BIGINT
     ) AS of_state
@@ -27,7 +26,9 @@ ORDER BY of_state.reserved_at, of_state.withdrawal_id COLLATE "C"
 LIMIT %(rows_max)s::BIGINT;
 
 -- name: newest_first
-SELECT of_state.withdrawal_id
+SELECT
+    of_state.withdrawal_id,
+    of_state.reserved_at
 FROM unnest(%(states)s::TEXT[]) AS wanted (state)
 CROSS JOIN
     LATERAL (
@@ -39,7 +40,7 @@ CROSS JOIN
             withdrawals.state = wanted.state
             AND (withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C")
             < (%(after_time)s::TIMESTAMPTZ, %(after_id)s::TEXT COLLATE "C")
-            AND withdrawals.reserved_at <= %(reserved_until)s::TIMESTAMPTZ
+            AND withdrawals.reserved_at <= now() - %(older_than)s::INTERVAL
         ORDER BY withdrawals.reserved_at DESC, withdrawals.withdrawal_id COLLATE "C" DESC
         LIMIT %(rows_max)s::BIGINT
     ) AS of_state
@@ -48,7 +49,9 @@ LIMIT %(rows_max)s::BIGINT;
 
 -- The same of one player.
 -- name: of_player_oldest_first
-SELECT of_state.withdrawal_id
+SELECT
+    of_state.withdrawal_id,
+    of_state.reserved_at
 FROM unnest(%(states)s::TEXT[]) AS wanted (state)
 CROSS JOIN
     LATERAL (
@@ -61,7 +64,7 @@ CROSS JOIN
             AND withdrawals.owner_id = %(player_id)s::BIGINT
             AND (withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C")
             > (%(after_time)s::TIMESTAMPTZ, %(after_id)s::TEXT COLLATE "C")
-            AND withdrawals.reserved_at <= %(reserved_until)s::TIMESTAMPTZ
+            AND withdrawals.reserved_at <= now() - %(older_than)s::INTERVAL
         ORDER BY withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C"
         LIMIT %(rows_max)s::BIGINT
     ) AS of_state
@@ -69,7 +72,9 @@ ORDER BY of_state.reserved_at, of_state.withdrawal_id COLLATE "C"
 LIMIT %(rows_max)s::BIGINT;
 
 -- name: of_player_newest_first
-SELECT of_state.withdrawal_id
+SELECT
+    of_state.withdrawal_id,
+    of_state.reserved_at
 FROM unnest(%(states)s::TEXT[]) AS wanted (state)
 CROSS JOIN
     LATERAL (
@@ -82,7 +87,7 @@ CROSS JOIN
             AND withdrawals.owner_id = %(player_id)s::BIGINT
             AND (withdrawals.reserved_at, withdrawals.withdrawal_id COLLATE "C")
             < (%(after_time)s::TIMESTAMPTZ, %(after_id)s::TEXT COLLATE "C")
-            AND withdrawals.reserved_at <= %(reserved_until)s::TIMESTAMPTZ
+            AND withdrawals.reserved_at <= now() - %(older_than)s::INTERVAL
         ORDER BY withdrawals.reserved_at DESC, withdrawals.withdrawal_id COLLATE "C" DESC
         LIMIT %(rows_max)s::BIGINT
     ) AS of_state
