@@ -35,10 +35,15 @@ class PostgresSettings:
     def for_tests(cls, *, extra: Mapping[str, str] | None = None) -> "PostgresSettings":
         """Return smaller sizes: little to write when a cluster is made, little memory for several at once.
 
-        Connections are many, since several servers of several cells may call one cluster.
+        Connections are many, since several servers of several cells may call one cluster. Prepared transactions are for
+        tests that leave one undecided, as Citus may.
         """
         return cls(
-            shared_buffers_mb=256, max_connections=400, min_wal_size_mb=128, max_wal_size_mb=1024, extra=extra or {}
+            shared_buffers_mb=256,
+            max_connections=400,
+            min_wal_size_mb=128,
+            max_wal_size_mb=1024,
+            extra={"max_prepared_transactions": "10", **(extra or {})},
         )
 
     def render(self, *, port: int, cluster_name: str, wal_compression: str, binaries: PostgresBinaries) -> str:

@@ -7,14 +7,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
+from uuid import UUID
 
 import pytest
+from psycopg import sql
 from support.contests import CONTESTS, RACES, Contest, player_of
 from support.database import Installation, own_installation
 from support.ledger import verify
-from support.requests import CELLS, Player
+from support.refusals import check_refusal
+from support.requests import CELLS, Player, fresh_id
 from support.server import WalletServer
 from support.wallet import Caller, at_once
+
+from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.identifiers import withdrawal_key
 
 _BATCH = 50
 _FUNDS_MINOR = "1000000"
@@ -76,6 +82,26 @@ def test_one_of_two_has_it_in_batches(
         for contest, both in zip(some, zip(*outcomes, strict=True), strict=True):
             winner = contest.settle(both, callers)
             contest.check_stored(installation, winner)
+
+
+def test_a_withdrawal_whose_claim_is_undecided_is_not_told_to_be_unknown(
+    installation: Installation, callers: list[Caller], players: list[Player]
+) -> None:
+    """On Citus a claim may be prepared on the node that is asked, when its effect is committed on another."""
+    withdrawal_id = fresh_id("withdrawal")
+    failing = pb.FailWithdrawalRequest(withdrawal_id=withdrawal_id, reason="no gas")
+    name = f"undecided {withdrawal_id}"
+    with installation.connect() as connection:
+        claim = (withdrawal_key(withdrawal_id), players[0].player_id, UUID(int=0))
+        connection.execute("INSERT INTO public.claims (claim_hash, owner_id, tx_id) VALUES (%s::UUID, %s, %s)", claim)
+        connection.execute(sql.SQL("PREPARE TRANSACTION {}").format(sql.Literal(name)))
+        connection.commit()
+    try:
+        check_refusal(callers[0].attempt(failing), "DATABASE_UNAVAILABLE", retry="SAME_REQUEST")
+    finally:
+        with installation.connect(autocommit=True) as connection:
+            connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(name)))
+    check_refusal(callers[0].attempt(failing), "WITHDRAWAL_NOT_FOUND")
 
 
 def _send_shuffled(caller: Caller, contests: Sequence[Contest], place: int) -> list[object]:

@@ -89,8 +89,23 @@ def test_a_transaction_of_another_cell_is_found_at_once(installation: Installati
                 found = wallet.payments.call(request, timeout_s=WITHOUT_THE_HUNG_CELL_S)
                 assert found.tx_id == tx_id
         asked = pb.GetTransactionRequest(transaction_id=fresh_id("deposit"), namespace=pb.NAMESPACE_DEPOSIT)
-        check_refusal(wallet.payments.attempt(asked, timeout_s=30), "DATABASE_UNAVAILABLE")
+        told = wallet.payments.attempt(asked, timeout_s=WITHOUT_THE_HUNG_CELL_S)
+        check_refusal(told, "DATABASE_UNAVAILABLE", cells="0")
     check_refusal(wallet.payments.attempt(asked), "TRANSACTION_NOT_FOUND")
+
+
+def test_a_senders_own_id_is_looked_for_in_a_cell_that_hangs_for_two_seconds(
+    installation: Installation, wallet: Wallet
+) -> None:
+    bet = wallet.fund(player_of(1), "50").bet("1")
+    placed = wallet.applied(bet)
+    missing = pb.GetTransactionRequest(transaction_id=fresh_id("bet"))
+    with hanging_cell(installation):
+        asked = pb.GetTransactionRequest(transaction_id=bet.transaction_id)
+        assert wallet.games.call(asked, timeout_s=WITHOUT_THE_HUNG_CELL_S).tx_id == placed.tx_id
+        told = wallet.games.attempt(missing, timeout_s=WITHOUT_THE_HUNG_CELL_S)
+        check_refusal(told, "DATABASE_UNAVAILABLE", cells="0")
+    check_refusal(wallet.games.attempt(missing), "TRANSACTION_NOT_FOUND")
 
 
 def test_lists_name_the_cell_that_hangs_and_tell_of_the_others(installation: Installation, wallet: Wallet) -> None:

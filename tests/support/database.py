@@ -318,7 +318,7 @@ def running_cluster(environment: Mapping[str, str] = os.environ) -> Iterator[Clu
     elif docker_answers():
         from testcontainers.postgres import PostgresContainer
 
-        with PostgresContainer("postgres:18", driver=None) as container:
+        with PostgresContainer("postgres:18", driver=None).with_command("-c max_prepared_transactions=10") as container:
             yield Cluster(admin_dsn=container.get_connection_url())
     else:
         with embedded_cluster(parent=shared_folder()) as (cluster, _):

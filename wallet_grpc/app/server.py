@@ -139,7 +139,7 @@ class Pools:
                 },
             ),
             shared_reads=reads.at(ONLY_CELL) if cells.count == 1 else pool_of(settings, None),
-            operators=pool_of(settings, connections_max=_OPERATOR_CONNECTIONS, writes=True),
+            operators=pool_of(settings, for_what_is_shared(cells), connections_max=_OPERATOR_CONNECTIONS, writes=True),
             backoffice=lookups_of(settings, cells),
         )
 

@@ -27,14 +27,14 @@ from wallet_grpc.domain.operators import (
 )
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.engine import SERVED_ELSEWHERE, QueueFullError
-from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN
-from wallet_grpc.engine.shares import QUEUE_FULL
-from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
+from wallet_grpc.engine.lane import OUTCOME_UNKNOWN
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.reads.keys import Caller, Role
 from wallet_grpc.tracing import known_as
 
 from .auth import Authenticator
 from .metrics import CallMetrics
+from .outages import refusal_of_outage
 from .rates import Rates
 from .watch import CallWatch, Watched
 
@@ -300,10 +300,8 @@ def _refusal_of(error: Exception) -> Refusal | None:
     match error:
         case RefusedError() | MalformedError() | QueueFullError():
             return error.refusal
-        case ConnectionsBusyError():
-            return QUEUE_FULL
         case DatabaseUnavailableError():
-            return DATABASE_UNAVAILABLE
+            return refusal_of_outage(error)
         case CellElsewhereError():
             return SERVED_ELSEWHERE
         case TimeoutError():

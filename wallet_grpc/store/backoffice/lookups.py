@@ -50,8 +50,8 @@ class Lookups:
     def __init__(self, settings: LookupSettings, cells: Cells) -> None:
         every = Cells(cells.count)
         self.pools = ByCell(every, {cell: _pool(settings, cell) for cell in every.served})
-        self.shared = self.pools.at(ONLY_CELL) if every.count == 1 else _pool(settings, ONLY_CELL)
-        """For what all cells share. With one cell, that cell's own."""
+        self.shared = self.pools.at(ONLY_CELL) if every.count == 1 else _pool(settings, None)
+        """For what all cells share: any node has it, so none of the cells keeps it. With one cell, that cell's own."""
         self.search = Search(self.shared, self.pools)
         self.players = PlayerLookup(self.pools, scan_rows_max=settings.scan_rows_max)
         self.transactions = TransactionLookup(self.pools, scan_rows_max=settings.scan_rows_max)
@@ -79,7 +79,7 @@ class Lookups:
         yield from self._primaries
 
 
-def _pool(settings: LookupSettings, cell: Cell) -> Pool:
+def _pool(settings: LookupSettings, cell: Cell | None) -> Pool:
     return Pool(
         settings.database_url,
         connections_max=settings.connections_max,

@@ -13,10 +13,12 @@ import asyncio
 import random
 import time
 from collections import deque
+from collections.abc import Sequence
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from wallet_grpc.domain.cells import Cell
 from wallet_grpc.tallies import SHORT_S, Spread
 
 from .dialing import BoundedConnection, Connect
@@ -34,6 +36,14 @@ class DatabaseUnavailableError(Exception):
 
 class ConnectionsBusyError(DatabaseUnavailableError):
     """The database answers, but more want this pool's connections than it has room for; nothing was changed."""
+
+
+class CellsSilentError(DatabaseUnavailableError):
+    """Some cells were asked that have to be, and did not answer in time."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        super().__init__(f"no answer from {', '.join(f'cell {cell}' for cell in cells)}")
+        self.cells = cells
 
 
 class ConnectionPool:

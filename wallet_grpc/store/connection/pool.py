@@ -17,11 +17,19 @@ from wallet_grpc.domain.cells import ONLY_CELL, Cell
 
 from . import kinds
 from .kinds import connect_async
-from .lending import ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
+from .lending import CellsSilentError, ConnectionPool, ConnectionsBusyError, DatabaseUnavailableError
 from .sqlstates import is_outage, is_wrong_server
 from .standby import UnconfirmedError, confirm
 
-__all__ = ["Connection", "ConnectionsBusyError", "DatabaseUnavailableError", "Pool", "look_up_by_key", "only_row"]
+__all__ = [
+    "CellsSilentError",
+    "Connection",
+    "ConnectionsBusyError",
+    "DatabaseUnavailableError",
+    "Pool",
+    "look_up_by_key",
+    "only_row",
+]
 
 Connection = psycopg.AsyncConnection[Any]
 

@@ -17,13 +17,15 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Sou
 from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
 from wallet_grpc.store.batch.columns import int_or_none, key_of
 from wallet_grpc.store.batch.transactions import LOAD_TRANSACTIONS, LoadedTransaction, transaction_of
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.pool import CellsSilentError, ConnectionsBusyError, DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.tasks import end
 
 from .rows import rows_of
 
 _SQL = statements(__package__, "players.sql")
+_ANSWERS_WITHIN_S = 2.0
+"""How long a look-up in all cells waits for one that says nothing."""
 _LOAD = LOAD_TRANSACTIONS.statement
 """A transaction's facts are read as a lane reads them: with what reversed it, and without its postings and notes."""
 
@@ -152,7 +154,7 @@ class TransactionFinder:
         """Give a transaction by the wallet's own id, of any source. Its id tells where it is looked for first.
 
         Raises:
-            DatabaseUnavailableError: A cell that may have it does not answer.
+            CellsSilentError: Cells that may have it do not answer.
             CellElsewhereError: It is in none of the cells that this process serves, and there are others.
         """
         first = ONLY_CELL if self._readers.cells.count == 1 else cell_in_id(tx_id)
@@ -160,46 +162,59 @@ class TransactionFinder:
             found = await self._readers.at(first).transaction_by_tx_id(tx_id, sees)
             if found is not None:
                 return found
-        others = [reader for cell, reader in self._readers.items() if cell != first]
-        return await self._only([reader.transaction_by_tx_id(tx_id, sees) for reader in others])
+        return await self._only(
+            {cell: reader.transaction_by_tx_id(tx_id, sees) for cell, reader in self._readers.items() if cell != first}
+        )
 
     async def by_unique_key(self, key: Key, sees: Sees) -> TransactionRecord | None:
         """Give the transaction of a key that no two cells have, of a deposit or a withdrawal, as soon as it is found.
 
         Raises as `by_tx_id` does.
         """
-        return await self._only([reader.transaction_by_keys([key], sees) for reader in self._readers])
+        return await self._only(
+            {cell: reader.transaction_by_keys([key], sees) for cell, reader in self._readers.items()}
+        )
 
     async def by_keys(self, keys: list[Key], sees: Sees) -> TransactionRecord | None:
         """Give the transaction of the first of the keys that has one for this caller; of several cells, the oldest.
 
-        Only with the answers of all cells can that be told. Raises as `by_tx_id` does.
+        A cell that says nothing is waited for a while, and where another one has it that is given. Raises as `by_tx_id`
+        does.
         """
-        reads = [reader.transaction_by_keys(keys, sees) for reader in self._readers]
-        answers = await asyncio.gather(*reads, return_exceptions=True)
-        found = [answer for answer in answers if isinstance(answer, TransactionRecord)]
-        if found:
-            return min(found, key=lambda one: (keys.index(one.transaction.key), one.transaction.tx_id))
-        self._refuse_unless_told([answer for answer in answers if isinstance(answer, BaseException)])
-        return None
+        reads = {cell: reader.transaction_by_keys(keys, sees) for cell, reader in self._readers.items()}
+        found = await self._found(reads, enough=len(reads))
+        return min(found, key=lambda one: (keys.index(one.transaction.key), one.transaction.tx_id), default=None)
 
-    async def _only(self, reads: Sequence[_Read]) -> TransactionRecord | None:
+    async def _only(self, reads: Mapping[Cell, _Read]) -> TransactionRecord | None:
         """Give what one of the reads finds at most, without waiting for the others: their cells may hang."""
-        failures: list[BaseException] = []
-        tasks = [asyncio.create_task(read) for read in reads]
+        return next(iter(await self._found(reads, enough=1)), None)
+
+    async def _found(self, reads: Mapping[Cell, _Read], *, enough: int) -> list[TransactionRecord]:
+        """Give what the reads find, as soon as so many have, or all of them were answered or had their time.
+
+        Raises as `by_tx_id` does, where nothing is found.
+        """
+        asked = {asyncio.create_task(read): cell for cell, read in reads.items()}
+        found: list[TransactionRecord] = []
+        failed: dict[Cell, BaseException] = {}
         try:
-            for read in asyncio.as_completed(tasks):
-                try:
-                    found = await read
-                except Exception as error:  # noqa: BLE001 - it matters only if no other cell has it
-                    failures.append(error)
-                else:
-                    if found is not None:
-                        return found
+            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                waiting = set(asked)
+                while waiting and len(found) < enough:
+                    answered, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    for read in answered:
+                        error = read.exception()
+                        if error is not None:
+                            failed[asked.pop(read)] = error
+                        elif (record := read.result()) is not None:
+                            found.append(record)
+        except TimeoutError:
+            failed |= {cell: TimeoutError() for read, cell in asked.items() if not read.done()}
         finally:
-            self._end(tasks)
-        self._refuse_unless_told(failures)
-        return None
+            self._end(list(asked))
+        if not found:
+            self._refuse_unless_told(failed)
+        return found
 
     def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Have reads end that nobody waits for: what they ask the database is cancelled, which takes a moment."""
@@ -207,11 +222,15 @@ class TransactionFinder:
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    def _refuse_unless_told(self, failures: Sequence[BaseException]) -> None:
+    def _refuse_unless_told(self, failed: Mapping[Cell, BaseException]) -> None:
         """Refuse to tell that it is nowhere, where a cell that may have it failed or was not asked."""
-        if failures:
-            raise failures[0]
         cells = self._readers.cells
+        for error in failed.values():
+            is_silent = isinstance(error, DatabaseUnavailableError | TimeoutError)
+            if cells.count == 1 or not is_silent or isinstance(error, ConnectionsBusyError):
+                raise error
+        if failed:
+            raise CellsSilentError(sorted(failed))
         for number in range(cells.count):
             if number not in cells.served:
                 raise CellElsewhereError(Cell(number))

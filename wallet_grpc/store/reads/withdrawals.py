@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 
 from wallet_grpc.domain.cells import ONLY_CELL, ByCell
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, OwnerId, PlayerId, withdrawal_key
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.statements import statements
 
 from .rows import rows_of
 
 _SQL = statements(__package__, "withdrawals.sql")
+
+_DECIDED_WITHIN_S = 1.0
+"""How long an answer waits for claims that are being committed; what takes longer waits for a node that is away."""
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +62,34 @@ class ClaimReader:
         Raises:
             DatabaseUnavailableError: Nobody can tell now.
         """
+        owner_id = await self._claimant(key)
+        if owner_id is None:
+            await self._until_decided()
+            owner_id = await self._claimant(key)
+        return owner_id
+
+    async def _claimant(self, key: Key) -> OwnerId | None:
         async with self._pool.connection() as connection:
             rows = await rows_of(connection, _SQL["claimant"], {"claim_hash": key})
         return OwnerId(rows[0].owner_id) if rows else None
+
+    async def _until_decided(self) -> None:
+        """Wait until the claims are decided that are prepared now: to be committed here, as they are elsewhere, or not.
+
+        On Citus a claim is seen on another node than its effect a moment later, or once both nodes are back; and its
+        caller may have been answered long ago. One that was not prepared before the look is nobody's who waits.
+        """
+        ends_at = time.monotonic() + _DECIDED_WITHIN_S
+        undecided = await self._undecided()
+        while undecided:
+            if time.monotonic() >= ends_at:
+                raise DatabaseUnavailableError("a claim is prepared, and nobody can tell whether it was committed")
+            await asyncio.sleep(_POLL_S)
+            undecided &= await self._undecided()
+
+    async def _undecided(self) -> set[str]:
+        async with self._pool.connection() as connection:
+            return {row.holder for row in await rows_of(connection, _SQL["undecided_claims"], {})}
 
 
 class WithdrawalDirectory:
@@ -78,4 +109,9 @@ class WithdrawalDirectory:
         if self._readers.cells.count == 1:
             return await self._readers.at(ONLY_CELL).owner_of(withdrawal_id)
         owner_id = await self._claims.owner_of(withdrawal_key(withdrawal_id))
-        return None if owner_id is None else await self._readers.of(owner_id).owner_of(withdrawal_id)
+        if owner_id is None:
+            return None
+        found = await self._readers.of(owner_id).owner_of(withdrawal_id)
+        if found is None:
+            raise DatabaseUnavailableError(f"withdrawal {withdrawal_id} is claimed, and not yet seen in its cell")
+        return found
