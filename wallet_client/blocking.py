@@ -10,6 +10,8 @@ share it. Use one for each process, made after a fork.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
@@ -18,6 +20,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 import grpc
 
 from .client import WalletClient
+from .errors import WalletError, no_answer
 from .ledger import StudioLedger
 from .operations import SessionAnswer, SessionRequest
 
@@ -33,12 +36,27 @@ class _Loop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wallet-client", daemon=True)
         self._thread.start()
+        self._asking = threading.Lock()
+        self.is_closed = False
 
     def wait_for(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
-        """Have something done there; gives what it gives, and raises what it raises."""
-        doing = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        """Have something done there; gives what it gives, and raises what it raises.
+
+        Raises:
+            WalletError: The client was closed before it was done.
+            RuntimeError: It is asked from there, where nobody can wait for it.
+        """
+        with self._asking:
+            if self.is_closed or threading.current_thread() is self._thread:
+                asked.close()
+                if self.is_closed:
+                    raise _closed()
+                raise RuntimeError("the requests of a stream cannot wait for calls of the client that sends them")
+            doing = asyncio.run_coroutine_threadsafe(asked, self._loop)
         try:
             return doing.result()
+        except concurrent.futures.CancelledError:
+            raise _closed() from None
         except BaseException:  # a Ctrl-C while it waits
             doing.cancel()
             raise
@@ -52,11 +70,29 @@ class _Loop:
         return call
 
     def close(self) -> None:
-        """End the thread."""
+        """Give up what is under way, so that nobody waits for it for ever, and end the thread."""
+        with self._asking:
+            if self.is_closed:
+                return
+            self.is_closed = True
+            ending = asyncio.run_coroutine_threadsafe(self._give_up(), self._loop)
+        with contextlib.suppress(TimeoutError):
+            ending.result(_LOOP_ENDS_WITHIN_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_LOOP_ENDS_WITHIN_S)
         if not self._thread.is_alive():
             self._loop.close()
+
+    async def _give_up(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+
+
+def _closed() -> WalletError:
+    return no_answer("the client was closed", grpc.StatusCode.CANCELLED)
 
 
 class BlockingLedger:
@@ -106,9 +142,10 @@ class BlockingWalletClient:
         self.close()
 
     def close(self) -> None:
-        """Hang up, and end the thread."""
-        self._loop.wait_for(self._client.close())
-        self._loop.close()
+        """Hang up, and end the thread; calls that other threads wait for end with a `WalletError`."""
+        if not self._loop.is_closed:
+            self._loop.wait_for(self._client.close())
+            self._loop.close()
 
     def stream(self, requests: Iterable[SessionRequest]) -> Iterator[tuple[SessionRequest, SessionAnswer]]:
         """Send session requests as fast as the wallet reads them; see `WalletClient.stream`.
@@ -116,9 +153,19 @@ class BlockingWalletClient:
         The requests are taken in the client's own thread, so they must not wait for anything.
         """
         answers = self._client.stream(requests)
+        turn = asyncio.Lock()
 
         async def following() -> tuple[SessionRequest, SessionAnswer] | None:
-            return await anext(answers, None)
+            async with turn:
+                return await anext(answers, None)
 
-        while (answer := self._loop.wait_for(following())) is not None:
-            yield answer
+        async def end() -> None:
+            async with turn:  # after a Ctrl-C the last one may still be on its way out
+                await answers.aclose()
+
+        try:
+            while (answer := self._loop.wait_for(following())) is not None:
+                yield answer
+        finally:
+            if not self._loop.is_closed:
+                self._loop.wait_for(end())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from datetime import UTC
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,22 +18,12 @@ from .errors import WalletError, error_of_call, no_answer
 from .game_session import GameSession
 from .ledger import StudioLedger
 from .lines import Lines
-from .operations import (
-    SESSION_CALLS,
-    SessionAnswer,
-    SessionRequest,
-    SilentError,
-    answer_of,
-    answers,
-    new_id,
-    operation,
-    write,
-)
+from .operations import SESSION_CALLS, SessionAnswer, SessionRequest, answer_of, id_of, new_id, operation
 from .results import Played, played_of
+from .stream import SessionStream
 from .waits import FIRST_PATIENCE_S, FIRST_WAIT_S, wait_before_sending_again
 
 BATCH_OPERATIONS_MAX = 1_000
-_STREAM_UNANSWERED_MAX = 500
 
 
 class WalletClient:
@@ -174,7 +165,7 @@ class WalletClient:
             ttl_seconds=ttl_seconds,
         )
         opened = await self._call("sessions", "OpenSession", request)
-        return GameSession(self, opened.session_token, opened.expires_at.ToDatetime())
+        return GameSession(self, opened.session_token, opened.expires_at.ToDatetime(UTC))
 
     def session(self, session_token: str) -> GameSession:
         """Take up a session by its token, without asking for it."""
@@ -204,73 +195,61 @@ class WalletClient:
         Requests of one player take effect in their order. Where one must be sent again, that player's later ones have
         been decided without it: requests that depend on each other are safer in one batch than in several.
         """
+        operations = [operation(request) for request in requests]  # so what is none is told before anything is sent
         answers: dict[int, SessionAnswer] = {}
         deadline = time.monotonic() + self._deadline_s
-        waiting = list(range(len(requests)))
+        waiting = list(range(len(operations)))
         wait_s = FIRST_WAIT_S
         while waiting:
             for start in range(0, len(waiting), BATCH_OPERATIONS_MAX):
                 places = waiting[start : start + BATCH_OPERATIONS_MAX]
-                batch = session_pb2.ExecuteSessionBatchRequest(
-                    operations=[operation(requests[place]) for place in places]
-                )
+                batch = session_pb2.ExecuteSessionBatchRequest(operations=[operations[place] for place in places])
+                outcomes, failed = [], no_answer("the answer lacks this operation")
+                patience_s = (deadline - time.monotonic()) / 2
                 try:
-                    response = await self._call("sessions", "ExecuteBatch", batch, patience_s=self._deadline_s / 2)
+                    response = await self._call(
+                        "sessions", "ExecuteBatch", batch, deadline=deadline, patience_s=patience_s
+                    )
+                    outcomes = response.outcomes
                 except WalletError as error:
-                    answers.update(dict.fromkeys(places, error))
-                else:
-                    answers.update(zip(places, map(answer_of, response.outcomes), strict=True))
+                    failed = error
+                for place, outcome in itertools.zip_longest(places, outcomes[: len(places)]):
+                    request = requests[place]
+                    answers[place] = (
+                        failed.with_transaction_id(id_of(request)) if outcome is None else answer_of(request, outcome)
+                    )
             left_s = deadline - time.monotonic()
             asked_s = {
                 place: answer.retry_after_s
                 for place, answer in answers.items()
                 if isinstance(answer, WalletError) and answer.retryable
             }
-            waiting = [place for place, at_least_s in asked_s.items() if max(wait_s, at_least_s) <= left_s]
+            waiting = [place for place, at_least_s in asked_s.items() if wait_s + at_least_s <= left_s]
             if waiting:
                 wait_s = await wait_before_sending_again(wait_s, at_least_s=max(asked_s[place] for place in waiting))
-        return [answers[place] for place in range(len(requests))]
+        return [answers[place] for place in range(len(operations))]
 
-    async def stream(self, requests: Iterable[SessionRequest]) -> AsyncIterator[tuple[SessionRequest, SessionAnswer]]:
+    def stream(self, requests: Iterable[SessionRequest]) -> AsyncGenerator[tuple[SessionRequest, SessionAnswer], None]:
         """Send session requests as fast as the wallet reads them; yields each with its answer, in their order.
 
-        A stream that breaks, or whose answers stay away, is opened again with what has no answer yet.
+        A stream that breaks, or whose answers stay away, is opened again with what has no answer yet. What the requests
+        themselves raise ends it: it is raised here, after the answers to those before.
 
         Raises:
-            WalletError: It stayed broken until the deadline since its last answer.
+            WalletError: No answer came until the deadline, counted from the last one, or from when the caller came
+                back from it.
         """
-        source = iter(requests)
-        unanswered: deque[SessionRequest] = deque()
-        room = asyncio.Semaphore(_STREAM_UNANSWERED_MAX)
-        deadline = time.monotonic() + self._deadline_s
-        wait_s, patience_s = FIRST_WAIT_S, FIRST_PATIENCE_S
-        while True:
-            line = self._lines.current
-            call = line.sessions.Execute(metadata=self._metadata)
-            writing = asyncio.create_task(write(call, source, unanswered, room))
-            try:
-                async for outcome in answers(call, patience_s=patience_s, owed=lambda: bool(unanswered)):
-                    deadline = time.monotonic() + self._deadline_s
-                    wait_s, patience_s = FIRST_WAIT_S, FIRST_PATIENCE_S
-                    room.release()
-                    yield unanswered.popleft(), answer_of(outcome)
-                await writing
-            except (grpc.aio.AioRpcError, SilentError) as failed:
-                error = error_of_call(failed) if isinstance(failed, grpc.aio.AioRpcError) else no_answer(str(failed))
-                if isinstance(failed, SilentError):
-                    self._lines.doubt(line)
-                    patience_s *= 2
-                if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
-                    raise error from failed
-                wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)
-            else:
-                return
-            finally:
-                call.cancel()
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+        return SessionStream(self._lines, self._metadata, requests, deadline_s=self._deadline_s).answers()
 
-    async def _call(self, service: str, name: str, request: Any, *, patience_s: float = FIRST_PATIENCE_S) -> Any:
+    async def _call(
+        self,
+        service: str,
+        name: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        patience_s: float = FIRST_PATIENCE_S,
+    ) -> Any:
         """Make a call; send it again, with the same ids, while that is safe and there is time.
 
         The first attempt waits this long for its answer; each further one twice as long as one that had none.
@@ -278,24 +257,27 @@ class WalletClient:
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
         """
-        deadline = time.monotonic() + self._deadline_s
+        deadline = time.monotonic() + self._deadline_s if deadline is None else deadline
+        if time.monotonic() >= deadline:
+            raise no_answer("there was no time left to send it", grpc.StatusCode.DEADLINE_EXCEEDED)
         wait_s = FIRST_WAIT_S
+        cause: grpc.aio.AioRpcError | None
         while True:
+            self._lines.check_open()
             line = self._lines.current
             attempt_s = max(0.001, min(patience_s, deadline - time.monotonic()))
             try:
                 return await getattr(getattr(line, service), name)(request, metadata=self._metadata, timeout=attempt_s)
             except grpc.aio.AioRpcError as failed:
-                error = error_of_call(failed)
+                error, cause = error_of_call(failed), failed
                 if error.reason == grpc.StatusCode.DEADLINE_EXCEEDED.name:  # without a word of the wallet's
                     self._lines.doubt(line)
                     patience_s *= 2
-                if not error.retryable or time.monotonic() + max(wait_s, error.retry_after_s) > deadline:
-                    raise error from failed
             except asyncio.CancelledError:
                 if not self._lines.has_ended(line):
                     raise
-                error = no_answer("the connection was given up")
-                if time.monotonic() + wait_s > deadline:
-                    raise error from None
+                error, cause = no_answer("the connection was given up"), None
+            is_late = time.monotonic() + wait_s + error.retry_after_s > deadline
+            if not error.retryable or is_late or self._lines.is_closed:
+                raise error.with_transaction_id(id_of(request)) from cause
             wait_s = await wait_before_sending_again(wait_s, at_least_s=error.retry_after_s)

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-_SAFE_TRANSPORT_ERRORS = frozenset(
+_MAY_HAVE_ARRIVED = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.DATA_LOSS,
         grpc.StatusCode.INTERNAL,
         grpc.StatusCode.UNKNOWN,
     }
 )
-"""Errors of the transport itself, without the wallet's word (gRPC's core tells a broken stream as INTERNAL at times):
-nobody knows what was applied, and with the same id, sending again is always safe."""
+"""Statuses that leave open what was applied, where the wallet says nothing itself: with the same id, sending again is
+always safe. A proxy or server that gives a call up tells it as CANCELLED, gRPC's core a broken stream as INTERNAL at
+times; who cancels a call of their own gets Python's CancelledError. RESOURCE_EXHAUSTED is not among them: a message
+over the limit would be refused again."""
+_STATUSES: dict[int, grpc.StatusCode] = {status.value[0]: status for status in grpc.StatusCode}
 
 
 class WalletError(Exception):
     """The wallet refused, or could not be reached in time. Programs look at `reason`, people at the message."""
 
     def __init__(
-        self, *, reason: str, message: str, metadata: Mapping[str, str], retryable: bool, retry_after_s: float = 0.0
+        self,
+        *,
+        reason: str,
+        message: str,
+        metadata: Mapping[str, str],
+        retryable: bool,
+        retry_after_s: float = 0.0,
+        transaction_id: str | None = None,
     ) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
@@ -36,6 +49,9 @@ class WalletError(Exception):
         """Whether the same request with the same id may be sent again as it is (`metadata.retry` SAME_REQUEST)."""
         self.retry_after_s = retry_after_s
         """How long to wait at least before that, as the wallet says (RATE_LIMITED, QUEUE_FULL)."""
+        self.transaction_id = transaction_id
+        """The id that the request was sent with, given or made here: after SAME_REQUEST a bet is sent again under it,
+        or rolled back by it, since under another id it is another bet. None where nothing was sent, or no id."""
 
     @property
     def retry(self) -> str:
@@ -49,41 +65,56 @@ class WalletError(Exception):
 
     def with_field(self, field: str) -> WalletError:
         """Give the same error with its field under another name."""
-        message = str(self).removeprefix(f"{self.reason}: ").removeprefix(f"{self.field}: ")
-        return WalletError(
-            reason=self.reason,
-            message=f"{field}: {message}",
-            metadata={**self.metadata, "field": field},
-            retryable=self.retryable,
-            retry_after_s=self.retry_after_s,
-        )
+        message = self._message.removeprefix(f"{self.field}: ")
+        return self._with(message=f"{field}: {message}", metadata={**self.metadata, "field": field})
+
+    def with_transaction_id(self, transaction_id: str | None) -> WalletError:
+        """Give the same error of a request that was sent with this id."""
+        return self._with(transaction_id=transaction_id)
+
+    @property
+    def _message(self) -> str:
+        return str(self).removeprefix(f"{self.reason}: ")
+
+    def _with(self, **changed: Any) -> WalletError:
+        told: dict[str, Any] = {
+            "reason": self.reason,
+            "message": self._message,
+            "metadata": self.metadata,
+            "retryable": self.retryable,
+            "retry_after_s": self.retry_after_s,
+            "transaction_id": self.transaction_id,
+        }
+        return WalletError(**told | changed)
 
 
-def no_answer(message: str) -> WalletError:
+def no_answer(message: str, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> WalletError:
     """Tell that nothing came back."""
-    return WalletError(reason=grpc.StatusCode.UNAVAILABLE.name, message=message, metadata={}, retryable=True)
+    return _without_a_word(status, message)
 
 
 def error_of_call(error: grpc.aio.AioRpcError) -> WalletError:
     """Read the error of a call."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # its stubs know the synchronous call only
-    if status is not None:
-        return error_of_status(status)
-    code = error.code()
-    return WalletError(
-        reason=code.name, message=str(error.details()), metadata={}, retryable=code in _SAFE_TRANSPORT_ERRORS
-    )
+    return _without_a_word(error.code(), str(error.details())) if status is None else error_of_status(status)
 
 
 def error_of_status(status: status_pb2.Status) -> WalletError:
     """Read the error of one operation of a batch or a stream."""
-    info, again = error_details_pb2.ErrorInfo(reason="UNKNOWN"), error_details_pb2.RetryInfo()
+    info, again = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     for detail in status.details:
         _ = detail.Unpack(info) or detail.Unpack(again)
+    if not info.reason:
+        return _without_a_word(_STATUSES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)
+    metadata = dict(info.metadata)
     return WalletError(
         reason=info.reason,
         message=status.message,
-        metadata=dict(info.metadata),
-        retryable=dict(info.metadata).get("retry") == "SAME_REQUEST",
+        metadata=metadata,
+        retryable=metadata.get("retry") == "SAME_REQUEST",
         retry_after_s=again.retry_delay.ToMilliseconds() / 1000,
     )
+
+
+def _without_a_word(status: grpc.StatusCode, message: str) -> WalletError:
+    return WalletError(reason=status.name, message=message, metadata={}, retryable=status in _MAY_HAVE_ARRIVED)

@@ -14,6 +14,8 @@ import grpc
 
 from wallet.v1 import session_pb2_grpc, wallet_pb2_grpc
 
+from .errors import no_answer
+
 _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),  # or a new channel would share the connection that is doubted
@@ -47,22 +49,33 @@ class Lines:
         self._credentials = credentials
         self._ending: set[asyncio.Task[None]] = set()
         self.current = Line(address, credentials)
+        self.is_closed = False
+
+    def check_open(self) -> None:
+        """See that calls can still be made.
+
+        Raises:
+            WalletError: The client was closed.
+        """
+        if self.is_closed:
+            raise no_answer("the client was closed", grpc.StatusCode.CANCELLED)
 
     def has_ended(self, line: Line) -> bool:
         """Tell whether what was under way on a line was given up with it, and not by its caller."""
         task = asyncio.current_task()
-        return line is not self.current and (task is None or task.cancelling() == 0)
+        return (line is not self.current or self.is_closed) and (task is None or task.cancelling() == 0)
 
     def doubt(self, line: Line) -> None:
         """Put another line in its place, since a call on it had no answer; once, however many calls say so."""
-        if line is self.current:
+        if line is self.current and not self.is_closed:
             self.current = Line(self._address, self._credentials)
             ending = asyncio.create_task(line.channel.close(_ENDS_WITHIN_S))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up; what is under way is given up."""
+        self.is_closed = True
         for ending in self._ending:
             ending.cancel()
         await asyncio.gather(*self._ending, return_exceptions=True)

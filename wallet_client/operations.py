@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
-
-import grpc
 
 from wallet.v1 import session_pb2
 
@@ -33,7 +28,11 @@ SESSION_CALLS = {
 
 
 def operation(request: SessionRequest) -> session_pb2.SessionOperation:
-    """Put a request into a batch or stream."""
+    """Put a request into a batch or stream.
+
+    Raises:
+        TypeError: It is none of a session.
+    """
     match request:
         case session_pb2.OpenSessionRequest():
             return session_pb2.SessionOperation(open_session=request)
@@ -43,12 +42,13 @@ def operation(request: SessionRequest) -> session_pb2.SessionOperation:
             return session_pb2.SessionOperation(win=request)
         case session_pb2.SessionRollbackRequest():
             return session_pb2.SessionOperation(rollback=request)
-        case _:
+        case session_pb2.SettleSessionRequest():
             return session_pb2.SessionOperation(settle_session=request)
+    raise TypeError(f"no request of a session: {type(request).__name__}")
 
 
-def answer_of(outcome: session_pb2.SessionOutcome) -> SessionAnswer:
-    """Take an answer out of a batch or stream."""
+def answer_of(request: SessionRequest, outcome: session_pb2.SessionOutcome) -> SessionAnswer:
+    """Take the answer to a request out of a batch or stream."""
     match outcome.WhichOneof("outcome"):
         case "result":
             return outcome.result
@@ -57,56 +57,12 @@ def answer_of(outcome: session_pb2.SessionOutcome) -> SessionAnswer:
         case "settlement":
             return outcome.settlement
         case _:
-            return error_of_status(outcome.error)
+            return error_of_status(outcome.error).with_transaction_id(id_of(request))
 
 
-async def write(
-    call: Any, source: Iterator[SessionRequest], unanswered: deque[SessionRequest], room: asyncio.Semaphore
-) -> None:
-    """Write what has no answer yet, then go on with the source; read no further than answers keep up."""
-    for request in tuple(unanswered):
-        await call.write(operation(request))
-    while True:
-        await room.acquire()
-        try:
-            following = next(source)  # taken once there is room: what is taken is never lost to a cancellation
-        except StopIteration:
-            room.release()
-            break
-        unanswered.append(following)
-        await call.write(operation(following))
-    await call.done_writing()
-
-
-class SilentError(Exception):
-    """A stream owed answers, and none came. Stays within this package."""
-
-
-async def answers(
-    call: Any, *, patience_s: float, owed: Callable[[], bool]
-) -> AsyncIterator[session_pb2.SessionOutcome]:
-    """Read the outcomes of a stream.
-
-    Raises:
-        SilentError: It owed some for as long as this, and none came; or its connection was given up.
-        grpc.aio.AioRpcError: It broke.
-    """
-    while True:
-        reading = asyncio.ensure_future(call.read())
-        try:
-            while not reading.done():
-                was_owed = owed()
-                await asyncio.wait({reading}, timeout=patience_s)
-                if was_owed and not reading.done():
-                    raise SilentError(f"no answer within {patience_s:g} s")
-            if reading.cancelled():  # not by its reader, whose own cancellation ends the wait above
-                raise SilentError("the connection was given up")
-            outcome = reading.result()
-        finally:
-            reading.cancel()
-        if outcome is grpc.aio.EOF:
-            return
-        yield outcome
+def id_of(request: Any) -> str | None:
+    """Give the transaction_id that a request is sent with, if it has one."""
+    return getattr(request, "transaction_id", None) or None
 
 
 def new_id() -> str:

@@ -6,15 +6,14 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import grpc
 import pytest
+from support.scripted import client_of
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc
-from wallet_client import WalletClient, WalletError, lines
+from wallet_client import WalletError, lines
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.rpc.status import abort, status_of
 
@@ -54,21 +53,6 @@ class FullAtFirst(session_pb2_grpc.LedgerSessionServiceServicer):
         done = pb.SessionOutcome(result=pb.SessionResult(transaction_id="b"))
         outcomes = [done if refusal is None else pb.SessionOutcome(error=status_of(refusal, ""))]
         return pb.ExecuteSessionBatchResponse(outcomes=outcomes * len(request.operations))
-
-
-@asynccontextmanager
-async def client_of(
-    server: session_pb2_grpc.LedgerSessionServiceServicer, *, deadline_s: float = 5
-) -> AsyncIterator[WalletClient]:
-    serving = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    session_pb2_grpc.add_LedgerSessionServiceServicer_to_server(server, serving)
-    port = serving.add_insecure_port("127.0.0.1:0")
-    await serving.start()
-    try:
-        async with WalletClient(f"127.0.0.1:{port}", key="sk_test_x", deadline_s=deadline_s) as client:
-            yield client
-    finally:
-        await serving.stop(0)
 
 
 def between(times: list[float]) -> Iterator[float]:
