@@ -105,6 +105,17 @@ async def test_a_player_is_blocked_and_opened_again(page: Page, stack: Stack) ->
         await expect(page.locator("main")).to_contain_text(f"asked to be {state}")
 
 
+async def test_every_state_that_is_offered_is_explained(page: Page) -> None:
+    await page.goto(links.player(fresh_player_id()))
+    form = page.locator("form", has=page.get_by_role("heading", name="Change what the player may do"))
+    explained = await form.locator(".note").inner_text()
+    offered = await form.get_by_label("State").locator("option").all_inner_texts()
+    assert "excluded" in offered
+    for state in set(offered) - {"active"}:
+        assert f"{state.capitalize()}:" in explained
+    assert "deposits go on" in explained
+
+
 async def test_an_event_is_given_up_with_a_reason(page: Page, stack: Stack) -> None:
     event_id = park_event(stack.installation)
     await page.goto("/events")

@@ -146,6 +146,17 @@ def test_what_all_processes_are_told_gives_way_to_what_one_is_told() -> None:
     assert "WALLET_LOG_LEVEL" not in levels["api"]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("0", "0"), ("false", "false"), ('""', ""), ("1000000", "1000000"), ("2000000", "2000000"), ("0.5", "0.5")],
+)
+def test_what_one_process_is_told_is_written_as_it_was_said(value: str, written: str) -> None:
+    """Also where it is nothing, which templates take for unset, and where it is a number of a million or more."""
+    told = manifests.render('env={"WALLET_SLOW_CALL_MS":1000}', f'serve.env={{"WALLET_SLOW_CALL_MS":{value}}}')
+    assert environment(*of_kind(told, "Deployment", "wallet-serve"))["WALLET_SLOW_CALL_MS"] == written
+    assert environment(*of_kind(told, "Deployment", "wallet-relay"))["WALLET_SLOW_CALL_MS"] == "1000"
+
+
 # -------------------------------------------------------------------------------------------------------- no rights
 
 
@@ -184,18 +195,6 @@ def test_each_process_has_its_own_secrets_only(everything: list[Resource]) -> No
     holders = {name for name, files in of.items() if f"{SECRETS}/wallet-admin-database/url" in files}
     assert holders == {"migrate"}
     assert f"{SECRETS}/wallet-database/url" not in of["api"] | of["console"] | of["migrate"]
-
-
-def test_policies_let_in_what_is_served_and_nothing_else(everything: list[Resource]) -> None:
-    policies = {component(policy): policy["spec"] for policy in of_kind(everything, "NetworkPolicy")}
-    assert set(policies) == {component(workload) for workload in workloads(everything)}
-    for workload in workloads(everything):
-        policy = policies[component(workload)]
-        assert policy["policyTypes"] == ["Ingress", "Egress"]
-        assert policy["podSelector"]["matchLabels"].items() <= labels_of_pod(workload).items()
-        let_in = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
-        assert let_in == set(ports(workload).values())
-        assert all(rule["from"] for rule in policy["ingress"])
 
 
 # --------------------------------------------------------------------------------------------- what is set, and asked

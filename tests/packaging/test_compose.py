@@ -7,6 +7,10 @@ from typing import Any
 import yaml
 from support.copies import ROOT
 
+from wallet_api.settings import ApiSettings
+from wallet_console.settings import ConsoleSettings
+from wallet_gateway.settings import GatewaySettings
+from wallet_grpc.settings import EnvironmentSettings, Settings
 from wallet_grpc.store.connection.statements import statements
 
 _COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -56,6 +60,24 @@ def test_each_process_finds_its_database_where_it_is_said_to_be() -> None:
     ]
     assert len(urls) > 4
     assert all("@${WALLET_DATABASE_HOST:-postgres}:5432/" in url for url in urls)
+
+
+def test_each_process_is_given_the_time_that_it_takes_to_stop() -> None:
+    def default(settings: type[EnvironmentSettings], name: str) -> int:
+        return int(settings.model_fields[name].default)
+
+    stop_ms = default(Settings, "stop_timeout_ms")
+    takes_ms = {
+        "wallet": default(Settings, "lame_duck_ms") + 2 * stop_ms,
+        "consumer": 2 * stop_ms,
+        "relay": stop_ms,
+        "api": default(ApiSettings, "http_stop_timeout_ms"),
+        "console": default(ConsoleSettings, "console_stop_timeout_ms"),
+        "gateway": default(GatewaySettings, "gateway_lame_duck_ms")
+        + default(GatewaySettings, "gateway_stop_timeout_ms"),
+    }
+    for name, takes in takes_ms.items():
+        assert int(_service(name)["stop_grace_period"].removesuffix("s")) > takes / 1_000, name
 
 
 def test_every_volume_is_declared() -> None:

@@ -20,8 +20,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{/* The variables of a process: `fixed`, then those of all, then its own, then where its secrets are. The last one wins. */}}
 {{- define "wallet.env" -}}
 {{- $all := dict -}}
-{{- range $name, $value := merge (dict) .values.env .shared .fixed }}
-{{- if not (kindIs "invalid" $value) }}{{ $_ := set $all $name (toString $value) }}{{ end }}
+{{- range $variables := list .fixed .shared .values.env }}
+{{- range $name, $value := $variables }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $all $name (include "wallet.text" $value) }}{{ end }}
+{{- end }}
 {{- end }}
 {{- range $name, $file := .values.secretFiles }}
 {{- if $file }}{{ $_ := set $all $name (printf "/run/secrets/wallet/%s/%s" $file.secret $file.key) }}{{ end }}
@@ -30,6 +32,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 - name: {{ $name }}
   value: {{ get $all $name | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* A value as a variable holds it. Helm reads whole numbers as fractions, and would write a million as 1e+06. */}}
+{{- define "wallet.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
 
 {{/* The secrets of a process, and no others: replaced together where their Secret is. */}}
