@@ -11,14 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from store.lanes import SteppedLane
+from store.lanes import SteppedLane, until
 from support.database import Installation
 from support.waiting import wait_until
 from unit.desk import bet, deposit
 
 from wallet_grpc.store.batch import store as store_module
+from wallet_grpc.store.batch.shared_writes import OtherNodeAwayError, SharedWrites
 from wallet_grpc.store.batch.steps import ToStore, steps_of
-from wallet_grpc.store.batch.store import LostRaceError, OtherNodeAwayError
+from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.dialing import BoundedConnection, Place
 from wallet_grpc.store.connection.pipeline import BEGIN, Pipeline
 from wallet_grpc.store.connection.relations import Relations
@@ -151,6 +152,49 @@ async def test_a_step_that_hangs_is_told_by_the_server_and_the_lane_keeps_its_co
     await lane.accepted(bet("b2"))
     assert ledger.rows(_OF_LANE) == before
     assert references(ledger) == ["d", "b2"]
+
+
+async def test_after_a_step_in_vain_those_of_all_lanes_are_refused_at_once_and_one_tries(
+    ledger: Installation, new_lane: NewLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    shared_writes = SharedWrites(clock=lambda: now)
+    lanes = [new_lane(timeout_ms=4 * _TIMEOUT_MS) for _ in range(2)]
+    for lane in lanes:
+        lane.store._shared_writes = shared_writes
+    await lanes[0].accepted(deposit("d"))
+
+    async def refused_after_s(lane: SteppedLane) -> float:
+        batch = await lane.decide(bet("claims"))
+        began = time.monotonic()
+        with pytest.raises(OtherNodeAwayError):
+            await lane.write(batch)
+        await lane.store.release()
+        return time.monotonic() - began
+
+    with monkeypatch.context() as patched:
+        with_steps_apart(patched, [sleeping(60)])
+        assert await refused_after_s(lanes[0]) >= 2 * _TIMEOUT_MS / 1000  # half of a lane's time
+        with monkeypatch.context() as unasked:  # the database is not asked at all
+            unasked.setattr(Commits, "commit_together", None)
+            for lane in lanes:
+                await refused_after_s(lane)
+        now += 60
+        tried = await lanes[1].decide(bet("tried"))
+        trying = asyncio.create_task(lanes[1].write(tried))
+        await until(lambda: bool(ledger.rows(_STORES)))
+        with pytest.raises(OtherNodeAwayError, match="statement timeout"):
+            await trying
+        await lanes[1].store.release()
+    await lanes[0].accepted(bet("b"))
+    now += 60
+    with monkeypatch.context() as patched:
+        with_steps_apart(patched, [sleeping(0)])
+        for name in ("back", "and for all"):
+            await lanes[0].accepted(bet(name))
+    for lane in lanes:
+        await lane.store.close()
+    assert references(ledger) == ["d", "b", "back", "and for all"]
 
 
 _OF_LANE = """

@@ -18,6 +18,7 @@ from wallet_grpc.domain.identifiers import Source, TxIdSequence
 from wallet_grpc.domain.players.commands import UnlocatedEnding
 from wallet_grpc.domain.players.withdrawals import WITHDRAWAL_NOT_FOUND
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.store.batch.shared_writes import SharedWrites
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
 from wallet_grpc.store.reads.networks import NetworkDirectory
@@ -102,12 +103,13 @@ class Engine:
             },
         )
         tx_ids = {cell: TxIdSequence(cell) for cell in cells.served}
+        shared_writes = SharedWrites()
         self._lanes: list[Lane] = []
         for cell, backlog in self._backlogs.items():
             lanes = [
                 kind(
                     backlog,
-                    BatchStore(settings.store, networks, cells, cell),
+                    BatchStore(settings.store, networks, cells, cell, shared_writes=shared_writes),
                     settings.lane,
                     tx_ids[cell],
                     metrics,

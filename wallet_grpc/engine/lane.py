@@ -24,6 +24,7 @@ from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
 from wallet_grpc.domain.needs import Needs, needs_of
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.store.batch.shared_writes import OtherNodeAwayError
 from wallet_grpc.store.batch.store import (
     BatchStore,
     CommitUnderWayError,
@@ -31,7 +32,6 @@ from wallet_grpc.store.batch.store import (
     Locking,
     LostRaceError,
     Mark,
-    OtherNodeAwayError,
     OutcomeUnknownError,
     mark_of,
 )

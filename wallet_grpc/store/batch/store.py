@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,12 +69,13 @@ from wallet_grpc.store.connection.sqlstates import (
     is_outage,
     is_wrong_server,
 )
-from wallet_grpc.store.connection.standby import Commits, NotCommittedError, UnconfirmedError
-from wallet_grpc.store.connection.statements import positional, statements
+from wallet_grpc.store.connection.standby import Commits, NotCommittedError, StepApart, UnconfirmedError
+from wallet_grpc.store.connection.statements import Positional, positional, statements
 from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, clock_class_of
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .part import Decided, Query
+from .shared_writes import TRY_MS, OtherNodeAwayError, SharedWrites
 from .steps import PARTS, PARTS_OF_SEVERAL_CELLS, steps_of
 
 _SQL = statements(__package__, "store.sql")
@@ -142,10 +143,6 @@ class CommitUnderWayError(DatabaseUnavailableError):
     """An earlier commit, of this lane or another, has not ended, so nothing was tried. What was asked may be in it."""
 
 
-class OtherNodeAwayError(Exception):
-    """On Citus: another node does not answer, which has a part in what all cells share; nothing was stored."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     """Bounds of a lane's conversation with the database."""
@@ -194,11 +191,18 @@ class BatchStore:
     """The two connections of one lane, which works for one cell. Not for use by two tasks at once."""
 
     def __init__(
-        self, settings: StoreSettings, networks: NetworkDirectory, cells: Cells | None = None, cell: Cell = ONLY_CELL
+        self,
+        settings: StoreSettings,
+        networks: NetworkDirectory,
+        cells: Cells | None = None,
+        cell: Cell = ONLY_CELL,
+        *,
+        shared_writes: SharedWrites | None = None,
     ) -> None:
         self._settings = settings
         self._networks = networks
         self._cell = cell
+        self._shared_writes = shared_writes or SharedWrites()
         self._parts = PARTS if cells is None or cells.count == 1 else PARTS_OF_SEVERAL_CELLS
         self._locks: Pipeline | None = None
         self._ledger: Commits | None = None
@@ -256,10 +260,26 @@ class BatchStore:
             decided, self._parts, apart=() if place is None else place.relations.shared
         )
         parameters |= {"clock_class": self._clock_class, "clock_key": self._clock_key}
+        if apart:
+            with self._shared_writes.attempt() as is_try:
+                await self._commit(loaded, statement, parameters, apart, limit_ms=TRY_MS if is_try else None)
+        else:
+            await self._commit(loaded, statement, parameters)
+
+    async def _commit(
+        self,
+        loaded: Loaded,
+        statement: Positional,
+        parameters: dict[str, object],
+        apart: Sequence[StepApart] = (),
+        *,
+        limit_ms: int | None = None,
+    ) -> None:
+        """Commit the statement and the steps apart from it, each of which may take so long; raises as `store` does."""
         assert self._ledger is not None
         try:
             if apart:
-                await self._ledger.commit_together(statement, parameters, apart)
+                await self._ledger.commit_together(statement, parameters, apart, limit_ms=limit_ms)
             else:
                 await self._ledger.commit(statement, parameters)
         except NotCommittedError as error:

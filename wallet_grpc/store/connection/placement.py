@@ -9,11 +9,15 @@ and a worker for each of its transactions past Citus' planner: Citus' own writer
 it, and nobody gets it at a place that the cell has left. All else goes through Citus' planner, which finds the cell
 wherever it is; a pool looks before it lends a connection, so that the next one is made to the right node.
 
+A server that is frozen takes connections and says nothing. Whoever asked it tries again after a second beside that
+attempt, by another server, and for a while others ask that one first.
+
 On plain PostgreSQL nothing of this is asked, but once a process whether it is Citus.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +39,9 @@ HOLD_CELL = positional(_SQL["hold_cell"])
 HOLD_CELL_AS_WELL = positional(_SQL["hold_cell_as_well"])
 IS_HERE = positional(_SQL["is_here"])
 EPOCH = positional(_SQL["epoch"])
+_SILENT_AFTER_S = 0.9
+"""Less than the second after which an attempt gets another one beside it (dialing.py): that one takes another road."""
+_ASKED_FIRST_AGAIN_AFTER_S = 10.0
 _READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 MOVED_SQLSTATES = frozenset({"42P01"})
 """What a statement with physical relations meets once those of a cell that has left were removed."""
@@ -55,6 +62,8 @@ class _Cluster:
     nodes: list[tuple[str, int]] = field(default_factory=list)
     of_cells: dict[str, tuple[str, int]] = field(default_factory=dict)
     """The node that a cell was on when last asked, by its schema."""
+    asked_at: dict[str, float] = field(default_factory=dict)
+    """Since when a server was asked for a connection and has said nothing, neither yes nor no, by its road."""
 
     def at(self, host: str, port: int) -> str:
         """Give the DSN with another server in it."""
@@ -70,7 +79,18 @@ class _Cluster:
         """
         known = None if schema is None else self.of_cells.get(schema)
         first = [] if known is None else [self.at(*known)]
-        return [*first, self.database_url, *(self.at(*node) for node in self.nodes if node != known)]
+        roads = [*first, self.database_url, *(self.at(*node) for node in self.nodes if node != known)]
+        return sorted(roads, key=self._is_silent)  # which leaves their order as it is, but for those
+
+    def _is_silent(self, road: str) -> bool:
+        """Whether a server was asked a while ago and has not said a word since; at times it is asked first again."""
+        asked_at = self.asked_at.get(road)
+        if asked_at is None:
+            return False
+        since_s = time.monotonic() - asked_at
+        if since_s > _ASKED_FIRST_AGAIN_AFTER_S:
+            del self.asked_at[road]
+        return since_s > _SILENT_AFTER_S
 
 
 class Schemas(NamedTuple):
@@ -110,12 +130,15 @@ async def connect_to_cell(
     roads = cluster.roads(schemas.schema)
     while True:
         road = roads.pop(0)
+        cluster.asked_at.setdefault(road, time.monotonic())
         try:
             connection = await connect(road)
         except (psycopg.Error, OSError):
+            cluster.asked_at.pop(road, None)
             if not roads:
                 raise
             continue
+        cluster.asked_at.pop(road, None)
         try:
             connection = await _led_on(cluster, connection, schemas, connect)
             if connection.place is not None and is_physical:

@@ -91,7 +91,7 @@ class Commits:
         self._pipeline = pipeline
         self._timeout_s = timeout_s
         # Half of the time: a node that is away is then told by the server, which keeps the connection.
-        self._step_limit = {"limit_ms": max(1, int(timeout_s * 1000) // 2)}
+        self._step_limit_ms = max(1, int(timeout_s * 1000) // 2)
         self._under_way: asyncio.Future[list[PGresult]] | None = None
 
     @property
@@ -138,7 +138,12 @@ class Commits:
             await self.confirm()
 
     async def commit_together(
-        self, statement: Positional, parameters: dict[str, object], apart: Sequence[StepApart]
+        self,
+        statement: Positional,
+        parameters: dict[str, object],
+        apart: Sequence[StepApart],
+        *,
+        limit_ms: int | None = None,
     ) -> None:
         """Execute one statement and steps apart from it in one transaction, which Citus commits on all nodes or none.
 
@@ -148,11 +153,13 @@ class Commits:
         What has not ended in time before COMMIT is sent is broken off with its connection. Left under way, it would end
         in an open transaction, in which the next commit would be answered and never be durable.
 
+        `limit_ms`: How long each step apart may take, half of the whole time unless it is said.
+
         Raises as `commit` does; StepLostError; NotCommittedError.
         """
         await self._begin_idle()
         try:
-            await self._execute_together(statement, parameters, apart)
+            await self._execute_together(statement, parameters, apart, limit_ms=limit_ms or self._step_limit_ms)
         except psycopg.Error:
             raise
         except BaseException as error:
@@ -165,7 +172,12 @@ class Commits:
             await self.confirm()
 
     async def _execute_together(
-        self, statement: Positional, parameters: dict[str, object], apart: Sequence[StepApart]
+        self,
+        statement: Positional,
+        parameters: dict[str, object],
+        apart: Sequence[StepApart],
+        *,
+        limit_ms: int,
     ) -> None:
         """Do all but the COMMIT; what fails is rolled back."""
         trip = RoundTrip()
@@ -173,7 +185,7 @@ class Commits:
         self._hold_cell(trip)
         trip.ask(statement, parameters)
         trip.ask(_PLAN_EACH_TIME)
-        trip.ask(_LIMIT_EACH_STEP, self._step_limit)
+        trip.ask(_LIMIT_EACH_STEP, {"limit_ms": limit_ms})
         written = [trip.ask(step.statement, parameters) for step in apart]
         try:
             await self._make(trip)
