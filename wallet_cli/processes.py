@@ -128,7 +128,7 @@ def gateway_command() -> None:
     configure_logs(settings.log_level, settings.log_format)
     try:
         server.run(settings)
-    except AddressInUseError as error:
+    except (AddressInUseError, UnusableTlsFilesError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from wallet_grpc.secret_files import EnvironmentSettings
 from wallet_grpc.settings import Address, LogFormat, LogLevel, Milliseconds
+from wallet_grpc.tls_files import TlsFiles
 
 
 class GatewaySettings(EnvironmentSettings):
@@ -76,6 +77,13 @@ class GatewaySettings(EnvironmentSettings):
 
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` for programs, `console` for people.")
+
+    @property
+    def gateway_tls_files(self) -> TlsFiles | None:
+        """What HTTPS is served with; None for plain text."""
+        if self.gateway_tls_cert_file is None or self.gateway_tls_key_file is None:
+            return None
+        return TlsFiles(cert_file=self.gateway_tls_cert_file, key_file=self.gateway_tls_key_file, client_ca_file=None)
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

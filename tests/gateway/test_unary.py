@@ -167,9 +167,11 @@ def test_garbage_in_protobuf_is_refused_by_the_wallet(ask: Ask) -> None:
     answer.refused(400, "invalid_argument", "INVALID_FIELD", field="request")
 
 
-def test_there_are_no_other_paths_methods_and_types(ask: Ask) -> None:
+def test_there_are_no_other_paths_methods_and_types(ask: Ask, wallet: Wallet) -> None:
     ask("/wallet.v1.WalletService/Nothing", {}).refused(404, "unimplemented", None)
     ask("/", {}).refused(404, "unimplemented", None)
+    backoffice = ask("/wallet.v1.BackofficeService/GetPlayer", {"playerId": 1}, key=wallet.keys["backoffice"])
+    backoffice.refused(404, "unimplemented", None)
     answer = ask(BET, method="GET")
     answer.refused(405, "unimplemented", None)
     assert answer.headers["allow"] == "POST"

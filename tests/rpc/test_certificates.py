@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.certificates import Certificate, make_authority, make_certificate
+from support.certificates import Certificate, Mounted, make_authority, make_certificate
 from support.database import Installation
 from support.requests import Player
 from support.server import WalletServer
@@ -21,29 +20,12 @@ from wallet.v1 import wallet_pb2 as pb
 New = Callable[..., Installation]
 
 
-class Mounted:
-    """Certificate, key and CA as they are mounted: a link to a folder, which is switched to another one."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._link = folder / "current"
-        self._versions = 0
-        self.files = Certificate(cert_file=self._link / "tls.crt", key_file=self._link / "tls.key")
-        self.ca_file = self._link / "ca.crt"
-
-    def show(self, cert: Path, key: Path, ca: Path) -> None:
-        self._versions += 1
-        version = self._folder / f"version-{self._versions}"
-        version.mkdir()
-        for source, name in ((cert, "tls.crt"), (key, "tls.key"), (ca, "ca.crt")):
-            shutil.copy(source, version / name)
-        made = self._folder / "made"
-        made.symlink_to(version)
-        made.rename(self._link)
-
-    def settings(self, *, mutual: bool) -> dict[str, str]:
-        served = {"WALLET_TLS_CERT_FILE": str(self.files.cert_file), "WALLET_TLS_KEY_FILE": str(self.files.key_file)}
-        return served | ({"WALLET_TLS_CLIENT_CA_FILE": str(self.ca_file)} if mutual else {})
+def settings_of(mounted: Mounted, *, mutual: bool) -> dict[str, str]:
+    served = {
+        "WALLET_TLS_CERT_FILE": str(mounted.files.cert_file),
+        "WALLET_TLS_KEY_FILE": str(mounted.files.key_file),
+    }
+    return served | ({"WALLET_TLS_CLIENT_CA_FILE": str(mounted.ca_file)} if mutual else {})
 
 
 def shown(server: WalletServer, authority: Certificate, client: Certificate | None = None) -> str:
@@ -82,7 +64,7 @@ def test_a_certificate_is_replaced_under_a_running_server(new_installation: New,
     mounted = Mounted(tmp_path)
     mounted.show(first.cert_file, first.key_file, authority.cert_file)
     ours = ssl_credentials(authority)
-    with WalletServer(new_installation(), credentials=ours, **mounted.settings(mutual=False)) as server:
+    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
         wallet, player = server.wallet(), Player()
         assert shown(server, authority) == "first"
 
@@ -114,7 +96,7 @@ def test_a_client_ca_is_replaced_under_a_running_server(new_installation: New, t
     mounted = Mounted(tmp_path)
     mounted.show(served.cert_file, served.key_file, authority.cert_file)
     credentials = ssl_credentials(authority, ours)
-    with WalletServer(new_installation(), credentials=credentials, **mounted.settings(mutual=True)) as server:
+    with WalletServer(new_installation(), credentials=credentials, **settings_of(mounted, mutual=True)) as server:
         assert shown(server, authority, ours) == "served"
         assert shown(server, authority, next_ours) != "served"
         mounted.show(served.cert_file, served.key_file, next_authority.cert_file)

@@ -1,5 +1,6 @@
 """Throw-away certificates for TLS tests, made by openssl."""
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,27 @@ class Certificate:
     @property
     def key(self) -> bytes:
         return self.key_file.read_bytes()
+
+
+class Mounted:
+    """Certificate, key and CA as they are mounted: a link to a folder, which is switched to another one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._link = folder / "current"
+        self._versions = 0
+        self.files = Certificate(cert_file=self._link / "tls.crt", key_file=self._link / "tls.key")
+        self.ca_file = self._link / "ca.crt"
+
+    def show(self, cert: Path, key: Path, ca: Path) -> None:
+        self._versions += 1
+        version = self._folder / f"version-{self._versions}"
+        version.mkdir()
+        for source, name in ((cert, "tls.crt"), (key, "tls.key"), (ca, "ca.crt")):
+            shutil.copy(source, version / name)
+        made = self._folder / "made"
+        made.symlink_to(version)
+        made.rename(self._link)
 
 
 def make_authority(folder: Path, name: str) -> Certificate:

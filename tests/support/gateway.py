@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import ssl
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,9 @@ class GatewayServer(WalletProcess):
 
     stopped_within_s = 40.0
 
-    def __init__(self, wallet_address: str, **settings: str) -> None:
+    def __init__(self, wallet_address: str, *, trusts: ssl.SSLContext | None = None, **settings: str) -> None:
+        self.trusts = trusts
+        """What HTTPS is checked by; None for plain text."""
         self.address = f"127.0.0.1:{free_port()}"
         environment = {
             "WALLET_GATEWAY_ADDRESS": self.address,
@@ -84,6 +87,12 @@ class GatewayServer(WalletProcess):
         except (OSError, http.client.HTTPException):
             return False
 
+    def connection(self) -> http.client.HTTPConnection:
+        """Give a connection of HTTP/1.1 that is yet to be made."""
+        if self.trusts is None:
+            return http.client.HTTPConnection(self.address, timeout=_TIMEOUT_S)
+        return http.client.HTTPSConnection(self.address, timeout=_TIMEOUT_S, context=self.trusts)
+
     def ask(
         self,
         path: str,
@@ -100,7 +109,7 @@ class GatewayServer(WalletProcess):
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if method == "POST":
             given.setdefault("content-type", "application/json")
-        connection = http.client.HTTPConnection(self.address, timeout=_TIMEOUT_S)
+        connection = self.connection()
         try:
             connection.request(method, path, body=raw, headers=given)
             answer = connection.getresponse()
