@@ -22,6 +22,9 @@ CLAIM_RACES = 200
 FAILOVERS = 10
 """Of a round, for each way to the primary: ten times as many as in CI."""
 FAILOVER_MAX_S = 2
+UPGRADE_PAUSE_MAX_S = 4
+OUTAGE_MARGIN_S = 3
+"""Where a round has the machine for itself; CI's tests have more."""
 _PLAYED = ("model", "faults", "cells/test_claims.py", "cells/test_claim_kills.py")
 
 
@@ -47,6 +50,8 @@ def soak(minutes: float, seed: int | None) -> None:
                     "WALLET_TEST_CLAIM_RACES": str(CLAIM_RACES),
                     "WALLET_TEST_FAILOVERS": str(FAILOVERS),
                     "WALLET_TEST_FAILOVER_MAX_S": str(FAILOVER_MAX_S),
+                    "WALLET_TEST_PAUSE_MAX_S": str(UPGRADE_PAUSE_MAX_S),
+                    "WALLET_TEST_OUTAGE_MARGIN_S": str(OUTAGE_MARGIN_S),
                 },
                 capture_output=True,
                 text=True,

@@ -24,6 +24,8 @@ New = Callable[..., Installation]
 
 KILLS = 20
 LONGEST_CALM_S = 0.3
+PAUSE_S = 0.01
+"""Between what a sender sends: with six of them something is always under way, and the processor is left to others."""
 
 
 def killed_at_random(process: subprocess.Popen[bytes] | Copy | psutil.Process) -> None:
@@ -44,7 +46,7 @@ def test_the_server_is_killed_in_mid_load(new_installation: New) -> None:
     installation = new_installation()
     with WalletServer(installation) as server:
         wallet = server.wallet()
-        with MixedLoad(wallet) as load:
+        with MixedLoad(wallet, pause_s=PAUSE_S) as load:
             for _ in range(KILLS):
                 killed_at_random(server.process)
                 server.start()
@@ -57,7 +59,7 @@ def test_a_worker_is_killed_in_mid_load(new_installation: New) -> None:
     with WalletServer(installation, WALLET_WORKERS="2") as server:
         wallet = server.wallet()
         supervisor = psutil.Process(server.process.pid)
-        with MixedLoad(wallet) as load:
+        with MixedLoad(wallet, pause_s=PAUSE_S) as load:
             for _ in range(KILLS // 4):
                 wait_until(lambda: len(supervisor.children()) == 2, what="both workers run")
                 killed_at_random(random.choice(supervisor.children()))
@@ -70,7 +72,7 @@ def test_postgresql_is_killed_in_mid_load(own_cluster: tuple) -> None:
     installation = create_installation(template)
     with WalletServer(installation) as server:
         wallet = server.wallet()
-        with MixedLoad(wallet) as load:
+        with MixedLoad(wallet, pause_s=PAUSE_S) as load:
             for _ in range(KILLS):
                 time.sleep(random.uniform(0, LONGEST_CALM_S))
                 postgres.kill()
@@ -86,7 +88,7 @@ def test_postgresql_hangs_for_a_while(own_cluster: tuple) -> None:
     installation = create_installation(template)
     with WalletServer(installation) as server:
         wallet = server.wallet()
-        with MixedLoad(wallet) as load:
+        with MixedLoad(wallet, pause_s=PAUSE_S) as load:
             frozen = psutil.Process(postgres.postmaster_pid).children(recursive=True)
             for process in frozen:
                 os.kill(process.pid, signal.SIGSTOP)

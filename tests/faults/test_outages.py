@@ -40,8 +40,8 @@ READS_PER_S = [int(reads) for reads in os.environ.get("WALLET_TEST_OUTAGE_READS"
 ANSWERS_WITHIN_S = 2.0
 WORKS_WITHIN_S = 6.0
 """What workers do is seen an interval or two later."""
-MARGIN_S = 3.0
-"""For a machine that does other things as well."""
+MARGIN_S = float(os.environ.get("WALLET_TEST_OUTAGE_MARGIN_S", "10"))
+"""For a machine that does other things as well; `make soak` says 3."""
 
 New = Callable[..., Installation]
 

@@ -32,7 +32,7 @@ from wallet_grpc.store.operator.migrate import Patience, Waiting, migrate
 
 New = Callable[..., Installation]
 
-GAP_MAX_S = float(os.environ.get("WALLET_TEST_PAUSE_MAX_S", "4"))
+GAP_MAX_S = float(os.environ.get("WALLET_TEST_PAUSE_MAX_S", "8"))
 """1 is what is promised; a machine that runs other tests beside this one adds to it."""
 CALLS_PER_S = 100
 SENDERS = 10
