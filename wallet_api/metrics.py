@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _OTHER = "other"
+_FAILURES = (500, 503)
+"""What alerts look for at every path, so that it is shown before it comes."""
 
 
 class ApiMetrics:
@@ -25,7 +27,9 @@ class ApiMetrics:
             registry=registry,
         )
         self._seconds = {path: seconds.labels(path) for path in (*paths, _OTHER)}
-        self._counters: dict[tuple[str, int], Counter] = {}
+        self._counters: dict[tuple[str, int], Counter] = {
+            (path, status): self._requests.labels(path, status) for path in self._seconds for status in _FAILURES
+        }
         self._in_flight = Gauge("wallet_api_requests_in_flight", "Requests that are being answered", registry=registry)
 
     def show_in_flight(self, count: Callable[[], float]) -> None:

@@ -67,9 +67,9 @@ class Commands(click.Group):
 def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's way
     """Print which release this is, if that is asked."""
     if value:
-        from .version import release
+        from wallet_grpc.build import this_build
 
-        click.echo(f"wallet {release()}")
+        click.echo(f"wallet {this_build()}")
         ctx.exit()
 
 

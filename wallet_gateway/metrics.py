@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 OTHER = "other"
+_FAILURES = ("unavailable", "deadline_exceeded", "aborted", "internal")
+"""What alerts look for at every path, so that it is shown before it comes."""
 
 
 class GatewayMetrics:
@@ -25,7 +27,9 @@ class GatewayMetrics:
             registry=registry,
         )
         self._seconds = {path: seconds.labels(path) for path in (*paths, OTHER)}
-        self._counters: dict[tuple[str, str], Counter] = {}
+        self._counters: dict[tuple[str, str], Counter] = {
+            (path, code): self._requests.labels(path, code) for path in paths for code in _FAILURES
+        }
         self._calls = Gauge("wallet_gateway_calls", "Calls that are held now", registry=registry)
         self.refused_full = Counter(
             "wallet_gateway_calls_full", "Calls refused because as many are held as may be", registry=registry

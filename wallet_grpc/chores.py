@@ -79,6 +79,7 @@ class ChoreMetrics:
 
     def last_success(self, worker: str) -> LastSuccess:
         """Give what a worker notes its successes in: one more of this name, where there are several cells."""
+        self.failures.labels(worker)  # shown from the beginning
         successes = self._successes.setdefault(worker, [])
         successes.append(LastSuccess())
         self._age.labels(worker).set_function(lambda: max(success.age_s for success in successes))

@@ -98,6 +98,10 @@ class Tallies(Collector, Generic[Key]):
         self._counts: dict[Key, int] = {}
         registry.register(self)
 
+    def begin(self, key: Key) -> None:
+        """Show it from now on, at 0: growth is seen in a series that is there, and not in one that comes with it."""
+        self._counts.setdefault(key, 0)
+
     def add(self, key: Key) -> None:
         """Count one more."""
         counts = self._counts

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import NoReturn
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, ProcessCollector, disable_created_metrics
 
+from wallet_grpc.build import this_build
 from wallet_grpc.tallies import Spreads
 
 _leave_out_created: Callable[[], None] = disable_created_metrics
@@ -26,8 +26,13 @@ class Vitals:
         _leave_out_created()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        build = Gauge("wallet_build_info", "1: the release that runs", ["version", "process"], registry=registry)
-        build.labels(version("wallet"), process).set(1)
+        build = Gauge(
+            "wallet_build_info",
+            "1: the release that runs, and the last migrations that it knows",
+            ["version", "commit", "schema", "process"],
+            registry=registry,
+        )
+        build.labels(*this_build(), process).set(1)
         self._lag = Spreads(
             "wallet_event_loop_lag_seconds",
             "How much later the event loop turned than it was to, looked at four times a second",

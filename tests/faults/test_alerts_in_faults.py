@@ -36,6 +36,7 @@ TOLD = (
     "WalletOutboxGrows",
     "WalletQueueFull",
     "WalletReplicaLags",
+    "WalletBackofficeLags",
     "WalletCellStandsStill",
 )
 CALLERS = 4
@@ -74,8 +75,11 @@ def test_each_fault_is_told_of(own_cluster: tuple[Cluster, PostgresCluster, Inst
             WALLET_METRICS_ADDRESS=serve,
             WALLET_POSTING_INTERVAL_MS="100",
             WALLET_QUEUE_OPERATIONS_MAX="1000",
+            WALLET_BACKOFFICE_DATABASE_URL=on(standby, installation).service_dsn,
         ) as server,
-        ApiServer(installation, WALLET_API_DATABASE_URL="", WALLET_READ_DATABASE_URL=on(standby, installation)) as api,
+        ApiServer(
+            installation, WALLET_API_DATABASE_URL="", WALLET_READ_DATABASE_URL=on(standby, installation).api_dsn
+        ) as api,
         scraping({"wallet-serve": serve, "wallet-api": api.address}) as prometheus,
     ):
         wallet, it = server.wallet(), Watched(prometheus)
@@ -84,6 +88,7 @@ def test_each_fault_is_told_of(own_cluster: tuple[Cluster, PostgresCluster, Inst
         credit = credit_of(wallet)
         purse = Purse(credit.ledger())
         wait_until(lambda: it.value("wallet_replica_lag_seconds < 20") is not None, what="the replica follows")
+        wait_until(lambda: 0 < (it.value("wallet_backoffice_lag_seconds") or 0) < 20, what="operators' replica follows")
         wait_until(lambda: it.value('wallet_backlog{queue="postings"}') is not None, what="what waits was looked at")
         assert it.told() == set()
 
@@ -92,17 +97,17 @@ def test_each_fault_is_told_of(own_cluster: tuple[Cluster, PostgresCluster, Inst
             with cell_locked(installation), calling(wallet, player):
                 it.tells("WalletCellStandsStill")
                 it.tells("WalletQueueFull")
-            for alert in ("WalletOutboxGrows", "WalletPosterBehind", "WalletReplicaLags"):
+            for alert in ("WalletOutboxGrows", "WalletPosterBehind", "WalletReplicaLags", "WalletBackofficeLags"):
                 it.tells(alert)
         assert "WalletDatabaseAway" not in it.told()
         primary.kill()
         it.tells("WalletDatabaseAway")
 
 
-def on(standby: Standby, installation: Installation) -> str:
-    """The DSN of the API's login on the standby."""
+def on(standby: Standby, installation: Installation) -> Installation:
+    """The same database on the standby."""
     there = Cluster(admin_dsn=standby.postgres.superuser_dsn, service_password=installation.cluster.service_password)
-    return Installation(cluster=there, database=installation.database).api_dsn
+    return Installation(cluster=there, database=installation.database)
 
 
 @contextmanager

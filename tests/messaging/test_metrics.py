@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import grpc
 import pytest
+import yaml
 from support.broker import Broker, new_vhost
 from support.credit import Purse, credit_of, wait_until_posted
-from support.database import Installation
+from support.database import ROOT, Installation
 from support.events import Bus, Worker, deposit_settled
 from support.gateway import GatewayServer
 from support.http_api import ApiServer
@@ -20,8 +22,9 @@ from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet
 
-from devstack.servers.ports import free_port
+from devstack.servers.ports import free_port, listens
 from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.build import this_build
 
 SERVICE = "wallet.v1.WalletService"
 
@@ -34,6 +37,8 @@ class Stack:
     server: WalletServer
     bus: Bus
     addresses: Mapping[str, str]
+    first: Mapping[str, Scrape]
+    """What each showed before anything was done."""
 
     def scrape(self, process: str) -> Scrape:
         return Scrape(self.addresses[process])
@@ -53,7 +58,11 @@ def stack(module_installation: Installation, broker: Broker) -> Iterator[Stack]:
         gateway = GatewayServer(server.wallet().target, WALLET_GATEWAY_METRICS_ADDRESS=at["gateway"])
         running.enter_context(gateway)
         bus.subscribe()
-        made = Stack(wallet=server.wallet(), server=server, bus=bus, addresses={**at, "api": api.address})
+        addresses = {**at, "api": api.address}
+        told_at = [int(address.rpartition(":")[2]) for address in addresses.values()]
+        wait_until(lambda: all(map(listens, told_at)), what="all show their metrics")
+        first = {process: Scrape(address) for process, address in addresses.items()}
+        made = Stack(wallet=server.wallet(), server=server, bus=bus, addresses=addresses, first=first)
         _live(made)
         assert gateway.ask("/wallet.v1.WalletService/GetBalance", {}).status == 401
         yield made
@@ -85,6 +94,44 @@ def test_the_page_tells_what_is_shown_and_all_of_it(stack: Stack, process: str) 
     for name, row in told.items():
         assert shown.families[name].type == (row.kind or shown.families[name].type), name
         assert shown.labels_of(name) <= {row.labels}, name
+
+
+def test_what_alerts_count_is_there_before_it_happens(stack: Stack) -> None:
+    """Prometheus sees no growth in a series that comes into being with its first failure."""
+    rules = yaml.safe_load((ROOT / "deploy" / "helm" / "wallet" / "files" / "wallet.rules.yaml").read_text())
+    counted = {
+        found
+        for group in rules["groups"]
+        for rule in group["rules"]
+        for found in re.findall(r"(?:rate|increase)\((wallet_\w+)(?:\{([^}]*)\})?\[", rule["expr"])
+    }
+    assert len(counted) > 10
+    shown = [
+        (sample.name, sample.labels)
+        for scrape in stack.first.values()
+        for family in scrape.families.values()
+        for sample in family.samples
+    ]
+    for name, matchers in counted:
+        chosen = re.findall(r'(\w+)(=~|=)"([^"]*)"', matchers)
+        wanted = {value for label, _, values in chosen if label == "code" for value in values.split("|")} or {None}
+        for code in wanted:
+            assert [
+                labels
+                for shown_name, labels in shown
+                if shown_name == name
+                and (code is None or labels["code"] == code)
+                and all(re.fullmatch(values, labels[label]) for label, _, values in chosen)
+            ], (name, matchers, code)
+    reasons = {labels["reason"] for name, labels in shown if name == "wallet_key_refusals_total"}
+    assert reasons == {"CALLER_UNKNOWN", "CALL_NOT_ALLOWED", "ENVIRONMENT_MISMATCH"}
+    methods = {(labels["service"], labels["method"]) for name, labels in shown if name == "wallet_call_seconds_count"}
+    told = {(labels["service"], labels["method"]) for name, labels in shown if labels.get("code") == "INTERNAL"}
+    assert methods <= told
+    release = {tuple(labels.items()) for name, labels in shown if name == "wallet_build_info"}
+    assert {dict(labels)["process"] for labels in release} == set(PROCESSES)
+    assert {dict(labels)["commit"] for labels in release} == {this_build().commit}
+    assert {dict(labels)["schema"] for labels in release} == {this_build().schema}
 
 
 def test_the_page_names_processes_that_there_are() -> None:
@@ -172,7 +219,7 @@ def test_databases_and_workers_are_told(stack: Stack) -> None:
         assert shown.value("wallet_database_up") == 1
         assert shown.value("wallet_database_role", role="replica") == 0
     workers = {
-        "serve": {"poster", "sweeper", "house", "expiry", "days", "backlog"},
+        "serve": {"poster", "sweeper", "house", "expiry", "days", "backlog", "lookup lag"},
         "consume": {"consume", "retries", "watch"},
         "relay": {"relay", "watch"},
     }

@@ -67,6 +67,7 @@ ALERTS = {
     "WalletCellAway": Told(_cell_up("0", database_up="1"), _cell_up("0", database_up="0")),
     "WalletDatabaseNotPrimary": Told(_role("read_only", "serve"), _role("replica", "api") | _role("primary", "serve")),
     "WalletReplicaLags": _one("wallet_replica_lag_seconds", "31", "29"),
+    "WalletBackofficeLags": _one("wallet_backoffice_lag_seconds", "31", "29"),
     "WalletPoolExhausted": _one('wallet_pool_waiting{pool="reads"}', "1", "0"),
     "WalletInternalErrors": _one('wallet_calls_total{method="Bet",code="INTERNAL"}', "0+1", "5"),
     "WalletCallsUnavailable": Told(
@@ -115,7 +116,7 @@ ALERTS = {
     "WalletSessionsOverdue": _backlog("sessions", 601, 599),
     "WalletReservationsOverdue": _backlog("reservations", 601, 599),
     "WalletDaysBehind": _one("wallet_days_lag_seconds", "121", "10"),
-    "WalletProcessAway": Told({'up{job="wallet-serve"}': "0"}, {'up{job="other"}': "0"}),
+    "WalletProcessAway": Told({'up{job="wallet-serve"}': "0"}, {'up{job="wallet-serve"}': "1", 'up{job="other"}': "0"}),
     "WalletProcessRestarts": _one('process_start_time_seconds{job="wallet-serve"}', "1+15", "1000"),
     "WalletWorkerProcessAway": _one('wallet_worker_process_up{worker_number="1"}', "0", "1"),
     "WalletFilesRunOut": Told(
@@ -148,6 +149,11 @@ def test_the_rules_are_well_formed(promtool: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_nobody_who_shows_anything_is_told_of(promtool: Path, tmp_path: Path) -> None:
+    """A namespace that is gone has no series that could say so."""
+    _holds(promtool, tmp_path, [_test("WalletProcessAway", {'up{job="other"}': "1"}, fires=True)])
+
+
 def test_each_alert_fires_on_its_series_and_not_beside_them(
     rules: list[dict[str, Any]], promtool: Path, tmp_path: Path
 ) -> None:
@@ -157,7 +163,11 @@ def test_each_alert_fires_on_its_series_and_not_beside_them(
         for name, told in ALERTS.items()
         for series, fires in ((told.fires, True), (told.beside, False))
     ]
-    file = tmp_path / "tests.yaml"
+    _holds(promtool, tmp_path, tests)
+
+
+def _holds(promtool: Path, folder: Path, tests: list[dict[str, Any]]) -> None:
+    file = folder / "tests.yaml"
     file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "30s", "tests": tests}))
     tested = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,20 +201,34 @@ def build(folder: Path) -> Iterator[Image]:
         yield EngineImage()
         docker("image", "rm", _TAG)
         return
-    stages: dict[str, Stage] = {}
-    stage: Stage | None = None
+    with ThreadPoolExecutor() as pool:
+        done: dict[str, Future[Stage]] = {}
+        for name, its_steps in _stages().items():
+            done[name] = pool.submit(_make, Stage(folder / name), its_steps, dict(done))
+        stages = [made.result() for made in done.values()]
+    yield FolderImage(stages[-1])
+
+
+def _stages() -> dict[str, list[Step]]:
+    """Read the stages by name, the last one's among them, each with the steps after its FROM."""
+    found: dict[str, list[Step]] = {}
+    of_stage: list[Step] = []
     for step in steps((ROOT / "Dockerfile").read_text()):
         if step.instruction == "FROM":
             _, *named = step.words
-            name = named[1] if named[:1] == ["AS"] else "last"
-            stage = stages[name] = Stage(folder / name)
-            stage.folder.mkdir()
-            _command(stage, f"{sys.base_prefix}/bin/python3 -m venv /usr/local")
+            of_stage = found[named[1] if named[:1] == ["AS"] else "last"] = []
         else:
-            assert stage is not None
-            _do(step, stage, stages)
-    assert stage is not None
-    yield FolderImage(stage)
+            of_stage.append(step)
+    return found
+
+
+def _make(stage: Stage, its_steps: list[Step], before: Mapping[str, Future[Stage]]) -> Stage:
+    """Do the steps of a stage, beside those of the stages before it, as an engine does."""
+    stage.folder.mkdir()
+    _command(stage, f"{sys.base_prefix}/bin/python3 -m venv /usr/local")
+    for step in its_steps:
+        _do(step, stage, before)
+    return stage
 
 
 def docker(*arguments: str) -> str:
@@ -224,7 +239,7 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
-def _do(step: Step, stage: Stage, stages: dict[str, Stage]) -> None:  # noqa: C901 - a match over every instruction
+def _do(step: Step, stage: Stage, before: Mapping[str, Future[Stage]]) -> None:  # noqa: C901 - a match over every instruction
     match step.instruction:
         case "ENV":
             stage.environment |= dict(word.split("=", 1) for word in shlex.split(_filled(step.rest, stage)))
@@ -236,7 +251,7 @@ def _do(step: Step, stage: Stage, stages: dict[str, Stage]) -> None:  # noqa: C9
         case "COPY":
             _copy(step, stage)
         case "RUN":
-            _run(step, stage, stages)
+            _run(step, stage, before)
         case "USER":
             stage.user = step.rest
         case "ENTRYPOINT":
@@ -272,11 +287,11 @@ def _copy(step: Step, stage: Stage) -> None:
         place.chmod(int(mode, 8))
 
 
-def _run(step: Step, stage: Stage, stages: dict[str, Stage]) -> None:
+def _run(step: Step, stage: Stage, before: Mapping[str, Future[Stage]]) -> None:
     script, mounts = step.rest, {}
     if mount := re.match(r"--mount=(\S+) ", script):
         given: dict[str, Any] = dict(part.split("=", 1) for part in mount[1].split(","))
-        mounts[given["target"]] = stages[given["from"]].written / given["source"].lstrip("/")
+        mounts[given["target"]] = before[given["from"]].result().written / given["source"].lstrip("/")
         script = script[mount.end() :]
     _command(stage, _filled(script, stage), mounts=mounts)
 

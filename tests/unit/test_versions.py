@@ -9,7 +9,7 @@ import pytest
 import yaml
 from support.database import ROOT
 
-from wallet_cli.version import release
+from wallet_grpc.build import this_build
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 CHART = yaml.safe_load((ROOT / "deploy" / "helm" / "wallet" / "Chart.yaml").read_text())
@@ -29,7 +29,7 @@ OVERLAY = ROOT / "deploy" / "kustomize" / "overlays" / "example" / "kustomizatio
         pytest.param(json.loads((NODE / "package.json").read_text())["version"], id="the SDK for Node"),
         pytest.param(json.loads((NODE / "package-lock.json").read_text())["version"], id="its lock"),
         pytest.param(yaml.safe_load(OVERLAY.read_text())["images"][0]["newTag"], id="overlay"),
-        pytest.param(release().split()[0], id="wallet --version"),
+        pytest.param(this_build().version, id="wallet --version"),
     ],
 )
 def test_all_tell_the_same_version(told: str) -> None:

@@ -69,6 +69,7 @@ from wallet_grpc.workers.backlog import BacklogWatch
 from wallet_grpc.workers.days import DayWorker
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
 from wallet_grpc.workers.house import HouseSettings, HouseWorker
+from wallet_grpc.workers.lookup_lag import LookupLagWatch
 from wallet_grpc.workers.metrics import WorkerMetrics
 from wallet_grpc.workers.poster import Poster, PosterSettings
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
@@ -388,6 +389,8 @@ def _workers(  # noqa: PLR0917 - their parts
         ("loop watch", Vitals("serve", registry).watch_loop),
         ("backlog", shared.run),
     ]
+    if settings.backoffice_database_url is not None:
+        made.append(("lookup lag", LookupLagWatch(pools.backoffice.overview.behind_s, chores, counted).run))
     for cell, pool in pools.background.items():
         for name, worker in (
             ("expiry", _expiry(settings, pool, networks, engine, chores, counted)),

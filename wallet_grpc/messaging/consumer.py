@@ -49,6 +49,14 @@ _LOOK_EVERY_S = 5.0
 _FRAME_BYTES = 131_072
 """Of a frame, as large as RabbitMQ makes it unless it is told otherwise; a message's properties stand in one."""
 _INTERNAL = Refusal(reason=Reason.INTERNAL, message="an internal fault; see the log")
+_LETTERS_FOR = (
+    Reason.MISSING_FIELD,
+    Reason.INVALID_FIELD,
+    Reason.INVALID_AMOUNT,
+    Reason.ENVIRONMENT_MISMATCH,
+    Reason.INTERNAL,
+)
+"""What messages are dead letters for; shown from the beginning, see `Tallies.begin`."""
 _UTF_8 = "must be UTF-8"
 
 
@@ -115,6 +123,10 @@ class PaymentsConsumer:
         self._metrics = metrics
         self._chores = chores
         self._success = chores.last_success(_WORKER)
+        for reason in _LETTERS_FOR:
+            metrics.dead_letters.labels(reason)
+        for why in Rejected:
+            metrics.rejected.labels(why)
         self._installation = installation
         self._failures = Failures()
         self._session: _Session | None = None

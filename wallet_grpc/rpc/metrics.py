@@ -19,6 +19,8 @@ _UNIMPLEMENTED = "UNIMPLEMENTED"
 
 
 _OF_KEYS = frozenset({Reason.CALLER_UNKNOWN, Reason.CALL_NOT_ALLOWED, Reason.ENVIRONMENT_MISMATCH})
+_FAILURES = (Reason.INTERNAL, Reason.DATABASE_UNAVAILABLE, Reason.OUTCOME_UNKNOWN, Reason.CONFLICT)
+"""What alerts look for at every method, so that it is shown before it comes."""
 _Ended = tuple[str, str | None]
 """What a call that has ended is counted by: its method, and why it was refused or failed."""
 
@@ -67,6 +69,8 @@ class CallMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in _OF_KEYS:
+            self._key_refusals.labels(reason)
         self.undecodable = Counter(
             "wallet_undecodable_messages", "Messages of callers that are no protobuf of their kind", registry=registry
         )
@@ -81,7 +85,10 @@ class CallMetrics:
 
     def of(self, service: str, method: str) -> CalledMethod:
         """Give what counts the calls of a method, by the names that the proto gives."""
-        return CalledMethod(f"{service}/{method}", self._calls, self._seconds.of(service, method))
+        name = f"{service}/{method}"
+        for reason in _FAILURES:
+            self._calls.begin((name, reason))
+        return CalledMethod(name, self._calls, self._seconds.of(service, method))
 
     def refused(self, reason: Reason) -> None:
         """Count a call or a stream that is refused, if it is for its key."""

@@ -42,6 +42,11 @@ class WorkerMetrics:
             ["queue", "cell"],
             registry=registry,
         )
+        self.lookup_lag = Gauge(
+            "wallet_backoffice_lag_seconds",
+            "How old the last commit is that operators' look-ups see; 0 where they read the primary",
+            registry=registry,
+        )
         self._day_lags: list[Callable[[], float]] = []
         day_lag = Gauge(
             "wallet_days_lag_seconds",

@@ -93,6 +93,11 @@ class OverviewReader:
         self._shared = shared
         self._pools = pools
 
+    async def behind_s(self) -> float:
+        """Tell how old what is read is, in seconds: of a replica the last commit that it has; 0 of a primary."""
+        ((behind_s,),) = await self._rows(self._shared, "behind", {})
+        return float(behind_s)
+
     async def overview(self) -> Overview:
         """Give what stands and waits in all cells: sums, and the longest waits."""
         (shared,), *cells = await asyncio.gather(

@@ -108,6 +108,17 @@ SELECT
         ) AS bounded
     ) AS posting_lag_s;
 
+-- How long ago that was committed on the primary which this server has replayed last; 0 of a primary.
+-- name: behind
+SELECT
+    CASE
+        WHEN pg_is_in_recovery()
+            THEN extract(
+                EPOCH FROM clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
+            )::FLOAT8
+        ELSE 0
+    END AS behind_s;
+
 -- name: last_verification
 SELECT
     verifications.began_at,
