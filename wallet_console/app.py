@@ -141,6 +141,7 @@ class Bounded:
 
 
 async def _answered(handler: Handler, visit: Visit) -> Response:
+    is_change = visit.request.method == "POST"
     try:
         return await handler(visit)
     except AnsweredError as answered:
@@ -154,7 +155,7 @@ async def _answered(handler: Handler, visit: Visit) -> Response:
     except PageError as error:
         return visit.problem(error)
     except WalletError as error:
-        return visit.problem(page_error(error))
+        return visit.problem(page_error(error, is_change=is_change))
     except Exception:  # noqa: BLE001 - it becomes a page
         _log.exception("page_failed", request_id=visit.request_id, path=visit.request.url.path)
         return visit.problem(
@@ -162,6 +163,7 @@ async def _answered(handler: Handler, visit: Visit) -> Response:
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "A fault of the console",
                 "Tell who runs it, with the number below; its log knows more.",
+                may_be_done=is_change,
             )
         )
 

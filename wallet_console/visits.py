@@ -58,6 +58,8 @@ class Visit:
     operator: Operator | None
     samples: Samples
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sent: dict[str, str] = field(default_factory=dict)
+    """The form that was sent, once it was read, without what proves whose it is."""
 
     # ---- what was sent
 
@@ -112,7 +114,8 @@ class Visit:
                 "This form is not of your session",
                 "Nothing was changed. You may have logged in again since it was opened: open it again and send it.",
             )
-        return {name: value.strip() for name, value in fields.items()}
+        self.sent = {name: value.strip() for name, value in fields.items()}
+        return self.sent
 
     async def _body(self) -> bytes:
         """Read what was sent up to the most that a form may hold, whatever length its head tells, or none."""
@@ -192,7 +195,7 @@ class Visit:
 
     def problem(self, error: PageError) -> HTMLResponse:
         """Make the page of what went wrong; it needs nothing of the wallet."""
-        return self._made("problem.html", error.status, networks={}, error=error)
+        return self._made("problem.html", error.status, networks={}, error=error, sent=self.sent)
 
     def _made(self, template: str, answered: HTTPStatus, /, *, networks: Any, **context: Any) -> HTMLResponse:
         content = self.templates.get_template(template).render(

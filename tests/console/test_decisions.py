@@ -5,8 +5,11 @@ import uuid
 
 from playwright.async_api import Browser, Page, expect
 from support.browsing import Stack, enter
+from support.console import ConsoleServer
+from support.proxy import Proxy
 from support.requests import fresh_player_id
 from support.story import park_event
+from support.waiting import wait_until
 
 from wallet_console import links
 
@@ -127,6 +130,29 @@ async def test_an_event_is_given_up_with_a_reason(page: Page, stack: Stack) -> N
     await expect(page.locator("h1")).to_have_text("Parked events")
     rows = stack.installation.rows("SELECT state FROM inbox_events WHERE event_id = %s", event_id)
     assert rows == [("DISCARDED",)]
+
+
+def test_what_was_not_answered_is_sent_again_and_done_once(stack: Stack) -> None:
+    player_id = fresh_player_id()
+    _, key = stack.installation.create_key("console", ["backoffice"], "--speaks-for-logins")
+    with Proxy(f"postgresql://{stack.wallet.target}") as way:
+        settings = {"WALLET_CONSOLE_GRPC_ADDRESS": f"127.0.0.1:{way.port}", "WALLET_CONSOLE_KEY": key}
+        with ConsoleServer(stack.installation.settings(), **settings) as console:
+            anna = console.operator()
+            action = f"/players/{player_id}/proposals"
+            form = anna.get(links.player(player_id)).form(action)
+            chosen = {"currency_network_id": "1", "direction": "credit", "amount": "1", "reason": "a lost bet"}
+            way.refuse()
+            unsure = anna.post(action, form | chosen)
+            assert (unsure.status, unsure.title) == (504, "This may have been done")
+            way.serve()
+            again = unsure.form(action)
+            wait_until(lambda: anna.post(action, again).status == 303, what="the wallet is reached again")
+            first, second = anna.last, anna.post(action, again)
+    assert first is not None
+    assert (first.location, second.status) == (second.location, 303)
+    proposed = "SELECT count(*) FROM adjustment_proposals WHERE player_id = %s"
+    assert stack.installation.rows(proposed, player_id) == [(1,)]
 
 
 def test_an_auditor_changes_nothing(stack: Stack) -> None:

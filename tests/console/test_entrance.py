@@ -136,11 +136,19 @@ def test_numbers_and_times_that_there_are_not_are_told_of(console: ConsoleServer
 
 
 def test_an_own_form_reaches_the_wallet(console: ConsoleServer) -> None:
-    """Which is not there in these tests: the page says so, and what to do."""
+    """Which is not there in these tests: nobody can tell what came of it, and the form is there to be sent again."""
     anna = console.operator()
-    answer = anna.post("/approval/decision", {"csrf": anna.csrf(), "decision": "approve", "reason": "because"})
+    fields = {"csrf": anna.csrf(), "proposal_id": "p", "decision": "approve", "reason": '"because" <b>'}
+    answer = anna.post("/approval/decision", fields)
+    assert (answer.status, answer.title) == (504, "This may have been done")
+    assert answer.form("/approval/decision") == fields
+
+
+def test_a_page_that_only_reads_says_nothing_of_changes(console: ConsoleServer) -> None:
+    answer = console.operator().get("/approvals")
     assert (answer.status, answer.title) == (503, "The wallet cannot be reached")
     assert "Load the page again in a moment" in answer.text
+    assert "changed" not in answer.text
 
 
 def test_who_logs_out_is_nobody(console: ConsoleServer) -> None:

@@ -41,6 +41,14 @@ class PageAnswer:
         found = re.search(r"<h1>(.*?)</h1>", self.text, re.DOTALL)
         return "" if found is None else html.unescape(re.sub(r"<[^>]+>", "", found[1])).strip()
 
+    def form(self, action: str) -> dict[str, str]:
+        """What the page's form that is sent to an address holds in hidden fields."""
+        (found,) = re.findall(
+            rf'<form method="post" action="{re.escape(action)}"[^>]*>(.*?)</form>', self.text, re.DOTALL
+        )
+        fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', found)
+        return {html.unescape(name): html.unescape(value) for name, value in fields}
+
 
 @dataclass(slots=True)
 class Browser:
