@@ -19,7 +19,7 @@ from support.server import WalletServer
 from support.sessions import sessions_of
 
 from wallet.v1.ledger_pb2 import JournalPosting, PostJournalEntryRequest
-from wallet.v1.wallet_pb2 import WIN_KIND_PROMO
+from wallet.v1.wallet_pb2 import PLAYER_STATE_BLOCKED, WIN_KIND_PROMO
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.sessions.state import session_address
 from wallet_grpc.store.proofs.rebuild import rebuild_balances
@@ -56,6 +56,30 @@ PLANTED = {
     Check.REFERENCES_EXIST: (
         "UPDATE ledger_transactions SET reference_tx_id = gen_random_uuid() WHERE tx_id = '{bet}'",
         "transaction {bet}",
+    ),
+    Check.AMOUNTS_EQUAL_THEIR_ENTRIES: (
+        "UPDATE ledger_transactions SET amount_minor = amount_minor + 1 WHERE tx_id = '{bet}'",
+        "transaction {bet}",
+    ),
+    Check.ROLLBACKS_EQUAL_WHAT_THEY_REVERSE: (
+        "UPDATE ledger_transactions SET win_amount_minor = win_amount_minor + 1 WHERE tx_id = '{rollback}'",
+        "transaction {rollback}",
+    ),
+    Check.WITHDRAWALS_EQUAL_THEIR_TRANSACTIONS: (
+        "UPDATE withdrawals SET state = 'FAILED' WHERE owner_id = {player} AND state = 'SETTLED'",
+        "transaction {reservation}",
+    ),
+    Check.OUTPUTS_FIT_THEIR_DEPOSITS: (
+        "DELETE FROM deposit_outputs WHERE tx_id = '{deposit}'",
+        "transaction {deposit} the output that it credits",
+    ),
+    Check.MAIN_BALANCES_ARE_REMEMBERED: (
+        "UPDATE ledger_transactions SET main_balance_after_minor = 1 WHERE tx_id = '{settlement}'",
+        "transaction {settlement}",
+    ),
+    Check.PLAYER_STATES_EQUAL_THEIR_TRANSACTIONS: (
+        "UPDATE players SET state = 'ACTIVE' WHERE player_id = {blocked}",
+        "owner {blocked} its state is ACTIVE",
     ),
     Check.BALANCES_EQUAL_POSTINGS: (
         "UPDATE account_balances SET balance_minor = balance_minor + 1 WHERE account_id = {main}",
@@ -218,8 +242,15 @@ def played(module_installation: Installation) -> tuple[Installation, dict[str, o
         wallet.send(player.rollback("never-seen"))
         wallet.applied(player.reserve("20"))
         reserved = player.reserve("5")
-        wallet.applied(reserved)
-        wallet.applied(settle(reserved, "1"))
+        reservation = wallet.applied(reserved)
+        settlement = wallet.applied(settle(reserved, "1"))
+        lucky = wallet.player("100")
+        spin = lucky.bet_and_win("10", "30")
+        wallet.applied(spin)
+        rollback = wallet.applied(lucky.rollback(spin))
+        deposit = wallet.applied(lucky.deposit("50", tx_hash="0xFEED", output_index=0))
+        wallet.applied(lucky.deposit("50", tx_hash="0X" + "aB" * 32, output_index=1))
+        wallet.applied(lucky.state(PLAYER_STATE_BLOCKED))
         corrected = wallet.player("100")
         adjustment = wallet.applied(corrected.adjust("5"))
         approval = approved_adjustment(wallet, corrected)
@@ -273,6 +304,11 @@ def played(module_installation: Installation) -> tuple[Installation, dict[str, o
         "adjustment": adjustment.tx_id,
         "proposal": approval.proposal_id,
         "bet": placed.tx_id,
+        "reservation": reservation.tx_id,
+        "settlement": settlement.tx_id,
+        "rollback": rollback.tx_id,
+        "deposit": deposit.tx_id,
+        "blocked": lucky.player_id,
         "player": player.player_id,
         "main": accounts["MAIN"],
         "hold": accounts["WITHDRAW_HOLD"],
@@ -290,50 +326,77 @@ def test_a_ledger_in_order_is_clean(played: tuple[Installation, dict[str, object
     report = json.loads(done.stdout)
     assert done.returncode == 0
     assert report["clean"]
-    assert (report["transactions"], report["sessions"], report["session_entries"]) == (19, 2, 7)
+    assert (report["transactions"], report["sessions"], report["session_entries"]) == (25, 2, 7)
     assert "the ledger is whole" in installation.run("verify").stdout
 
 
 @pytest.mark.parametrize("check", [check for check in Check if check not in OF_SEVERAL_CELLS])
 def test_a_planted_violation_is_named(played: tuple[Installation, dict[str, object]], check: Check) -> None:
-    finds(played, check, *PLANTED[check])
+    finds(played, (check, *PLANTED[check]))
 
 
-MISNUMBERED = {
-    "an entry of a transaction": (
+FURTHER = {
+    "the number of a transaction's entry": (
         Check.ENTRIES_ARE_COMPLETE,
         "UPDATE ledger_entries SET entry_no = 3 WHERE tx_id = '{bet}' AND entry_no = 2",
         "transaction {bet}",
     ),
-    "an entry of an account": (
+    "the number of an account's entry": (
         Check.BALANCES_FOLLOW_THEIR_POSTINGS,
         "UPDATE ledger_entries SET account_version = 99 WHERE account_id = {main} AND account_version = 5",
         "it is number 99 of its account",
     ),
+    "the entries of a rollback": (
+        Check.AMOUNTS_EQUAL_THEIR_ENTRIES,
+        "UPDATE ledger_entries SET amount_minor = 2 * amount_minor WHERE tx_id = '{rollback}'",
+        "transaction {rollback}",
+    ),
+    "the fee of a settlement": (
+        Check.AMOUNTS_EQUAL_THEIR_ENTRIES,
+        "UPDATE ledger_transactions SET fee_minor = 0 WHERE tx_id = '{settlement}'",
+        "transaction {settlement}",
+    ),
+    "a withdrawal that nothing reserved": (
+        Check.WITHDRAWALS_EQUAL_THEIR_TRANSACTIONS,
+        "INSERT INTO withdrawals SELECT 'other', {blocked}, 1, 1, 'SETTLED', now(), now()",
+        "nothing reserved its withdrawal other",
+    ),
+    "an output of no deposit": (
+        Check.OUTPUTS_FIT_THEIR_DEPOSITS,
+        "UPDATE deposit_outputs SET tx_id = '{bet}' WHERE tx_id = '{deposit}'",
+        "transaction {bet}",
+    ),
+    "a state that nothing gave": (
+        Check.PLAYER_STATES_EQUAL_THEIR_TRANSACTIONS,
+        "INSERT INTO players VALUES (9223372036854775807, 'BLOCKED')",
+        "owner 9223372036854775807 its state is BLOCKED",
+    ),
 }
 
 
-@pytest.mark.parametrize("number", MISNUMBERED)
-def test_a_number_that_is_not_the_next_is_named(played: tuple[Installation, dict[str, object]], number: str) -> None:
-    finds(played, *MISNUMBERED[number])
+def test_further_violations_of_a_check_are_named(played: tuple[Installation, dict[str, object]]) -> None:
+    """None hides another: they are planted in one copy."""
+    finds(played, *FURTHER.values())
 
 
-def finds(played: tuple[Installation, dict[str, object]], check: Check, statement: str, subject: str) -> None:
+def finds(played: tuple[Installation, dict[str, object]], *planted: tuple[Check, str, str]) -> None:
     """Plant something in a copy of the ledger, and see that verify finds it."""
     template, names = played
     with own_installation(template) as installation:
         with installation.connect() as connection:
             connection.execute("SET session_replication_role = replica")
-            for part in statement.format(**names).split(";"):
-                assert connection.execute(part).rowcount != 0, "nothing was planted"
+            for _, statements, _ in planted:
+                for statement in statements.format(**names).split(";"):
+                    assert connection.execute(statement).rowcount != 0, "nothing was planted"  # type: ignore[arg-type]
             connection.commit()
         done = installation.run("verify", "--json")
         assert done.returncode == 1
         report = json.loads(done.stdout)
         assert not report["clean"]
-        assert report["checks"][check.value] >= 1
-        found = [f"{it['subject']} {it['problem']}" for it in report["findings"] if it["check"] == check.value]
-        assert any(subject.format(**names) in it for it in found), found
+        for check, _, subject in planted:
+            assert report["checks"][check.value] >= 1
+            found = [f"{it['subject']} {it['problem']}" for it in report["findings"] if it["check"] == check.value]
+            assert any(subject.format(**names) in it for it in found), found
 
 
 def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installation, dict[str, object]]) -> None:
@@ -369,7 +432,7 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
             (f"account {names['purse_account']}", "version", "1", "3"),
             (f"account {names['journal_account']}", "balance_minor", None, "5"),
             (f"account {names['journal_account']}", "version", None, "1"),
-            (f"account {names['house']}", "balance_minor", "-324", "-331"),
+            (f"account {names['house']}", "balance_minor", "-524", "-531"),
         }
         assert {row["name"] for row in told if row["subject"] == f"account {names['main']}"} == {
             f"MAIN of player {names['player']} in network 1"

@@ -49,6 +49,7 @@ _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
 _FIRST_OWNER = -(2**63)
 _CUT_MS = 120_000
 _TRANSACTIONS_CHUNK = 20_000
+_OUTPUTS_CHUNK = 20_000
 _EVENTS_CHUNK = 20_000
 _OWNERS_CHUNK_FIRST = 200
 _SESSIONS_CHUNK_FIRST = 50
@@ -79,11 +80,17 @@ class Check(StrEnum):
     ENTRIES_FIT_THEIR_TRANSACTION = "entries_fit_their_transaction"
     KEYS_FIT_THEIR_IDS = "keys_fit_their_ids"
     REFERENCES_EXIST = "references_exist"
+    AMOUNTS_EQUAL_THEIR_ENTRIES = "amounts_equal_their_entries"
+    ROLLBACKS_EQUAL_WHAT_THEY_REVERSE = "rollbacks_equal_what_they_reverse"
+    WITHDRAWALS_EQUAL_THEIR_TRANSACTIONS = "withdrawals_equal_their_transactions"
+    OUTPUTS_FIT_THEIR_DEPOSITS = "outputs_fit_their_deposits"
     BALANCES_EQUAL_POSTINGS = "balances_equal_postings"
     VERSIONS_COUNT_POSTINGS = "versions_count_postings"
     NO_PLAYER_ACCOUNT_IS_NEGATIVE = "no_player_account_is_negative"
     BALANCES_FOLLOW_THEIR_POSTINGS = "balances_follow_their_postings"
     VERSIONS_NUMBER_TRANSACTIONS = "versions_number_transactions"
+    MAIN_BALANCES_ARE_REMEMBERED = "main_balances_are_remembered"
+    PLAYER_STATES_EQUAL_THEIR_TRANSACTIONS = "player_states_equal_their_transactions"
     HOLDS_EQUAL_OPEN_WITHDRAWALS = "holds_equal_open_withdrawals"
     SESSION_HOLDS_EQUAL_OPEN_SESSIONS = "session_holds_equal_open_sessions"
     SESSIONS_ARE_OPENED_AND_SETTLED = "sessions_are_opened_and_settled"
@@ -204,6 +211,8 @@ def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progres
         on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
     for done in _verify_owners(connection, report):
         on_progress(Progress(phase="owners", done=done, expected=owners))
+    for done in _verify_outputs(connection, report):
+        on_progress(Progress(phase="outputs of deposits", done=done, expected=done))
     for done in _verify_sessions(connection, report):
         on_progress(Progress(phase="sessions", done=done, expected=sessions))
     for done in _verify_wallets(connection, report):
@@ -294,6 +303,17 @@ def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Itera
         report.accounts += accounts
         _note(report, problems)
         done += chunk
+        yield done
+
+
+def _verify_outputs(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
+    """Check that each output that is kept as used is a deposit's; the other way round is a check of transactions."""
+    after: str | None = FIRST_UUID
+    done = 0
+    while after is not None:
+        after, outputs, problems = _one_row(connection, "outputs_chunk", {"after": after, "chunk": _OUTPUTS_CHUNK})
+        _note(report, problems, prefix="transaction ")
+        done += outputs
         yield done
 
 

@@ -39,6 +39,10 @@ def cell_problems(connection: psycopg.Connection[Any], cell: Cell, cells: int) -
         upto = end[0] if end else _LAST_UUID
         yield _row(connection, "claimed_transactions_chunk", {"after": after, "upto": upto})[0] or ()
         after = upto
+    output: str | None = FIRST_UUID
+    while output is not None:
+        output, problems = _row(connection, "claimed_outputs_chunk", {"after": output, "chunk": _CHUNK})
+        yield problems or ()
     claim: str | None = FIRST_UUID
     while claim is not None:
         claim, problems = _row(connection, "claims_chunk", {**named, "after": claim})

@@ -61,27 +61,8 @@ FROM credit_wallets
 CROSS JOIN LATERAL cell_of_owner(credit_wallets.owner_id, %(cells)s::INTEGER) AS placed (cell)
 WHERE placed.cell <> %(cell)s::INTEGER;
 
--- A chunk of transactions, and the outputs of a chunk of deposits: what they use is claimed for their owner.
+-- A chunk of transactions: what they use is claimed for their owner.
 -- name: claimed_transactions_chunk
-WITH used AS (
-    SELECT
-        made.key_hash AS claim_hash,
-        made.owner_id,
-        made.tx_id
-    FROM ledger_transactions AS made
-    WHERE
-        made.tx_id > %(after)s::UUID
-        AND made.tx_id <= %(upto)s::UUID
-        AND made.kind IN ('DEPOSIT', 'WITHDRAWAL_RESERVATION')
-    UNION ALL
-    SELECT
-        deposit_outputs.output_hash AS claim_hash,
-        deposit_outputs.owner_id,
-        deposit_outputs.tx_id
-    FROM deposit_outputs
-    WHERE deposit_outputs.tx_id > %(after)s::UUID AND deposit_outputs.tx_id <= %(upto)s::UUID
-)
-
 SELECT
     json_agg(
         json_build_array(
@@ -90,15 +71,55 @@ SELECT
             'what it uses over all cells is not claimed for it'
         )
     ) AS problems
-FROM used
+FROM ledger_transactions AS used
 WHERE
-    NOT EXISTS (
+    used.tx_id > %(after)s::UUID
+    AND used.tx_id <= %(upto)s::UUID
+    AND used.kind IN ('DEPOSIT', 'WITHDRAWAL_RESERVATION')
+    AND NOT EXISTS (
         SELECT FROM claims
         WHERE
-            claims.claim_hash = used.claim_hash
+            claims.claim_hash = used.key_hash
             AND claims.owner_id = used.owner_id
             AND claims.tx_id = used.tx_id
     );
+
+-- A chunk of the outputs that deposits have used: each is claimed for its owner.
+-- name: claimed_outputs_chunk
+WITH chunk AS MATERIALIZED (
+    SELECT
+        deposit_outputs.output_hash,
+        deposit_outputs.owner_id,
+        deposit_outputs.tx_id
+    FROM deposit_outputs
+    WHERE deposit_outputs.output_hash > %(after)s::UUID
+    ORDER BY deposit_outputs.output_hash
+    LIMIT %(chunk)s::INTEGER
+)
+
+SELECT
+    (
+        SELECT last_one.output_hash::TEXT
+        FROM chunk AS last_one
+        ORDER BY last_one.output_hash DESC
+        LIMIT 1
+    ) AS upto,
+    json_agg(
+        json_build_array(
+            'claims_fit_their_transactions',
+            format('transaction %%s', chunk.tx_id),
+            'the output that it credits is not claimed for it over all cells'
+        )
+    ) FILTER (
+        WHERE NOT EXISTS (
+            SELECT FROM claims
+            WHERE
+                claims.claim_hash = chunk.output_hash
+                AND claims.owner_id = chunk.owner_id
+                AND claims.tx_id = chunk.tx_id
+        )
+    ) AS problems
+FROM chunk;
 
 -- A chunk of the claims of all cells, and of those of a cell's owners the ones whose transaction is not there.
 -- name: claims_chunk

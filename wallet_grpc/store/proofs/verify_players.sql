@@ -1,7 +1,8 @@
 -- What `wallet verify` asks of players: what is derived of each owner, beside what it is derived from; see verify.py.
 
 -- Owners are found by jumping along their key, from each to the next: one look-up an owner, however many transactions
--- it has. Accounts of an owner without any are looked at as well.
+-- it has. An owner without any is looked at as
+-- well, who has an account, a state or a withdrawal.
 -- name: owners_chunk_end
 WITH RECURSIVE owners AS (
     (
@@ -40,6 +41,18 @@ FROM (
             WHERE accounts.player_id > %(after)s::BIGINT
             ORDER BY accounts.player_id LIMIT %(chunk)s::INTEGER
         )
+        UNION
+        (
+            SELECT players.player_id FROM players
+            WHERE players.player_id > %(after)s::BIGINT
+            ORDER BY players.player_id LIMIT %(chunk)s::INTEGER
+        )
+        UNION
+        (
+            SELECT withdrawals.owner_id FROM withdrawals
+            WHERE withdrawals.owner_id > %(after)s::BIGINT
+            ORDER BY withdrawals.owner_id LIMIT %(chunk)s::INTEGER
+        )
     ) AS known (owner_id)
     ORDER BY known.owner_id
     LIMIT %(chunk)s::INTEGER
@@ -53,6 +66,9 @@ WITH chunk_transactions AS MATERIALIZED (
         ledger_transactions.tx_id,
         ledger_transactions.owner_id,
         ledger_transactions.owner_version,
+        ledger_transactions.currency_network_id,
+        ledger_transactions.status,
+        ledger_transactions.main_balance_after_minor,
         row_number() OVER history AS place
     FROM ledger_transactions
     WHERE ledger_transactions.owner_id > %(after)s::BIGINT AND ledger_transactions.owner_id <= %(upto)s::BIGINT
@@ -95,6 +111,16 @@ posted AS MATERIALIZED (
         count(*) AS entries
     FROM chunk_entries
     GROUP BY chunk_entries.account_id
+),
+
+main_gains AS MATERIALIZED (
+    SELECT
+        chunk_entries.tx_id,
+        sum(chunk_entries.amount_minor) AS gain
+    FROM chunk_entries
+    INNER JOIN chunk_accounts ON chunk_entries.account_id = chunk_accounts.account_id
+    WHERE chunk_accounts.account_type = 'MAIN'
+    GROUP BY chunk_entries.tx_id
 ),
 
 problems AS (
@@ -160,6 +186,76 @@ problems AS (
         WHERE chunk_transactions.owner_version <> chunk_transactions.place
         ORDER BY chunk_transactions.owner_id, chunk_transactions.place
     ) AS misplaced
+    UNION ALL
+    SELECT
+        'main_balances_are_remembered',
+        format('transaction %%s', remembered.tx_id),
+        format(
+            'its main_balance_after_minor is %%s, the postings up to it leave MAIN at %%s',
+            coalesce(remembered.main_balance_after_minor::TEXT, 'missing'), remembered.main
+        )
+    FROM (
+        SELECT
+            chunk_transactions.tx_id,
+            chunk_transactions.main_balance_after_minor,
+            chunk_transactions.currency_network_id IS NOT NULL AND chunk_transactions.status <> 'TOMBSTONE' AS tells,
+            coalesce(
+                sum(main_gains.gain) OVER (
+                    PARTITION BY chunk_transactions.owner_id, chunk_transactions.currency_network_id
+                    ORDER BY chunk_transactions.owner_version
+                ),
+                0
+            ) AS main
+        FROM chunk_transactions
+        LEFT JOIN main_gains ON chunk_transactions.tx_id = main_gains.tx_id
+        WHERE chunk_transactions.owner_id > 0
+    ) AS remembered
+    WHERE remembered.main_balance_after_minor IS DISTINCT FROM CASE WHEN remembered.tells THEN remembered.main END
+    UNION ALL
+    SELECT
+        'player_states_equal_their_transactions',
+        format('owner %%s', coalesce(kept.player_id, given.owner_id)),
+        format(
+            'its state is %%s, the last transaction that gave it one says %%s',
+            coalesce(kept.state, 'missing'), coalesce(given.state, 'nothing')
+        )
+    FROM (
+        SELECT
+            players.player_id,
+            players.state
+        FROM players
+        WHERE players.player_id > %(after)s::BIGINT AND players.player_id <= %(upto)s::BIGINT
+    ) AS kept
+    FULL JOIN (
+        SELECT DISTINCT ON (ledger_transactions.owner_id)
+            ledger_transactions.owner_id,
+            ledger_transactions.variant AS state
+        FROM ledger_transactions
+        WHERE
+            ledger_transactions.kind = 'PLAYER_STATE'
+            AND ledger_transactions.owner_id > %(after)s::BIGINT
+            AND ledger_transactions.owner_id <= %(upto)s::BIGINT
+        ORDER BY ledger_transactions.owner_id ASC, ledger_transactions.owner_version DESC
+    ) AS given ON kept.player_id = given.owner_id
+    WHERE kept.state IS DISTINCT FROM given.state
+    UNION ALL
+    SELECT
+        'withdrawals_equal_their_transactions',
+        format('owner %%s', withdrawals.owner_id),
+        format('nothing reserved its withdrawal %%s', withdrawals.withdrawal_id)
+    FROM withdrawals
+    WHERE
+        withdrawals.owner_id > %(after)s::BIGINT
+        AND withdrawals.owner_id <= %(upto)s::BIGINT
+        AND NOT EXISTS (
+            SELECT FROM ledger_transactions AS made
+            WHERE
+                made.key_hash = encode(
+                    substr(sha256(convert_to(E'withdrawal\x1f' || withdrawals.withdrawal_id, 'UTF8')), 1, 16), 'hex'
+                )::UUID
+                AND made.owner_id = withdrawals.owner_id
+            OFFSET 0
+        )
     UNION ALL
     SELECT
         'holds_equal_open_withdrawals',

@@ -1,5 +1,5 @@
 -- What `wallet verify` asks of transactions and their entries, and of the whole ledger. Each statement is one snapshot
--- of bounded size; see verify.py.
+-- of bounded size; see verify.py. Long because all checks of a transaction stand in the statement that reads its chunk.
 
 -- name: facts
 SELECT
@@ -58,6 +58,15 @@ posted AS MATERIALIZED (
         max(chunk_entries.owner_id) AS owner_max,
         min(chunk_entries.currency_network_id) AS network_min,
         max(chunk_entries.currency_network_id) AS network_max,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'MAIN'), 0) AS main,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'WITHDRAW_HOLD'), 0)
+            AS withdraw_hold,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'SESSION_HOLD'), 0)
+            AS session_hold,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'HOUSE:WAGER'), 0)
+            AS wager,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'HOUSE'), 0) AS house,
+        coalesce(sum(chunk_entries.amount_minor) FILTER (WHERE chunk_entries.account_type = 'HOUSE:FEES'), 0) AS fees,
         bool_and(chunk_entries.account_id IS NOT NULL) AS accounts_known,
         bool_and(chunk_entries.account_network_id = chunk_entries.currency_network_id) AS accounts_of_network,
         bool_and(
@@ -140,6 +149,39 @@ problems AS (
     LEFT JOIN sessions AS opened ON made.tx_id = opened.session_id
     LEFT JOIN ledgers AS created ON made.tx_id = created.ledger_id
     LEFT JOIN derived ON made.tx_id = derived.tx_id
+    -- What a transaction of its kind and amounts moves, account by account.
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                CASE
+                    WHEN made.status <> 'APPLIED' THEN 0
+                    WHEN made.kind IN ('BET', 'WITHDRAWAL_RESERVATION', 'SESSION_OPENING') THEN -made.amount_minor
+                    WHEN made.kind IN ('WIN', 'WITHDRAWAL_FAILURE', 'DEPOSIT') THEN made.amount_minor
+                    WHEN made.kind = 'BET_AND_WIN' THEN made.win_amount_minor - made.amount_minor
+                    WHEN made.kind = 'SESSION_SETTLEMENT' THEN made.win_amount_minor
+                    WHEN made.kind = 'ADJUSTMENT' AND made.variant = 'CREDIT' THEN made.amount_minor
+                    WHEN made.kind = 'ADJUSTMENT' THEN -made.amount_minor
+                    WHEN made.kind = 'ROLLBACK' AND reversed.kind = 'BET' THEN made.amount_minor
+                    WHEN made.kind = 'ROLLBACK' AND reversed.kind = 'WIN' THEN -made.amount_minor
+                    WHEN made.kind = 'ROLLBACK' AND reversed.kind = 'BET_AND_WIN'
+                        THEN made.amount_minor - made.win_amount_minor
+                    -- A late rollback in a session of what was in time: its journal's entry tells which way it goes.
+                    WHEN made.kind = 'ROLLBACK' THEN sign(coalesce(posted.main, 0)) * made.amount_minor
+                    ELSE 0
+                END AS main,
+                CASE made.kind
+                    WHEN 'WITHDRAWAL_RESERVATION' THEN made.amount_minor
+                    WHEN 'WITHDRAWAL_SETTLEMENT' THEN -made.amount_minor
+                    WHEN 'WITHDRAWAL_FAILURE' THEN -made.amount_minor
+                    ELSE 0
+                END AS withdraw_hold,
+                CASE made.kind
+                    WHEN 'SESSION_OPENING' THEN made.amount_minor
+                    WHEN 'SESSION_SETTLEMENT' THEN -made.amount_minor
+                    ELSE 0
+                END AS session_hold,
+                CASE made.kind WHEN 'WITHDRAWAL_SETTLEMENT' THEN made.fee_minor ELSE 0 END AS fees
+        ) AS moved
     CROSS JOIN
         LATERAL (
             VALUES
@@ -204,6 +246,110 @@ problems AS (
                 'the transaction that it refers to is missing or another owner''s'
             ),
             (
+                'amounts_equal_their_entries',
+                coalesce(posted.main, 0) <> moved.main
+                OR coalesce(posted.withdraw_hold, 0) <> moved.withdraw_hold
+                OR coalesce(posted.session_hold, 0) <> moved.session_hold
+                OR coalesce(posted.fees, 0) <> moved.fees
+                OR coalesce(posted.house, 0) <> CASE
+                    WHEN made.kind IN ('DEPOSIT', 'ADJUSTMENT') THEN -moved.main
+                    WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN made.amount_minor - made.fee_minor
+                    ELSE 0
+                END
+                OR coalesce(posted.wager, 0) <> CASE
+                    WHEN made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'SESSION_SETTLEMENT')
+                        THEN -moved.main - moved.session_hold
+                    ELSE 0
+                END,
+                format('its entries are not what a %%s of %%s moves', made.kind, made.amount_minor)
+            ),
+            (
+                'rollbacks_equal_what_they_reverse',
+                made.reverses_tx_id IS NOT NULL
+                AND (
+                    made.amount_minor <> reversed.amount_minor
+                    OR made.win_amount_minor IS DISTINCT FROM reversed.win_amount_minor
+                    OR made.currency_network_id <> reversed.currency_network_id
+                    OR reversed.kind NOT IN ('BET', 'WIN', 'BET_AND_WIN')
+                ),
+                format(
+                    'it is of %%s, and what it reverses is a %%s of %%s',
+                    made.amount_minor, reversed.kind, reversed.amount_minor
+                )
+            ),
+            (
+                'withdrawals_equal_their_transactions',
+                -- By their keys, one by one (OFFSET 0).
+                made.kind = 'WITHDRAWAL_RESERVATION'
+                AND NOT EXISTS (
+                    SELECT
+                    FROM withdrawals
+                    LEFT JOIN ledger_transactions AS ending
+                        ON
+                            made.tx_id = ending.reference_tx_id
+                            AND ending.kind IN ('WITHDRAWAL_SETTLEMENT', 'WITHDRAWAL_FAILURE')
+                    WHERE
+                        withdrawals.withdrawal_id = made.reference
+                        AND withdrawals.owner_id = made.owner_id
+                        AND withdrawals.currency_network_id = made.currency_network_id
+                        AND withdrawals.amount_minor = made.amount_minor
+                        AND CASE
+                            WHEN ending.kind = 'WITHDRAWAL_SETTLEMENT' THEN withdrawals.state = 'SETTLED'
+                            WHEN ending.kind = 'WITHDRAWAL_FAILURE' THEN withdrawals.state = 'FAILED'
+                            ELSE withdrawals.state IN ('RESERVED', 'BROADCASTED')
+                        END
+                    OFFSET 0
+                ),
+                format('the row of withdrawal %%s is missing, or tells another amount or state', made.reference)
+            ),
+            (
+                'withdrawals_equal_their_transactions',
+                made.kind IN ('WITHDRAWAL_SETTLEMENT', 'WITHDRAWAL_FAILURE')
+                AND (
+                    referenced.kind IS DISTINCT FROM 'WITHDRAWAL_RESERVATION'
+                    OR referenced.reference <> made.reference
+                    OR referenced.amount_minor <> made.amount_minor
+                ),
+                format('what it ends is not the reservation of its amount for withdrawal %%s', made.reference)
+            ),
+            (
+                'outputs_fit_their_deposits',
+                made.kind = 'DEPOSIT'
+                AND made.details ->> 'tx_hash' <> ''
+                AND made.details ->> 'output_index' IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT FROM deposit_outputs
+                    WHERE
+                        deposit_outputs.output_hash = encode(
+                            substr(
+                                sha256(
+                                    convert_to(
+                                        concat_ws(
+                                            E'\x1f',
+                                            'output',
+                                            made.currency_network_id,
+                                            CASE
+                                                WHEN made.details ->> 'tx_hash' ~ '^(0[xX])?[0-9a-fA-F]{64}$'
+                                                    THEN lower(right(made.details ->> 'tx_hash', 64))
+                                                ELSE made.details ->> 'tx_hash'
+                                            END,
+                                            made.details ->> 'output_index'
+                                        ),
+                                        'UTF8'
+                                    )
+                                ),
+                                1,
+                                16
+                            ),
+                            'hex'
+                        )::UUID
+                        AND deposit_outputs.owner_id = made.owner_id
+                        AND deposit_outputs.tx_id = made.tx_id
+                    OFFSET 0
+                ),
+                'the output that it credits is not kept for it: it could be credited again'
+            ),
+            (
                 'acts_are_in_the_trail',
                 made.kind IN ('ADJUSTMENT', 'PLAYER_STATE')
                 -- What was done before there was a trail has no row in it.
@@ -262,6 +408,45 @@ SELECT
             GROUP BY 1, 2
         ) AS settled
     ) AS totals;
+
+-- A chunk of the outputs that deposits have used, and of those the ones whose deposit is not there.
+-- name: outputs_chunk
+WITH chunk_outputs AS MATERIALIZED (
+    SELECT
+        deposit_outputs.output_hash,
+        deposit_outputs.owner_id,
+        deposit_outputs.tx_id
+    FROM deposit_outputs
+    WHERE deposit_outputs.output_hash > %(after)s::UUID
+    ORDER BY deposit_outputs.output_hash
+    LIMIT %(chunk)s::INTEGER
+)
+
+SELECT
+    (
+        SELECT last_output.output_hash::TEXT
+        FROM chunk_outputs AS last_output
+        ORDER BY last_output.output_hash DESC
+        LIMIT 1
+    ) AS upto,
+    (SELECT count(counted.output_hash) FROM chunk_outputs AS counted) AS outputs,
+    json_agg(
+        json_build_array(
+            'outputs_fit_their_deposits',
+            chunk_outputs.tx_id,
+            format(
+                'output %%s is kept for it, which is no deposit of owner %%s',
+                chunk_outputs.output_hash, chunk_outputs.owner_id
+            )
+        )
+    ) FILTER (
+        WHERE NOT EXISTS (
+            SELECT FROM ledger_transactions AS made
+            WHERE made.tx_id = chunk_outputs.tx_id AND made.owner_id = chunk_outputs.owner_id AND made.kind = 'DEPOSIT'
+            OFFSET 0
+        )
+    ) AS problems
+FROM chunk_outputs;
 
 -- The end of the sums, in one snapshot: the house accounts' balances with what is yet to be folded into them, and the
 -- entries since the cut.
