@@ -26,6 +26,8 @@ DEADLINE_S = 3.0
 MARGIN_S = 3.0
 """For a machine that does other things as well."""
 PATIENCE_S = 30.0
+LOCK_TIMEOUT_S = 0.1
+"""Of a server that soon gives up what others hold."""
 NO_HASTE = {"WALLET_LOCK_TIMEOUT_MS": "20000", "WALLET_DATABASE_TIMEOUT_MS": "30000"}
 """So that who waits for tables that a test holds waits as long as the test does, on a slow machine as well."""
 
@@ -73,7 +75,7 @@ def served(request: pytest.FixtureRequest, template: Installation) -> Iterator[S
 @pytest.fixture(scope="module", params=ENGINE_MODES.values(), ids=ENGINE_MODES)
 def impatient(request: pytest.FixtureRequest, template: Installation) -> Iterator[Served]:
     """The same, of servers that soon give up what others hold."""
-    settings = request.param | {"WALLET_LOCK_TIMEOUT_MS": "100", "WALLET_ATTEMPTS_MAX": "3"}
+    settings = request.param | {"WALLET_LOCK_TIMEOUT_MS": f"{LOCK_TIMEOUT_S * 1000:.0f}", "WALLET_ATTEMPTS_MAX": "3"}
     with own_installation(template) as installation, serving(installation, **settings) as made:
         yield made
 
@@ -234,6 +236,27 @@ def test_a_player_who_is_held_elsewhere(impatient: Served, way: str) -> None:
     assert not [answer for answer in answers if isinstance(answer, Refusal)]
     assert wallet.main(held) == "100"
     wallet.applied(bet)
+
+
+@pytest.mark.parametrize("impatient", [ENGINE_MODES["group-commit"]], indirect=True, ids=["group-commit"])
+def test_much_of_a_player_who_is_held_elsewhere(impatient: Served) -> None:
+    """All his operations of a batch are waited for as one."""
+    server, wallet = impatient
+    held, other = wallet.player("1000"), wallet.player("100")
+    with server.installation.connect() as connection:
+        connection.execute(
+            "SELECT 1 FROM account_balances JOIN accounts USING (account_id) WHERE player_id = %s FOR UPDATE",
+            (held.player_id,),
+        )
+        began = time.monotonic()
+        *refused, applied = wallet.games.batch([*(held.bet("1") for _ in range(300)), other.bet("1")])
+        took_s = time.monotonic() - began
+        connection.rollback()
+    for outcome in refused:
+        check_refusal(outcome, "CONFLICT")
+    assert not isinstance(applied, Refusal)
+    assert took_s < 300 * LOCK_TIMEOUT_S / 2
+    assert wallet.main(held) == "1000"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

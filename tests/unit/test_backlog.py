@@ -41,6 +41,21 @@ def test_a_second_lane_joins_from_a_worthwhile_number_on(waiting: int, taken: in
     assert len(backlog.take()) == taken
 
 
+def test_a_batch_that_is_held_up_is_no_company() -> None:
+    """Who calls meanwhile is served by another lane, however few they are; but its owners stay its own."""
+    backlog = backlog_of([1])
+    held = backlog.take()
+    for owner_id in (1, 2):
+        backlog.put(job(owner_id))
+    assert backlog.take() == []
+    backlog.is_held_up(held)
+    others = backlog.take()
+    assert [other.owner_id for other in others] == [2]
+    for batch in (held, others):
+        backlog.done(batch)
+    assert [later.owner_id for later in backlog.take()] == [1]
+
+
 def test_lanes_of_one_mutation_a_transaction_all_work() -> None:
     backlog = backlog_of([1, 2, 3], limit=1)
     assert [len(backlog.take()) for _ in range(4)] == [1, 1, 1, 0]

@@ -128,6 +128,7 @@ class Backlog:
         self._turns: Turns | None = None  # in place of the jobs, once several sources wait, until nothing waits
         self._busy: set[OwnerId] = set()  # whom lanes work on, or whose lock others hold
         self._at_work: dict[int, _Work] = {}  # batches by identity
+        self._held_up: dict[int, _Work] = {}  # those of them that wait for what somebody holds, and are no company
         self._done_at = float("-inf")  # when a batch was last answered
         self._is_worked_for = False  # whether a lane works for the source that was last alone
         self._flood_rests_until = 0.0
@@ -215,7 +216,8 @@ class Backlog:
 
         `held` are those of it that are not answered, since others hold their owners' locks.
         """
-        self._rest_after(self._at_work.pop(id(batch)))
+        work = self._held_up.pop(id(batch), None)
+        self._rest_after(self._at_work.pop(id(batch)) if work is None else work)
         self._done_at = self._clock()
         self._look_who_works()
         if held:
@@ -228,12 +230,21 @@ class Backlog:
         if self._tried:
             self._tried.difference_update(answered)
 
+    def is_held_up(self, batch: Sequence[Job]) -> None:
+        """Note that a batch that was taken waits for what somebody else holds: other lanes do not wait for its end."""
+        work = self._at_work.pop(id(batch), None)
+        if work is not None:
+            self._held_up[id(batch)] = work
+            self._look_who_works()
+            self._wake()
+
     @property
     def stands_still(self) -> bool:
         """Whether lanes are at work, and none has come to an end with a batch for a while."""
-        if not self._at_work:
+        at_work = [*self._at_work.values(), *self._held_up.values()]
+        if not at_work:
             return False
-        begun_at = min(work.begun_at for work in self._at_work.values())
+        begun_at = min(work.begun_at for work in at_work)
         return self._clock() - max(begun_at, self._done_at) > _STALLED_S
 
     def drain(self) -> list[Job]:

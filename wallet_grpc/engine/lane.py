@@ -65,6 +65,8 @@ under load smaller by a sixth, and dearer.
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
+_LOCKED_OWNERS_MAX = 4
+"""For how many owners of a batch a lane waits whose rows somebody else holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,9 @@ class Lane:
         self._on_answered = on_answered
         self._tracer = tracer
         self._down = False
+        self._taken: Sequence[Job] = ()
+        self._locked: set[OwnerId] = set()
+        """Whose rows somebody else held too long, of a batch that is executed one by one."""
         self.is_busy = False
         """Whether it works on a batch."""
         self.stored_at = float("-inf")
@@ -122,6 +127,7 @@ class Lane:
                 batch = self._take()
                 if batch:
                     held: Sequence[Job] = ()
+                    self._taken = batch
                     try:
                         held = await self._execute(self._wanted(batch))
                     finally:
@@ -188,6 +194,8 @@ class Lane:
                 return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
                 _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
+                if error.timed_out:
+                    self._locked.add(batch[0].owner_id)
                 outcomes = [CONFLICT]
             elif isinstance(error, OtherNodeAwayError):
                 outcomes = [DATABASE_UNAVAILABLE]
@@ -200,12 +208,19 @@ class Lane:
         return self._answer(batch, outcomes)
 
     async def _execute_one_by_one(self, batch: Sequence[Job]) -> list[Job]:
-        """Execute commands alone; those of an owner after one of its that is given back are given back too."""
+        """Execute commands alone; those of an owner after one of its that is given back are given back too.
+
+        Rows that somebody else holds are waited for once an owner, and for a few owners: then it is more than theirs,
+        and whoever is left is told to come again.
+        """
         held: dict[OwnerId, list[Job]] = {}
+        self._locked = set()
         for job in batch:
             if job.owner_id in held:
                 held[job.owner_id].append(job)
-            elif await self._execute([job]):
+            elif job.owner_id in self._locked or len(self._locked) >= _LOCKED_OWNERS_MAX:
+                self._answer([job], [CONFLICT])
+            elif await self._execute(self._wanted([job])):
                 held[job.owner_id] = [job]
         return [job for jobs in held.values() for job in jobs]
 
@@ -225,8 +240,7 @@ class Lane:
             try:
                 outcomes = await self._attempt(batch, times)
             except LostRaceError as lost:
-                attempts += _ATTEMPTS_OF_A_TIMEOUT if lost.timed_out else 1
-                self._metrics.retries.inc()
+                attempts += self._note_lost(lost)
                 if attempts >= self._settings.attempts_max:
                     raise
                 await self._back_off(attempts)
@@ -251,6 +265,14 @@ class Lane:
                 self._metrics.batch_stored(times)
                 self._note_times(batch, times)
                 return outcomes
+
+    def _note_lost(self, race: LostRaceError) -> int:
+        """Note that a try was lost; gives what it counts for. Where somebody holds its rows, other lanes go on."""
+        self._metrics.retries.inc()
+        if not race.timed_out:
+            return 1
+        self._backlog.is_held_up(self._taken)
+        return _ATTEMPTS_OF_A_TIMEOUT
 
     def _note_times(self, batch: Sequence[Job], times: BatchTimes) -> None:
         """Tell those who asked, and the tracer if some of it is traced, when the batch reached which part."""
