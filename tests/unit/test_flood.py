@@ -117,7 +117,7 @@ class Store:
 
 
 def engine_of(world: World, patch: pytest.MonkeyPatch) -> Engine:
-    patch.setattr(engines, "BatchStore", lambda *_: Store(world))
+    patch.setattr(engines, "BatchStore", lambda *_, **__: Store(world))
     patch.setattr(engines, "owner_of", lambda command: command)
     patch.setattr(lanes, "needs_of", lambda commands, _receipts: len(commands))
     patch.setattr(lanes, "decide_batch", world.decide)

@@ -6,6 +6,8 @@ owner (see `backlog.py`); other processes are kept apart by the store (see `stor
 
 A lane waits for nobody's lock. Owners whose locks other processes hold are left to one lane more (see
 `patient_lane.py`), which takes one of them at a time.
+
+Long because it is one way from the queue to the answers, with all that may go wrong on it.
 """
 
 from __future__ import annotations
