@@ -16,6 +16,8 @@ from .streams import StreamCalls
 from .unary import UnaryCalls
 from .upstream import Upstream, credentials_of
 
+_CALLS_PER_STRANGER = 8
+"""For how many calls that are held at once the key of one stranger may be looked at."""
 _MS_PER_S = 1_000
 
 
@@ -38,13 +40,14 @@ def front_of(settings: GatewaySettings, upstream: Upstream, registry: CollectorR
     timeout_s = settings.gateway_request_timeout_ms / _MS_PER_S
     bytes_max = {Codec.PROTO: settings.gateway_message_bytes_max, Codec.JSON: settings.gateway_json_bytes_max}
     bodies = Bodies(held_bytes_max=settings.gateway_held_bytes_max)
-    callers = Callers(upstream)
     ledger = LedgerCalls(upstream, Currencies(upstream), bodies, timeout_s=timeout_s)
     return Front(
         upstream=upstream,
-        unary=UnaryCalls(upstream, callers, bodies, bytes_max=bytes_max, timeout_s=timeout_s),
-        streams=StreamCalls(upstream, callers, bodies, bytes_max=bytes_max),
+        callers=Callers(upstream, strangers_max=max(1, settings.gateway_calls_max // _CALLS_PER_STRANGER)),
+        unary=UnaryCalls(upstream, bodies, bytes_max=bytes_max, timeout_s=timeout_s),
+        streams=StreamCalls(upstream, bodies, bytes_max=bytes_max),
         ledger=ledger,
         metrics=GatewayMetrics(registry, [*METHODS, *ledger.calls]),
         calls_max=settings.gateway_calls_max,
+        timeout_s=timeout_s,
     )

@@ -1,12 +1,9 @@
-"""Bodies: how a request's body is read, within a time, a size, and what all long ones may hold together.
-
-Nothing long is read before its key is known to be good: what a stranger sends costs 64 KiB at most.
-"""
+"""Bodies: how a request's body is read, within a time, a size, and what all long ones may hold together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from starlette.types import Message, Receive
@@ -18,9 +15,6 @@ BODY_WITHIN_S = 20.0
 SHORT_BYTES = 64 * 1024
 _DROP_WITHIN_S = 2.0
 _DROP_BYTES_MAX = 32 * 1024 * 1024
-
-Check = Callable[[], Awaitable[None]]
-"""Raises where the caller's key is not good."""
 
 
 class CallerGoneError(Exception):
@@ -85,19 +79,17 @@ class Bodies:
         finally:
             self.left += room.taken
 
-    async def read(self, receive: Receive, room: Room, *, length: int | None, bytes_max: int, check: Check) -> bytes:
-        """Read a body whole; its key is checked first if it is a long one.
+    async def read(self, receive: Receive, room: Room, *, length: int | None, bytes_max: int) -> bytes:
+        """Read a body whole.
 
         Raises:
-            RefusedError: It is too large, it did not come in time, the key is not good, or there is no room.
+            RefusedError: It is too large, it did not come in time, or there is no room.
             CallerGoneError: The caller hung up.
         """
         expected = length or 0
         if expected > bytes_max:
             raise too_large(bytes_max)
-        checked = expected > SHORT_BYTES
-        if checked:
-            await check()
+        if expected > SHORT_BYTES:
             room.grow(expected)
         parts: list[bytes] = []
         size, more = 0, True
@@ -113,9 +105,6 @@ class Bodies:
                     if size > bytes_max:
                         raise too_large(bytes_max)
                     if size > SHORT_BYTES:
-                        if not checked:
-                            await check()
-                            checked = True
                         room.grow(max(size, room.taken))
         except TimeoutError:
             raise invalid("request", "did not come in time", reason="MISSING_FIELD") from None

@@ -1,4 +1,4 @@
-"""The front: what every request passes. In this order: a path that is served, a method, a place; then its call.
+"""The front: what every request passes. In this order: a path that is served, a method, a key, a place; then its call.
 
 Whatever a call raises becomes its answer here; a fault of the gateway's own is logged under the request's id and
 answered without a word about it.
@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from .answers import JSON, Headers, send_error, send_whole
 from .bodies import CallerGoneError, Incoming
+from .callers import Callers
 from .heads import Head, head_of
 from .http_errors import code_of
 from .ledger import LedgerCalls
@@ -42,13 +43,17 @@ class Front:
         self,
         *,
         upstream: Upstream,
+        callers: Callers,
         unary: UnaryCalls,
         streams: StreamCalls,
         ledger: LedgerCalls,
         metrics: GatewayMetrics,
         calls_max: int,
+        timeout_s: float,
     ) -> None:
         self._upstream = upstream
+        self._callers = callers
+        self._timeout_s = timeout_s
         self._unary = unary
         self._streams = streams
         self._ledger = ledger
@@ -91,7 +96,7 @@ class Front:
                 refusal = not_implemented("calls are made by POST").status
                 await _refuse(send, refusal, head, 405, [(b"allow", b"POST")])
             elif method is None:
-                await self._in_place(lambda: self._ledger.answer(head, receive, send))
+                await self._in_place(head, lambda: self._ledger.answer(head, receive, send))
             elif method.streams:
                 is_stream = True
                 code = await self._stream(method, head, receive, send)
@@ -115,7 +120,7 @@ class Front:
         codec = UNARY_CODECS.get(head.content_type)
         if codec is None:
             return await _unsupported(send, head, UNARY_CODECS)
-        await self._in_place(lambda: self._unary.answer(method, codec, head, receive, send))
+        await self._in_place(head, lambda: self._unary.answer(method, codec, head, receive, send))
         return "ok"
 
     async def _stream(self, method: Method, head: Head, receive: Receive, send: Send) -> str:
@@ -126,28 +131,34 @@ class Front:
             refusal = not_implemented("a stream goes both ways at once, which HTTP/1.1 cannot: use HTTP/2").status
             await _refuse(send, refusal, head, 505)
             return code_of(refusal)
-        if self._open_streams >= self._streams_max:
-            self._metrics.refused_full.inc()
-            raise full("this gateway holds as many streams as it may; try again")
-        self._open_streams += 1
         ended = "ok"
 
         async def answer() -> None:
             nonlocal ended
-            ended = await self._streams.answer(method, codec, head, receive, send)
+            if self._open_streams >= self._streams_max:
+                self._metrics.refused_full.inc()
+                raise full("this gateway holds as many streams as it may; try again")
+            self._open_streams += 1
+            try:
+                ended = await self._streams.answer(method, codec, head, receive, send)
+            finally:
+                self._open_streams -= 1
 
         try:
-            await self._in_place(answer)
-        finally:
-            self._open_streams -= 1
+            await self._in_place(head, answer)
+        except RefusedError as error:  # before it began: a stream is refused by its end, too
+            await self._streams.refuse(error.status, codec, head, send)
+            return code_of(error.status)
         return ended
 
-    async def _in_place(self, answer: Callable[[], Awaitable[None]]) -> None:
-        """Answer a call in one of the places.
+    async def _in_place(self, head: Head, answer: Callable[[], Awaitable[None]]) -> None:
+        """Answer a call in one of the places, once its key is known to be good.
 
         Raises:
-            RefusedError: There is none, or the call was refused.
+            RefusedError: The key is not good, there is no place, or the call was refused.
         """
+        head.check_protocol()
+        await self._callers.let_in(head.metadata(), head.timeout_within(self._timeout_s))
         if self._calls >= self._calls_max:
             self._metrics.refused_full.inc()
             raise full("this gateway holds as many calls as it may; send it again")

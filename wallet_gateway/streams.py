@@ -8,7 +8,7 @@ it as UNAVAILABLE: what has no answer is to be sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -18,8 +18,7 @@ from google.rpc import status_pb2
 from starlette.types import Receive, Send
 
 from .answers import head as answer_head
-from .bodies import SHORT_BYTES, Bodies, CallerGoneError, Check, Room
-from .callers import Callers
+from .bodies import SHORT_BYTES, Bodies, CallerGoneError, Room
 from .envelopes import Envelopes, framed, framed_end
 from .heads import Head
 from .http_errors import code_of, error_of
@@ -39,9 +38,8 @@ _log = structlog.get_logger(__name__)
 class StreamCalls:
     """Answers streams."""
 
-    def __init__(self, upstream: Upstream, callers: Callers, bodies: Bodies, *, bytes_max: dict[Codec, int]) -> None:
+    def __init__(self, upstream: Upstream, bodies: Bodies, *, bytes_max: dict[Codec, int]) -> None:
         self._upstream = upstream
-        self._callers = callers
         self._bodies = bodies
         self._bytes_max = bytes_max
         self._stopped = asyncio.Event()
@@ -57,17 +55,15 @@ class StreamCalls:
             RefusedError: It was refused before it began.
             CallerGoneError: Its caller hung up.
         """
-        head.check_protocol()
         metadata, timeout_s = head.metadata(), head.timeout_s()
         if self._stopped.is_set():
             raise stopping()
         with self._bodies.room() as room, self._upstream.stream(method, metadata, timeout_s) as call:
-            messages = _Messages(Envelopes(self._bytes_max[codec]), room, check=lambda: self._callers.check(metadata))
+            messages = _Messages(Envelopes(self._bytes_max[codec]), room)
             reader = _Reader(call, receive, lambda body: method.to_wire(body, codec), messages, stopped=self._stopped)
             reading = asyncio.create_task(reader.run())
             try:
-                headers = answer_head(f"application/connect+{codec.value}".encode(), head.request_id)
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await _begin(codec, head, send)
                 ended = await _write(call, reader, method, codec, send)
             except CallerGoneError:
                 raise
@@ -77,32 +73,40 @@ class StreamCalls:
             finally:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
-        trailer: dict[str, Any] = {} if ended is None else {"error": error_of(ended)}
-        await send({"type": "http.response.body", "body": framed_end(msgspec.json.encode(trailer))})
+        await _end(ended, send)
         return "ok" if ended is None else code_of(ended)
+
+    async def refuse(self, status: status_pb2.Status, codec: Codec, head: Head, send: Send) -> None:
+        """End a stream before it has begun. Over HTTP it is OK: clients read in its last envelope what it is not."""
+        await _begin(codec, head, send)
+        await _end(status, send)
+
+
+async def _begin(codec: Codec, head: Head, send: Send) -> None:
+    headers = answer_head(f"application/connect+{codec.value}".encode(), head.request_id)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _end(ended: status_pb2.Status | None, send: Send) -> None:
+    trailer: dict[str, Any] = {} if ended is None else {"error": error_of(ended)}
+    await send({"type": "http.response.body", "body": framed_end(msgspec.json.encode(trailer))})
 
 
 class _Messages:
-    """The messages of one stream, as its pieces come in: a long one is held for good keys, where there is room."""
+    """The messages of one stream, as its pieces come in: a long one is held where there is room."""
 
-    def __init__(self, envelopes: Envelopes, room: Room, *, check: Check) -> None:
+    def __init__(self, envelopes: Envelopes, room: Room) -> None:
         self._envelopes = envelopes
         self._room = room
-        self._check = check
-        self._is_checked = False
 
-    async def feed(self, piece: bytes) -> AsyncIterator[bytes]:
+    def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take a piece, and give the messages that are whole by it.
 
         Raises:
-            RefusedError: A message cannot be read, is too long, or is long and its key is not good or there is no room.
+            RefusedError: A message cannot be read, is too long, or there is no room for it.
         """
-        for body in self._envelopes.feed(piece):
-            yield body
+        yield from self._envelopes.feed(piece)
         held = self._envelopes.held_bytes
-        if held > SHORT_BYTES and not self._is_checked:
-            await self._check()
-            self._is_checked = True
         self._room.grow(held if held > SHORT_BYTES else 0)
 
     def end(self) -> None:
@@ -164,7 +168,7 @@ class _Reader:
                 message = received.result()
                 if message["type"] == "http.disconnect":
                     raise CallerGoneError
-                async for body in self._messages.feed(message.get("body", b"")):
+                for body in self._messages.feed(message.get("body", b"")):
                     await self._call.write(await self._to_wire(body))
                 more = message.get("more_body", False)
             self._messages.end()

@@ -7,7 +7,6 @@ from starlette.types import Receive, Send
 from .answers import head as answer_head
 from .answers import send_whole
 from .bodies import Bodies
-from .callers import Callers
 from .heads import Head
 from .methods import Codec, Method
 from .upstream import Upstream
@@ -22,14 +21,12 @@ class UnaryCalls:
     def __init__(
         self,
         upstream: Upstream,
-        callers: Callers,
         bodies: Bodies,
         *,
         bytes_max: dict[Codec, int],
         timeout_s: float,
     ) -> None:
         self._upstream = upstream
-        self._callers = callers
         self._bodies = bodies
         self._bytes_max = bytes_max
         self._timeout_s = timeout_s
@@ -41,7 +38,6 @@ class UnaryCalls:
             RefusedError: It was refused, or has no answer.
             CallerGoneError: Its caller hung up before it was sent whole.
         """
-        head.check_protocol()
         metadata = head.metadata()
         timeout_s = head.timeout_within(self._timeout_s)
         with self._bodies.room() as room:
@@ -50,7 +46,6 @@ class UnaryCalls:
                 room,
                 length=head.content_length,
                 bytes_max=self._bytes_max[codec],
-                check=lambda: self._callers.check(metadata),
             )
             raw = await self._upstream.unary(method, await method.to_wire(body, codec), metadata, timeout_s)
         answer = await method.from_wire(raw, codec)

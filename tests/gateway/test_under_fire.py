@@ -1,0 +1,198 @@
+"""A gateway under fire: slow senders, floods, a wallet that dies, and a stop meanwhile."""
+
+import contextlib
+import http.client
+import json
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import pytest
+from gateway.test_streams import EXECUTE, Stream, bet
+from support.database import Installation
+from support.gateway import GatewayServer, framed
+from support.http2 import RawConnection
+from support.requests import Player
+from support.server import WalletServer
+from support.waiting import wait_until
+from support.wallet import Wallet
+
+BALANCE = "/wallet.v1.WalletService/GetBalance"
+BET = "/wallet.v1.WalletService/Bet"
+BATCH = "/wallet.v1.WalletService/ExecuteBatch"
+JSON = {"content-type": "application/json"}
+ASKED = json.dumps({"playerId": "1", "currencyNetworkId": 1}).encode()
+CALLS_MAX = 4
+CONNECTIONS_MAX = 6
+MIB = 1024 * 1024
+WITHIN_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def narrow(shared_wallet: Any) -> Iterator[GatewayServer]:
+    """A gateway with few places."""
+    settings = {
+        "WALLET_GATEWAY_CALLS_MAX": str(CALLS_MAX),
+        "WALLET_GATEWAY_CONNECTIONS_MAX": str(CONNECTIONS_MAX),
+        "WALLET_GATEWAY_MESSAGE_BYTES_MAX": str(MIB),
+    }
+    with GatewayServer(shared_wallet.wallet.target, **settings) as server:
+        yield server
+
+
+class SlowCall:
+    """A call over HTTP/1.1 whose body comes as slowly as its caller likes."""
+
+    def __init__(self, gateway: GatewayServer, key: str, body: bytes = ASKED, *, path: str = BALANCE) -> None:
+        self.connection = gateway.connection()
+        self.connection.putrequest("POST", path)
+        self.connection.putheader("authorization", f"Bearer {key}")
+        self.connection.putheader("content-type", "application/json")
+        self.connection.putheader("content-length", str(len(body)))
+        self.connection.endheaders()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.left = body
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def send(self, size: int | None = None) -> None:
+        """Send the next bytes, or all that is left."""
+        now = self.left[:size]
+        self.left = self.left[len(now) :]
+        self.connection.send(now)
+
+    def status(self) -> int:
+        with contextlib.closing(self.connection.getresponse()) as answer:
+            answer.read()
+            return answer.status
+
+
+def test_a_body_may_come_byte_by_byte(gateway: GatewayServer, wallet: Wallet, player: Player) -> None:
+    key = wallet.keys["games"]
+    with SlowCall(gateway, key) as call:
+        while call.left:
+            call.send(1)
+        assert call.status() == 200
+    with RawConnection(gateway.address) as connection:
+        stream = Stream(connection, key)
+        for byte in framed(bet(player)):
+            connection.write(stream.number, bytes([byte]))
+        (outcome,) = stream.outcomes(1)
+        assert list(outcome) == ["result"]
+
+
+def test_strangers_take_no_places(narrow: GatewayServer, wallet: Wallet) -> None:
+    """A key is looked at before a body is waited for, over HTTP/1.1 and HTTP/2."""
+    strangers = [RawConnection(narrow.address) for _ in range(3)]
+    with contextlib.ExitStack() as stack:
+        for stranger in strangers:
+            stack.enter_context(stranger)
+            for path, content_type in ((BET, "application/json"), (EXECUTE, "application/connect+json")) * CALLS_MAX:
+                stranger.call(path, {"content-type": content_type, "authorization": "Bearer sk_test_wrong"})
+        stack.enter_context(SlowCall(narrow, "sk_test_wrong"))
+        wait_until(
+            lambda: narrow.ask(BALANCE, ASKED, key=wallet.keys["games"]).status == 200,
+            what="who has a key is served",
+            timeout_s=WITHIN_S * 0.75,  # a body has 20 s
+        )
+
+
+def test_calls_beyond_the_places_are_refused_until_one_is_free(narrow: GatewayServer, wallet: Wallet) -> None:
+    key = wallet.keys["games"]
+    assert narrow.ask(BALANCE, ASKED, key=key).status == 200
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(SlowCall(narrow, key)) for _ in range(CALLS_MAX)]
+        wait_until(lambda: narrow.ask(BALANCE, ASKED, key=key).status == 429, what="every place is taken")
+        full = narrow.ask(BALANCE, ASKED, key=key)
+        error = full.refused(429, "resource_exhausted", "QUEUE_FULL")
+        assert (error["retry"], full.headers["retry-after"]) == ("SAME_REQUEST", "1")
+        assert narrow.ask("/healthz", method="GET").status == 200
+        for call in slow:
+            call.send()
+        assert {call.status() for call in slow} == {200}
+    wait_until(lambda: narrow.ask(BALANCE, ASKED, key=key).status == 200, what="a place is free")
+
+
+def test_connections_beyond_the_bound_wait(narrow: GatewayServer, wallet: Wallet) -> None:
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(contextlib.closing(narrow.connection())) for _ in range(CONNECTIONS_MAX)]
+        for connection in held:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        one_more = stack.enter_context(contextlib.closing(narrow.connection()))
+        one_more.request("POST", BALANCE, ASKED, {"authorization": f"Bearer {wallet.keys['games']}"} | JSON)
+        one_more.sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            one_more.sock.recv(1, socket.MSG_PEEK)
+        held[0].close()
+        one_more.sock.settimeout(WITHIN_S)
+        assert one_more.getresponse().status == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/proto"])
+def test_a_body_over_the_limit_is_not_read_to_its_end(narrow: GatewayServer, wallet: Wallet, content_type: str) -> None:
+    """Its size is told at once where it is announced, and when it is reached where it is not."""
+    headers = {"authorization": f"Bearer {wallet.keys['games']}", "content-type": content_type}
+    for announced in (True, False):
+        with contextlib.closing(narrow.connection()) as connection:
+            connection.putrequest("POST", BATCH)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            told = ("content-length", str(5 * MIB)) if announced else ("transfer-encoding", "chunked")
+            connection.putheader(*told)
+            connection.endheaders()
+            if not announced:
+                for _ in range(3 * MIB // 32_768):
+                    connection.send(b"%x\r\n%b\r\n" % (32_768, b" " * 32_768))
+            answer = connection.getresponse()
+            error = json.loads(answer.read())
+            assert (answer.status, error["code"]) == (429, "resource_exhausted"), error
+
+
+def test_a_wallet_that_dies_ends_streams_and_is_found_again(new_installation: Callable[[], Installation]) -> None:
+    with WalletServer(new_installation()) as server, GatewayServer(server.target) as gateway:
+        wallet = server.wallet()
+        player, key = wallet.player("100"), wallet.keys["games"]
+        with RawConnection(gateway.address) as connection:
+            stream = Stream(connection, key)
+            stream.send(bet(player))
+            stream.outcomes(1)
+            server.kill()
+            outcomes, end = stream.whole()
+            assert len(outcomes) == 1
+            assert (end["error"]["code"], end["error"]["retry"]) == ("unavailable", "SAME_REQUEST")
+            server.start()
+            wait_until(lambda: gateway.ask("/readyz", method="GET").status == 200, what="the wallet is found again")
+            again = Stream(connection, key)
+            again.send(bet(player), ends=True)
+            outcomes, end = again.whole()
+            assert [list(outcome) for outcome in outcomes] == [["result"]]
+            assert end == {}
+
+
+def test_a_gateway_that_stops_answers_what_has_begun(shared_wallet: Any) -> None:
+    key = shared_wallet.wallet.keys["games"]
+    with GatewayServer(shared_wallet.wallet.target, WALLET_GATEWAY_LAME_DUCK_MS="60000") as gateway:
+        assert gateway.ask(BALANCE, ASKED, key=key).status == 200
+        with SlowCall(gateway, key) as call:
+            call.send(5)
+            gateway.terminate()
+            wait_until(lambda: gateway.ask("/readyz", method="GET").status == 503, what="it leaves the rotation")
+            assert gateway.ask(BALANCE, ASKED, key=key).status == 200, "it serves on meanwhile"
+            gateway.terminate()  # a second signal ends the wait
+            wait_until(lambda: not is_open(gateway), what="it takes no more connections")
+            call.send()
+            assert call.status() == 200
+        assert gateway.wait() == 0, gateway.log
+
+
+def is_open(gateway: GatewayServer) -> bool:
+    try:
+        gateway.ask("/healthz", method="GET")
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
