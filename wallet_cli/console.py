@@ -30,9 +30,27 @@ _LISTING_PIPE_WIDTH = 1_000
 """The same of rows that have many ids: whoever searches the output for one finds it whole."""
 
 
+_WIDE_IDS = frozenset({"player_id", "owner_id", "inbox_id", "outbox_id"})
+"""Ids of 64 bits."""
+_AMOUNT = "_minor"
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON, on one line, for programs."""
-    click.echo(json.dumps(value, default=str))
+    click.echo(json.dumps(_exact(value), default=str))
+
+
+def _exact(value: Any, name: str = "") -> Any:
+    """Give a value as JSON tells it: an id of 64 bits or an amount is digits in a string, which no reader rounds."""
+    match value:
+        case dict():
+            return {key: _exact(it, key) for key, it in value.items()}
+        case list() | tuple():
+            return [_exact(it, name) for it in value]
+        case int() if name in _WIDE_IDS or name.endswith(_AMOUNT):
+            return str(value)
+        case _:
+            return value
 
 
 def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) -> None:
@@ -202,7 +220,8 @@ def print_stream(rows: Iterator[Sequence[Any]], *, file_format: str) -> int:
                 writer.writerow(map(_text, row))
         case "json":
             for count, row in enumerate(rows, start=1):
-                line = json.dumps(dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False)
+                told = {name: _plain(_exact(value, name)) for name, value in zip(columns, row, strict=True)}
+                line = json.dumps(told, ensure_ascii=False)
                 write(("[\n" if count == 1 else ",\n") + line)
             write("\n]\n" if count else "[]\n")
         case _:

@@ -195,7 +195,7 @@ def _settle(
         settled = every(connection) if every else [event_id for event_id in ids if one(connection, event_id)]
     missing = sorted(set(ids) - set(settled))
     if as_json:
-        console.print_json({done: settled, "failed": missing})
+        console.print_json({done: [str(event_id) for event_id in settled], "failed": [str(it) for it in missing]})
     else:
         click.echo(f"{done}: {', '.join(map(str, settled)) or 'none'}")
     if missing:

@@ -216,7 +216,7 @@ def test_cells_are_listed_with_what_is_in_them(own: tuple[Installation, Wallet])
 
 def test_the_outbox_of_all_cells_is_listed_by_age_and_settled_cell_by_cell(own: tuple[Installation, Wallet]) -> None:
     installation, wallet = own
-    players = [wallet.fund(player_of(cell), "100").player_id for cell in (2, 0, 1, 0)]
+    players = [str(wallet.fund(player_of(cell), "100").player_id) for cell in (2, 0, 1, 0)]
     listed = json.loads(installation.command("outbox", "list", "--json"))
     assert [(row["player_id"], row["cell"]) for row in listed] == list(zip(players, (2, 0, 1, 0), strict=True))
     some = json.loads(installation.command("outbox", "list", "--cell", "0", "--limit", "1", "--json"))

@@ -110,7 +110,7 @@ def test_a_senders_own_id_is_looked_for_in_a_cell_that_hangs_for_two_seconds(
 
 def test_lists_name_the_cell_that_hangs_and_tell_of_the_others(installation: Installation, wallet: Wallet) -> None:
     wallet.fund(player_of(0), "50")
-    listed = {wallet.fund(player_of(cell), "50").player_id: cell for cell in (1, 2)}
+    listed = {str(wallet.fund(player_of(cell), "50").player_id): cell for cell in (1, 2)}
     with hanging_cell(installation):
         cells = json.loads(installation.command("cells", "list", "--json"))
         outbox = installation.run("outbox", "list", "--limit", "10000", "--json")

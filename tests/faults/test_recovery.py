@@ -153,7 +153,7 @@ def test_the_page_leads_back_to_a_point_in_time_and_what_was_after_it_is_sent_ag
     verify(installation)
     assert "wallet transactions list --limit 1" in told("look")
     [newest] = json.loads(installation.command("transactions", "list", "--limit", "1", "--json"))
-    assert newest["player_id"] == early.player_id
+    assert newest["player_id"] == str(early.player_id)
 
     with platform(installation, amqp_url) as (wallet, bus):
         assert wallet.main(player) == "995"

@@ -73,10 +73,10 @@ def test_find(played: Played) -> None:
 def test_players(played: Played) -> None:
     player_id = played.player.player_id
     (row,) = played.rows("players", "list", "--after", str(player_id - 1), "--limit", "1")
-    assert (row["player_id"], row["state"]) == (player_id, "BLOCKED")
-    assert player_id in [row["player_id"] for row in played.rows("players", "list", "--state", "blocked")]
+    assert (row["player_id"], row["state"]) == (str(player_id), "BLOCKED")
+    assert str(player_id) in [row["player_id"] for row in played.rows("players", "list", "--state", "blocked")]
     shown = json.loads(played.installation.command("players", "show", str(player_id), "--json"))
-    assert (shown["state"], shown["balances"][0]["total_minor"]) == ("BLOCKED", 89)
+    assert (shown["state"], shown["balances"][0]["total_minor"]) == ("BLOCKED", "89")
     assert [row["withdrawal_id"] for row in shown["withdrawals_under_way"]] == [played.held.withdrawal_id]
     assert played.held.withdrawal_id in played.installation.command("players", "show", str(player_id))
 
@@ -95,7 +95,7 @@ def test_transactions(played: Played) -> None:
     assert [row["tx_id"] for row in only] == [played.bet_tx_id]
     assert played.rows("transactions", "list", "--player", player, "--to", "2020-01-01") == []
     shown = json.loads(played.installation.command("transactions", "show", played.bet_tx_id, "--json"))
-    assert [posting["amount_minor"] for posting in shown["postings"]] == [-10, 10]
+    assert [posting["amount_minor"] for posting in shown["postings"]] == ["-10", "10"]
     assert [(it["kind"], it["link"]) for it in shown["chain"]] == [("BET", "ASKED"), ("WIN", "REFERRER")]
     assert "REFERRER" in played.installation.command("transactions", "show", played.bet_tx_id)
     missing = played.installation.run("transactions", "show", "01890000-0000-7000-8000-00000000dead")
@@ -111,7 +111,7 @@ def test_withdrawals(played: Played) -> None:
     assert row["withdrawal_id"] == played.held.withdrawal_id
     assert played.rows("withdrawals", "list", "--player", player, "--older-than", "1h") == []
     shown = json.loads(played.installation.command("withdrawals", "show", played.paid.withdrawal_id, "--json"))
-    assert (shown["state"], shown["amount_minor"]) == ("SETTLED", 5)
+    assert (shown["state"], shown["amount_minor"]) == ("SETTLED", "5")
     assert shown["ending_tx_id"]
     assert played.installation.run("withdrawals", "show", "none").returncode == 1
     assert "is no age" in played.installation.run("withdrawals", "list", "--older-than", "soon").stderr
@@ -124,5 +124,5 @@ def test_sessions(played: Played) -> None:
         if row["session_token"] == played.session.token
     ]
     shown = json.loads(played.installation.command("sessions", "show", token, "--json"))
-    assert (shown["lock_amount_minor"], shown["status"]) == (20, "OPEN")
+    assert (shown["lock_amount_minor"], shown["status"]) == ("20", "OPEN")
     assert played.installation.run("sessions", "show", "none").returncode == 1

@@ -38,7 +38,7 @@ def test_a_proposal_is_listed_shown_and_approved(
     assert [(it["proposal_id"], it["proposed_by"]) for it in listed] == [(made.proposal_id, "backoffice")]
     shown = as_json(module_installation, "proposals", "show", made.proposal_id)
     assert isinstance(shown, dict)
-    assert (shown["balance_before_minor"], shown["balance_after_minor"]) == (100, 130)
+    assert (shown["balance_before_minor"], shown["balance_after_minor"]) == ("100", "130")
     assert shown["metadata"] == {"ticket": "4711"}
 
     def decide(verb: str, caller: str, *more: str) -> tuple[int, str]:
@@ -67,7 +67,7 @@ def test_the_trail_is_listed(module_installation: Installation, served: Wallet) 
     told = as_json(module_installation, "actions", "list", "--actor", "zoe@desk", "--kind", "adjustment")
     assert isinstance(told, list)
     (action,) = told
-    assert (action["operator"], action["player_id"]) == ("backoffice", player.player_id)
+    assert (action["operator"], action["player_id"]) == ("backoffice", str(player.player_id))
     assert json.loads(action["facts_before"]) == {"balance_minor": "100"}
     printed = module_installation.command("actions", "list", "--limit", "3", "--csv")
     rows = list(csv.DictReader(io.StringIO(printed)))
