@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from wallet_grpc.addresses import AddressInUseError, why
 
@@ -70,7 +71,7 @@ async def serve(settings: ConsoleSettings) -> None:
     server = _Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=_timely(settings.console_receive_timeout_ms / 1_000),
             h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
             ws="none",
             lifespan="on",
@@ -86,6 +87,44 @@ async def serve(settings: ConsoleSettings) -> None:
     _log.info("serving", address=settings.console_address, wallet=settings.console_grpc_address)
     await server.serve(sockets=[listener])
     _log.info("stopped")
+
+
+def _timely(receive_s: float) -> type[H11Protocol]:
+    """Give uvicorn's protocol, with so many seconds for a request's head to arrive.
+
+    uvicorn itself waits for one without end, on a connection's first request and where a later one has begun: whoever
+    opens connections and says nothing would take all that there may be. A form's own time is `Visit.form`'s.
+    """
+
+    class Timely(H11Protocol):
+        _waiting: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._look()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._look()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._rest()
+
+        def _look(self) -> None:
+            """Begin to wait for a head, or end to."""
+            cycle: RequestResponseCycle | None = self.cycle  # None until a first head is there, whatever its type says
+            if cycle is not None and not cycle.response_complete:
+                self._rest()
+            elif self._waiting is None:
+                self._waiting = self.loop.call_later(receive_s, self.transport.close)
+
+        def _rest(self) -> None:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+
+    return Timely
 
 
 class _Server(uvicorn.Server):

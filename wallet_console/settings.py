@@ -103,6 +103,12 @@ class ConsoleSettings(EnvironmentSettings):
     console_requests_max: int = Field(
         default=100, ge=1, le=10_000, description="Pages that are made at once, probes apart; more get 503."
     )
+    console_receive_timeout_ms: Milliseconds = Field(
+        default=10_000,
+        ge=500,
+        le=60_000,
+        description="How long a request's head, and then its form, may take to arrive, in ms.",
+    )
     console_csv_rows_max: int = Field(
         default=10_000,
         ge=100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -118,14 +119,23 @@ class Visit:
         return self.sent
 
     async def _body(self) -> bytes:
-        """Read what was sent up to the most that a form may hold, whatever length its head tells, or none."""
+        """Read what was sent up to the most that a form may hold, whatever length its head tells, or none.
+
+        It has to arrive in time: a form that never does would keep a place that others need.
+        """
         body = bytearray()
-        async for part in self.request.stream():
-            body += part
-            if len(body) > _FORM_BYTES_MAX:
-                raise PageError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too large", "Shorten what you wrote."
-                )
+        try:
+            async with asyncio.timeout(self.settings.console_receive_timeout_ms / 1_000):
+                async for part in self.request.stream():
+                    body += part
+                    if len(body) > _FORM_BYTES_MAX:
+                        raise PageError(
+                            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too large", "Shorten what you wrote."
+                        )
+        except TimeoutError:
+            raise PageError(
+                HTTPStatus.REQUEST_TIMEOUT, "This form did not arrive in time", "Nothing was changed. Send it again."
+            ) from None
         return bytes(body)
 
     # ---- what the wallet says

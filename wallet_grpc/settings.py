@@ -235,6 +235,13 @@ class Settings(EnvironmentSettings):
         default=2_000, le=4_000, description="How long the keys are trusted without reading them again, in ms."
     )
 
+    key_uses_interval_ms: Milliseconds = Field(
+        default=20_000,
+        ge=1_000,
+        le=40_000,
+        description="How often a process stores when keys were last used, in ms: one statement for all of them.",
+    )
+
     session_ttl_default_s: int = Field(
         default=86_400, ge=1, le=31_536_000, description="How long a session takes bets if its game does not say, in s."
     )

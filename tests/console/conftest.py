@@ -24,7 +24,7 @@ AXE = Path("tools/axe/node_modules/axe-core/axe.min.js")
 def stack(template: Installation) -> Iterator[Stack]:
     with own_installation(template) as installation:
         metrics = f"127.0.0.1:{free_port()}"
-        with WalletServer(installation, WALLET_METRICS_ADDRESS=metrics) as server:
+        with WalletServer(installation, WALLET_METRICS_ADDRESS=metrics, WALLET_KEY_USES_INTERVAL_MS="1000") as server:
             wallet = server.wallet()
             story = tell(wallet, installation)
             installation.command("verify")

@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 
 import itsdangerous
@@ -149,6 +151,55 @@ def test_a_page_that_only_reads_says_nothing_of_changes(console: ConsoleServer) 
     assert (answer.status, answer.title) == (503, "The wallet cannot be reached")
     assert "Load the page again in a moment" in answer.text
     assert "changed" not in answer.text
+
+
+# ------------------------------------------------------------------------------------------------------- under fire
+
+PLACES = 4
+FEW = {"WALLET_CONSOLE_REQUESTS_MAX": str(PLACES), "WALLET_CONSOLE_RECEIVE_TIMEOUT_MS": "2000"}
+
+
+@pytest.fixture(scope="module")
+def small_console() -> Iterator[ConsoleServer]:
+    """A console of few places, which waits for nobody longer than two seconds."""
+    with ConsoleServer(ENVIRONMENT, **FEW) as server:
+        yield server
+
+
+def begun(console: ConsoleServer, sent: str) -> socket.socket:
+    """Open a connection, send this much on it, and nothing more."""
+    host, _, port = console.address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(sent.encode())
+    return connection
+
+
+def test_forms_that_never_arrive_give_their_places_back(small_console: ConsoleServer) -> None:
+    anna = small_console.operator()
+    head = (
+        f"POST /approval/decision HTTP/1.1\r\nHost: {small_console.address}\r\nCookie: {COOKIE}={anna.cookie}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ncsrf="
+    )
+    with ExitStack() as opened:
+        slow = [opened.enter_context(begun(small_console, head)) for _ in range(PLACES)]
+        wait_until(lambda: small_console.browser().get("/login").status == 503, what="all places are taken")
+        assert small_console.browser().get("/healthz").status == 200
+        answers = [connection.recv(12) for connection in slow]
+    assert answers == [b"HTTP/1.1 408"] * PLACES
+    assert anna.get("/nothing-is-here").status == 404
+
+
+def test_connections_that_say_nothing_end_and_others_are_served(small_console: ConsoleServer) -> None:
+    """Silent ones, half heads, and a half head after an answered request; and a flood of probes beside."""
+    probe = f"GET /healthz HTTP/1.1\r\nHost: {small_console.address}\r\n\r\n"
+    sent = ["", "GET /login HT", f"GET /login HTTP/1.1\r\nHost: {small_console.address}\r\n", f"{probe}GET /"]
+    with ExitStack() as opened:
+        silent = [opened.enter_context(begun(small_console, text)) for text in sent for _ in range(50)]
+        assert all(small_console.browser().get("/healthz").status == 200 for _ in range(50))
+        assert small_console.browser().get("/login").status == 200
+        for connection in silent:
+            while connection.recv(65_536):
+                pass
 
 
 def test_who_logs_out_is_nobody(console: ConsoleServer) -> None:

@@ -7,11 +7,30 @@ import pytest
 from support.database import Installation
 
 from wallet_grpc.rpc.key_ring import KeyRing
+from wallet_grpc.store.background.key_uses import KeyUseStore
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.keys import create_key
 from wallet_grpc.store.reads.keys import KeyReader, Role, hash_of
 
 _READINGS = 10
+
+
+async def test_the_latest_use_of_a_key_stays_whoever_tells_of_it(ledger: Installation) -> None:
+    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000, writes=True)
+    with ledger.connect(autocommit=True) as connection:
+        used, unused = (
+            create_key(connection, prefix="sk_test_", source=secrets.token_hex(4), roles=[Role.GAME]).key_id
+            for _ in range(2)
+        )
+    try:
+        for age_s in (60.0, 5.0, 3_600.0):
+            await KeyUseStore(pool).note({used: age_s})
+    finally:
+        await pool.close()
+    told = "SELECT extract(EPOCH FROM now() - last_used_at)::FLOAT FROM shown_keys WHERE key_id = %s"
+    ((age_s,),) = ledger.rows(told, used)
+    assert 5 <= age_s < 60
+    assert ledger.rows(told, unused) == [(None,)]
 
 
 @pytest.mark.timeout(60)

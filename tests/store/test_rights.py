@@ -20,6 +20,7 @@ RIGHTS: dict[str, tuple[set[str], set[str], set[str]]] = {
     "claims": (APPENDS, NOTHING, READS),
     "currency_networks": (READS, READS, READS),
     "api_keys": (READS, NOTHING, NOTHING),
+    "key_uses": (CHANGES, NOTHING, READS),
     "accounts": (APPENDS, READS, READS),
     "ledger_transactions": (APPENDS, READS, READS),
     "ledger_entries": (APPENDS, READS, READS),

@@ -39,6 +39,24 @@ async def test_a_fault_in_reading_does_not_make_each_call_a_query() -> None:
     assert reader.readings <= 1 + (time.monotonic() - began) * READINGS_PER_S + 0.1
 
 
+async def test_uses_are_taken_once_and_those_that_could_not_be_stored_come_again() -> None:
+    ring = KeyRing(cast("KeyReader", FewKeys("a", "b")), refresh_ms=2_000)
+    assert await ring.find(hash_of("nobody"), peer="x") is None
+    assert ring.take_uses() == {}
+    began = time.monotonic()
+    assert await ring.find(hash_of("a"), peer="x") is not None
+    assert ring.known(hash_of("b")) is not None
+    taken = ring.take_uses()
+    assert sorted(taken) == ["a", "b"]
+    assert all(began <= used_at <= time.monotonic() for used_at in taken.values())
+    assert ring.known(hash_of("a")) is not None
+    ring.put_back(taken)
+    again = ring.take_uses()
+    assert again["a"] > taken["a"]
+    assert again["b"] == taken["b"]
+    assert ring.take_uses() == {}
+
+
 class FewKeys:
     """A reader of keys that are in memory."""
 

@@ -680,7 +680,7 @@ class ListKeysResponse(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Key(_message.Message):
-    __slots__ = ("key_id", "source", "roles", "rate_per_s", "created_at", "revoked_at", "operator", "speaks_for_logins")
+    __slots__ = ("key_id", "source", "roles", "rate_per_s", "created_at", "revoked_at", "operator", "speaks_for_logins", "last_used_at")
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     ROLES_FIELD_NUMBER: _ClassVar[int]
@@ -689,6 +689,7 @@ class Key(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
     SPEAKS_FOR_LOGINS_FIELD_NUMBER: _ClassVar[int]
+    LAST_USED_AT_FIELD_NUMBER: _ClassVar[int]
     key_id: str
     source: str
     roles: _containers.RepeatedScalarFieldContainer[str]
@@ -697,7 +698,8 @@ class Key(_message.Message):
     revoked_at: _timestamp_pb2.Timestamp
     operator: str
     speaks_for_logins: bool
-    def __init__(self, key_id: _Optional[str] = ..., source: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., rate_per_s: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., operator: _Optional[str] = ..., speaks_for_logins: _Optional[bool] = ...) -> None: ...
+    last_used_at: _timestamp_pb2.Timestamp
+    def __init__(self, key_id: _Optional[str] = ..., source: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., rate_per_s: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., operator: _Optional[str] = ..., speaks_for_logins: _Optional[bool] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListRailsRequest(_message.Message):
     __slots__ = ()

@@ -81,6 +81,7 @@ _KEYS: tuple[Column[Any], ...] = (
     Column("Rate", lambda row: Text(f"{row.rate_per_s}/s" if row.rate_per_s else "no bound")),
     Column("State", _state),
     Column("Made", lambda row: moment(row.created_at)),
+    Column("Last seen", lambda row: moment(row.last_used_at)),
     Column("Revoked", lambda row: moment(row.revoked_at)),
 )
 _RAILS: tuple[Column[Any], ...] = (

@@ -47,6 +47,7 @@ from wallet_grpc.settings import Environment, Settings
 from wallet_grpc.store.background.backlog import BacklogReader
 from wallet_grpc.store.background.days import DaySettings, DayStore
 from wallet_grpc.store.background.house_postings import HousePostingStore
+from wallet_grpc.store.background.key_uses import KeyUseStore
 from wallet_grpc.store.background.reservations import ReservationStore
 from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.backoffice.lookups import Lookups
@@ -69,6 +70,7 @@ from wallet_grpc.workers.backlog import BacklogWatch
 from wallet_grpc.workers.days import DayWorker
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
 from wallet_grpc.workers.house import HouseSettings, HouseWorker
+from wallet_grpc.workers.key_uses import KeyUseWorker
 from wallet_grpc.workers.lookup_lag import LookupLagWatch
 from wallet_grpc.workers.metrics import WorkerMetrics
 from wallet_grpc.workers.poster import Poster, PosterSettings
@@ -200,11 +202,20 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
         engine_settings(settings), networks, pools.lookups.withdrawals(), metrics, cells=cells, tracer=tracer
     )
     certificate = None if (files := settings.tls_files) is None else ServedCertificate(files)
+    keys = KeyRing(KeyReader(pools.keys), refresh_ms=settings.keys_refresh_ms)
     server = _server(
-        settings, pools, networks, engine, registry, metrics, certificate, tracer, shares_address=worker is not None
+        settings,
+        pools,
+        keys,
+        networks,
+        engine,
+        registry,
+        metrics,
+        certificate,
+        tracer,
+        shares_address=worker is not None,
     )
-    chore_metrics = ChoreMetrics(registry)
-    workers = _workers(settings, pools, networks, engine, chore_metrics, registry)
+    workers = _workers(settings, pools, keys, networks, engine, ChoreMetrics(registry), registry)
     watch = DatabaseWatch(
         pools.watched(), pools.lookups.of_cells, unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry
     )
@@ -293,6 +304,7 @@ async def _until_stopped(  # noqa: PLR0917 - what may end the process, and what 
 def _server(  # noqa: PLR0917 - its parts, given once
     settings: Settings,
     pools: Pools,
+    keys: KeyRing,
     networks: NetworkDirectory,
     engine: Engine,
     registry: CollectorRegistry,
@@ -304,7 +316,7 @@ def _server(  # noqa: PLR0917 - its parts, given once
 ) -> WalletServer:
     """Make the server, with every service that it serves."""
     gate = CallGate(
-        Authenticator(KeyRing(KeyReader(pools.keys), refresh_ms=settings.keys_refresh_ms), settings.environment.value),
+        Authenticator(keys, settings.environment.value),
         CallMetrics(registry),
         Rates(on_refused=metrics.refused_rate.inc),
         calls_max=settings.concurrent_calls_max,
@@ -376,6 +388,7 @@ def _by_cell(reader: Callable[[Pool], Reader], pools: ByCell[Pool]) -> ByCell[Re
 def _workers(  # noqa: PLR0917 - their parts
     settings: Settings,
     pools: Pools,
+    keys: KeyRing,
     networks: NetworkDirectory,
     engine: Engine,
     chores: ChoreMetrics,
@@ -385,7 +398,9 @@ def _workers(  # noqa: PLR0917 - their parts
     counted = WorkerMetrics(registry)
     cells = pools.background.cells
     shared = BacklogWatch(BacklogReader(pools.operators).shared, "", chores, counted)
+    uses = KeyUseWorker(settings.key_uses_interval_ms, keys, KeyUseStore(pools.operators), chores)
     made: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+        ("key uses", uses.run),
         ("loop watch", Vitals("serve", registry).watch_loop),
         ("backlog", shared.run),
     ]

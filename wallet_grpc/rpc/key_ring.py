@@ -40,15 +40,18 @@ class KeyRing:
         self._failed: str | None = None
         """Why the last reading failed, if it did."""
         self._waiting: Counter[str] = Counter()
+        self._used: dict[str, float] = {}
+        """When keys were used last, by key_id, of those used since they were told."""
 
     def known(self, key_hash: bytes) -> Caller | None:
         """Give the caller of a key if the last reading has it and is trusted still; None: `find` knows more."""
-        age_s = time.monotonic() - self._read_at
+        now = time.monotonic()
+        age_s = now - self._read_at
         if age_s > self._refresh_s:
             if age_s > _TRUSTED_MAX_S:
                 return None
             self._read()  # beside the calls: a good caller never waits for it
-        return self._callers.get(key_hash)
+        return self._noted(self._callers.get(key_hash), now)
 
     async def find(self, key_hash: bytes, *, peer: str) -> Caller | None:
         """Give the caller, None if no key that is not revoked has this hash. `peer` is the host that the call is from.
@@ -64,7 +67,7 @@ class KeyRing:
             self._read()  # beside the calls: a good caller never waits for it
         found = self._callers.get(key_hash)
         if found is not None or self._read_at >= now:
-            return found
+            return self._noted(found, now)
         if self._waiting.total() >= _WAITING_MAX or self._waiting[peer] >= _PEER_WAITING_MAX:
             self._read()
             if self._failed is not None:
@@ -77,7 +80,21 @@ class KeyRing:
             self._waiting[peer] -= 1
             if not self._waiting[peer]:
                 del self._waiting[peer]
-        return self._callers.get(key_hash)
+        return self._noted(self._callers.get(key_hash), now)
+
+    def take_uses(self) -> dict[str, float]:
+        """Take what was used since the last time: each key_id with when (of `time.monotonic`) it was used last."""
+        taken, self._used = self._used, {}
+        return taken
+
+    def put_back(self, uses: Mapping[str, float]) -> None:
+        """Take back what could not be stored, to be given again."""
+        self._used = {**uses, **self._used}
+
+    def _noted(self, found: Caller | None, now: float) -> Caller | None:
+        if found is not None:
+            self._used[found.key_id] = now
+        return found
 
     async def _read_since(self, moment: float) -> None:
         """Wait for a reading that was begun after a moment.

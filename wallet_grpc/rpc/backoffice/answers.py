@@ -271,6 +271,7 @@ def key(found: ShownKey, into: pb.Key) -> pb.Key:
     into.speaks_for_logins = found.speaks_for_logins
     _fill_time(found.created_at, into.created_at)
     _fill_time(found.revoked_at, into.revoked_at)
+    _fill_time(found.last_used_at, into.last_used_at)
     return into
 
 

@@ -74,6 +74,8 @@ class ShownKey:
     """Whether its calls name the person who is logged in where they come from."""
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    """When a call last showed it; None if none has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ class OverviewReader:
                 speaks_for_logins=row.speaks_for_logins,
                 created_at=row.created_at,
                 revoked_at=row.revoked_at,
+                last_used_at=row.last_used_at,
             )
             for row in await self._rows(self._shared, "keys", parameters)
         ]

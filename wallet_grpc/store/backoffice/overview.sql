@@ -143,7 +143,8 @@ SELECT
     shown_keys.operator,
     shown_keys.speaks_for_logins,
     shown_keys.created_at,
-    shown_keys.revoked_at
+    shown_keys.revoked_at,
+    shown_keys.last_used_at
 FROM shown_keys
 WHERE
     shown_keys.key_id > %(after)s::TEXT

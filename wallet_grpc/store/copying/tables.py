@@ -116,6 +116,7 @@ KEPT = (
 SHARED_KEPT = (
     Table(name="currency_networks", key=["currency_network_id"]),
     Table(name="api_keys", key=["key_id"]),
+    Table(name="key_uses", key=["key_id"]),
     Table(name="settlement_rails", key=["source", "currency_network_id"]),
     Table(name="ledgers", key=["ledger_id"]),
     Table(name="inbox_events", key=["inbox_id"]),

@@ -32,6 +32,7 @@ class StoredKey:
     speaks_for_logins: bool
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,10 @@ SELECT
     api_keys.operator,
     api_keys.speaks_for_logins,
     api_keys.created_at,
-    api_keys.revoked_at
+    api_keys.revoked_at,
+    key_uses.used_at AS last_used_at
 FROM api_keys
+LEFT JOIN key_uses ON api_keys.key_id = key_uses.key_id
 ORDER BY api_keys.created_at, api_keys.key_id;
 
 -- name: lock_key

@@ -1,0 +1,11 @@
+-- When keys were last used. See key_uses.py.
+
+-- name: note
+INSERT INTO key_uses (key_id, used_at)
+SELECT
+    used.key_id,
+    now() - make_interval(secs => used.age_s) AS used_at
+FROM unnest(%(key_ids)s::TEXT[], %(ages_s)s::DOUBLE PRECISION[]) AS used (key_id, age_s)
+ORDER BY used.key_id
+ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at
+WHERE key_uses.used_at < excluded.used_at;
