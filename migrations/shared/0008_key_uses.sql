@@ -4,7 +4,8 @@ CREATE TABLE key_uses (
     used_at TIMESTAMPTZ NOT NULL
 );
 
-COMMENT ON TABLE key_uses IS 'a row for each key that a call has ever shown; a process that is killed leaves out its last seconds';
+COMMENT ON TABLE key_uses IS
+'a row for each key that a call has ever shown; a process that is killed leaves out its last seconds';
 
 CREATE OR REPLACE VIEW shown_keys AS
 SELECT

@@ -219,7 +219,7 @@ def test_databases_and_workers_are_told(stack: Stack) -> None:
         assert shown.value("wallet_database_up") == 1
         assert shown.value("wallet_database_role", role="replica") == 0
     workers = {
-        "serve": {"poster", "sweeper", "house", "expiry", "days", "backlog", "lookup lag", "key uses"},
+        "serve": {"poster", "sweeper", "house", "expiry", "days", "backlog", "lookup lag", "key uses", "summaries"},
         "consume": {"consume", "retries", "watch"},
         "relay": {"relay", "watch"},
     }

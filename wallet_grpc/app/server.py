@@ -49,6 +49,7 @@ from wallet_grpc.store.background.days import DaySettings, DayStore
 from wallet_grpc.store.background.house_postings import HousePostingStore
 from wallet_grpc.store.background.key_uses import KeyUseStore
 from wallet_grpc.store.background.reservations import ReservationStore
+from wallet_grpc.store.background.summaries import SummaryStore
 from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.backoffice.lookups import Lookups
 from wallet_grpc.store.connection.metrics import NamedPool, PoolMetrics
@@ -74,6 +75,7 @@ from wallet_grpc.workers.key_uses import KeyUseWorker
 from wallet_grpc.workers.lookup_lag import LookupLagWatch
 from wallet_grpc.workers.metrics import WorkerMetrics
 from wallet_grpc.workers.poster import Poster, PosterSettings
+from wallet_grpc.workers.summaries import SummaryWorker
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
 
 from . import scrapes
@@ -413,6 +415,7 @@ def _workers(  # noqa: PLR0917 - their parts
             ("sweeper", _sweeper(settings, pool, chores, counted)),
             ("house", _house(pool, chores, counted)),
             ("days", _days(settings, pool, chores, counted)),
+            ("summaries", SummaryWorker(SummaryStore(pool), chores)),
             ("backlog", BacklogWatch(BacklogReader(pool).of_cell, str(cell), chores, counted)),
         ):
             made.append((cells.name(cell, name), worker.run))

@@ -22,6 +22,7 @@ class KeyUseStore:
 
     async def note(self, ages_s: Mapping[str, float]) -> None:
         """Store how long ago each key was used, in seconds, by its key_id."""
-        parameters = {"key_ids": list(ages_s), "ages_s": list(ages_s.values())}
+        key_ids = sorted(ages_s)
+        parameters = {"key_ids": key_ids, "ages_s": [ages_s[key_id] for key_id in key_ids]}
         async with self._pool.connection() as connection:
             await connection.execute(_SQL["note"], parameters)

@@ -6,6 +6,5 @@ SELECT
     used.key_id,
     now() - make_interval(secs => used.age_s) AS used_at
 FROM unnest(%(key_ids)s::TEXT[], %(ages_s)s::DOUBLE PRECISION[]) AS used (key_id, age_s)
-ORDER BY used.key_id
-ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at
-WHERE key_uses.used_at < excluded.used_at;
+WHERE used.age_s >= 0
+ON CONFLICT (key_id) DO UPDATE SET used_at = greatest(key_uses.used_at, excluded.used_at);
