@@ -185,6 +185,18 @@ class Visit:
             csv=self.here(**{after: "", "csv": name}),
         )
 
+    async def short_table(self, name: str, table: Table[Any]) -> Table[Any]:
+        """Give a table that is there already, and whole, with the address of its CSV file.
+
+        Raises:
+            AnsweredError: That file was asked for, and is the answer.
+        """
+
+        async def load(_page: PageRequest) -> Table[Any]:
+            return table
+
+        return await self.table(name, load)
+
     def _further_file(self, name: str) -> Callable[[str], str]:
         """Give the address of the CSV file that goes on at a token."""
         return lambda token: self.settings.url + self.here(**{f"{name}-after": token, "csv": name})

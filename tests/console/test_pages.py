@@ -241,6 +241,24 @@ async def test_a_list_goes_on_and_comes_back_and_is_a_file(page: Page, stack: St
     assert stack.installation.keys["auditor"] not in content
 
 
+def test_each_table_that_has_rows_is_a_file_as_well(stack: Stack) -> None:
+    """Those of a player and of their statement, which are short: no page of them is asked for."""
+    anna, story = stack.console.operator(), stack.story
+    for address, titles in (
+        (links.player(story.in_session), {"open-sessions": "Opened", "today": "Currency network"}),
+        (links.player(story.player), {"withdrawals-under-way": "Reserved", "timeline": "Kind"}),
+        (f"/players/{story.player}/statement", {"accounts": "Currency network", "lines": "Moved"}),
+    ):
+        page = anna.get(address).text
+        assert page.count("<table>") == page.count('class="csv"')
+        for name in titles:
+            file = anna.get(f"{address}?csv={name}")
+            assert (file.status, file.headers["content-type"].partition(";")[0]) == (200, "text/csv"), name
+            head, *rows = file.text.splitlines()
+            assert titles[name] in head, (name, head)
+            assert rows, name
+
+
 async def test_an_auditor_is_offered_no_form(chromium: Browser, stack: Stack) -> None:
     page = await enter(chromium, stack.console, "otto", "auditor")
     await page.goto(links.player(stack.story.player))
