@@ -192,9 +192,12 @@ def test_forms_that_never_arrive_give_their_places_back(small_console: ConsoleSe
 def test_connections_that_say_nothing_end_and_others_are_served(small_console: ConsoleServer) -> None:
     """Silent ones, half heads, and a half head after an answered request; and a flood of probes beside."""
     probe = f"GET /healthz HTTP/1.1\r\nHost: {small_console.address}\r\n\r\n"
-    sent = ["", "GET /login HT", f"GET /login HTTP/1.1\r\nHost: {small_console.address}\r\n", f"{probe}GET /"]
+    half = f"GET /login HTTP/1.1\r\nHost: {small_console.address}\r\n"
     with ExitStack() as opened:
-        silent = [opened.enter_context(begun(small_console, text)) for text in sent for _ in range(50)]
+        silent = [opened.enter_context(begun(small_console, sent)) for sent in ("", half, probe) for _ in range(50)]
+        for connection in silent[-50:]:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            connection.sendall(half.encode())
         assert all(small_console.browser().get("/healthz").status == 200 for _ in range(50))
         assert small_console.browser().get("/login").status == 200
         for connection in silent:

@@ -1,9 +1,10 @@
 """The pictures of docs/console.md, taken of a story without scripts; WALLET_TEST_PICTURES=write keeps them there."""
 
 import os
+import time
 from pathlib import Path
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 from support.browsing import Stack, enter
 from support.copies import ROOT
 from support.story import tell
@@ -12,13 +13,28 @@ from wallet_console import links
 
 FOLDER = ROOT / "docs" / "pictures"
 BYTES_MAX = 150_000
+SAMPLES = 5
+"""What the charts of the picture have at least: the console looks at the wallet each second here."""
 SIZE = {"width": 1120, "height": 760}
+
+
+async def until_charts_have_lines(page: Page, stack: Stack) -> None:
+    """Play while the console looks."""
+    deadline = time.monotonic() + 60
+    points: list[str] = []
+    while len(points) < SAMPLES:
+        assert time.monotonic() < deadline, points
+        stack.wallet.applied(stack.wallet.player("100").bet("10"))
+        await page.goto("/")
+        drawn = [await line.get_attribute("points") or "" for line in await page.locator(".charts polyline").all()]
+        points = drawn[0].split() if drawn else []
 
 
 async def test_each_picture_of_the_page_can_be_taken(chromium: Browser, stack: Stack, tmp_path: Path) -> None:
     story = tell(stack.wallet, stack.installation, text="", tag="")
     page = await enter(chromium, stack.console)
     await page.set_viewport_size(SIZE)  # type: ignore[arg-type] # a TypedDict
+    await until_charts_have_lines(page, stack)
     taken = {
         "console-now": ("/", "light"),
         "console-player": (links.player(story.player), "light"),
