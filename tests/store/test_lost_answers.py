@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
-from store.lanes import until
+from store.lanes import SteppedLane, until
 from support.database import Installation
 from support.ledger import check_invariants
 from support.waiting import wait_until
@@ -22,13 +23,14 @@ from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.credit.outcomes import WriteStatus, Written
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
+from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed
 from wallet_grpc.domain.sessions.state import session_address
 from wallet_grpc.engine.engine import Engine, EngineSettings
 from wallet_grpc.engine.lane import LaneSettings
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.engine.tickets import Ticket
-from wallet_grpc.store.batch.store import StoreSettings
+from wallet_grpc.store.batch.store import BatchStore, OutcomeUnknownError, StoreSettings
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.withdrawals import WithdrawalReader
@@ -58,9 +60,11 @@ newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres
 class Desk:
     """An engine of one lane, beside the patient one, and its database."""
 
-    def __init__(self, engine: Engine, admin: psycopg.Connection) -> None:
+    def __init__(self, engine: Engine, admin: psycopg.Connection, new_store: Callable[[], BatchStore]) -> None:
         self._engine = engine
         self._admin = admin
+        self.new_store = new_store
+        """Makes the store of another lane."""
 
     async def send(self, command: Command) -> Outcome:
         """Send one command as a call of its own."""
@@ -72,15 +76,20 @@ class Desk:
 
     async def send_where_the_first_answer_is_lost(self, *commands: Command) -> list[Outcome]:
         """Send commands at once. Their commit ends only when the lane has given it up, and before it tries again."""
-        self._admin.execute("SELECT pg_advisory_lock(%s)", [_COMMITS])
-        try:
+        with self.no_commit_ends():
             sent = [asyncio.create_task(self.send(command)) for command in commands]
             await until(lambda: self._engine._lanes[0]._down)
+        return list(await asyncio.gather(*sent))
+
+    @contextmanager
+    def no_commit_ends(self) -> Iterator[None]:
+        """Let no commit end within the block; at its end all have, before any lane tries again."""
+        self._admin.execute("SELECT pg_advisory_lock(%s)", [_COMMITS])
+        try:
+            yield
         finally:
             self._admin.execute("SELECT pg_advisory_unlock(%s)", [_COMMITS])
-        # Meanwhile the loop stands still, so that no other try begins.
-        wait_until(lambda: not self._rows(_COMMITTING), what="it is stored")
-        return list(await asyncio.gather(*sent))
+        wait_until(lambda: not self._rows(_COMMITTING), what="it is stored")  # the loop stands still meanwhile
 
     def _rows(self, statement: LiteralString, *parameters: object) -> list[Any]:
         return [value for (value,) in self._admin.execute(statement, parameters)]
@@ -103,7 +112,7 @@ async def desk(own_ledger: Installation) -> AsyncIterator[Desk]:
     engine.start()
     with own_ledger.connect(autocommit=True) as admin:
         admin.execute(_COMMITS_WAIT)
-        made = Desk(engine, admin)
+        made = Desk(engine, admin, lambda: BatchStore(store, networks))
         assert isinstance(await made.send(deposit("d", 100)), Accepted)
         yield made
     await asyncio.wait_for(engine.stop(), _ANSWERED_WITHIN_S)
@@ -118,6 +127,29 @@ async def test_who_was_first_is_told_so_though_the_answer_was_lost(desk: Desk, o
     assert sorted(answer.replayed for answer in answers if isinstance(answer, Accepted)) == [False, True, True]
     assert own_ledger.rows("SELECT balance_minor FROM account_balances WHERE owner_id = 1") == [(40,)]
     assert own_ledger.rows("SELECT count(*) FROM ledger_transactions WHERE reference = 'x'") == [(1,)]
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_nobody_is_refused_by_what_a_commit_that_was_given_up_is_about_to_change(
+    desk: Desk, own_ledger: Installation
+) -> None:
+    """Another lane's deposit is not there yet, and will be: a bet that needs it is not refused for good."""
+    other = SteppedLane(desk.new_store())
+    batch = await other.decide(deposit("e", 100))
+    with desk.no_commit_ends():
+        with pytest.raises(OutcomeUnknownError):
+            await other.write(batch)
+        unsure = await desk.send(bet("x", 150))
+        assert isinstance(unsure, Refusal)
+        assert unsure.reason is Reason.OUTCOME_UNKNOWN
+    sent = await desk.send(bet("x", 150))
+    assert isinstance(sent, Accepted)
+    assert sent.balance_after_minor == 50
+    refused = await desk.send(bet("y", 150))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.INSUFFICIENT_FUNDS
+    await other.store.close()
     check_invariants(own_ledger)
 
 

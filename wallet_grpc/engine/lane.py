@@ -300,6 +300,8 @@ class Lane:
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
         outcomes = decide_batch(book, undecided, moment, loaded.held)
         times.decided_at = time.monotonic()
+        if any(isinstance(outcome, Refusal) for outcome in outcomes) and await self._store.refusals_may_be_wrong():
+            outcomes = [OUTCOME_UNKNOWN if isinstance(outcome, Refusal) else outcome for outcome in outcomes]
         if book.changes or book.inbox.received:
             await self._backlog.pause(batch)
             try:

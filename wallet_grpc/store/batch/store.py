@@ -103,6 +103,12 @@ class ReservedAccountId(NamedTuple):
     account_id: int
 
 
+class CommitGivenUp(NamedTuple):
+    """The row of `commit_given_up`."""
+
+    is_at_work: bool
+
+
 class MarkStands(NamedTuple):
     """The row of `mark_stands`."""
 
@@ -111,6 +117,7 @@ class MarkStands(NamedTuple):
 
 LOCK_OWNERS = Query(_SQL["lock_owners"], LockedOwners)
 RESERVE_ACCOUNT_IDS = Query(_SQL["reserve_account_ids"], ReservedAccountId)
+COMMIT_GIVEN_UP = Query(_SQL["commit_given_up"], CommitGivenUp)
 MARK_STANDS = Query(_SQL["mark_stands"], MarkStands)
 
 
@@ -301,13 +308,24 @@ class BatchStore:
         """
         trip = RoundTrip()
         answers = [(mark, trip.ask(MARK_STANDS.statement, mark._asdict(), MarkStands._make)) for mark in marks]
-        assert self._locks is not None
-        try:
-            async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                await self._locks.make(trip)
-        except (psycopg.Error, TimeoutError, OSError) as error:
-            raise await self._failed(error, stored=False) from error
+        await self._ask(trip)
         return {mark for mark, answer in answers if answer.rows[0].stands}
+
+    async def refusals_may_be_wrong(self) -> bool:
+        """Tell whether a commit that was given up is still at work: what was loaded may be about to change by it.
+
+        Its lane has freed the owners, since who sends again may be faster: what is stored over the same rows loses to
+        it, or it to that. A refusal stores nothing, and would stand beside what is applied. Asked after a load.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        trip = RoundTrip()
+        named = {"application_name": kinds.LANE_LEDGER, "since_ms": self._settings.timeout_ms // 2}
+        answer = trip.ask(COMMIT_GIVEN_UP.statement, named, CommitGivenUp._make)
+        await self._ask(trip)
+        told: CommitGivenUp = answer.rows[0]
+        return told.is_at_work
 
     async def confirm(self, loaded: Loaded) -> None:
         """Wait until all that was loaded is on the synchronous standby, if there is one.
@@ -325,6 +343,15 @@ class BatchStore:
         except (psycopg.Error, TimeoutError, OSError, UnconfirmedError) as error:
             await self._failed(error, stored=True)
             raise OutcomeUnknownError(str(error)) from error
+
+    async def _ask(self, trip: RoundTrip) -> None:
+        """Ask on the connection that has loaded."""
+        assert self._locks is not None
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                await self._locks.make(trip)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            raise await self._failed(error, stored=False) from error
 
     async def release(self) -> None:
         """Free the owners. A failure here costs the connection, no more: the batch is stored already."""

@@ -43,6 +43,16 @@ FROM clocked;
 SELECT nextval('accounts_account_id_seq') AS account_id
 FROM generate_series(1, %(count)s::INTEGER);
 
+-- Whether a lane's commit has been at work for so long that its lane may have given it up, and the owners with it.
+-- name: commit_given_up
+SELECT count(*) > 0 AS is_at_work
+FROM pg_stat_activity
+WHERE
+    pg_stat_activity.datname = current_database()
+    AND pg_stat_activity.application_name = %(application_name)s::TEXT
+    AND pg_stat_activity.state = 'active'
+    AND pg_stat_activity.xact_start < clock_timestamp() - %(since_ms)s::INTEGER * INTERVAL '1 millisecond';
+
 -- Whether a batch that was not answered is stored: what it wrote under a key, at its time.
 -- name: mark_stands
 SELECT

@@ -231,10 +231,14 @@ def lane_locks(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
     )
 
 
+LANE_LEDGER = "wallet-lane-ledger"
+"""The application name of the connections on which lanes commit."""
+
+
 def lane_ledger(*, timeout_ms: int, lock_timeout_ms: int) -> ConnectionKind:
     """Give a lane's second connection, which stores."""
     return ConnectionKind(
-        application_name="wallet-lane-ledger",
+        application_name=LANE_LEDGER,
         is_physical=True,
         timeout_ms=timeout_ms,
         isolation="serializable",
