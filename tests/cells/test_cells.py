@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from support.contests import player_of
@@ -19,6 +20,9 @@ from support.wallet import Wallet
 
 from wallet.v1 import ledger_pb2
 from wallet_grpc.domain.cells import Cells, cell_of_owner
+from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.store.operator.ledgers import create_ledger
+from wallet_grpc.store.operator.networks import add_network
 
 SETTINGS = {"WALLET_OUTAGE_WAIT_MS": "100"}
 
@@ -102,7 +106,24 @@ PLANTED = {
         "INSERT INTO cell_1.ledger_transactions SELECT * FROM cell_0.ledger_transactions WHERE owner_id = {player}",
         ("owners_are_in_their_cells", "owner {player} in cell 1"),
     ),
+    "a sum over the cells that is not zero": (
+        "cell_0.ledger_entries",
+        "DELETE FROM cell_0.ledger_entries WHERE owner_id = {player} AND balance_after IS NULL",
+        ("ledger_sums_to_zero", "currency network 1 in cell 0"),
+    ),
 }
+
+
+def test_commands_leave_a_connection_looking_where_it_looked(installation: Installation) -> None:
+    def path(connection: psycopg.Connection) -> object:
+        return connection.execute("SHOW search_path").fetchone()
+
+    with installation.connect(autocommit=True) as connection:
+        before = path(connection)
+        add_network(connection, currency="DAI", network="ETHEREUM", decimals=18, network_id=None)
+        assert path(connection) == before
+        assert create_ledger(connection, source=Source("credit"), name="a ledger", currency_network_id=1)
+        assert path(connection) == before
 
 
 def test_planted_violations_are_named(own: tuple[Installation, Wallet]) -> None:

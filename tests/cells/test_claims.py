@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from psycopg import sql
-from support.contests import CONTESTS, RACES, Contest, player_of
+from support.contests import CONTESTS, RACES, RACES_IN_BATCHES, Contest, player_of, settle_all
 from support.database import Installation, own_installation
 from support.ledger import verify
 from support.refusals import check_refusal
@@ -22,7 +22,7 @@ from support.wallet import Caller, at_once
 from wallet.v1 import wallet_pb2 as pb
 from wallet_grpc.domain.identifiers import withdrawal_key
 
-_BATCH = 50
+_BATCH = 100
 _FUNDS_MINOR = "1000000"
 
 
@@ -74,14 +74,12 @@ def test_one_of_two_has_it_call_by_call(
 def test_one_of_two_has_it_in_batches(
     installation: Installation, callers: list[Caller], players: list[Player], kind: str
 ) -> None:
-    """Each process gets the same contests in an order of its own, some fifty at once, of either player."""
-    contests = [CONTESTS[kind](*pair) for _, pair in zip(range(RACES), _pairs(players), strict=False)]
-    for start in range(0, RACES, _BATCH):
+    """Each process gets the same contests in an order of its own, some hundred at once, of either player."""
+    contests = [CONTESTS[kind](*pair) for _, pair in zip(range(RACES_IN_BATCHES), _pairs(players), strict=False)]
+    for start in range(0, RACES_IN_BATCHES, _BATCH):
         some = contests[start : start + _BATCH]
         outcomes = at_once(*(partial(_send_shuffled, caller, some, place) for place, caller in enumerate(callers)))
-        for contest, both in zip(some, zip(*outcomes, strict=True), strict=True):
-            winner = contest.settle(both, callers)
-            contest.check_stored(installation, winner)
+        settle_all(some, outcomes, callers, installation)
 
 
 def test_a_withdrawal_whose_claim_is_undecided_is_not_told_to_be_unknown(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,6 +53,15 @@ def all_cells(connection: psycopg.Connection[Any]) -> list[Cell]:
 def look_into(connection: psycopg.Connection[Any], cell: Cell) -> None:
     """Have a connection see the tables of this cell from now on, beside those that all share."""
     connection.execute(f"SET search_path = {schema_of(cell)}, {SHARED_SCHEMA}".encode())
+
+
+@contextmanager
+def looking_around(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Look into cells in this block; afterwards the connection sees again what it saw before."""
+    path = connection.execute(_SQL["path"]).fetchone()
+    assert path is not None
+    yield
+    connection.execute(_SQL["set_path"], {"path": path[0]})  # what is raised in a transaction undoes it by itself
 
 
 def look_at_shared(connection: psycopg.Connection[Any]) -> None:

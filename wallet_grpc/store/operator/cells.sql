@@ -34,3 +34,10 @@ SELECT
 SELECT
     set_config('lock_timeout', '2s', TRUE),
     set_config('statement_timeout', '15s', TRUE);
+
+-- Which schemas a connection sees.
+-- name: path
+SELECT current_setting('search_path');
+
+-- name: set_path
+SELECT set_config('search_path', %(path)s::TEXT, FALSE);

@@ -17,7 +17,7 @@ from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.trail.acts import note
 
-from .cells import all_cells, look_into
+from .cells import all_cells, look_into, looking_around
 
 _SQL = statements(__package__, "ledgers.sql")
 
@@ -49,11 +49,11 @@ def create_ledger(
     reference = f"wallet:ledger:{uuid4()}"
     owner_id = new_ledger_owner(source, reference)
     cell = Cells(len(all_cells(connection))).of(owner_id)
-    look_into(connection, cell)
     ledger_id = TxIdSequence(cell).next(row[0])
     asked: dict[str, Any] = {"source": source, "name": name, "currency_network_id": currency_network_id}
     hidden = {"owner_id": owner_id, "reference": reference, "key": caller_key(source, reference)}
-    with connection.transaction():
+    with connection.transaction(), looking_around(connection):
+        look_into(connection, cell)
         made = connection.execute(_SQL["create_ledger"], {**asked, **hidden, "ledger_id": ledger_id}).fetchone()
         if made is None:
             return None

@@ -14,7 +14,7 @@ from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.trail.acts import note
 
-from .cells import all_cells, look_into
+from .cells import all_cells, look_into, looking_around
 
 _SQL = statements(__package__, "networks.sql")
 
@@ -82,6 +82,7 @@ def open_house(connection: psycopg.Connection[Any], network_id: int) -> None:
         "account_ids": [house_account_id(CurrencyNetworkId(network_id), account_type) for account_type in HOUSE_TYPES],
         "account_types": [account_type.value for account_type in HOUSE_TYPES],
     }
-    for cell in all_cells(connection):
-        look_into(connection, cell)
-        connection.execute(_SQL["add_house"], house)
+    with looking_around(connection):
+        for cell in all_cells(connection):
+            look_into(connection, cell)
+            connection.execute(_SQL["add_house"], house)
