@@ -115,7 +115,10 @@ class CookieKeys:
         """Look at the file for ever."""
         while True:
             await asyncio.sleep(self._refresh_s)
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception:  # noqa: BLE001 - one look that fails is no reason to look no more
+                _log.exception("cookie_keys_look_failed", hint="the keys before it stay")
 
     def refresh(self) -> None:
         """Read the file if it has changed since it was last looked at."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import NoReturn
 
+import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from wallet_grpc.store.connection.lending import ConnectionsBusyError, DatabaseUnavailableError
 
 from .database import Database
 from .sql import PROBES, statement
+
+_log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
 _STATE = statement(PROBES, "state")
@@ -40,7 +43,10 @@ class ReadDatabaseWatch:
     async def run(self) -> NoReturn:
         """Look until cancelled."""
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # noqa: BLE001 - one look that fails is no reason to look no more
+                _log.exception("database_look_failed")
             await asyncio.sleep(_EVERY_S)
 
     async def _look(self) -> None:

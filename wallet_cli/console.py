@@ -73,15 +73,7 @@ def print_rows(rows: Sequence[DataclassInstance], *, as_json: bool, empty: str) 
 def print_record(record: DataclassInstance, *, as_json: bool) -> None:
     """Print everything about one thing: a line for each fact, or a JSON object."""
     facts = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    if as_json:
-        print_json(facts)
-        return
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None)
-    for name, value in facts.items():
-        table.add_row(name, _cell(json.dumps(value) if isinstance(value, dict) else value))
-    _console().print(table)
+    print_parts(facts, {}, file_format="json" if as_json else None)
 
 
 def print_listing(rows: Sequence[Mapping[str, Any]], *, file_format: str | None, empty: str) -> None:

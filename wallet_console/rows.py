@@ -18,7 +18,6 @@ _TONES = {
     "active": "good",
     "blocked": "bad",
     "closed": "bad",
-    "approved": "waiting",
     "refused": "bad",
     "parked": "bad",
     "waiting": "waiting",

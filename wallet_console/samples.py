@@ -105,7 +105,10 @@ class Samples:
             return
         async with httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             while True:
-                await self.take(client)
+                try:
+                    await self.take(client)
+                except Exception:  # noqa: BLE001 - one look that fails is no reason to look no more
+                    _log.exception("metrics_look_failed")
                 await asyncio.sleep(self._every_s)
 
     async def take(self, client: httpx2.AsyncClient) -> None:
@@ -209,7 +212,7 @@ async def _scrape(client: httpx2.AsyncClient, url: str) -> Scrape | None:
         if len(answer.content) > _BYTES_MAX:
             return None
         return read_scrape(answer.text)
-    except (httpx2.HTTPError, ValueError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError):
         return None
 
 
@@ -218,6 +221,7 @@ def read_scrape(text: str) -> Scrape:
 
     Raises:
         ValueError: It is no text of Prometheus.
+        KeyError: A figure of the wallet's lacks a label that it has.
     """
     scrape = Scrape()
     for family in text_string_to_metric_families(text):

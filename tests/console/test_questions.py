@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.async_api import Page, expect
 from support.browsing import Stack
+from support.sessions import sessions_of
 from support.story import Story
 
 CLICKS_MAX = 3
@@ -84,3 +85,29 @@ async def follow(page: Page, click: str) -> None:
         await page.locator("main .facts a[href^='/players/']").first.click()
     elif click:
         await page.locator("main").get_by_role("link", name=click).first.click()
+
+
+LATER = """
+    INSERT INTO sessions (
+        session_id, owner_id, source, currency_network_id, game_code, lock_amount_minor, rail, ttl_asked_s, opened_at,
+        expires_at, state
+    )
+    SELECT
+        ('ffffffff-ffff-7fff-8fff-' || lpad(to_hex(place), 12, '0'))::UUID, owner_id, source, currency_network_id,
+        game_code, lock_amount_minor, rail, ttl_asked_s, opened_at, expires_at, state
+    FROM sessions, generate_series(1, 10001) AS places (place)
+    WHERE owner_id = %(player_id)s
+"""
+
+
+def test_a_session_is_shown_however_many_came_after_it(stack: Stack) -> None:
+    player = stack.wallet.player("1000")
+    token = sessions_of(stack.wallet).open(player).token
+    with stack.installation.connect(autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        try:
+            connection.execute(LATER, {"player_id": player.player_id})
+            answer = stack.console.operator().get(f"/session?token={token}")
+        finally:
+            connection.execute("DELETE FROM sessions WHERE session_id >= 'ffffffff-ffff-7fff-8fff-000000000000'")
+    assert (answer.status, "Takes bets until" in answer.text, ">opening<" in answer.text) == (200, True, True)

@@ -15,7 +15,6 @@ from wallet_console.visits import PageRequest, Visit
 from .page import Page, number_of_enum, set_time
 
 _STATES = ("open", "applied", "refused")
-_DECIDABLE = frozenset({pb.PROPOSAL_STATE_OPEN, pb.PROPOSAL_STATE_FAILED})
 
 
 async def approvals(visit: Visit) -> Response:
@@ -63,7 +62,7 @@ async def approval(visit: Visit) -> Response:
         found=found,
         state=rows.tag(found, "state"),
         direction=words(found, "direction"),
-        is_decidable=found.state in _DECIDABLE,
+        is_decidable=found.state == pb.PROPOSAL_STATE_OPEN,
         is_own=found.proposed_by == visit.operator.name,
         links=links,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,7 +12,6 @@ from wallet.v1 import backoffice_pb2 as pb
 from wallet.v1 import session_pb2
 from wallet_console import links, rows
 from wallet_console.command_lines import command
-from wallet_console.problems import PageError
 from wallet_console.tables import Amount, Column, Table, Tag, Text, Value, moment, words
 from wallet_console.visits import PageRequest, Visit
 
@@ -20,6 +19,9 @@ from .page import Page, choices, number_of_enum
 
 _STATUSES = choices(session_pb2.SessionStatus, "SESSION_STATUS_")
 _HOUR_S = 3_600
+_CLOCKS_APART_MAX = timedelta(minutes=1)
+_ROWS_MAX = 1_000
+"""More sessions than a player opens in that time."""
 
 
 async def sessions(visit: Visit) -> Response:
@@ -98,22 +100,16 @@ async def session(visit: Visit) -> Response:
 
 
 async def _row_of(visit: Visit, found: Any) -> Any:
-    """Find a session in the list of its player's, which knows more of it than GetSession does."""
-    token = ""
-    for _ in range(_PAGES_MAX):
-        answer = await visit.ask(pb.ListSessionsRequest(player_id=found.player_id, page_size=1_000, page_token=token))
-        row = next((item for item in answer.sessions if item.session_token == found.session_token), None)
-        if row is not None:
-            return row
-        token = answer.next_page_token
-        if not token:
-            break
-    raise PageError(
-        HTTPStatus.NOT_FOUND, "This session is not among its player's", "Look for it with the search box above."
-    )
+    """Find a session in the list of its player's, which knows more of it than GetSession does.
 
-
-_PAGES_MAX = 10
+    It is looked for among those that were opened no later, so that it is one of the first, however many came since.
+    None where the clocks of the wallet and the console are too far apart.
+    """
+    passed = datetime.now(UTC) - found.opened_at.ToDatetime(UTC) - _CLOCKS_APART_MAX
+    request = pb.ListSessionsRequest(player_id=found.player_id, page_size=_ROWS_MAX)
+    request.older_than.FromTimedelta(max(passed, timedelta()))
+    answer = await visit.ask(request)
+    return next((row for row in answer.sessions if row.session_token == found.session_token), None)
 
 
 def _ladder(network: int) -> tuple[Column[Any], ...]:

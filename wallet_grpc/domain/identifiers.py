@@ -35,6 +35,12 @@ FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 """After all of them."""
 
+is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+"""Whether a text is a UUID in its canonical form, as the wallet writes it."""
+
+may_be_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
+"""Whether a text is one as people write it: in capitals too, and without its hyphens."""
+
 SEPARATOR = "\x1f"
 """Stands between the hashed parts of a key: no id and no source can contain it."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple, NewType
 
 from msgspec import Struct, field
 
-from wallet_grpc.domain.identifiers import SEPARATOR, AccountId, CurrencyNetworkId, OwnerId, Source, TxId
+from wallet_grpc.domain.identifiers import SEPARATOR, AccountId, CurrencyNetworkId, OwnerId, Source, TxId, is_uuid
 
 LedgerId = NewType("LedgerId", str)
 """The tx_id of the transaction that created it: a UUID in its canonical text form."""
@@ -20,12 +19,10 @@ JournalAccountName = tuple[LedgerId, str]
 WALLET_POSTING_NAMESPACE = "wallet-posting"
 """The namespace of the postings of credit wallets, which no caller named."""
 
-_is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII).fullmatch
-
 
 def parse_ledger_id(text: str) -> LedgerId | None:
     """Read a ledger's id; None if it is none."""
-    return LedgerId(text) if _is_uuid(text) else None
+    return LedgerId(text) if is_uuid(text) else None
 
 
 def new_ledger_owner(source: Source, transaction_id: str) -> OwnerId:

@@ -26,7 +26,7 @@ from wallet_grpc.store.reads.players import TransactionRecord
 from .requests import KINDS, SESSION_STATUSES, WITHDRAWAL_STATES
 
 _PLAYER_STATES = {state: number for number, state in PLAYER_STATES.items()}
-_KINDS = {kind: number for number, kind in KINDS.items()}
+KIND_NUMBERS = {kind: number for number, kind in KINDS.items()}
 _WITHDRAWAL_STATES = {state: number for number, state in WITHDRAWAL_STATES.items()}
 _SESSION_STATUSES = {status: number for number, status in SESSION_STATUSES.items()}
 _LINKS = {
@@ -80,7 +80,7 @@ def hit(found: Hit, into: pb.SearchHit) -> pb.SearchHit:
     into.source = found.source
     into.transaction_id = found.transaction_id
     if found.transaction_kind is not None:
-        into.transaction_kind = _KINDS[found.transaction_kind]
+        into.transaction_kind = KIND_NUMBERS[found.transaction_kind]
     into.session_token = found.session_token
     into.wallet_key = found.wallet_key
     into.ledger_id = found.ledger_id
@@ -117,7 +117,7 @@ def player(found: FoundPlayer) -> pb.GetPlayerResponse:
         today=[
             pb.PlayerDayTotal(
                 currency_network_id=total.currency_network_id,
-                kind=_KINDS[total.kind],
+                kind=KIND_NUMBERS[total.kind],
                 transactions=total.transactions,
                 amount_minor=str(total.amount_minor),
                 win_amount_minor=str(total.win_amount_minor),

@@ -6,14 +6,13 @@ itself. Who proposed an adjustment may refuse it, as one who thinks better of it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wallet.v1 import backoffice_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.cells import ByCell
-from wallet_grpc.domain.identifiers import Source, caller_key
+from wallet_grpc.domain.identifiers import Source, caller_key, is_uuid
 from wallet_grpc.domain.operators import Operator
 from wallet_grpc.domain.players.approvals import (
     PROPOSAL_NOT_FOUND,
@@ -37,7 +36,6 @@ from .proposal_answers import fill_proposal
 
 VERDICTS = {pb.DECISION_APPROVE: Verdict.APPROVED, pb.DECISION_REFUSE: Verdict.REFUSED}
 assert set(VERDICTS.values()) == set(Verdict)
-_is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
 
 
 class ApprovalServicer:
@@ -145,7 +143,7 @@ def _done() -> Iterator[None]:
 def proposal_id_of(value: str) -> str:
     """Check the id of a proposal."""
     named = fields.identifier(value, "proposal_id").lower()
-    if not _is_uuid(named):
+    if not is_uuid(named):
         raise RefusedError(PROPOSAL_NOT_FOUND)
     return named
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wallet.v1 import backoffice_pb2 as pb
-from wallet.v1 import wallet_pb2
 from wallet_grpc.domain.days import DAY_LENGTH
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
@@ -28,19 +26,14 @@ from wallet_grpc.store.backoffice.figures import (
 )
 from wallet_grpc.store.backoffice.open_day import DaysBehindError
 from wallet_grpc.store.backoffice.revenue import FIRST_PART, NO_DAY, Revenue, RevenueKey, RevenueSplit
-from wallet_grpc.store.reads.keys import Role
 from wallet_grpc.store.reads.slices import SESSION_PLAY
 
+from .answers import KIND_NUMBERS
+from .lookups import READERS
 from .pages import number_part, read_token, text_part, time_part, write_token
 
-READERS = (Role.BACKOFFICE, Role.AUDITOR)
 OWED = ("MAIN", "WITHDRAW_HOLD", "SESSION_HOLD", "BONUS", SESSION_PLAY, "WALLET")
 """Types of accounts that the house owes, and what sessions under way have won beside what they hold."""
-KINDS: dict[Kind, wallet_pb2.TransactionKind] = {
-    Kind(name.removeprefix("TRANSACTION_KIND_")): cast("wallet_pb2.TransactionKind", number)
-    for name, number in wallet_pb2.TransactionKind.items()
-    if number
-}
 _PLAY = (Kind.BET, Kind.WIN, Kind.BET_AND_WIN, Kind.ROLLBACK)
 _BY = {
     pb.REVENUE_BY_DAY: "by_day",
@@ -234,7 +227,7 @@ def _revenue_row(
     )
     message.rows.source = part.source
     message.rows.game_code = part.game_code
-    message.rows.kinds.extend(KINDS[kind] for kind in _PLAY)
+    message.rows.kinds.extend(KIND_NUMBERS[kind] for kind in _PLAY)
 
 
 def _rows(

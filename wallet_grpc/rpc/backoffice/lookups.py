@@ -11,6 +11,7 @@ from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.ledgers.rules import LEDGER_NOT_FOUND
 from wallet_grpc.domain.ledgers.state import parse_ledger_id
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
+from wallet_grpc.rpc.credit.requests import wallet_of
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Operations
 from wallet_grpc.rpc.pages import PAGE_ROWS_MAX, page_size
@@ -167,7 +168,7 @@ class LookupServicer:
         self, request: pb.ListReservationsRequest, _call: CallContext
     ) -> pb.ListReservationsResponse:
         """Read a page of what holds a part of a wallet."""
-        address = requests.wallet_of(request.wallet_key)
+        address = wallet_of(request.wallet_key)
         size, after = page_size(request.page_size), read_token(request.page_token, time_part, uuid_part)
         await self._ledgers.require(address.ledger_id, lambda _: True)
         response = pb.ListReservationsResponse()

@@ -7,7 +7,6 @@ page from there.
 from __future__ import annotations
 
 import json
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from google.protobuf.message import Message
 
 from wallet_grpc.domain.cells import Cell
 from wallet_grpc.domain.fields import MalformedError
+from wallet_grpc.domain.identifiers import is_uuid
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, FRAME_BYTES, PAGE_BYTES_MAX, ROWS_AT_ONCE
 from wallet_grpc.store.backoffice.slices import Slice
 
@@ -27,13 +27,12 @@ Place = TypeVar("Place", bound=tuple[Any, ...])
 Part = Callable[[object], Any]
 
 _TOKEN_LENGTH_MAX = 1_024
-_is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
 _INTEGER_MAX = 2**63 - 1
 
 
 def uuid_part(value: object) -> str:
     """Read a part of a place that is a UUID."""
-    if not (isinstance(value, str) and _is_uuid(value)):
+    if not (isinstance(value, str) and is_uuid(value)):
         raise MalformedError(FOREIGN_TOKEN)
     return value
 

@@ -14,7 +14,6 @@ from wallet.v1 import backoffice_pb2 as pb
 from wallet.v1 import session_pb2, wallet_pb2
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.changes import WithdrawalState
-from wallet_grpc.domain.credit.state import WalletAddress, wallet_address
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, PlayerId, Source
 from wallet_grpc.domain.refusals import Reason, invalid
@@ -111,14 +110,6 @@ def session_filter(request: pb.ListSessionsRequest) -> SessionFilter:
         older_than=_older_than(request.older_than) if request.HasField("older_than") else None,
         oldest_first=request.oldest_first,
     )
-
-
-def wallet_of(wallet_key: str) -> WalletAddress:
-    """Read the key of a credit wallet."""
-    address = wallet_address(fields.identifier(wallet_key, "wallet_key"))
-    if address is None:
-        raise MalformedError(invalid(Reason.INVALID_FIELD, "wallet_key", "must be `{ledger_id}:{caller_key}`"))
-    return address
 
 
 def period_of(request: Message) -> tuple[datetime | None, datetime | None]:

@@ -22,7 +22,9 @@ from wallet_grpc.store.backoffice.player_statements import (
 )
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
-from .figures import KINDS, READERS, fill_basis, moment
+from .answers import KIND_NUMBERS
+from .figures import fill_basis, moment
+from .lookups import READERS
 from .pages import number_part, read_token, uuid_part, write_token
 
 
@@ -72,13 +74,13 @@ def _statement_account(account: StatementAccount, message: pb.StatementAccount) 
     message.opening_minor = str(account.opening_minor)
     message.closing_minor = str(account.closing_minor)
     for kind, (transactions, moved) in sorted(account.totals.items()):
-        message.totals.add(kind=KINDS[Kind(kind)], transactions=transactions, amount_minor=str(moved))
+        message.totals.add(kind=KIND_NUMBERS[Kind(kind)], transactions=transactions, amount_minor=str(moved))
 
 
 def _statement_line(line: StatementLine, message: pb.StatementLine) -> None:
     fill_timestamp(line.created_at, message.created_at)
     message.tx_id = line.tx_id
-    message.kind = KINDS[Kind(line.kind)]
+    message.kind = KIND_NUMBERS[Kind(line.kind)]
     message.transaction_id = line.transaction_id
     message.source = line.source
     message.currency_network_id = line.currency_network_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
@@ -15,6 +14,7 @@ from wallet_grpc.domain.identifiers import (
     Source,
     caller_key,
     deposit_key,
+    may_be_uuid,
     round_key,
     withdrawal_ending_key,
     withdrawal_key,
@@ -45,8 +45,6 @@ UNNAMED_NAMESPACES = tuple(
     NAMESPACES[name] for name in (pb.NAMESPACE_OWN, pb.NAMESPACE_DEPOSIT, pb.NAMESPACE_WITHDRAWAL)
 )
 """Where a transaction_id is looked for, in this order, if the request does not say in which of them."""
-
-_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}").fullmatch
 
 
 def operations_of(limits: AdjustmentLimits) -> Mapping[str, Operation]:
@@ -123,7 +121,7 @@ class WalletServicer:
             case "tx_id":
                 if not request.tx_id:
                     raise MalformedError(invalid(Reason.MISSING_FIELD, "tx_id", "is required"))
-                if not _is_uuid(request.tx_id):
+                if not may_be_uuid(request.tx_id):
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "tx_id", "must be a UUID"))
                 if namespace is not None:
                     raise MalformedError(invalid(Reason.INVALID_FIELD, "namespace", "goes with transaction_id only"))

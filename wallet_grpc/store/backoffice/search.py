@@ -27,6 +27,7 @@ from wallet_grpc.domain.identifiers import (
     caller_key,
     canonical_output_hash,
     deposit_key,
+    may_be_uuid,
     withdrawal_key,
 )
 from wallet_grpc.domain.sessions.state import session_address, session_token
@@ -46,7 +47,6 @@ _HASHED_AT_ONCE = 1_000
 """Keys that are made in one turn of the event loop: a few milliseconds."""
 _LOOKED_AT_MAX = 1_000
 """Rows of one id of a round: of a round that has many, and of many that share an id."""
-_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}", re.ASCII).fullmatch
 _parse_output = re.compile(r"(?P<hash>.+):(?P<index>0|[1-9][0-9]{0,9})", re.ASCII).fullmatch
 _parse_event_id = re.compile(r"(?P<tx_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]+", re.ASCII).fullmatch
 
@@ -113,7 +113,7 @@ class _Named:
     def by(cls, text: str) -> _Named:
         """Read a text."""
         uuid = None
-        if _is_uuid(text):
+        if may_be_uuid(text):
             digits = text.replace("-", "").lower()
             uuid = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
         output = _parse_output(text)
