@@ -39,6 +39,10 @@ export class Calls implements Transport {
     this.timeoutMs = timeoutMs;
   }
 
+  get isClosed(): boolean {
+    return this.lines.isClosed;
+  }
+
   /** Makes a call; rejects with a {@link WalletError}. */
   async unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
@@ -57,19 +61,21 @@ export class Calls implements Transport {
       try {
         return await line.transport.unary(method, signal, attemptMs, headers, input, contextValues);
       } catch (failed) {
-        error = errorOfCall(failed);
+        error = errorOfCall(failed).withTransactionId(idOf(input));
       }
       if (error.reason === "DEADLINE_EXCEEDED") {
         this.lines.doubt(line);
         patienceMs *= 2;
       }
       if (error.status === "INTERNAL") checkShape(method.input, input);
-      if (error.retry !== "SAME_REQUEST" || signal?.aborted === true || !waits.allows(error.retryAfterMs)) throw error;
+      const again = error.retry === "SAME_REQUEST" && signal?.aborted !== true && !this.lines.isClosed;
+      if (!again || !waits.allows(error.retryAfterMs)) throw error;
       try {
         await waits.pause(error.retryAfterMs, signal);
       } catch {
         throw error; // the caller gave it up
       }
+      if (this.lines.isClosed) throw error;
     }
   }
 
@@ -132,6 +138,12 @@ async function* withWalletErrors<T>(messages: AsyncIterable<T>): AsyncGenerator<
   } catch (failed) {
     throw errorOfCall(failed);
   }
+}
+
+/** The id that a request goes out with; empty if it has none. */
+function idOf(input: object): string {
+  const { transactionId } = input as { readonly transactionId?: unknown };
+  return typeof transactionId === "string" ? transactionId : "";
 }
 
 /** What cannot be written as its message is the caller's fault, which would be there again: tell it as such. */

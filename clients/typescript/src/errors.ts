@@ -63,6 +63,11 @@ export class WalletError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** How long to wait at least before it is sent again, in ms; infinite where the server asks for no more. */
   readonly retryAfterMs: number;
+  /**
+   * The id that the request was sent with, given or made here: after `SAME_REQUEST` a bet is sent again under it, or
+   * rolled back by it, since under another id it is another bet. Undefined where nothing was sent, or no id.
+   */
+  readonly transactionId: string | undefined;
 
   constructor(told: {
     reason: Reason;
@@ -72,6 +77,7 @@ export class WalletError extends Error {
     field?: string | undefined;
     metadata?: Readonly<Record<string, string>>;
     retryAfterMs?: number;
+    transactionId?: string | undefined;
     cause?: unknown;
   }) {
     super(`${told.reason}: ${told.message}`, { cause: told.cause });
@@ -81,13 +87,29 @@ export class WalletError extends Error {
     this.metadata = told.metadata ?? {};
     this.field = told.field ?? this.metadata["field"];
     this.retryAfterMs = told.retryAfterMs ?? 0;
+    this.transactionId = told.transactionId === "" ? undefined : told.transactionId;
   }
 
   /** The same error with its field under another name. */
   withField(field: string): WalletError {
-    const { reason, retry, status, metadata, retryAfterMs, cause } = this;
+    return this.with({ field });
+  }
+
+  /** The same error of a request that was sent with this id, or with none if it is empty. */
+  withTransactionId(transactionId: string): WalletError {
+    return this.with({ transactionId });
+  }
+
+  /** The same error with what came before it. */
+  withCause(cause: unknown): WalletError {
+    return this.with({ cause });
+  }
+
+  private with(changed: { field?: string; transactionId?: string; cause?: unknown }): WalletError {
+    const { reason, retry, status, field, metadata, retryAfterMs, transactionId, cause } = this;
     const message = this.message.slice(reason.length + 2);
-    return new WalletError({ reason, message, retry, status, field, metadata, retryAfterMs, cause });
+    const told = { reason, message, retry, status, field, metadata, retryAfterMs, transactionId, cause };
+    return new WalletError({ ...told, ...changed });
   }
 }
 
@@ -103,6 +125,18 @@ export function invalid(
 /** Nothing came back. */
 export function unanswered(message: string, cause?: unknown): WalletError {
   return new WalletError({ reason: "UNAVAILABLE", message, retry: "SAME_REQUEST", status: "UNAVAILABLE", cause });
+}
+
+/** The wallet was closed here. */
+export function closed(): WalletError {
+  const message = "this client of the wallet was closed";
+  return new WalletError({ reason: "CANCELLED", message, retry: "SAME_REQUEST", status: "CANCELLED" });
+}
+
+/** It was not sent: nothing was left of its time. */
+export function late(): WalletError {
+  const message = "there was no time left to send it";
+  return new WalletError({ reason: "DEADLINE_EXCEEDED", message, retry: "SAME_REQUEST", status: "DEADLINE_EXCEEDED" });
 }
 
 /** Reads the error of a call. */

@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto";
 
 import type { CallOptions, Calls } from "./calls.js";
 import type { Currencies } from "./currencies.js";
-import { errorOfCall, invalid, unanswered, WalletError } from "./errors.js";
+import { errorOfCall, invalid, late, unanswered, WalletError } from "./errors.js";
 import type { SessionOutcome } from "./gen/wallet/v1/session_pb.js";
 import { LedgerSessionService } from "./gen/wallet/v1/session_pb.js";
 import type {
@@ -63,8 +63,11 @@ export class Ledger {
 
   /** Locks a stake. With the same transactionId it is the same session. */
   async openSession(session: OpenSession, options: CallOptions = {}): Promise<Opened> {
+    const waits = new Waits(options.timeoutMs ?? this.calls.timeoutMs);
     const { request, transactionId } = await this.opening(session, options);
-    return openedOf(await told(this.sessions.openSession(request, options)), transactionId);
+    if (waits.leftMs <= 0) throw late();
+    const left = { ...options, timeoutMs: waits.leftMs }; // the currencies may have been asked for
+    return openedOf(await told(this.sessions.openSession(request, left)), transactionId);
   }
 
   /** Takes a stake from the session's balance. */
@@ -100,11 +103,11 @@ export class Ledger {
    * other is safer in one batch than in several, and safest one after the other.
    */
   async batch(operations: readonly Operation[], options: CallOptions = {}): Promise<Outcome[]> {
+    const waits = new Waits(options.timeoutMs ?? this.calls.timeoutMs);
     const all: Placed[] = [];
     for (const [place, operation] of operations.entries()) {
       all.push({ place, sent: await this.written(operation, `operations[${place}].`, options) });
     }
-    const waits = new Waits(options.timeoutMs ?? this.calls.timeoutMs);
     const outcomes: Outcome[] = [];
     for (let waiting = all; waiting.length > 0; ) {
       for (let start = 0; start < waiting.length; start += BATCH_OPERATIONS_MAX) {
@@ -145,17 +148,18 @@ export class Ledger {
     waits: Waits,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const options = { timeoutMs: Math.max(1, waits.leftMs), ...(signal === undefined ? {} : { signal }) };
+    const options = { timeoutMs: waits.leftMs, ...(signal === undefined ? {} : { signal }) };
     let answers: SessionOutcome[] = [];
     let failed = unanswered("the answer lacks this operation");
     try {
+      if (options.timeoutMs <= 0) throw late();
       answers = (await this.sessions.executeBatch({ operations: part.map(({ sent }) => sent.request) }, options)).outcomes;
     } catch (error) {
       failed = errorOfCall(error);
     }
     for (const [index, { place, sent }] of part.entries()) {
       const answer = answers[index];
-      outcomes[place] = answer === undefined ? refusedOf(sent.operation, failed) : outcomeOf(sent, answer);
+      outcomes[place] = answer === undefined ? refusedOf(sent, failed) : outcomeOf(sent, answer);
     }
   }
 
@@ -170,7 +174,9 @@ export class Ledger {
   private async written(operation: Operation, within: string, options: CallOptions): Promise<Sent> {
     try {
       if (operation.call !== "openSession") {
-        return { operation, request: playOperation(operation), transactionId: "" };
+        const request = playOperation(operation);
+        const transactionId = "transactionId" in operation ? (operation.transactionId ?? "") : "";
+        return { operation, request, transactionId };
       }
       const { request, transactionId } = await this.opening(operation, options);
       return { operation, request: { operation: { case: "openSession", value: request } }, transactionId };

@@ -10,7 +10,7 @@ import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { SecureClientSessionOptions } from "node:http2";
 
-import { unanswered } from "./errors.js";
+import { closed, unanswered } from "./errors.js";
 
 const PING_INTERVAL_MS = 15_000; // the wallet takes one each 10 s
 const PING_TIMEOUT_MS = 3_000;
@@ -60,13 +60,19 @@ export class Lines {
   private readonly open: () => Line;
   private readonly lines: Line[]; // the next one to be used first
   private readonly doubted: Line[] = [];
+  private over = false;
 
   constructor(baseUrl: string, count: number, tls: TlsOptions) {
     this.open = () => new Line(baseUrl, tls);
     this.lines = Array.from({ length: count }, this.open);
   }
 
+  get isClosed(): boolean {
+    return this.over;
+  }
+
   next(): Line {
+    if (this.over) throw closed();
     const line = this.lines.shift() ?? this.open();
     this.lines.push(line);
     return line;
@@ -75,13 +81,14 @@ export class Lines {
   /** A call on this line had no answer: another connection takes its place. */
   doubt(line: Line): void {
     const place = this.lines.indexOf(line);
-    if (place < 0) return;
+    if (place < 0 || this.over) return;
     this.lines.splice(place, 1, this.open());
     this.doubted.push(line);
     if (this.doubted.length > DOUBTED_MAX) this.doubted.shift()?.hangUp();
   }
 
   close(): void {
+    this.over = true;
     for (const line of [...this.lines, ...this.doubted]) line.hangUp();
   }
 }

@@ -20,7 +20,7 @@ import type {
 } from "./gen/wallet/v1/session_pb.js";
 import { SessionStatus } from "./gen/wallet/v1/session_pb.js";
 import { OperationStatus, WinKind } from "./gen/wallet/v1/wallet_pb.js";
-import { digitsOf, flagOf, optionalTextOf, playerIdOf, textOf } from "./values.js";
+import { digitsOf, flagOf, notesOf, optionalTextOf, playerIdOf, secondsOf, textOf } from "./values.js";
 
 /** A stake to lock. */
 export interface OpenSession {
@@ -196,7 +196,7 @@ export function openSessionRequest(
     currencyNetworkId,
     gameCode: textOf(given.gameCode, "gameCode"),
     lockAmountMinor: digitsOf(given.lock.amount, "lock.amount"),
-    ttlSeconds: given.ttlSeconds ?? 0,
+    ttlSeconds: secondsOf(given.ttlSeconds, "ttlSeconds"),
   };
 }
 
@@ -207,7 +207,7 @@ export function betRequest(given: Bet): MessageInitShape<typeof SessionBetReques
     amountMinor: digitsOf(given.amount, "amount"),
     roundId: textOf(given.round, "round"),
     roundClosed: flagOf(given.roundClosed, "roundClosed"),
-    metadata: { ...given.metadata },
+    metadata: notesOf(given.metadata, "metadata"),
   };
 }
 
@@ -221,7 +221,7 @@ export function winRequest(given: Win): MessageInitShape<typeof SessionWinReques
     roundClosed: flagOf(given.roundClosed, "roundClosed"),
     referenceTransactionId: text(given.referenceTransactionId, "referenceTransactionId"),
     winKind: winKindOf(given.winKind ?? "REGULAR"),
-    metadata: { ...given.metadata },
+    metadata: notesOf(given.metadata, "metadata"),
   };
 }
 
@@ -231,7 +231,7 @@ export function rollbackRequest(given: Rollback): MessageInitShape<typeof Sessio
     transactionId: optionalTextOf(given.transactionId, "transactionId"),
     referenceTransactionId: textOf(given.referenceTransactionId, "referenceTransactionId"),
     roundClosed: flagOf(given.roundClosed, "roundClosed"),
-    metadata: { ...given.metadata },
+    metadata: notesOf(given.metadata, "metadata"),
   };
 }
 
@@ -322,14 +322,15 @@ export function settledOf(settled: SettleSessionResponse, sessionToken: string):
   };
 }
 
-/** An operation, how it was written, and the id that it went out with. */
+/** An operation, how it was written, and the id that it goes out with; empty if it has none. */
 export interface Sent {
   readonly operation: Operation;
   readonly request: MessageInitShape<typeof SessionOperationSchema>;
   readonly transactionId: string;
 }
 
-export function outcomeOf({ operation, transactionId }: Sent, { outcome }: SessionOutcome): Outcome {
+export function outcomeOf(sent: Sent, { outcome }: SessionOutcome): Outcome {
+  const { operation, transactionId } = sent;
   switch (outcome.case) {
     case "session":
       return { ...of(operation), result: openedOf(outcome.value, transactionId) } as Outcome;
@@ -340,14 +341,14 @@ export function outcomeOf({ operation, transactionId }: Sent, { outcome }: Sessi
       return { ...of(operation), result: settledOf(outcome.value, sessionToken) } as Outcome;
     }
     case "error":
-      return refusedOf(operation, inStudioWords(errorOfStatus(outcome.value)));
+      return refusedOf(sent, inStudioWords(errorOfStatus(outcome.value)));
     default:
-      return refusedOf(operation, invalid("call", "has an outcome that this SDK does not know"));
+      return refusedOf(sent, invalid("call", "has an outcome that this SDK does not know"));
   }
 }
 
-export function refusedOf(operation: Operation, error: WalletError): Outcome {
-  return { ...of(operation), error } as Outcome;
+export function refusedOf({ operation, transactionId }: Sent, error: WalletError): Outcome {
+  return { ...of(operation), error: error.withTransactionId(transactionId) } as Outcome;
 }
 
 function of(operation: Operation) {

@@ -2,7 +2,8 @@
  * A stream that goes on over broken connections: what was sent and has no answer is sent again on the next one.
  *
  * What is taken from the caller is kept until its outcome is told, and no more of it is taken than answers keep up with.
- * The wallet answers in the order of the operations, so an outcome belongs to the oldest one that has none.
+ * The wallet answers in the order of the operations, so an outcome belongs to the oldest one that has none. Once the
+ * caller's own operations end, by themselves or by a failure, the stream is half-closed and read to its end.
  */
 
 import type { CallOptions, Calls } from "./calls.js";
@@ -22,9 +23,13 @@ export class Stream {
   private readonly write: (operation: Operation) => Promise<Sent>;
   private readonly source: AsyncIterator<Operation> | Iterator<Operation>;
   private readonly signal: AbortSignal | undefined;
-  private readonly timeoutMs: number;
+  /** Its time runs while the wallet owes an answer, or takes no stream; not while its reader keeps an outcome. */
+  private readonly waits: Waits;
   private readonly waiting: Sent[] = [];
   private taking: Promise<Sent | undefined> | undefined;
+  /** Whether the source is asked for its next operation, and has not said yet. */
+  private asking = false;
+  private exhausted = false;
   private fault: { readonly error: unknown } | undefined;
   private room: () => void = () => undefined;
 
@@ -39,25 +44,25 @@ export class Stream {
     this.source =
       Symbol.asyncIterator in operations ? operations[Symbol.asyncIterator]() : operations[Symbol.iterator]();
     this.signal = options.signal;
-    this.timeoutMs = options.timeoutMs ?? calls.timeoutMs;
+    this.waits = new Waits(options.timeoutMs ?? calls.timeoutMs);
   }
 
   /** Gives each operation with its outcome. Rejects with what the caller's own operations failed with, if they did. */
   async *outcomes(): AsyncGenerator<Outcome, void, undefined> {
-    const waits = new Waits(this.timeoutMs);
     let patienceMs = FIRST_PATIENCE_MS;
     try {
       for (;;) {
-        const attempt = new Attempt(this.signal, patienceMs);
+        const leftMs = this.waiting.length === 0 ? patienceMs : Math.max(1, this.waits.leftMs);
+        const attempt = new Attempt(this.signal, Math.min(patienceMs, leftMs));
         let error: WalletError | undefined;
         try {
           for await (const outcome of this.answers(attempt)) {
-            waits.begin();
             patienceMs = FIRST_PATIENCE_MS;
             const sent = this.waiting.shift();
             if (sent === undefined) throw unanswered("the wallet answered what was not asked");
             this.room();
             yield outcomeOf(sent, outcome);
+            this.waits.begin();
           }
         } catch (failed) {
           error = errorOfCall(failed);
@@ -66,21 +71,44 @@ export class Stream {
           this.room();
         }
         if (attempt.silent) patienceMs *= 2;
-        if (error === undefined && this.waiting.length > 0) error = unanswered("the stream ended early");
-        if (error === undefined) break;
-        const again = error.retry === "SAME_REQUEST" && this.signal?.aborted !== true;
-        if (!again || !waits.allows(error.retryAfterMs)) throw error;
-        await waits.pause(error.retryAfterMs, this.signal);
+        const ended = this.waiting.length === 0 && (this.exhausted || this.fault !== undefined);
+        if (ended && error?.retry !== "NEVER" && error?.retry !== "AFTER_CHANGE") break;
+        if (this.waiting.length === 0 && attempt.stoodMs > FIRST_PATIENCE_MS) this.waits.begin(); // it was good while it stood
+        await this.pause(error ?? unanswered("the stream ended early"));
       }
       if (this.fault !== undefined) throw this.fault.error;
     } finally {
-      await this.source.return?.();
+      await this.leave();
     }
+  }
+
+  /** Pauses before the next attempt, if there may be one; rejects with why the last one failed otherwise. */
+  private async pause(error: WalletError): Promise<void> {
+    const told = this.fault === undefined ? error : error.withCause(this.fault.error);
+    const again = error.retry === "SAME_REQUEST" && this.signal?.aborted !== true && !this.calls.isClosed;
+    if (!again || !this.waits.allows(error.retryAfterMs)) throw told;
+    try {
+      await this.waits.pause(error.retryAfterMs, this.signal);
+    } catch {
+      throw told; // the caller gave it up
+    }
+  }
+
+  /**
+   * Tells the source that no more is taken of it. A generator that is still asked for an operation hears that only after
+   * it has given one, which may be never: nobody waits for that.
+   */
+  private async leave(): Promise<void> {
+    if (this.exhausted) return;
+    const left = Promise.resolve(this.source.return?.());
+    if (this.asking) left.catch(() => undefined);
+    else await left;
   }
 
   /** Reads the answers of one attempt; one that is silent for too long has failed, and its line is doubted. */
   private async *answers(attempt: Attempt): AsyncGenerator<SessionOutcome, void, undefined> {
     const line = await this.calls.connected();
+    attempt.stands();
     const method = LedgerSessionService.method.execute;
     const waiting = () => this.waiting.length > 0;
     try {
@@ -109,6 +137,7 @@ export class Stream {
       const sent = await this.taking;
       if (attempt.over || sent === undefined) return; // the next attempt finds it in `taking`
       this.taking = undefined;
+      if (this.waiting.length === 0) this.waits.begin();
       this.waiting.push(sent);
       attempt.listen();
       yield sent.request;
@@ -118,11 +147,24 @@ export class Stream {
   /** Takes the next operation of the source; nothing at its end. */
   private async take(): Promise<Sent | undefined> {
     try {
-      const next = await this.source.next();
+      const next = await this.asked();
+      this.exhausted = next.done === true;
       return next.done === true ? undefined : await this.write(next.value);
     } catch (error) {
       this.fault = { error };
       return undefined;
+    }
+  }
+
+  private async asked(): Promise<IteratorResult<Operation, unknown>> {
+    const begun = performance.now();
+    this.asking = true;
+    try {
+      const asked = this.source.next();
+      this.waits.extend(performance.now() - begun); // a source that blocks lets nobody read answers
+      return await asked;
+    } finally {
+      this.asking = false;
     }
   }
 }
@@ -139,6 +181,7 @@ class Attempt {
     this.controller.abort();
   };
   private hearing = false;
+  private stoodSinceMs = Number.POSITIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(caller: AbortSignal | undefined, patienceMs: number) {
@@ -150,6 +193,16 @@ class Attempt {
 
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** The connection is there. */
+  stands(): void {
+    this.stoodSinceMs = performance.now();
+  }
+
+  /** How long it has stood, in ms; below 0 if it never did. */
+  get stoodMs(): number {
+    return performance.now() - this.stoodSinceMs;
   }
 
   /** Waits for the other side; not for ever if it owes an answer. */

@@ -4,6 +4,7 @@ import { invalid } from "./errors.js";
 
 const AMOUNT_MAX = 10n ** 38n - 1n;
 const INT64_MAX = 2n ** 63n - 1n;
+const INT32_MAX = 2 ** 31 - 1;
 
 /** Writes an amount. Only a bigint is one: a number may have been rounded before anybody could see it. */
 export function digitsOf(amount: bigint, field: string): string {
@@ -36,4 +37,18 @@ export function optionalTextOf(text: string | undefined, field: string): string 
 export function flagOf(flag: boolean | undefined, field: string): boolean {
   if (flag !== undefined && typeof flag !== "boolean") throw invalid(field, "is neither true nor false");
   return flag ?? false;
+}
+
+/** Takes a number of seconds, which the wallet bounds; 0 if it is not given. */
+export function secondsOf(seconds: number | undefined, field: string): number {
+  if (seconds === undefined) return 0;
+  if (!Number.isInteger(seconds) || Math.abs(seconds) > INT32_MAX) throw invalid(field, "is no whole number of seconds");
+  return seconds;
+}
+
+/** Takes a caller's notes. */
+export function notesOf(notes: Readonly<Record<string, string>> | undefined, field: string): Record<string, string> {
+  const given = { ...notes };
+  if (Object.values(given).some((note) => typeof note !== "string")) throw invalid(field, "has a value that is no string");
+  return given;
 }

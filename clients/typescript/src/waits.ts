@@ -2,8 +2,17 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { invalid } from "./errors.js";
+
+const TIMEOUT_MAX_MS = 2 ** 31 - 1; // what a timer takes
 const FIRST_MS = 50;
 const LONGEST_MS = 2_000;
+
+/** Takes a time in which a call must be answered. */
+export function timeoutOf(timeoutMs: number): number {
+  if (!(timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS)) throw invalid("timeoutMs", `is not above 0, up to ${TIMEOUT_MAX_MS}`);
+  return timeoutMs;
+}
 
 /** The pauses of one call, and the time in which it must be answered. */
 export class Waits {
@@ -12,7 +21,7 @@ export class Waits {
   private pauseMs = FIRST_MS;
 
   constructor(timeoutMs: number) {
-    this.timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutOf(timeoutMs);
     this.deadline = performance.now() + timeoutMs;
   }
 
@@ -27,9 +36,14 @@ export class Waits {
     this.deadline = performance.now() + this.timeoutMs;
   }
 
-  /** Whether there is time for a pause of at least this length. */
+  /** Some time was not the wallet's to answer in. */
+  extend(ms: number): void {
+    this.deadline += ms;
+  }
+
+  /** Whether there is time for the next pause, if the wallet asked for one of at least this length. */
   allows(atLeastMs: number): boolean {
-    return Math.max(this.pauseMs, atLeastMs) <= this.leftMs;
+    return this.pauseMs + atLeastMs <= this.leftMs;
   }
 
   /** Pauses, with jitter, and not less than the wallet asked for. Rejects if the caller gives up meanwhile. */

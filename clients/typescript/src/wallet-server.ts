@@ -13,6 +13,7 @@ import { WalletService } from "./gen/wallet/v1/wallet_pb.js";
 import { Ledger } from "./ledger.js";
 import type { TlsOptions } from "./lines.js";
 import { Lines } from "./lines.js";
+import { timeoutOf } from "./waits.js";
 
 const TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 64;
@@ -46,12 +47,11 @@ export class WalletServer {
   private readonly lines: Lines;
 
   constructor(options: WalletServerOptions) {
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const timeoutMs = timeoutOf(options.timeoutMs ?? TIMEOUT_MS);
     const connections = options.connections ?? 1;
     if (!/^sk_(test|live)_[\x21-\x7e]+$/.test(options.secretKey)) {
       throw invalid("secretKey", "is no sk_test_... or sk_live_...");
     }
-    if (!(timeoutMs > 0 && Number.isFinite(timeoutMs))) throw invalid("timeoutMs", "is not above 0");
     if (!Number.isInteger(connections) || connections < 1 || connections > CONNECTIONS_MAX) {
       throw invalid("connections", `is not from 1 to ${CONNECTIONS_MAX}`);
     }
@@ -64,7 +64,7 @@ export class WalletServer {
     this.ledger = new Ledger(calls, new Currencies(this.players));
   }
 
-  /** Hangs up; what is under way fails with CANCELLED. */
+  /** Hangs up; what is under way, and what is asked afterwards, fails with CANCELLED. */
   close(): void {
     this.lines.close();
   }

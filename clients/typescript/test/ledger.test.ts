@@ -133,6 +133,10 @@ const wrong: [string, string, (made: Wrong) => Promise<unknown>][] = [
   ["INVALID_FIELD", "userId", (w) => ledger.openSession({ ...w.opening, userId: 2 ** 60 })],
   ["INVALID_FIELD", "userId", (w) => ledger.openSession({ ...w.opening, userId: "x" })],
   ["INVALID_FIELD", "ttlSeconds", (w) => ledger.openSession({ ...w.opening, ttlSeconds: -1 })],
+  ["INVALID_FIELD", "ttlSeconds", (w) => ledger.openSession({ ...w.opening, ttlSeconds: 1.5 })],
+  ["INVALID_FIELD", "metadata", (w) => ledger.bet({ ...w.bet, metadata: { table: 1 as unknown as string } })],
+  ["INVALID_FIELD", "timeoutMs", (w) => ledger.bet(w.bet, { timeoutMs: Infinity })],
+  ["INVALID_FIELD", "timeoutMs", (w) => ledger.batch([{ call: "bet", ...w.bet }], { timeoutMs: Number.NaN })],
   ["UNKNOWN_CURRENCY_NETWORK", "currency", (w) => ledger.openSession({ ...w.opening, currency: "DOGE" })],
   ["MISSING_FIELD", "network", (w) => ledger.openSession({ ...w.opening, currency: "USDT" })],
 ];
@@ -154,6 +158,21 @@ test("what is wrong is told by its name", async () => {
     assert.notEqual(error.retry, "SAME_REQUEST");
   }
   assert.equal((await ledger.balance({ sessionToken })).balance, 50n);
+});
+
+test("an error tells the id that was sent, also one that was made here", async () => {
+  const { sessionToken, userId } = await sessionWith(50n);
+  const bet = { sessionToken, transactionId: "r1", round: "1", amount: 51n };
+  assert.equal((await refusalOf(ledger.bet(bet))).transactionId, "r1");
+  assert.equal((await refusalOf(ledger.settleSession("none"))).transactionId, undefined);
+  assert.equal((await refusalOf(ledger.bet({ ...bet, amount: -1n }))).transactionId, undefined);
+  const opening = { userId, gameCode: "g", currency: "USDC", lock: { amount: 1n } };
+  const made = (await refusalOf(ledger.openSession(opening))).transactionId;
+  assert.match(String(made), /^[0-9a-f-]{36}$/);
+  const outcomes = await ledger.batch([{ call: "openSession", ...opening }, { call: "bet", ...bet }]);
+  assert.match(String(outcomes[0]?.error?.transactionId), /^[0-9a-f-]{36}$/);
+  assert.notEqual(outcomes[0]?.error?.transactionId, made);
+  assert.equal(outcomes[1]?.error?.transactionId, "r1");
 });
 
 test("a currency on several networks is named with its network", async () => {

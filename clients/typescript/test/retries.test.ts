@@ -101,6 +101,13 @@ test("whoever gives a call up is told at once", async () => {
   assert.deepEqual([error.reason, error.retry, scripted.bets.length], ["CANCELLED", "SAME_REQUEST", 1]);
 });
 
+test("a client that is closed sends nothing again, and nothing any more", async () => {
+  const client = scripted.client([(wallet, signal) => (client.close(), silence(wallet, signal))]);
+  const { ledger } = client;
+  assert.equal((await refusalOf(ledger.bet(bet))).reason, "CANCELLED");
+  assert.deepEqual([(await refusalOf(ledger.bet(bet))).reason, scripted.bets.length], ["CANCELLED", 1]);
+});
+
 test("of a batch only what must be is sent again", async () => {
   const { ledger } = scripted.client([letThrough, refuse("CONFLICT", "SAME_REQUEST"), refuse("ROUND_CLOSED", "AFTER_CHANGE")]);
   const outcomes = await ledger.batch(bets(4));
@@ -121,4 +128,13 @@ test("a stream that falls silent is opened again over another connection", async
   let told = 0;
   for await (const { error } of ledger.stream(bets(5))) told += error === undefined ? 1 : 0;
   assert.deepEqual([told, scripted.connections], [5, 2]);
+});
+
+test("a batch has one deadline however many calls it takes, and each operation is told its id", async () => {
+  const { ledger } = scripted.client(Array.from({ length: 9 }, () => silence));
+  const outcomes = await ledger.batch(bets(2_500), { timeoutMs: 1_000 });
+  assert.ok(scripted.bets.every((each) => Number(each.transactionId.slice(1)) < 1_000)); // of the first call
+  const told = outcomes.map(({ error }) => [error?.reason, error?.retry, error?.transactionId]);
+  assert.deepEqual(told, bets(2_500).map((_, place) => ["DEADLINE_EXCEEDED", "SAME_REQUEST", `b${place}`]));
+  assert.match(String(outcomes[2_000]?.error?.message), /no time left to send it/);
 });

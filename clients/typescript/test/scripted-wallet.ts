@@ -24,6 +24,8 @@ export class ScriptedWallet {
   /** The ids of the bets that came in, and when. */
   readonly bets: { readonly transactionId: string; readonly atMs: number }[] = [];
   connections = 0;
+  /** How many more outcomes the stream under way gives, 0 or 1, before it ends as if all were well. */
+  givesOnly: number | undefined;
   /** What the next requests meet; the later ones are let through. */
   private steps: Step[] = [];
   private readonly sessions = new Set<ServerHttp2Session>();
@@ -48,6 +50,7 @@ export class ScriptedWallet {
   client(steps: readonly Step[], options: Partial<WalletServerOptions> = {}): WalletServer {
     this.bets.length = 0;
     this.connections = 0;
+    this.givesOnly = undefined;
     this.steps = [...steps];
     const baseUrl = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
     const client = new WalletServer({ secretKey: "sk_test_x", baseUrl, ...options });
@@ -79,6 +82,11 @@ export class ScriptedWallet {
         return create(SessionOutcomeSchema, { outcome: { case: "error", value } });
       }
     };
+    const only = () => {
+      const left = this.givesOnly;
+      this.givesOnly = undefined;
+      return left;
+    };
     return {
       bet: async ({ transactionId }, { signal }) => {
         this.bets.push({ transactionId, atMs: performance.now() });
@@ -94,7 +102,10 @@ export class ScriptedWallet {
         for await (const operation of operations) {
           const answer = await outcome(operation, signal);
           if (answer.outcome.case === "error") throw new ConnectError("the stream breaks", Code.Unavailable);
+          const left = only();
+          if (left === 0) return;
           yield answer;
+          if (left === 1) return;
         }
       },
     };
@@ -134,6 +145,13 @@ export const letThrough: Step = () => undefined;
 export const silence: Step = async (_, signal) => {
   await once(signal, "abort");
 };
+
+/** Ends the stream as if all were well, after this outcome or instead of it. */
+export function endStream(givesOnly: 0 | 1): Step {
+  return (wallet) => {
+    wallet.givesOnly = givesOnly;
+  };
+}
 
 export const hangUp: Step = async (wallet, signal) => {
   wallet.hangUp();
