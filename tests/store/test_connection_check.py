@@ -10,6 +10,7 @@ from psycopg import sql
 from support.cookies import token
 from support.database import API_ROLE, SERVICE_ROLE, Installation
 from support.http_api import BALANCES, ApiServer
+from support.proxy import Proxy
 from support.server import WalletServer
 
 from devstack.servers.ports import free_port
@@ -22,10 +23,12 @@ KINDS = kinds.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
 OF_A_PRIMARY = ["any", "read-write", "primary", "prefer-standby"]
 
 
-def hosts(dsn: str, **changes: str) -> str:
-    """Return the DSN as one of two hosts, the first of which nobody is at."""
+def hosts(dsn: str, *, first: int | None = None, **changes: str) -> str:
+    """Return the DSN as one of two hosts, at the first of which is nobody, or who has this port."""
     port = psycopg.conninfo.conninfo_to_dict(dsn)["port"]
-    return psycopg.conninfo.make_conninfo(dsn, host="127.0.0.1,127.0.0.1", port=f"{free_port()},{port}", **changes)
+    return psycopg.conninfo.make_conninfo(
+        dsn, host="127.0.0.1,127.0.0.1", port=f"{first or free_port()},{port}", **changes
+    )
 
 
 def check(dsn: str) -> None:
@@ -40,6 +43,24 @@ def role_has(installation: Installation, role: str, change: str, back: str) -> I
         yield
     finally:
         installation.cluster.execute(sql.SQL("ALTER ROLE {} ").format(name) + sql.SQL(back))  # type: ignore[arg-type]
+
+
+def test_a_host_that_says_nothing_leaves_time_for_the_next(ledger: Installation) -> None:
+    """However short a round trip's limit is."""
+
+    async def read() -> object:
+        with Proxy(ledger.service_dsn) as proxy:
+            proxy.fall_silent()
+            pool = Pool(
+                hosts(ledger.service_dsn, first=proxy.port), connections_max=1, wait_ms=60_000, timeout_ms=1_000
+            )
+            try:
+                async with pool.connection() as connection:
+                    return await (await connection.execute("SELECT count(*) FROM installation")).fetchone()
+            finally:
+                await pool.close()
+
+    assert asyncio.run(read()) == (1,)
 
 
 @pytest.mark.parametrize("attributes", OF_A_PRIMARY)

@@ -237,7 +237,7 @@ class BatchStore:
             DatabaseUnavailableError: The database does not answer.
         """
         try:
-            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+            async with asyncio.timeout(self._load_within_s):
                 await self._look_after_the_last_commit()
                 for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
                     with suppress(CellMovedError):
@@ -474,6 +474,14 @@ class BatchStore:
         if self._locks is not None and await self._ledger.waits_for_standby(self._locks):
             raise CommitUnderWayError("the synchronous standby does not confirm what was stored")
         await self.close()
+
+    @property
+    def _load_within_s(self) -> float:
+        """How long a load may take: as a round trip, or as connecting where that comes first."""
+        timeout_ms = self._settings.timeout_ms
+        if self._locks is not None and self._locks.is_open:
+            return timeout_ms / 1000
+        return kinds.connecting_s(self._settings.database_url, timeout_ms=timeout_ms)
 
     async def _connected(self) -> Pipeline:
         """Give the connection that locks, after opening both if they are not open."""

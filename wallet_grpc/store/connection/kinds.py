@@ -141,12 +141,15 @@ class ConnectionKind:
     def parameters(self, database_url: str) -> dict[str, Any]:
         """Give what connecting is told beside the DSN. A list of hosts shares the time, so that the last has some."""
         given = conninfo_to_dict(database_url)
-        hosts = str(given.get("host") or given.get("hostaddr") or "").count(",") + 1
         return {
             **{name: value for name, value in _LIBPQ_KEEPALIVES.items() if name not in given},
             "application_name": self.application_name,
-            "connect_timeout": max(_CONNECT_TIMEOUT_S_MIN, self.timeout_ms // 1000 // hosts),
+            "connect_timeout": _host_s(_hosts_in(database_url), self.timeout_ms),
         }
+
+    def connecting_s(self, database_url: str) -> float:
+        """Tell how long connecting may take, in seconds: the last host has its time, however silent the others are."""
+        return connecting_s(database_url, timeout_ms=self.timeout_ms)
 
     def session_settings(self, server_version: int) -> dict[str, str]:
         """Give what a session sets, by name; `server_version` as libpq numbers it."""
@@ -206,6 +209,23 @@ class ConnectionKind:
         if self.is_durable:
             statements.append(_DURABLE)
         return "; ".join(statements).encode()
+
+
+def connecting_s(database_url: str, *, timeout_ms: int) -> float:
+    """Tell the same where a round trip's limit is `timeout_ms`: that, unless several hosts need more together."""
+    hosts = _hosts_in(database_url)
+    limit_s = timeout_ms / 1000
+    return limit_s if hosts == 1 else max(limit_s, hosts * _host_s(hosts, timeout_ms) + 1)
+
+
+def _host_s(hosts: int, timeout_ms: int) -> int:
+    return max(_CONNECT_TIMEOUT_S_MIN, timeout_ms // 1000 // hosts)
+
+
+def _hosts_in(database_url: str) -> int:
+    """Count the hosts of a DSN."""
+    given = conninfo_to_dict(database_url)
+    return str(given.get("host") or given.get("hostaddr") or "").count(",") + 1
 
 
 def _attempts() -> Iterator[AbstractContextManager[None]]:
@@ -369,7 +389,7 @@ async def connect_async(database_url: str, kind: ConnectionKind, **options: Any)
     async def connect() -> BoundedConnection:
         return await connect_to_cell(database_url, schemas, connect_to, is_physical=kind.is_physical)
 
-    return await dial(connect, timeout_s=kind.timeout_ms / 1000)
+    return await dial(connect, timeout_s=kind.connecting_s(database_url))
 
 
 def encoding_fault(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> str | None:

@@ -213,7 +213,7 @@ class OutboxQueue:
     async def _session(self) -> AsyncIterator[BoundedConnection]:
         """Lend the connection for one statement, and close the session unless only the statement fails."""
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000):
+            async with asyncio.timeout(kinds.connecting_s(self._database_url, timeout_ms=self._timeout_ms)):
                 yield self._connection or await self._connect()
         except (psycopg.Error, UnconfirmedError, TimeoutError, OSError) as error:
             if isinstance(error, psycopg.Error) and not (is_outage(error) or self._has_left(error)):
