@@ -16,6 +16,8 @@ _HANDED_ON = ("traceparent", "wallet-operator")
 _KEY_LENGTH_MAX = 256
 _TIMEOUT_DIGITS_MAX = 10
 """As many digits as Connect allows for a timeout in ms."""
+_LENGTH_DIGITS_MAX = 20
+"""As many digits as a length of 64 bits has: what is longer is no HTTP."""
 _MS_PER_S = 1_000
 
 _prefix = secrets.token_hex(4)
@@ -42,7 +44,7 @@ class Head:
     def content_length(self) -> int | None:
         """How long the body is, where that is told."""
         told = self.headers.get(b"content-length", b"")
-        return int(told) if told.isdigit() and len(told) <= _TIMEOUT_DIGITS_MAX else None
+        return int(told) if told.isdigit() and len(told) <= _LENGTH_DIGITS_MAX else None
 
     def key(self) -> str:
         """Give the `authorization` as the wallet is to see it.

@@ -7,6 +7,7 @@ caller's to decide.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ class Upstream:
             )
             for _ in range(channels)
         ]
+        self._looking: asyncio.Task[bool] | None = None
 
     async def unary(self, method: Method, raw: bytes, metadata: Metadata, timeout_s: float) -> bytes:
         """Forward a call and give its answer.
@@ -91,7 +93,16 @@ class Upstream:
                 call.cancel()
 
     async def reachable(self, timeout_s: float) -> bool:
-        """Tell whether the server takes calls: a health check of the whole server, which needs no key."""
+        """Tell whether the server takes calls.
+
+        The server is asked once for all who wait: it has few places for health checks, and anybody may ask a gateway.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._is_serving(timeout_s))
+        return await asyncio.shield(self._looking)
+
+    async def _is_serving(self, timeout_s: float) -> bool:
+        """Make a health check of the whole server, which needs no key."""
         check: Callable[..., Awaitable[bytes]] = self._channels[0].channel.unary_unary("/grpc.health.v1.Health/Check")
         try:
             answer = await check(b"", timeout=timeout_s)
