@@ -62,10 +62,11 @@ def test_case_50_the_apis_role_cannot_write_anywhere(installation: Installation)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 attempt(installation, API_ROLE, statement)
         (column,) = installation.rows(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum LIMIT 1",
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attidentity = '' "
+            "ORDER BY attnum LIMIT 1",
             f"{schema}.{table}",
         )[0]
-        update = sql.SQL("UPDATE {} SET {} = DEFAULT").format(name, sql.Identifier(column))
+        update = sql.SQL("UPDATE {} SET {} = NULL").format(name, sql.Identifier(column))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             attempt(installation, API_ROLE, update)
 

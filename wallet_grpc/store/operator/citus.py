@@ -20,6 +20,7 @@ from .migration_files import MigrationError
 
 _SQL = statements(__package__, "citus.sql")
 _VERSION_MIN = 13
+_SERVICE = "wallet_service"
 _SETTINGS: tuple[LiteralString, ...] = (
     "SET citus.enable_schema_based_sharding = on",
     # Triggers of shards do what triggers of tables do: those of a cell look at rows of the cell only.
@@ -68,7 +69,15 @@ def citus_faults(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def copy_shared_tables(connection: psycopg.Connection[Any]) -> None:
-    """Have Citus copy to every node what all cells share, as far as it does not yet."""
+    """Have Citus copy to every node what all cells share, as far as it does not, and let the service write it there.
+
+    Whoever inserts into a table that refers to another one locks that one on the first worker as well, and Citus lets
+    nobody lock there who may not insert into it. So on Citus the service may insert currency networks too.
+    """
     for (table,) in connection.execute(_SQL["uncopied"], {"schema": SHARED_SCHEMA}).fetchall():
         name = sql.Literal(f"{SHARED_SCHEMA}.{table}")
         connection.execute(sql.SQL("SELECT create_reference_table({})").format(name))
+    named = {"schema": SHARED_SCHEMA, "role": _SERVICE}
+    for (table,) in connection.execute(_SQL["referred_to"], named).fetchall():
+        grant = sql.SQL("GRANT INSERT ON {} TO {}")
+        connection.execute(grant.format(sql.Identifier(SHARED_SCHEMA, table), sql.Identifier(_SERVICE)))

@@ -52,3 +52,17 @@ WHERE
         WHERE pg_depend.objid = tables.oid AND pg_depend.deptype = 'e'
     )
 ORDER BY tables.oid;
+
+-- Tables of a schema that others of it refer to into which a role may insert, and into which it may not insert itself.
+-- name: referred_to
+SELECT DISTINCT referred.relname
+FROM pg_constraint
+INNER JOIN pg_class AS referring ON pg_constraint.conrelid = referring.oid
+INNER JOIN pg_class AS referred ON pg_constraint.confrelid = referred.oid
+INNER JOIN pg_roles ON pg_roles.rolname = %(role)s
+WHERE
+    pg_constraint.contype = 'f'
+    AND referring.relnamespace = %(schema)s::REGNAMESPACE
+    AND referred.relnamespace = %(schema)s::REGNAMESPACE
+    AND has_table_privilege(pg_roles.oid, referring.oid, 'INSERT')
+    AND NOT has_table_privilege(pg_roles.oid, referred.oid, 'INSERT');
