@@ -141,7 +141,7 @@ class InMemory(Driven):
             wallet.held_minor = sum(
                 it.amount_minor
                 for it in wallet.reservations.values()
-                if it.state is ReservationState.OPEN and wallet.now < it.expires_at
+                if it.wallet_id == wallet.wallet_id and it.state is ReservationState.OPEN and wallet.now < it.expires_at
             )
 
     # ---------------------------------------------------------------------------------------------------------- check

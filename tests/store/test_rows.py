@@ -232,5 +232,14 @@ def test_separated_texts_are_read_as_they_were_written(
     ).fetchone()
     assert row is not None
     assert row[0] == texts
-    # A single NULL is an empty text, which is an empty array; no column needs it apart from all being NULL.
-    assert row[1] == nullable or (nullable == [None] and not row[1])
+    # Nothing but NULL is an empty text, which is an empty array: see the test below.
+    assert row[1] == nullable or (set(nullable) == {None} and not row[1])
+
+
+def test_an_empty_array_beside_others_is_filled_up_with_null(admin: psycopg.Connection) -> None:
+    missing = [None, None]
+    rows = admin.execute(
+        r"SELECT unnest('{1,2}'::BIGINT[]), unnest(%s::UUID[]), unnest(string_to_array(%s, E'\x1f', '')::JSONB[])",
+        [arrays.nullable_words(missing), arrays.nullable_separated(missing)],
+    ).fetchall()
+    assert rows == [(1, None, None), (2, None, None)]

@@ -115,13 +115,13 @@ def _load_wallets(book: Book, found: Book, needs: CreditNeeds) -> None:
         wallet = replace(
             whole,
             is_new=False,
-            known=type(whole.known)(),
-            reservations=type(whole.reservations)(),
+            known=found.credit.known,
+            reservations=found.credit.reservations,
             added=[],
             begun={},
             ended={},
         )
-        found.credit.put(wallet)
+        found.credit.wallets[wallet_id] = wallet
         _copy(whole.known, wallet.known, needs.entry_keys)
         _copy(whole.reservations, wallet.reservations, needs.reservation_keys)
 

@@ -94,7 +94,13 @@ SEEN_BY_MYPY = {
     "a command is another's subclass": Mutant(
         "domain/players/commands.py", changed("class BetAndWin(Struct, frozen", "class BetAndWin(Bet, frozen")
     ),
-    "two cases of decide are swapped": Mutant("domain/decide.py", swapped("case Bet():", "case Win():")),
+    "two cases of decide are swapped": Mutant("domain/decide.py", swapped("case Win():", "case BetAndWin():")),
+    "two classes that decide asks for first are swapped": Mutant(
+        "domain/decide.py", swapped("type(command) is Bet:", "type(command) is SessionBet:")
+    ),
+    "a class that decide asks for first is forgotten": Mutant(
+        "domain/decide.py", changed(" or type(command) is Debit:", ":")
+    ),
     "two cases of needs are swapped": Mutant("domain/players/needs.py", swapped("case Bet():", "case Win():")),
     "two cases of sessions' needs are swapped": Mutant(
         "domain/sessions/needs.py", swapped("case SessionBet():", "case OpenSession():")

@@ -6,9 +6,11 @@ Held of the text of the statements; tests/store/test_columns.py holds the rows t
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, get_args
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
@@ -27,7 +29,16 @@ from wallet_grpc.store.batch import (
     trail,
     transactions,
 )
-from wallet_grpc.store.batch.columns import NullableText, Numeric
+from wallet_grpc.store.batch.columns import (
+    NullableBigInt,
+    NullableInstant,
+    NullableJsonb,
+    NullableNumeric,
+    NullableText,
+    NullableUuid,
+    NullableWord,
+    Numeric,
+)
 from wallet_grpc.store.batch.part import Decided, Step, Steps
 from wallet_grpc.store.batch.steps import PARTS
 
@@ -118,7 +129,7 @@ def test_a_mutant_is_seen(name: str) -> None:
 # ----------------------------------------------------------------------------------------------------------- rendering
 
 
-class _Row(NamedTuple):
+class _Row(Struct):
     amount_minor: Numeric
     note: NullableText
 
@@ -130,6 +141,19 @@ def test_rows_become_a_parameter_for_each_column_and_their_count(statement: str,
     parameters: dict[str, object] = {}
     step.add_parameters(rows, parameters)
     assert parameters == {"notes__amount_minor": "{-1,7}", "notes__note": "\x1fseven", **count}
+
+
+@pytest.mark.parametrize("kind", [NullableBigInt, NullableInstant, NullableNumeric, NullableUuid, NullableWord])
+def test_a_column_without_any_value_is_an_empty_array(kind: Any) -> None:
+    (render, _) = get_args(kind)[1]
+    assert render((None,)) == render((None, None)) == "{}"
+
+
+@pytest.mark.parametrize("kind", [NullableJsonb, NullableText])
+def test_a_column_without_any_text_is_an_empty_text(kind: Any) -> None:
+    (render, _) = get_args(kind)[1]
+    assert render((None, None)) == ""
+    assert render((None, "two")) == "\x1ftwo"
 
 
 @pytest.mark.parametrize("name", STEPS_BY_NAME)
@@ -221,7 +245,7 @@ _ENTRY = Entry(
 
 def test_a_transactions_row_has_each_fact_in_its_own_column() -> None:
     """They are given by their order, which no type checker sees."""
-    assert transactions.row_of(_TRANSACTION, 8)._asdict() == {
+    assert asdict(transactions.row_of(_TRANSACTION, 8)) == {
         "tx_id": "tx",
         "owner_id": 1,
         "owner_version": 8,
@@ -250,7 +274,7 @@ def test_a_transactions_row_has_each_fact_in_its_own_column() -> None:
 
 
 def test_an_entrys_row_has_each_fact_in_its_own_column() -> None:
-    assert subledger.row_of(_ENTRY, 6)._asdict() == {
+    assert asdict(subledger.row_of(_ENTRY, 6)) == {
         "subledger_id": "session",
         "entry_no": 1,
         "owner_id": 2,

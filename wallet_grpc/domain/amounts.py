@@ -12,9 +12,9 @@ BALANCE_DIGITS_MAX = 60
 
 BALANCE_MAX: int = 10**BALANCE_DIGITS_MAX - 1
 
-_AMOUNT = re.compile(rf"0|[1-9][0-9]{{0,{AMOUNT_DIGITS_MAX - 1}}}", re.ASCII)
+_is_amount = re.compile(rf"0|[1-9][0-9]{{0,{AMOUNT_DIGITS_MAX - 1}}}", re.ASCII).fullmatch
 
 
 def parse_amount(text: str) -> int | None:
     """Read an amount in minor units, or None if the text is not one (docs/rules.md, Conventions)."""
-    return int(text) if _AMOUNT.fullmatch(text) else None
+    return int(text) if _is_amount(text) else None

@@ -5,33 +5,14 @@ No command is a subclass of another, so a `match` over them means the same in wh
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
 
-from wallet_grpc.domain.credit.commands import Commit, Credit, CreditCommand, Debit, Release, Reserve
+from wallet_grpc.domain.credit.commands import CreditCommand
 from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.ledgers.commands import CreateLedger, LedgerCommand, PostJournalEntry
-from wallet_grpc.domain.players.commands import (
-    Adjust,
-    ApplyDeposit,
-    Bet,
-    BetAndWin,
-    FailWithdrawal,
-    PlayerCommand,
-    ReserveWithdrawal,
-    Rollback,
-    SetPlayerState,
-    SettleWithdrawal,
-    UnlocatedEnding,
-    Win,
-)
-from wallet_grpc.domain.sessions.commands import (
-    OpenSession,
-    SessionBet,
-    SessionCommand,
-    SessionRollback,
-    SessionWin,
-    SettleSession,
-)
+from wallet_grpc.domain.ledgers.commands import LedgerCommand
+from wallet_grpc.domain.players.commands import PlayerCommand, UnlocatedEnding
+from wallet_grpc.domain.sessions.commands import OpenSession, SessionCommand
 
 Command = PlayerCommand | OpenSession | SessionCommand | CreditCommand | LedgerCommand
 
@@ -42,16 +23,26 @@ Request = Command | UnlocatedEnding
 
 def owner_of(command: Command) -> OwnerId:
     """Whose state the command changes: the shard key."""
-    match command:
-        case Bet() | SessionBet() | Win() | SessionWin() | BetAndWin() | Rollback() | SessionRollback():
-            return OwnerId(command.player_id)
-        case Credit() | Debit() | Reserve() | Commit() | Release():
-            return command.wallet.owner_id
-        case OpenSession() | SettleSession() | ReserveWithdrawal() | SettleWithdrawal() | FailWithdrawal():
-            return OwnerId(command.player_id)
-        case ApplyDeposit() | Adjust() | SetPlayerState():
-            return OwnerId(command.player_id)
-        case CreateLedger() | PostJournalEntry():
-            return command.owner_id
-        case _:
-            assert_never(command)
+    return _OWNER_OF[type(command)](command)
+
+
+def _of_player(command: PlayerCommand | OpenSession | SessionCommand) -> OwnerId:
+    return OwnerId(command.player_id)
+
+
+def _of_wallet(command: CreditCommand) -> OwnerId:
+    return command.wallet.owner_id
+
+
+def _of_ledger(command: LedgerCommand) -> OwnerId:
+    return command.owner_id
+
+
+_OWNER_OF: Mapping[type[Command], Callable[[Any], OwnerId]] = {
+    **dict.fromkeys((*get_args(PlayerCommand), OpenSession, *get_args(SessionCommand)), _of_player),
+    **dict.fromkeys(get_args(CreditCommand), _of_wallet),
+    **dict.fromkeys(get_args(LedgerCommand), _of_ledger),
+}
+"""By the exact class: each `case` of a match that a command is not would cost a tenth of a microsecond (decision 21).
+"""
+assert set(_OWNER_OF) == set(get_args(Command))

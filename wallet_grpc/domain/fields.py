@@ -26,6 +26,7 @@ METADATA_KEY_LENGTH_MAX = 64
 METADATA_VALUE_LENGTH_MAX = 512
 
 _is_id = re.compile(rf"[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}").fullmatch
+_is_callers_own_id = re.compile(rf"(?!{'|'.join(OWN_PREFIXES)})[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}").fullmatch
 _is_derived_id = re.compile(
     rf"(?:{DERIVED_ROLLBACK_PREFIX}){{1,{DERIVATIONS_MAX}}}[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}"
 ).fullmatch
@@ -51,8 +52,8 @@ def identifier(value: str, name: str) -> str:
 
 def transaction_id(value: str) -> str:
     """Check a caller's own id; the wallet's own are refused."""
-    identifier(value, "transaction_id")
-    if value.startswith(OWN_PREFIXES):
+    if not _is_callers_own_id(value):
+        identifier(value, "transaction_id")
         raise MalformedError(
             invalid(Reason.INVALID_FIELD, "transaction_id", "ids that begin with wallet: or rollback: are the wallet's")
         )
@@ -114,7 +115,7 @@ def amount(value: str, name: str) -> int:
 
 def positive_amount(value: str, name: str) -> int:
     """Read an amount in minor units that must not be zero."""
-    amount_minor = amount(value, name)
+    amount_minor = parse_amount(value) or amount(value, name)
     if amount_minor == 0:
         raise MalformedError(invalid(Reason.INVALID_AMOUNT, name, "must be above 0"))
     return amount_minor

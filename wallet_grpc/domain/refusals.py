@@ -6,6 +6,7 @@ The reasons are those of docs/rules.md, Errors; `protos/wallet/v1/errors.proto` 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 from msgspec import Struct, field
 
@@ -112,6 +113,7 @@ def retry_of(reason: Reason) -> Retry:
     return Retry.AFTER_CHANGE if reason in _AFTER_CHANGE else Retry.NEVER
 
 
+@final
 class Refusal(Struct, frozen=True, kw_only=True):
     """A "no" with its reason: nothing was stored, and the same id stays free."""
 

@@ -167,7 +167,7 @@ class Engine:
         await self._precedence.turn(source)
 
     def _dispatch(self, ticket: Ticket, index: int, command: Command | Refusal) -> None:
-        if isinstance(command, Refusal):
+        if type(command) is Refusal:
             self._refuse(ticket, index, command)
             return
         job = Job(command, owner_of(command), ticket, index)
@@ -201,7 +201,7 @@ class Engine:
         try:
             for index, request in requests:
                 command: Command | Refusal
-                if isinstance(request, UnlocatedEnding):
+                if type(request) is UnlocatedEnding:
                     await ticket.settled()
                     command = await self._located(request)
                 else:
@@ -222,7 +222,7 @@ class Engine:
             while self._shares.admit(ticket.source, 1) is not None:
                 await self._room()
             admitted = 1
-            command = await self._located(request) if isinstance(request, UnlocatedEnding) else request
+            command = await self._located(request) if type(request) is UnlocatedEnding else request
         except BaseException:  # the stream was cut off before a lane had it
             ticket.answer(0, DATABASE_UNAVAILABLE)
             self._answered(ticket, admitted)

@@ -100,7 +100,7 @@ class EngineMetrics:
 
     def answered(self, command: Command, outcome: Outcome) -> None:
         """Count an operation that a lane has answered."""
-        self._operations.add((type(command), outcome.reason if isinstance(outcome, Refusal) else outcome.replayed))
+        self._operations.add((type(command), outcome.reason if type(outcome) is Refusal else outcome.replayed))
 
     def watch_queue(self, admitted: Callable[[], float], *, operations_max: int) -> None:
         """Have it looked, when somebody asks, how many operations are admitted and not answered."""

@@ -178,7 +178,7 @@ class Operations:
                 if self.waits(call):
                     await self.turn(call)
             command = await self._converted(operation, call)
-            if isinstance(command, Refusal):
+            if type(command) is Refusal:
                 ticket.outcomes[index] = command
             else:
                 accepted.append((index, command))

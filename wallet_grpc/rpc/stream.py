@@ -170,11 +170,11 @@ async def _read(
                 await engine.turn(source)
             ticket = _ticket(call)
             command = await convert(operation, call)
-            if isinstance(command, Refusal):
+            if type(command) is Refusal:
                 ticket.outcomes[0] = command
                 window.add(ticket)
                 continue
-            if isinstance(command, UnlocatedEnding):
+            if type(command) is UnlocatedEnding:
                 await window.empty()  # an ending takes effect after all that was sent before it (rule 10)
             ticket.expect()
             window.add(ticket)

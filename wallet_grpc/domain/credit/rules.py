@@ -46,7 +46,7 @@ def decide_write(book: Book, command: CreditWrite, moment: Moment) -> Decision:
     """Decide a credit, a debit or a reservation. The first write that is accepted brings its wallet into being."""
     wallet = book.credit.wallets.find(command.wallet.wallet_id)
     if wallet is None:
-        wallet = _new_wallet(command.wallet, moment.now)
+        wallet = _new_wallet(book, command.wallet, moment.now)
     else:
         known = wallet.known.find(command.key)
         if known is not None:
@@ -62,7 +62,7 @@ def decide_write(book: Book, command: CreditWrite, moment: Moment) -> Decision:
             assert_never(command)
 
 
-def _new_wallet(address: WalletAddress, now: datetime) -> CreditWallet:
+def _new_wallet(book: Book, address: WalletAddress, now: datetime) -> CreditWallet:
     """A wallet that comes into being if its first write is accepted."""
     return CreditWallet(
         wallet_id=address.wallet_id,
@@ -71,6 +71,8 @@ def _new_wallet(address: WalletAddress, now: datetime) -> CreditWallet:
         caller_key=address.caller_key,
         now=now,
         is_new=True,
+        known=book.credit.known,
+        reservations=book.credit.reservations,
     )
 
 

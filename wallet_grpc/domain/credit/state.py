@@ -159,10 +159,10 @@ class CreditWallet(Struct, kw_only=True):
     has_reserved: bool = False
     """Whether it ever had a reservation: before the first, its journal tells nothing of what is held."""
     entry_count: int = 0
-    known: Rows[Key, KnownEntry] = field(default_factory=Rows)
-    """Of the journal: those that the batch's commands are."""
-    reservations: Rows[Key, Reservation] = field(default_factory=Rows)
-    """Those that the batch's commands are or name."""
+    known: Rows[Key, KnownEntry]
+    """Of the journals of all wallets: those that the batch's commands are. A key is of one wallet."""
+    reservations: Rows[Key, Reservation]
+    """Of all wallets: those that the batch's commands are or name."""
     added: list[tuple[WalletEntry, int | None]] = field(default_factory=list)
     """What this batch adds to the journal, each with what is held right after it; None before the first reservation."""
     begun: dict[Key, Reservation] = field(default_factory=dict)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.accounts import AccountType, PlayerState
 from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
@@ -87,7 +89,7 @@ def _read_account(book: Book, row: LoadedAccount) -> None:
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class NewAccount(NamedTuple):
+class NewAccount(Struct, frozen=True, gc=False):
     """An account of a player, or of a caller's ledger, that comes into being."""
 
     account_id: BigInt
@@ -98,7 +100,7 @@ class NewAccount(NamedTuple):
     account_code: NullableText
 
 
-class NewBalance(NamedTuple):
+class NewBalance(Struct, frozen=True, gc=False):
     """The balance of an account that comes into being."""
 
     account_id: BigInt
@@ -107,7 +109,7 @@ class NewBalance(NamedTuple):
     version: BigInt
 
 
-class ChangedBalance(NamedTuple):
+class ChangedBalance(Struct, frozen=True, gc=False):
     """An account's balance as the batch leaves it."""
 
     account_id: BigInt
@@ -115,7 +117,7 @@ class ChangedBalance(NamedTuple):
     version: BigInt
 
 
-class HousePosting(NamedTuple):
+class HousePosting(Struct, frozen=True, gc=False):
     """What the batch adds to a house account. It is appended, and folded into the account's balance later."""
 
     account_id: BigInt

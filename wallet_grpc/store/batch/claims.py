@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key, OwnerId
 from wallet_grpc.domain.needs import Needs
@@ -55,7 +57,7 @@ def _read_claim(keys: list[Key], ids: int, book: Book, row: LoadedClaim) -> None
         book.players.deposit_outputs[key] = 1
 
 
-class ClaimRow(NamedTuple):
+class ClaimRow(Struct, frozen=True, gc=False):
     """What a transaction of an owner has claimed."""
 
     claim_hash: Uuid

@@ -1,6 +1,6 @@
 """Columns: how a stored value is written into a statement's parameter, and read from the text that comes back.
 
-The rows of a step are a NamedTuple, and each of its fields has one of the types below: the type says which values mypy
+The rows of a step are a struct, and each of its fields has one of the types below: the type says which values mypy
 takes, and how the column of all rows becomes one parameter. `sql` is how the step's statement has to read it:
 tests/unit/test_steps.py holds the one against the other.
 """
@@ -16,6 +16,7 @@ import msgspec
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.store.connection.arrays import (
     literal,
+    nullable_literal,
     nullable_separated,
     nullable_words,
     separated,
@@ -39,18 +40,18 @@ _NULLABLE_TEXTS = r"string_to_array({}, E'\x1f', '')"
 Uuid = Annotated[str, Column(words, "{}::UUID[]")]
 NullableUuid = Annotated[str | None, Column(nullable_words, "{}::UUID[]")]
 BigInt = Annotated[int, Column(literal, "{}::BIGINT[]")]
-NullableBigInt = Annotated[int | None, Column(literal, "{}::BIGINT[]")]
+NullableBigInt = Annotated[int | None, Column(nullable_literal, "{}::BIGINT[]")]
 Integer = Annotated[int, Column(literal, "{}::INTEGER[]")]
-NullableInteger = Annotated[int | None, Column(literal, "{}::INTEGER[]")]
+NullableInteger = Annotated[int | None, Column(nullable_literal, "{}::INTEGER[]")]
 SmallInt = Annotated[int, Column(literal, "{}::SMALLINT[]")]
 Numeric = Annotated[int, Column(literal, "{}::NUMERIC[]")]
-NullableNumeric = Annotated[int | None, Column(literal, "{}::NUMERIC[]")]
+NullableNumeric = Annotated[int | None, Column(nullable_literal, "{}::NUMERIC[]")]
 Boolean = Annotated[bool, Column(literal, "{}::BOOLEAN[]")]
 Word = Annotated[str, Column(words, "{}::TEXT[]")]
 """A name of ours, which needs no quoting."""
 NullableWord = Annotated[str | None, Column(nullable_words, "{}::TEXT[]")]
 Instant = Annotated[datetime, Column(literal, "{}::TIMESTAMPTZ[]")]
-NullableInstant = Annotated[datetime | None, Column(literal, "{}::TIMESTAMPTZ[]")]
+NullableInstant = Annotated[datetime | None, Column(nullable_literal, "{}::TIMESTAMPTZ[]")]
 Text = Annotated[str, Column(separated, _TEXTS)]
 NullableText = Annotated[str | None, Column(nullable_separated, _NULLABLE_TEXTS)]
 Json = Annotated[str, Column(separated, _TEXTS + "::JSON[]")]

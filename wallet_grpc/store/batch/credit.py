@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.credit.state import (
     CreditWallet,
@@ -102,7 +104,7 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
 
 def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: LoadedWallet) -> None:
     address = addresses[WalletId(row.wallet_id)]
-    wallet = CreditWallet(
+    book.credit.wallets[address.wallet_id] = CreditWallet(
         wallet_id=address.wallet_id,
         owner_id=address.owner_id,
         ledger_id=address.ledger_id,
@@ -112,8 +114,9 @@ def _read_wallet(addresses: dict[WalletId, WalletAddress], book: Book, row: Load
         held_minor=int(row.held_minor or 0),
         has_reserved=row.held_minor is not None,
         entry_count=row.entry_count,
+        known=book.credit.known,
+        reservations=book.credit.reservations,
     )
-    book.credit.put(wallet)
 
 
 def _read_entry(book: Book, row: LoadedWalletEntry) -> None:
@@ -143,7 +146,7 @@ def _read_reservation(book: Book, row: LoadedReservation) -> None:
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class NewWallet(NamedTuple):
+class NewWallet(Struct, frozen=True, gc=False):
     """A wallet that comes into being, at the batch's time."""
 
     wallet_id: Uuid
@@ -152,7 +155,7 @@ class NewWallet(NamedTuple):
     caller_key: Text
 
 
-class NewReservation(NamedTuple):
+class NewReservation(Struct, frozen=True, gc=False):
     """A reservation that comes into being."""
 
     reservation_id: Uuid
@@ -165,7 +168,7 @@ class NewReservation(NamedTuple):
     committed_minor: NullableNumeric
 
 
-class EndedReservation(NamedTuple):
+class EndedReservation(Struct, frozen=True, gc=False):
     """The end of a reservation that was open."""
 
     reservation_id: Uuid
@@ -173,7 +176,7 @@ class EndedReservation(NamedTuple):
     committed_minor: NullableNumeric
 
 
-class QueuedWallet(NamedTuple):
+class QueuedWallet(Struct, frozen=True, gc=False):
     """A wallet that the poster has to learn of; there is one row in the queue for each ledger."""
 
     ledger_id: Uuid
@@ -211,17 +214,18 @@ def _new_wallet(wallet: CreditWallet) -> NewWallet:
 
 
 def _row_of(entry: WalletEntry, held_minor: int | None, now: datetime) -> SubledgerRow:
+    """Write an entry of a wallet; in the order of the columns, as `row_of` in subledger.py does."""
     return SubledgerRow(
-        subledger_id=entry.wallet_id,
-        entry_no=entry.entry_no,
-        owner_id=entry.owner_id,
-        kind=entry.kind,
-        status=TransactionStatus.APPLIED,
-        transaction_id=entry.transaction_id,
-        key_hash=entry.key,
-        amount_minor=entry.amount_minor,
-        change_minor=entry.change_minor,
-        balance_after_minor=entry.balance_after_minor,
+        entry.wallet_id,
+        entry.entry_no,
+        entry.owner_id,
+        entry.kind,
+        TransactionStatus.APPLIED,
+        entry.transaction_id,
+        entry.key,
+        entry.amount_minor,
+        entry.change_minor,
+        entry.balance_after_minor,
         reference_key=entry.reservation_key,
         metadata=notes_or_none(entry.metadata),
         source=entry.source,

@@ -6,7 +6,8 @@ What an event says is not written here: it stands in the transaction (store/queu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.store.connection.pipeline import RoundTrip
@@ -16,7 +17,7 @@ from .columns import BigInt, NullableText, SmallInt, Uuid
 from .part import Decided, Reading, Step, Steps
 
 
-class EventRow(NamedTuple):
+class EventRow(Struct, frozen=True, gc=False):
     """A row of `outbox_events`."""
 
     owner_id: BigInt

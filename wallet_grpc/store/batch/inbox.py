@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.needs import Needs
@@ -44,7 +46,7 @@ def _read_receipt(receipt_keys: list[Key], book: Book, row: LoadedReceipt) -> No
     )
 
 
-class ReceivedRow(NamedTuple):
+class ReceivedRow(Struct, frozen=True, gc=False):
     """A row of `inbox_events` that is applied; the times are the batch's."""
 
     key_hash: Uuid

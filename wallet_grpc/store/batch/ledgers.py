@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
@@ -107,7 +109,7 @@ def _read_leg(book: Book, row: LoadedLeg) -> None:
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class LedgerRow(NamedTuple):
+class LedgerRow(Struct, frozen=True, gc=False):
     """A row of `ledgers`; its `created_at` is the batch's time."""
 
     ledger_id: Uuid
@@ -117,7 +119,7 @@ class LedgerRow(NamedTuple):
     currency_network_id: Integer
 
 
-class JournalPostingRow(NamedTuple):
+class JournalPostingRow(Struct, frozen=True, gc=False):
     """A row of `journal_postings`; its `created_at` is the batch's time."""
 
     account_id: BigInt

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
 
+from msgspec import Struct
+from msgspec.structs import astuple
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId
 from wallet_grpc.domain.needs import Needs
@@ -27,6 +30,9 @@ from wallet_grpc.store.reads.networks import NetworkDirectory
 from .columns import Column
 
 Row = TypeVar("Row", bound=NamedTuple)
+"""Of a query."""
+StepRow = TypeVar("StepRow", bound=Struct)
+"""Of a step."""
 
 Reading = Callable[[Book], None]
 """Puts what was asked for into the book, once the round trip is made."""
@@ -50,7 +56,7 @@ class Query(Generic[Row]):
         return read_all
 
 
-class Step(Generic[Row]):
+class Step(Generic[StepRow]):
     """What is written to one table: the class of its rows, and the statement that writes them, a CTE of the store's.
 
     A statement that may write fewer rows than it is given returns those that it wrote, and they are counted.
@@ -60,9 +66,9 @@ class Step(Generic[Row]):
         self,
         name: str,
         statements: Mapping[str, LiteralString],
-        row: type[Row],
+        row: type[StepRow],
         *,
-        order: Callable[[Row], Any] | None = None,
+        order: Callable[[StepRow], Any] | None = None,
     ) -> None:
         """Take the statement `step_{name}`; rows are written in their order."""
         self.name = name
@@ -74,11 +80,11 @@ class Step(Generic[Row]):
         self._count_name = f"count_{name}"
         self._renderers = [(f"{name}__{field}", column.render) for field, column in self.columns.items()]
 
-    def add_parameters(self, rows: Sequence[Row], parameters: dict[str, object]) -> None:
+    def add_parameters(self, rows: Sequence[StepRow], parameters: dict[str, object]) -> None:
         """Add the statement's parameters and, where it is counted, how many rows it must write."""
         if self.order is not None and len(rows) > 1:
             rows = sorted(rows, key=self.order)
-        for (name, render), values in zip(self._renderers, zip(*rows, strict=False), strict=True):
+        for (name, render), values in zip(self._renderers, zip(*map(astuple, rows), strict=False), strict=True):
             parameters[name] = render(values)
         if self.is_counted:
             parameters[self._count_name] = len(rows)
@@ -90,7 +96,7 @@ class Steps:
     def __init__(self) -> None:
         self.rows: dict[Step[Any], list[Any]] = {}
 
-    def add(self, step: Step[Row], rows: Collection[Row]) -> None:
+    def add(self, step: Step[StepRow], rows: Collection[StepRow]) -> None:
         """Write rows, with those that other parts write in the same step; a step without rows is not taken."""
         if rows:
             self.rows.setdefault(step, []).extend(rows)

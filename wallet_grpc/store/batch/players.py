@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.needs import Needs
@@ -60,14 +62,14 @@ def _read_output(output_keys: list[Key], book: Book, row: LoadedOutput) -> None:
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class PlayerRow(NamedTuple):
+class PlayerRow(Struct, frozen=True, gc=False):
     """A player's new state."""
 
     player_id: BigInt
     state: Word
 
 
-class WithdrawalRow(NamedTuple):
+class WithdrawalRow(Struct, frozen=True, gc=False):
     """A withdrawal that is reserved, or the new state of one that was; the times are the batch's."""
 
     withdrawal_id: Text
@@ -77,7 +79,7 @@ class WithdrawalRow(NamedTuple):
     state: Word
 
 
-class DepositOutputRow(NamedTuple):
+class DepositOutputRow(Struct, frozen=True, gc=False):
     """An output that a deposit has used up."""
 
     output_hash: Uuid

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.accounts import AccountType
 from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
@@ -199,7 +201,7 @@ def _read_rail(book: Book, row: LoadedRail) -> None:
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class NewSession(NamedTuple):
+class NewSession(Struct, frozen=True, gc=False):
     """A session that comes into being; it was opened at the batch's time."""
 
     session_id: Uuid
@@ -213,7 +215,7 @@ class NewSession(NamedTuple):
     expires_at: Instant
 
 
-class SettledSession(NamedTuple):
+class SettledSession(Struct, frozen=True, gc=False):
     """A session that the batch settles, at its time."""
 
     session_id: Uuid

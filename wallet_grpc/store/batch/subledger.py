@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.identifiers import OwnerId, TxId
 from wallet_grpc.domain.sessions.state import Entry, SessionId
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus, WinKind
@@ -100,7 +102,7 @@ def entry_of(row: LoadedEntry) -> Entry:
     )
 
 
-class SubledgerRow(NamedTuple):
+class SubledgerRow(Struct, frozen=True, gc=False):
     """A row of `subledger_entries`, of a session or a credit wallet; its `created_at` is the batch's time."""
 
     subledger_id: Uuid

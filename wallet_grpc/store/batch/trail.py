@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.players.approvals import Verdict
@@ -53,7 +55,7 @@ def _read_verdict(proposal_ids: list[str], book: Book, row: LoadedVerdict) -> No
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class OperatorActionRow(NamedTuple):
+class OperatorActionRow(Struct, frozen=True, gc=False):
     """What an operator did; the time is the batch's."""
 
     action_id: Uuid
@@ -71,7 +73,7 @@ class OperatorActionRow(NamedTuple):
     facts_after: NullableJsonb
 
 
-class DecisionRow(NamedTuple):
+class DecisionRow(Struct, frozen=True, gc=False):
     """What was decided about a proposal; the time is the batch's."""
 
     proposal_id: Uuid

@@ -12,6 +12,7 @@ from itertools import count
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
 from wallet_grpc.domain.book import Book
@@ -223,7 +224,7 @@ def _variant_of(kind: str, variant: str | None) -> WinKind | Direction | PlayerS
 # --------------------------------------------------------------------------------------------------------------- store
 
 
-class TransactionRow(NamedTuple):
+class TransactionRow(Struct, frozen=True, gc=False):
     """A row of `ledger_transactions`; its `created_at` is the batch's time."""
 
     tx_id: Uuid
@@ -252,7 +253,7 @@ class TransactionRow(NamedTuple):
     details: NullableJsonb
 
 
-class EntryRow(NamedTuple):
+class EntryRow(Struct, frozen=True, gc=False):
     """A row of `ledger_entries`."""
 
     tx_id: Uuid

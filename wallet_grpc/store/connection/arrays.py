@@ -17,6 +17,7 @@ from typing import cast
 import msgspec
 
 SEPARATOR = "\x1f"
+_NONE_OF_ANY = "{}"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,6 +25,11 @@ _encode = msgspec.json.Encoder().encode
 def literal(values: Collection[object]) -> str:
     """Render numbers, booleans, times or UUIDs as an array literal; None becomes NULL."""
     return "{" + _encode(values)[1:-1].decode() + "}"
+
+
+def nullable_literal(values: Sequence[object]) -> str:
+    """Render what `literal` does; if all are None, as an array of none: see `_all_missing`."""
+    return _NONE_OF_ANY if _all_missing(values) else literal(values)
 
 
 def words(values: Iterable[str]) -> str:
@@ -35,6 +41,8 @@ def nullable_words(values: Sequence[str | None]) -> str:
     """Render texts that need no quoting as an array literal; None becomes NULL."""
     if None not in values:
         return words(cast("Sequence[str]", values))
+    if _all_missing(values):
+        return _NONE_OF_ANY
     return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
 
 
@@ -45,4 +53,13 @@ def separated(values: Iterable[str]) -> str:
 
 def nullable_separated(values: Sequence[str | None]) -> str:
     """Join free texts for `string_to_array`; its null string '' makes None NULL."""
-    return SEPARATOR.join([value or "" for value in values])
+    return "" if _all_missing(values) else SEPARATOR.join([value or "" for value in values])
+
+
+def _all_missing(values: Sequence[object]) -> bool:
+    """Whether a column has no value in any row, as most that may be NULL have none in most batches.
+
+    An empty array stands for it: of arrays that are unnested side by side in a SELECT list, PostgreSQL fills up the
+    shorter ones with NULL, and has nothing to read of this one.
+    """
+    return values.count(None) == len(values)
