@@ -36,6 +36,8 @@ ANSWERS_WITHIN_S = float(os.environ.get("WALLET_TEST_FAILOVER_MAX_S", "20"))
 """From the promotion to the first answer. `make soak`, which has the machine for itself, says 2."""
 LONGEST_CALM_S = 0.5
 PAUSE_S = 0.02
+ROUND_TRIP_MS = 2_000
+"""How long the wallet waits for a server that says nothing, where the network is cut."""
 EVENTS = 20
 """Deposits that are published as each primary dies."""
 NO_ANSWER = {
@@ -167,6 +169,48 @@ def test_the_standby_is_promoted_and_nothing_is_lost_or_doubled(
     verify(led)
     record_property("answered_after_s", took)
     assert max(took) <= ANSWERS_WITHIN_S, took
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+def test_a_primary_behind_a_cut_network_acknowledges_nothing_that_the_promoted_standby_lacks(
+    own_cluster: tuple[Cluster, PostgresCluster, Installation],
+    pair: Pair,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """It lives on unseen, comes back as if it led, and is fenced only then."""
+    _, _, template = own_cluster
+    installation = create_installation(pair.led(template))
+    with ExitStack() as running:
+        to_primary = running.enter_context(Proxy(pair.primary.superuser_dsn))
+        to_standby = running.enter_context(Proxy(pair.primary.superuser_dsn))
+        pair.follow_through(to_standby)
+        server = running.enter_context(
+            WalletServer(
+                installation,
+                WALLET_DATABASE_URL=pair.of_both(installation.service_dsn, by_port=to_primary.port),
+                WALLET_DATABASE_TIMEOUT_MS=str(ROUND_TRIP_MS),
+            )
+        )
+        wallet = server.wallet()
+        prober = wallet.player(str(FUNDS_MINOR))
+        with MixedLoad(wallet, threads_each=1, pause_s=PAUSE_S) as load:
+            with Reader(wallet, load):
+                to_primary.cut()
+                to_standby.cut()
+                pair.promote()
+                took = answered_after_s(wallet, load, prober)
+            to_primary.mend()
+            to_standby.mend()
+            load.goes_on()
+            pair.fence()
+            load.goes_on()
+        pair.rejoin()
+        nothing_is_lost_or_doubled(load, wallet, pair.led(installation))
+    verify(pair.led(installation))
+    record_property("answered_after_s", took)
+    assert took <= 2 * ROUND_TRIP_MS / 1000 + ANSWERS_WITHIN_S
 
 
 def told(bus: Bus) -> dict[str, set[str]]:

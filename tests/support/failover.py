@@ -2,7 +2,6 @@
 comes back as its standby.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from devstack.servers.postgres import PostgresCluster
 from support.database import Cluster, Installation
+from support.proxy import Proxy
 from support.standby import Standby, copy_primary, running_standby
 
 
@@ -29,19 +29,32 @@ class Pair:
         """Return the same database on whichever leads now."""
         return replace(installation, cluster=replace(self._cluster, admin_dsn=self.primary.superuser_dsn))
 
-    def of_both(self, dsn: str) -> str:
-        """Return a DSN of a database as one that names both hosts, and takes the one that can write."""
-        ports = ",".join(str(each.port) for each in (self._standby.primary, self._standby.postgres))
+    def of_both(self, dsn: str, *, by_port: int | None = None) -> str:
+        """Return a DSN of a database as one that names both hosts, and takes the one that can write.
+
+        `by_port` is where the one that leads now is reached, unless it is its own.
+        """
+        ports = f"{by_port or self._standby.primary.port},{self._standby.postgres.port}"
         host = conninfo_to_dict(dsn)["host"]
         return make_conninfo(dsn, host=f"{host},{host}", port=ports, target_session_attrs="read-write")
 
-    def fail_over(self) -> float:
-        """Kill the primary as a power cut would, and promote the standby; tells how long the promotion took, in s."""
+    def follow_through(self, proxy: Proxy) -> None:
+        """Have the standby reach its primary by a way that can be cut."""
+        self._standby.follow_at(port=proxy.port)
+
+    def fail_over(self) -> None:
+        """Kill the primary as a power cut would, and promote the standby."""
         self._standby.primary.kill()
-        began = time.monotonic()
+        self.promote()
+
+    def promote(self) -> None:
+        """Promote the standby, whatever became of the primary."""
         self._standby.promote()
         self._standby = Standby(self._standby.postgres, self._standby.primary)
-        return time.monotonic() - began
+
+    def fence(self) -> None:
+        """End the one that led before, as whoever promotes has to."""
+        self._standby.postgres.kill()
 
     def rejoin(self) -> None:
         """Have the one that was killed follow the other, and every commit wait for it."""

@@ -30,6 +30,8 @@ class Proxy:
         self._silent = False
         self._unwanted: bytes | None = None
         self._said: dict[asyncio.Task[None], bytearray] = {}
+        self._whole = asyncio.Event()
+        self._whole.set()
         self.port = 0
         self.connections = 0
         """How many were made through it, or tried while it was silent."""
@@ -59,6 +61,14 @@ class Proxy:
     def fall_silent(self) -> None:
         """Take every connection, pass nothing on, and say nothing: neither on new nor on old ones, ever again."""
         self._silent = True
+
+    def cut(self) -> None:
+        """Lose the network between both ends: neither hears of the other, nor of its hanging up, until `mend`."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
+    def mend(self) -> None:
+        """Have the network back: what was sent meanwhile arrives."""
+        self._loop.call_soon_threadsafe(self._whole.set)
 
     def lead_to(self, dsn: str) -> None:
         """Hang up everything, and pass what comes from now on to another server."""
@@ -108,6 +118,7 @@ class Proxy:
         try:
             if self._silent:
                 await asyncio.Event().wait()
+            await self._whole.wait()
             if self._host.startswith("/"):
                 far_reader, far = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
             else:
@@ -141,5 +152,7 @@ class Proxy:
                 said += chunk
                 if self._unwanted is not None and self._unwanted in said:
                     return
+            await self._whole.wait()
             writer.write(chunk)
             await writer.drain()
+        await self._whole.wait()

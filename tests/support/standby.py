@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL
 
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_settings import PostgresSettings
@@ -43,6 +45,17 @@ class Standby:
     def start(self) -> None:
         """Start it again; it catches up."""
         self.postgres.start()
+
+    def follow_at(self, *, port: int) -> None:
+        """Stream from another port of this machine from now on; one that is to be synchronous is again, soon."""
+        before = self._asked("SELECT pid FROM pg_stat_replication")
+        with psycopg.connect(self.postgres.superuser_dsn, autocommit=True) as connection:
+            (told,) = connection.execute("SHOW primary_conninfo").fetchone() or ("",)
+            there = make_conninfo(told, host="127.0.0.1", port=port)
+            connection.execute(SQL("ALTER SYSTEM SET primary_conninfo = {}").format(there))
+            connection.execute("SELECT pg_reload_conf()")
+        anew = f"SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND pid <> {before}"
+        wait_until(lambda: self._asked(anew) == 1, what="it streams by that way")
 
     def promote(self) -> None:
         """Make it a primary; kill the other one first."""
