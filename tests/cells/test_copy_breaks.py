@@ -18,6 +18,7 @@ from support.ledger import verify
 from support.load import Load
 from support.requests import CELLS
 from support.server import WalletServer
+from support.sessions import sessions_of
 
 from wallet_grpc.store.copying.copy import copy
 from wallet_grpc.store.copying.transfer import CopyError, Marks
@@ -105,6 +106,31 @@ def test_broken_off_at_each_step_it_goes_on(source: Installation, monkeypatch: p
         verify(target)
 
 
+def test_what_differs_is_found_though_it_was_killed_before_it_compared(
+    source: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WalletServer(source, **SETTINGS) as server:
+        wallet = server.wallet()
+        games = sessions_of(wallet)
+        games.applied(games.open(wallet.player("100"), "50").bet("5"))
+
+    def break_off(*_: object) -> None:
+        raise _BrokenOffError
+
+    with new_target(source, 2) as target:
+        with monkeypatch.context() as patched:
+            patched.setattr("wallet_grpc.store.copying.copy.compare_journal", break_off)
+            with pytest.raises(_BrokenOffError):
+                copy(source.admin_dsn, target.admin_dsn, finish=True)
+        with target.connect() as connection:
+            connection.execute("SET LOCAL session_replication_role = replica")
+            for cell in range(2):
+                connection.execute(f"UPDATE cell_{cell}.subledger_entries SET amount_minor = 6")  # type: ignore[arg-type]
+        for _ in range(2):  # nor is it forgotten by the run that found it
+            with pytest.raises(CopyError, match="subledger_entries"):
+                copy(source.admin_dsn, target.admin_dsn, finish=True)
+
+
 @pytest.mark.timeout(300)
 def test_over_another_freeze_it_does_not_go_on(source: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     with WalletServer(source, **SETTINGS) as server:
@@ -138,8 +164,11 @@ def test_what_was_changed_at_the_target_is_named(source: Installation) -> None:
         player = server.wallet().player("500")
     with new_target(source, 3) as target:
         copy_to(source, target, "--finish")
+        ((last,),) = source.rows("SELECT max(created_at) FROM ledger_transactions")
         with target.connect() as connection:
             for cell in range(3):
+                marks = connection.execute(f"SELECT counting_until FROM cell_{cell}.day_marks").fetchall()  # type: ignore[arg-type]
+                assert marks[0][0] > last, "the target could give out a time that the source gave out"
                 connection.execute(f"SET search_path = cell_{cell}, public")
                 connection.execute("SET LOCAL session_replication_role = replica")
                 connection.execute("UPDATE account_balances SET balance_minor = 499 WHERE owner_id > 0")

@@ -7,6 +7,7 @@ makes lanes abort each other. The plans that are made on a young ledger are the 
 import itertools
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -85,7 +86,7 @@ def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: 
         arguments = ", ".join(_argument(type_name) for type_name in types)
         row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]
     assert row is not None
-    scans = [node for node in _nodes(row[0][0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]]
+    scans = _scans(row)
     assert scans, row
     for scan in scans:
         condition = scan.get("Index Cond") or scan.get("Recheck Cond") or scan.get("TID Cond") or ""
@@ -115,6 +116,22 @@ def test_verify_takes_as_long_as_the_journal_is(
         for node in _nodes(row[0][0]["Plan"])
     )
     assert entries < looked_at < 100 * entries
+
+
+def test_a_copy_looks_for_the_journals_end_behind_what_is_copied(own_ledger: Installation) -> None:
+    entries = 30_000
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        in_seconds = _LONG_SESSION.replace("FALSE, now()", "FALSE, now() - make_interval(secs => %(entries)s - number)")
+        connection.execute(in_seconds % {"entries": entries})  # type: ignore[arg-type]
+        connection.execute("SELECT brin_summarize_new_values('subledger_entries_created_idx')")
+        connection.execute("ANALYZE subledger_entries")
+        row = connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('wallet_grpc.store.copying', 'copying.sql')['last_entry']}",  # type: ignore[arg-type]
+            {"begins_at": datetime.now(UTC) - timedelta(minutes=1)},
+        ).fetchone()
+    assert row is not None
+    looked_at = sum(node["Actual Rows"] + node.get("Rows Removed by Index Recheck", 0) for node in _scans(row))
+    assert 0 < looked_at < entries / 2
 
 
 _PROOFS = "wallet_grpc.store.proofs"
@@ -191,6 +208,11 @@ def _argument(type_name: str) -> str:
     values = {"UUID": str(UUID(int=1)), "TIMESTAMPTZ": "now"}
     value = values.get(type_name.removesuffix("[]"), "1")
     return f"'{{{value}}}'" if type_name.endswith("[]") else f"'{value}'"
+
+
+def _scans(row: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Give the scans of tables in what EXPLAIN gave."""
+    return [node for node in _nodes(row[0][0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]]
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

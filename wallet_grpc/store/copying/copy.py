@@ -45,6 +45,7 @@ from .transfer import (
     copy_queues,
     end_of_journal,
     end_of_slice,
+    given_out_until,
     settled_until,
 )
 
@@ -113,7 +114,7 @@ def copy(
             look_at_shared(sides.source)
             frozen_at = time.monotonic()
             _freeze(sides, marks, reason)
-            _copy_round(sides, marks, LAST_UUID, end_of_journal(sides), found, on_progress)
+            _copy_round(sides, marks, LAST_UUID, end_of_journal(sides, marks), found, on_progress)
             copy_queues(sides, marks)
             compare_rest(sides, found)
             _refuse_differences(found)
@@ -207,6 +208,7 @@ def _copy_round(  # noqa: PLR0917 - what, until when, and what is told of it
     if compared < copied:  # it was broken off between the two
         compare_ledger(sides, Stretch(begins=compared, ends=copied), found)
         _refuse_differences(found)
+        marks.put("ledger compared", copied)
     for slice_ in copy_ledger(sides, marks, tx_id):
         compare_ledger(sides, slice_, found)
         _refuse_differences(found)
@@ -218,9 +220,15 @@ def _copy_round(  # noqa: PLR0917 - what, until when, and what is told of it
                 expected=found.rows["ledger_transactions"],
             )
         )
+    journal, journal_compared = (marks.get(step) for step in ("journal", "journal compared"))
+    if journal is not None and journal_compared != journal:  # as above
+        compare_journal(sides, Stretch(begins=journal_compared or "-infinity", ends=journal), found)
+        _refuse_differences(found)
+        marks.put("journal compared", journal)
     for slice_ in copy_journal(sides, marks, moment):
         compare_journal(sides, slice_, found)
         _refuse_differences(found)
+        marks.put("journal compared", marks.get("journal"))
         rows = found.rows["subledger_entries"]
         on_progress(Progress(phase="journal", done=rows, expected=rows))
 
@@ -288,11 +296,11 @@ def _become(sides: Sides, marks: Marks) -> None:
     """Make the target the installation that the source was: the last thing, in one transaction."""
     assert is_frozen(sides.source)
     _, uuid = _one(sides.source, "installation")
-    marked = [_one(sides.source, "days")[1] for _ in sides.of_cells(sides.source)]
+    until = given_out_until(sides)
     with sides.target.transaction():
         for cell in sides.to_cells:
             look_into(sides.target, cell)
-            sides.target.execute(_SQL["count_from"], {"counting_until": max(marked)})
+            sides.target.execute(_SQL["count_from"], {"counting_until": until})
         look_at_shared(sides.target)
         table = sql.SQL("ALTER TABLE public.installation {} TRIGGER installation_append_only")
         sides.target.execute(table.format(sql.SQL("DISABLE")))

@@ -67,7 +67,19 @@ UPDATE day_marks SET
     begins_at_hour = %(begins_at_hour)s::SMALLINT
 WHERE day_marks.mark_id = 1 AND day_marks.day IS NULL;
 
--- No time is given out at the target that the source had counted, or was about to.
+-- No time that a cell gave out is later, where its clock went forward; one that was set back gives out the mark's.
+-- name: given_out_until
+SELECT greatest(clock_timestamp(), day_marks.counting_until) AS given_out_until
+FROM day_marks
+WHERE day_marks.mark_id = 1;
+
+-- name: last_transaction
+SELECT made.tx_id::TEXT
+FROM ledger_transactions AS made
+ORDER BY made.tx_id DESC
+LIMIT 1;
+
+-- No time is given out at the target that the source had counted, or was about to, or had given out.
 -- name: count_from
 UPDATE day_marks SET counting_until = greatest(day_marks.counting_until, %(counting_until)s::TIMESTAMPTZ)
 WHERE day_marks.mark_id = 1;
@@ -82,8 +94,11 @@ LIMIT 1 OFFSET %(rows_max)s::INTEGER;
 -- name: first_entry
 SELECT min(subledger_entries.created_at) FROM subledger_entries;
 
+-- The last one from a time on: what is before it is not read again, which would take long while all wait.
 -- name: last_entry
-SELECT max(subledger_entries.created_at) FROM subledger_entries;
+SELECT max(subledger_entries.created_at)
+FROM subledger_entries
+WHERE subledger_entries.created_at >= %(begins_at)s::TIMESTAMPTZ;
 
 -- The transactions of ledgers' owners are numbered anew in their cell: postings have come to it from others.
 -- name: number_ledgers
@@ -124,18 +139,15 @@ SELECT
 FROM staged_ledger_transactions
 WHERE staged_ledger_transactions.kind IN ('DEPOSIT', 'WITHDRAWAL_RESERVATION');
 
+-- Those that are staged; what was claimed in an earlier round comes again only if it was under way at its end.
 -- name: claim_outputs
 INSERT INTO public.claims (claim_hash, owner_id, tx_id)
 SELECT
-    deposit_outputs.output_hash,
-    deposit_outputs.owner_id,
-    deposit_outputs.tx_id
-FROM deposit_outputs
-WHERE
-    NOT EXISTS (
-        SELECT FROM public.claims
-        WHERE claims.claim_hash = deposit_outputs.output_hash
-    );
+    staged_deposit_outputs.output_hash,
+    staged_deposit_outputs.owner_id,
+    staged_deposit_outputs.tx_id
+FROM staged_deposit_outputs
+ON CONFLICT (claim_hash) DO NOTHING;
 
 -- name: oldest_under_way
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::TEXT::BIGINT & 4294967295) AS oldest;

@@ -160,10 +160,25 @@ def _first_entry(sides: Sides, until: datetime) -> datetime:
     return min(until, first.replace(microsecond=0))
 
 
-def end_of_journal(sides: Sides) -> datetime:
-    """Give a time after the last entry of the journal; of a source that is frozen."""
-    lasts = [_row(sides.source, "last_entry")[0] for _ in sides.of_cells(sides.source)]
+def end_of_journal(sides: Sides, marks: Marks) -> datetime:
+    """Give a time after the last entry of the journal that is not copied; of a source that is frozen."""
+    begins_at = {"begins_at": marks.get("journal") or "-infinity"}
+    lasts = [_row(sides.source, "last_entry", begins_at)[0] for _ in sides.of_cells(sides.source)]
     return max((moment + timedelta(seconds=1) for moment in lasts if moment is not None), default=_BEGINNING)
+
+
+def given_out_until(sides: Sides) -> datetime:
+    """Give a time that is not before any that a row of the source has; of one that is frozen.
+
+    A transaction's id has a later time than its row where the clock went back.
+    """
+    until = _BEGINNING
+    for _ in sides.of_cells(sides.source):
+        until = max(until, _row(sides.source, "given_out_until")[0])
+        last = sides.source.execute(_SQL["last_transaction"]).fetchone()
+        if last is not None:
+            until = max(until, time_of(last[0]) + MILLISECOND)
+    return until
 
 
 # ---- what changes
@@ -174,10 +189,6 @@ def copy_kept(sides: Sides, marks: Marks) -> None:
     _copy_changed(sides, marks, None, SHARED_KEPT)
     for cell in sides.from_cells:
         _copy_changed(sides, marks, cell, KEPT)
-    if len(sides.to_cells) > 1:
-        for cell in sides.to_cells:
-            look_into(sides.target, cell)
-            sides.target.execute(_SQL["claim_outputs"])
 
 
 def _copy_changed(sides: Sides, marks: Marks, cell: Cell | None, tables: tuple[Table, ...]) -> None:
@@ -194,6 +205,8 @@ def _copy_changed(sides: Sides, marks: Marks, cell: Cell | None, tables: tuple[T
         with sides.target.transaction():
             for table in tables:
                 sides.stage(table, cell, changed)
+                if table.name == "deposit_outputs" and len(sides.to_cells) > 1:
+                    sides.target.execute(_SQL["claim_outputs"])
                 if cell is None:
                     _upsert(sides, table, None)
                     if table.name == "currency_networks":
