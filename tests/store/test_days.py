@@ -20,11 +20,12 @@ from store.recounted_days import Stored, check_days, check_open_play
 from support.database import Installation
 from unit.desk import bet, deposit, rollback
 
-from wallet_grpc.domain.identifiers import PlayerId
+from wallet_grpc.domain.identifiers import PlayerId, Source
 from wallet_grpc.store.background.days import DayMark, DaySettings, DayStore, OtherHourError
 from wallet_grpc.store.batch.store import BatchStore, LostRaceError, StoreSettings
 from wallet_grpc.store.connection.pool import Connection, DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.operator.ledgers import create_ledger
 from wallet_grpc.store.proofs.verify import verify
 from wallet_grpc.store.proofs.verify_days import day_problems
 from wallet_grpc.store.reads import slices
@@ -427,3 +428,16 @@ async def test_verify_names_what_is_wrong_with_days(
             problems = [problem for _, of_day in day_problems(connection) for problem in of_day]
             connection.rollback()
         assert {(check, subject.removeprefix("day ")) for check, subject, _ in problems} == set(wanted), fault
+
+
+def test_a_ledger_that_an_operator_creates_has_no_time_that_is_counted(own_ledger: Installation) -> None:
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        ((mark,),) = connection.execute(
+            "UPDATE day_marks SET counting_until = date_trunc('second', now() + INTERVAL '1 hour')"
+            " RETURNING counting_until"
+        ).fetchall()
+        ledger_id = create_ledger(connection, source=Source("credit"), name="by hand", currency_network_id=1)
+        times = connection.execute("SELECT created_at FROM ledger_transactions WHERE tx_id = %s", [ledger_id])
+        assert times.fetchall() == [(mark,)]
+    assert ledger_id is not None
+    assert slices.time_of(ledger_id) == mark

@@ -11,10 +11,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from wallet_grpc.domain.cells import Cells
-from wallet_grpc.domain.identifiers import Source, TxIdSequence, caller_key
+from wallet_grpc.domain.identifiers import Source, TxIdSequence, caller_key, unix_ms_of
 from wallet_grpc.domain.ledgers.state import new_ledger_owner
 from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.moments import clock_class_of
 from wallet_grpc.store.trail.acts import note
 
 from .cells import all_cells, look_into, looking_around
@@ -43,18 +44,24 @@ def list_ledgers(connection: psycopg.Connection[Any]) -> list[ListedLedger]:
 def create_ledger(
     connection: psycopg.Connection[Any], *, source: Source, name: str, currency_network_id: int, reason: str = ""
 ) -> str | None:
-    """Create a ledger for a source; gives its id, or None if there is no such currency network."""
-    row = connection.execute(_SQL["clock"]).fetchone()
-    assert row is not None
+    """Create a ledger for a source; gives its id, or None if there is no such currency network.
+
+    It has one time, which was taken under the clock's lock and is not before what is counted into days (days.py).
+    """
     reference = f"wallet:ledger:{uuid4()}"
     owner_id = new_ledger_owner(source, reference)
     cell = Cells(len(all_cells(connection))).of(owner_id)
-    ledger_id = TxIdSequence(cell).next(row[0])
     asked: dict[str, Any] = {"source": source, "name": name, "currency_network_id": currency_network_id}
     hidden = {"owner_id": owner_id, "reference": reference, "key": caller_key(source, reference)}
     with connection.transaction(), looking_around(connection):
         look_into(connection, cell)
-        made = connection.execute(_SQL["create_ledger"], {**asked, **hidden, "ledger_id": ledger_id}).fetchone()
+        connection.execute(_SQL["share_clock"], {"clock_class": clock_class_of(cell)})
+        (now,) = connection.execute(_SQL["time"]).fetchone() or (None,)
+        assert now is not None
+        ledger_id = TxIdSequence(cell).next(unix_ms_of(now))
+        made = connection.execute(
+            _SQL["create_ledger"], {**asked, **hidden, "ledger_id": ledger_id, "now": now}
+        ).fetchone()
         if made is None:
             return None
         act = Act(

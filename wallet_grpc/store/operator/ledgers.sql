@@ -29,7 +29,7 @@ WITH made AS (
         0,
         FALSE,
         0,
-        clock_timestamp()
+        %(now)s::TIMESTAMPTZ
     FROM currency_networks
     WHERE currency_networks.currency_network_id = %(currency_network_id)s
     RETURNING ledger_transactions.currency_network_id, ledger_transactions.created_at
@@ -46,5 +46,13 @@ SELECT
 FROM made
 RETURNING ledgers.ledger_id::TEXT;
 
--- name: clock
-SELECT (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT;
+-- The clock is shared from now on: who counts days waits for the transaction's end.
+-- name: share_clock
+SELECT pg_advisory_xact_lock_shared(%(clock_class)s::INTEGER, 0);
+
+-- The time is read under the lock, in a statement of its own: so it is not before what is counted into days, whenever
+-- that was said.
+-- name: time
+SELECT greatest(clock_timestamp(), day_marks.counting_until) AS now
+FROM day_marks
+WHERE day_marks.mark_id = 1;
