@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import grpc
+import psycopg
 import pytest
 from google.protobuf.message import Message
 from support.approvals import approved_adjustment
@@ -439,6 +440,23 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
         }
         assert json.loads(installation.run("balances", "rebuild", "--json").stdout) == []
         assert installation.run("verify", "--json").returncode == 0
+
+
+def test_a_rebuild_sums_what_is_old_before_it_stops_anybody_and_stops_nobody_for_long(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, names = played
+    monkeypatch.setattr("wallet_grpc.store.proofs.verify._CUT_MS", 0)
+    monkeypatch.setattr("wallet_grpc.store.proofs.rebuild._HOUSE_CHUNK", 4)
+    with own_installation(template) as installation:
+        with installation.connect() as connection:
+            connection.execute("INSERT INTO house_postings VALUES (%s, 1)", [names["house"]])
+        told = list(rebuild_balances(installation.admin_dsn))
+        assert [(it.subject, it.was, it.now) for it in told] == [(f"account {names['house']}", "-530", "-531")]
+        with installation.connect() as connection:
+            connection.execute("LOCK TABLE house_postings IN ROW EXCLUSIVE MODE")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                list(rebuild_balances(installation.admin_dsn))
 
 
 def test_a_rebuild_beside_a_live_service_finds_nothing_to_mend(new_installation: Callable[[], Installation]) -> None:

@@ -6,6 +6,7 @@ their histories, chunk by chunk under the owners' locks; then the house accounts
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,11 @@ from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import all_cells, look_into
 from wallet_grpc.store.trail.acts import note
 
-from .verify import Progress
+from .verify import Progress, cut_of
 
 _SQL = statements(
     __package__,
+    "verify_transactions.sql",
     "rebuild.sql",
     "rebuild_players.sql",
     "rebuild_sessions.sql",
@@ -37,6 +39,11 @@ _KINDS: dict[str, tuple[str, int]] = {
     "journal_accounts": ("0", 100),
 }
 """What is rebuilt in chunks: the id before the first, and how many are locked at once."""
+_HOUSE_CHUNK = 20_000
+"""Transactions, of which the entries of house accounts are summed by one statement."""
+_SHORT_PASS_S = 5.0
+"""A pass that took less has left little for the next."""
+_PASSES_MAX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +65,12 @@ def rebuild_balances(
 ) -> Iterator[Correction]:
     """Rebuild every derived balance, giving each value that it changed. The service may run on.
 
-    A chunk is one transaction that holds its owners' locks. The house accounts follow in one statement: what a balance
-    and the rows that are yet to be folded into it lack together is added to the balance.
+    A chunk is one transaction that holds its owners' locks. Of the house accounts all is summed beside the service that
+    can no longer change, as `verify` does; only what is newer is summed while nobody posts to them, for seconds. What a
+    balance and the rows that are yet to be folded into it lack together is added to the balance.
+
+    Raises:
+        psycopg.Error: The database does not answer, or nobody let the house accounts be locked. The same call may work.
     """
     with connect(admin_database_url, command("wallet-rebuild"), autocommit=True) as connection:
         for cell in all_cells(connection):
@@ -74,11 +85,32 @@ def _rebuild_cell(connection: psycopg.Connection[Any], on_progress: Callable[[Pr
         for done, corrections in _rebuild(connection, kind):
             on_progress(Progress(phase=kind.replace("_", " "), done=done, expected=getattr(expected, kind)))
             yield from corrections
+    after, totals = _sum_house(connection)
+    house: dict[str, object] = {"after": after, "account_ids": list(totals), "totals_minor": list(totals.values())}
     with connection.transaction():
+        connection.execute(_SQL["bound_stop"])
         connection.execute(_SQL["lock_house"])
-        corrections = _corrections(connection, "rebuild_house", {})
+        corrections = _corrections(connection, "rebuild_house", house)
         _note(connection, "house accounts", corrections)
     yield from corrections
+
+
+def _sum_house(connection: psycopg.Connection[Any]) -> tuple[str, dict[int, int]]:
+    """Sum what house accounts gained by transactions that can no longer change, in minor units; gives the last's id."""
+    after, totals = FIRST_UUID, dict[int, int]()
+    for _ in range(_PASSES_MAX):
+        began = time.monotonic()
+        cut = cut_of(connection)
+        while after < cut:
+            asked = {"after": after, "chunk": _HOUSE_CHUNK}
+            end = connection.execute(_SQL["transactions_chunk_end"], asked).fetchone()
+            upto = min(cut, end[0]) if end else cut
+            for account_id, total in connection.execute(_SQL["house_chunk"], {"after": after, "upto": upto}):
+                totals[account_id] = totals.get(account_id, 0) + int(total)
+            after = upto
+        if time.monotonic() - began < _SHORT_PASS_S:
+            break
+    return after, totals
 
 
 def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[int, list[Correction]]]:

@@ -17,11 +17,29 @@ SELECT
 SELECT count(pg_advisory_xact_lock(wanted.owner_id))
 FROM unnest(%(owner_ids)s::BIGINT[]) AS wanted (owner_id);
 
--- Keeps out whoever posts to house accounts, and whoever folds, while they are summed: a short stop, for a repair that
--- is rarely needed.
+-- What house accounts gained by a chunk of transactions, which are so old that no more of them are stored.
+-- name: house_chunk
+SELECT
+    ledger_entries.account_id,
+    sum(ledger_entries.amount_minor) AS total
+FROM ledger_entries
+WHERE
+    ledger_entries.tx_id > %(after)s::UUID
+    AND ledger_entries.tx_id <= %(upto)s::UUID
+    AND ledger_entries.account_version IS NULL
+GROUP BY ledger_entries.account_id;
+
+-- name: bound_stop
+SELECT
+    set_config('lock_timeout', '2s', TRUE),
+    set_config('statement_timeout', '15s', TRUE);
+
+-- Keeps out whoever posts to house accounts, and whoever folds, while what is new is summed: a short stop, for a repair
+-- that is rarely needed.
 -- name: lock_house
 LOCK TABLE house_postings IN SHARE ROW EXCLUSIVE MODE;
 
+-- The entries of transactions up to the id `after` are summed already.
 -- name: rebuild_house
 WITH wrong AS MATERIALIZED (
     SELECT
@@ -46,10 +64,20 @@ WITH wrong AS MATERIALIZED (
         ) AS derived
     LEFT JOIN (
         SELECT
-            ledger_entries.account_id,
-            sum(ledger_entries.amount_minor) AS total
-        FROM ledger_entries
-        GROUP BY ledger_entries.account_id
+            gained.account_id,
+            sum(gained.amount_minor) AS total
+        FROM (
+            SELECT
+                unnest(%(account_ids)s::BIGINT[]) AS account_id,
+                unnest(%(totals_minor)s::NUMERIC[]) AS amount_minor
+            UNION ALL
+            SELECT
+                ledger_entries.account_id,
+                ledger_entries.amount_minor
+            FROM ledger_entries
+            WHERE ledger_entries.tx_id > %(after)s::UUID AND ledger_entries.account_version IS NULL
+        ) AS gained
+        GROUP BY gained.account_id
     ) AS summed ON accounts.account_id = summed.account_id
     CROSS JOIN LATERAL (SELECT coalesce(summed.total, 0) AS total) AS posted
     WHERE accounts.player_id IS NULL AND accounts.ledger_id IS NULL AND derived.total <> posted.total

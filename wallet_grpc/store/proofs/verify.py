@@ -23,10 +23,11 @@ from typing import Any
 import psycopg
 
 from wallet_grpc.domain.cells import Cell
-from wallet_grpc.domain.identifiers import FIRST_UUID
+from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import all_cells, look_into
+from wallet_grpc.store.reads.slices import first_tx_id
 
 from .stuck import Stuck, find_stuck
 from .verify_cells import cell_problems
@@ -43,7 +44,6 @@ _SQL = statements(
     "verify_events.sql",
 )
 
-_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
 """The ids of credit wallets come after it: their first bit is set, which the time of a session's id never reaches."""
 _FIRST_OWNER = -(2**63)
@@ -202,8 +202,8 @@ def verify(
 
 def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progress: Callable[[Progress], None]) -> None:
     """Verify the ledger of the cell that the connection looks into."""
-    transactions_estimate, owners, sessions, wallets, now_ms = _one_row(connection, "facts", {})
-    cut = _first_uuid_at(now_ms - _CUT_MS)
+    transactions_estimate, owners, sessions, wallets = _one_row(connection, "facts", {})
+    cut = cut_of(connection)
     sums = _Sums()
     for transactions, entries in _verify_transactions(connection, cut, sums, report):
         report.transactions += transactions
@@ -281,11 +281,11 @@ def _verify_transactions(
 ) -> Iterator[tuple[int, int]]:
     """Check transactions and entries against each other, over the whole range of ids, orphaned entries included."""
     after = FIRST_UUID
-    while after != _LAST_UUID:
+    while after != LAST_UUID:
         end = connection.execute(
             _SQL["transactions_chunk_end"], {"after": after, "chunk": _TRANSACTIONS_CHUNK}
         ).fetchone()
-        upto = end[0] if end else _LAST_UUID
+        upto = end[0] if end else LAST_UUID
         transactions, entries, problems, totals = _one_row(
             connection, "transactions_chunk", {"after": after, "upto": upto, "cut": cut}
         )
@@ -331,7 +331,7 @@ def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Ite
 def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted."""
     for _, (wallets, entries, problems) in _chunks(
-        connection, "wallets", _LAST_SESSION, last=_LAST_UUID, first=_WALLETS_CHUNK_FIRST
+        connection, "wallets", _LAST_SESSION, last=LAST_UUID, first=_WALLETS_CHUNK_FIRST
     ):
         report.wallets += wallets
         report.wallet_entries += entries
@@ -427,10 +427,10 @@ def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Itera
         yield done
 
 
-def _first_uuid_at(unix_ms: int) -> str:
-    """Give the lowest UUIDv7 of a millisecond."""
-    text = f"{unix_ms:012x}"
-    return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
+def cut_of(connection: psycopg.Connection[Any]) -> str:
+    """Give the id before which no transaction can be stored any more, in the cell that a connection looks into."""
+    (cut,) = _one_row(connection, "cut", {"cut_ms": _CUT_MS})
+    return first_tx_id(cut)
 
 
 def _one_row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Any:

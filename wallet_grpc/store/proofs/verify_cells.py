@@ -12,13 +12,12 @@ from typing import Any
 import psycopg
 
 from wallet_grpc.domain.cells import Cell
-from wallet_grpc.domain.identifiers import FIRST_UUID
+from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "verify_transactions.sql", "verify_cells.sql")
 
 _FIRST_OWNER = -(2**63)
-_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _CHUNK = 10_000
 
 Problems = Sequence[tuple[str, str, str]]
@@ -34,9 +33,9 @@ def cell_problems(connection: psycopg.Connection[Any], cell: Cell, cells: int) -
         yield problems or ()
     yield _row(connection, "cell_wallets", named)[0] or ()
     after = FIRST_UUID
-    while after != _LAST_UUID:
+    while after != LAST_UUID:
         end = connection.execute(_SQL["transactions_chunk_end"], {"after": after, "chunk": _CHUNK}).fetchone()
-        upto = end[0] if end else _LAST_UUID
+        upto = end[0] if end else LAST_UUID
         yield _row(connection, "claimed_transactions_chunk", {"after": after, "upto": upto})[0] or ()
         after = upto
     output: str | None = FIRST_UUID

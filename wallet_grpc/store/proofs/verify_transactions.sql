@@ -9,8 +9,10 @@ SELECT
         AS transactions_estimate,
     (SELECT count(DISTINCT accounts.player_id) FROM accounts) + (SELECT count(*) FROM ledgers) AS owners,
     (SELECT count(*) FROM sessions) AS sessions,
-    (SELECT count(*) FROM credit_wallets) AS wallets,
-    (extract(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
+    (SELECT count(*) FROM credit_wallets) AS wallets;
+
+-- name: cut
+SELECT clock_timestamp() - make_interval(secs => %(cut_ms)s::INTEGER / 1000.0) AS cut;
 
 -- The upper end of the next chunk of transactions; no row where fewer than a chunk are left.
 -- name: transactions_chunk_end
