@@ -134,6 +134,65 @@ def test_a_copy_looks_for_the_journals_end_behind_what_is_copied(own_ledger: Ins
     assert 0 < looked_at < entries / 2
 
 
+_ASKS_FOR_POSTINGS = {
+    "the poster": (_BACKGROUND, "wallet_postings.sql", "due_ledgers"),
+    "the poster's metrics": (_BACKGROUND, "wallet_postings.sql", "lag"),
+    "the server's metrics": (_BACKGROUND, "backlog.sql", "of_cell"),
+    "the overview": ("wallet_grpc.store.backoffice", "overview.sql", "of_cell"),
+    "verify": ("wallet_grpc.store.proofs", "stuck.sql", "postings"),
+}
+_LEDGERS = 2_000
+_QUEUE_A_FEW = f"""
+    INSERT INTO ledgers
+    SELECT md5('l' || number)::UUID, -number, 'credit', 'l', 1, now() FROM generate_series(1, {_LEDGERS}) AS number;
+    INSERT INTO posting_rounds
+    SELECT ledgers.ledger_id, '-infinity' FROM ledgers;
+    INSERT INTO posting_queue (ledger_id, wallet_ids, queued_at)
+    SELECT md5('l' || 1 + number % 4)::UUID, '{{}}', CASE number WHEN 3 THEN now() - INTERVAL '1 hour' ELSE now() END
+    FROM generate_series(0, 999) AS number;
+"""
+
+
+@pytest.fixture(scope="module")
+def queued(migrated: Installation) -> Iterator[Installation]:
+    """Two thousand ledgers, of which four have a long queue."""
+    with own_installation(migrated) as made:
+        with made.connect() as connection:
+            connection.execute("SET LOCAL session_replication_role = replica")
+            connection.execute(_QUEUE_A_FEW)
+            connection.execute("ANALYZE ledgers, posting_rounds, posting_queue")
+        yield made
+
+
+@pytest.mark.parametrize("asks", _ASKS_FOR_POSTINGS)
+def test_who_asks_what_is_to_be_posted_reads_the_first_of_each_queue(queued: Installation, asks: str) -> None:
+    package, file, name = _ASKS_FOR_POSTINGS[asks]
+    named = {"interval_ms": 1, "left_out": "{}", "ledgers_max": 10, "count_max": 10, "after_s": 60, "rows_max": 10}
+    with psycopg.connect(queued.admin_dsn, autocommit=True) as connection:
+        statement = statements(package, file)[name]
+        row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", named).fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    read = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in _scans(row)
+        if node["Relation Name"] in {"ledgers", "posting_rounds", "posting_queue"}
+    )
+    assert 0 < read < 100
+
+
+def test_the_oldest_is_told_however_much_waits(queued: Installation) -> None:
+    with psycopg.connect(queued.admin_dsn, autocommit=True) as connection:
+        of_queues = {
+            queue: (waiting, oldest_s)
+            for queue, waiting, oldest_s in connection.execute(
+                statements(_BACKGROUND, "backlog.sql")["of_cell"], {"count_max": 3}
+            )
+        }
+    waiting, oldest_s = of_queues["postings"]
+    assert waiting == 3
+    assert oldest_s >= 3600
+
+
 _PROOFS = "wallet_grpc.store.proofs"
 _VERIFY = {
     "sessions": statements(_PROOFS, "verify_sessions.sql"),

@@ -1,17 +1,47 @@
 -- What waits to be done in the background, and how long what waits longest has. Each count stops at a bound, so that a
 -- look costs the same however much waits. See backlog.py.
 
--- What a cell has, beside its outbox.
+-- What a cell has, beside its outbox. Of each ledger the first that is queued is its oldest; ledgers are found by
+-- jumping along the queue's key.
 -- name: of_cell
+WITH RECURSIVE queued AS (
+    (
+        SELECT posting_queue.ledger_id
+        FROM posting_queue
+        ORDER BY posting_queue.ledger_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT further.ledger_id
+    FROM queued
+    CROSS JOIN
+        LATERAL (
+            SELECT posting_queue.ledger_id
+            FROM posting_queue
+            WHERE posting_queue.ledger_id > queued.ledger_id
+            ORDER BY posting_queue.ledger_id
+            LIMIT 1
+        ) AS further
+)
+
 SELECT
     'postings' AS queue,
-    count(*) AS waiting,
-    coalesce(extract(EPOCH FROM clock_timestamp() - min(bounded.queued_at)), 0)::FLOAT8 AS oldest_s
-FROM (
-    SELECT posting_queue.queued_at
-    FROM posting_queue
-    LIMIT %(count_max)s::BIGINT
-) AS bounded
+    (
+        SELECT count(*)
+        FROM (
+            SELECT FROM posting_queue LIMIT %(count_max)s::BIGINT
+        ) AS bounded
+    ) AS waiting,
+    coalesce(extract(EPOCH FROM clock_timestamp() - min(oldest.queued_at)), 0)::FLOAT8 AS oldest_s
+FROM queued
+CROSS JOIN
+    LATERAL (
+        SELECT posting_queue.queued_at
+        FROM posting_queue
+        WHERE posting_queue.ledger_id = queued.ledger_id
+        ORDER BY posting_queue.queue_id
+        LIMIT 1
+    ) AS oldest
 UNION ALL
 SELECT
     'reservations' AS queue,

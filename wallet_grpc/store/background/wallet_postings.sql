@@ -1,21 +1,54 @@
 -- What the poster asks: whose turn it is, what is queued, and the one statement that posts. See wallet_postings.py.
 
+-- Ledgers that have something queued are found by jumping along the queue's key, from each to the next, and what is
+-- known of one by its key (OFFSET 0): one look-up each, however many ledgers there are.
 -- name: due_ledgers
-SELECT
-    ledgers.ledger_id::TEXT,
-    ledgers.owner_id,
-    ledgers.currency_network_id
-FROM ledgers
-LEFT JOIN posting_rounds ON ledgers.ledger_id = posting_rounds.ledger_id
-WHERE
-    coalesce(posting_rounds.began_at, '-infinity')
-    <= clock_timestamp() - make_interval(secs => %(interval_ms)s / 1000.0)
-    AND EXISTS (
-        SELECT FROM posting_queue
-        WHERE posting_queue.ledger_id = ledgers.ledger_id
+WITH RECURSIVE queued AS (
+    (
+        SELECT posting_queue.ledger_id
+        FROM posting_queue
+        ORDER BY posting_queue.ledger_id
+        LIMIT 1
     )
-    AND ledgers.ledger_id <> all(%(left_out)s::UUID[])
-ORDER BY posting_rounds.began_at NULLS FIRST
+    UNION ALL
+    SELECT further.ledger_id
+    FROM queued
+    CROSS JOIN
+        LATERAL (
+            SELECT posting_queue.ledger_id
+            FROM posting_queue
+            WHERE posting_queue.ledger_id > queued.ledger_id
+            ORDER BY posting_queue.ledger_id
+            LIMIT 1
+        ) AS further
+)
+
+SELECT
+    found.ledger_id::TEXT,
+    found.owner_id,
+    found.currency_network_id
+FROM queued
+CROSS JOIN
+    LATERAL (
+        SELECT
+            ledgers.ledger_id,
+            ledgers.owner_id,
+            ledgers.currency_network_id
+        FROM ledgers
+        WHERE ledgers.ledger_id = queued.ledger_id
+        OFFSET 0
+    ) AS found
+LEFT JOIN LATERAL (
+    SELECT posting_rounds.began_at
+    FROM posting_rounds
+    WHERE posting_rounds.ledger_id = queued.ledger_id
+    OFFSET 0
+) AS last_round ON TRUE
+WHERE
+    coalesce(last_round.began_at, '-infinity')
+    <= clock_timestamp() - make_interval(secs => %(interval_ms)s / 1000.0)
+    AND found.ledger_id <> all(%(left_out)s::UUID[])
+ORDER BY last_round.began_at NULLS FIRST
 LIMIT %(ledgers_max)s;
 
 -- The oldest rows of a ledger's queue, without those that name only wallets that are left alone now.
@@ -245,15 +278,35 @@ SELECT
 FROM removed
 HAVING count(*) > 0;
 
--- How old the oldest write is that waits to be posted.
+-- How old the oldest write is that waits to be posted: the first of a ledger's is its oldest.
 -- name: lag
+WITH RECURSIVE queued AS (
+    (
+        SELECT posting_queue.ledger_id
+        FROM posting_queue
+        ORDER BY posting_queue.ledger_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT further.ledger_id
+    FROM queued
+    CROSS JOIN
+        LATERAL (
+            SELECT posting_queue.ledger_id
+            FROM posting_queue
+            WHERE posting_queue.ledger_id > queued.ledger_id
+            ORDER BY posting_queue.ledger_id
+            LIMIT 1
+        ) AS further
+)
+
 SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(oldest.queued_at)), 0)::FLOAT8
-FROM ledgers
+FROM queued
 CROSS JOIN
     LATERAL (
         SELECT posting_queue.queued_at
         FROM posting_queue
-        WHERE posting_queue.ledger_id = ledgers.ledger_id
+        WHERE posting_queue.ledger_id = queued.ledger_id
         ORDER BY posting_queue.queue_id
         LIMIT 1
     ) AS oldest;

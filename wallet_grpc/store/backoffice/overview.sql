@@ -35,7 +35,29 @@ LEFT JOIN LATERAL (
 ) AS last_one ON TRUE;
 
 -- What a cell has. Whoever waits longest stands first in an index; of what waits to be published, the first row tells.
+-- Parked events stay in front of those that wait: where very many do, the first behind all of them is told instead of
+-- the oldest.
 -- name: of_cell
+WITH RECURSIVE queued AS (
+    (
+        SELECT posting_queue.ledger_id
+        FROM posting_queue
+        ORDER BY posting_queue.ledger_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT further.ledger_id
+    FROM queued
+    CROSS JOIN
+        LATERAL (
+            SELECT posting_queue.ledger_id
+            FROM posting_queue
+            WHERE posting_queue.ledger_id > queued.ledger_id
+            ORDER BY posting_queue.ledger_id
+            LIMIT 1
+        ) AS further
+)
+
 SELECT
     (
         SELECT count(*)
@@ -48,10 +70,36 @@ SELECT
     (
         SELECT extract(EPOCH FROM now() - told.created_at)
         FROM (
-            SELECT outbox_events.tx_id
-            FROM outbox_events
-            WHERE outbox_events.parked_at IS NULL
-            ORDER BY outbox_events.outbox_id
+            (
+                SELECT first_ones.tx_id
+                FROM (
+                    SELECT
+                        outbox_events.outbox_id,
+                        outbox_events.tx_id,
+                        outbox_events.parked_at
+                    FROM outbox_events
+                    ORDER BY outbox_events.outbox_id
+                    LIMIT %(count_max)s::BIGINT
+                ) AS first_ones
+                WHERE first_ones.parked_at IS NULL
+                ORDER BY first_ones.outbox_id
+                LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT outbox_events.tx_id
+                FROM outbox_events
+                WHERE
+                    outbox_events.outbox_id > (
+                        SELECT last_parked.outbox_id
+                        FROM outbox_events AS last_parked
+                        WHERE last_parked.parked_at IS NOT NULL
+                        ORDER BY last_parked.outbox_id DESC
+                        LIMIT 1
+                    )
+                ORDER BY outbox_events.outbox_id
+                LIMIT 1
+            )
             LIMIT 1
         ) AS oldest
         INNER JOIN ledger_transactions AS told ON oldest.tx_id = told.tx_id
@@ -100,12 +148,16 @@ SELECT
         LIMIT 1
     ) AS session_overdue_s,
     (
-        SELECT extract(EPOCH FROM now() - min(bounded.queued_at))
-        FROM (
-            SELECT posting_queue.queued_at
-            FROM posting_queue
-            LIMIT %(count_max)s::BIGINT
-        ) AS bounded
+        SELECT extract(EPOCH FROM now() - min(oldest.queued_at))
+        FROM queued
+        CROSS JOIN
+            LATERAL (
+                SELECT posting_queue.queued_at
+                FROM posting_queue
+                WHERE posting_queue.ledger_id = queued.ledger_id
+                ORDER BY posting_queue.queue_id
+                LIMIT 1
+            ) AS oldest
     ) AS posting_lag_s;
 
 -- How long ago that was committed on the primary which this server has replayed last; 0 of a primary.

@@ -2,16 +2,38 @@
 
 -- Ledgers with writes to credit wallets that are not posted.
 -- name: postings
+WITH RECURSIVE queued AS (
+    (
+        SELECT posting_queue.ledger_id
+        FROM posting_queue
+        ORDER BY posting_queue.ledger_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT further.ledger_id
+    FROM queued
+    CROSS JOIN
+        LATERAL (
+            SELECT posting_queue.ledger_id
+            FROM posting_queue
+            WHERE posting_queue.ledger_id > queued.ledger_id
+            ORDER BY posting_queue.ledger_id
+            LIMIT 1
+        ) AS further
+)
+
 SELECT
     oldest.queued_at AS since,
     'its credit wallets are not posted to the general ledger' AS problem,
-    'ledger ' || ledgers.ledger_id::TEXT AS subject
-FROM ledgers
+    'ledger ' || queued.ledger_id::TEXT AS subject
+FROM queued
 CROSS JOIN
     LATERAL (
-        SELECT min(posting_queue.queued_at) AS queued_at
+        SELECT posting_queue.queued_at
         FROM posting_queue
-        WHERE posting_queue.ledger_id = ledgers.ledger_id
+        WHERE posting_queue.ledger_id = queued.ledger_id
+        ORDER BY posting_queue.queue_id
+        LIMIT 1
     ) AS oldest
 WHERE oldest.queued_at < clock_timestamp() - make_interval(secs => %(after_s)s::FLOAT8)
 ORDER BY oldest.queued_at

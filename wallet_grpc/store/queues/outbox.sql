@@ -78,7 +78,8 @@ WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 UPDATE outbox_events SET parked_at = now(), failure = %(failure)s
 WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 
--- How old the oldest is, its tx_id tells: it begins with the time of the transaction, in milliseconds.
+-- How old the oldest is, its tx_id tells: it begins with the time of the transaction, in milliseconds. Parked events
+-- stay in front of it: where ten thousand do, the first one behind all that are parked is told instead.
 -- name: backlog
 SELECT
     (
@@ -92,14 +93,46 @@ SELECT
         (
             SELECT
                 extract(EPOCH FROM clock_timestamp())
-                - ('x' || left(replace(outbox_events.tx_id::TEXT, '-', ''), 12))::BIT(48)::BIGINT / 1000.0
-            FROM outbox_events
-            WHERE outbox_events.parked_at IS NULL
-            ORDER BY outbox_events.outbox_id
-            LIMIT 1
+                - ('x' || left(replace(oldest.tx_id::TEXT, '-', ''), 12))::BIT(48)::BIGINT / 1000.0
+            FROM (
+                (
+                    SELECT first_ones.tx_id
+                    FROM (
+                        SELECT
+                            outbox_events.outbox_id,
+                            outbox_events.tx_id,
+                            outbox_events.parked_at
+                        FROM outbox_events
+                        ORDER BY outbox_events.outbox_id
+                        LIMIT 10000
+                    ) AS first_ones
+                    WHERE first_ones.parked_at IS NULL
+                    ORDER BY first_ones.outbox_id
+                    LIMIT 1
+                )
+                UNION ALL
+                (
+                    SELECT outbox_events.tx_id
+                    FROM outbox_events
+                    WHERE
+                        outbox_events.outbox_id > (
+                            SELECT last_parked.outbox_id
+                            FROM outbox_events AS last_parked
+                            WHERE last_parked.parked_at IS NOT NULL
+                            ORDER BY last_parked.outbox_id DESC
+                            LIMIT 1
+                        )
+                    ORDER BY outbox_events.outbox_id
+                    LIMIT 1
+                )
+                LIMIT 1
+            ) AS oldest
         ), 0
     ) AS oldest_age_s,
     (
-        SELECT count(*) FROM outbox_events
-        WHERE outbox_events.parked_at IS NOT NULL
+        SELECT count(*)
+        FROM (
+            SELECT FROM outbox_events
+            WHERE outbox_events.parked_at IS NOT NULL LIMIT 100000
+        ) AS bounded
     ) AS parked;
