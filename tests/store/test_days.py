@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -20,6 +20,7 @@ from store.recounted_days import Stored, check_days, check_open_play
 from support.database import Installation
 from unit.desk import bet, deposit, rollback
 
+from wallet_grpc.domain.days import BusinessDay
 from wallet_grpc.domain.identifiers import PlayerId, Source
 from wallet_grpc.store.background.days import DayMark, DaySettings, DayStore, OtherHourError
 from wallet_grpc.store.batch.store import BatchStore, LostRaceError, StoreSettings
@@ -441,3 +442,26 @@ def test_a_ledger_that_an_operator_creates_has_no_time_that_is_counted(own_ledge
         assert times.fetchall() == [(mark,)]
     assert ledger_id is not None
     assert slices.time_of(ledger_id) == mark
+
+
+def test_what_a_player_did_today_is_of_finances_day(own_ledger: Installation) -> None:
+    now = datetime.now(UTC)
+    hour = (now.hour - 5) % 24 or 1  # some hours ago, and not at midnight
+    day = BusinessDay.of(now, hour)
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE day_marks SET counting_until = %s, counted_until = %s, day = %s, begins_at = %s, ends_at = %s,"
+            " begins_at_hour = %s",
+            [day.begins_at, day.begins_at, day.day, day.begins_at, day.ends_at, hour],
+        )
+        for number in range(30):
+            connection.execute(
+                "INSERT INTO ledger_transactions (tx_id, owner_id, owner_version, source, reference, key_hash, kind,"
+                " status, currency_network_id, amount_minor, closes_round, entry_count, created_at) VALUES"
+                " (gen_random_uuid(), 7, %s, 'games', 'r', gen_random_uuid(), 'BET', 'APPLIED', 1, 1, FALSE, 0, %s)",
+                [number + 1, now - timedelta(hours=29 - number)],
+            )
+        today = statements("wallet_grpc.store.backoffice", "players.sql")["today"]
+        told = connection.execute(today, {"player_id": 7, "scan_rows_max": 100}).fetchall()
+    wanted = sum(now - timedelta(hours=number) >= day.begins_at for number in range(30))
+    assert [(kind, transactions) for _, kind, transactions, _, _ in told] == [("BET", wanted)]

@@ -62,7 +62,7 @@ async def player(visit: Visit) -> Response:
         empty="None is under way.",
         command=command("withdrawals", "list", player=player_id),
     )
-    today = Table(title="Today, UTC", columns=_TODAY, rows=found.today, empty="Nothing moved today.")
+    today = Table(title="Today, by business day", columns=_TODAY, rows=found.today, empty="Nothing moved today.")
     return await visit.page(
         "player.html",
         player=found,

@@ -41,8 +41,15 @@ INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
 WHERE accounts.player_id = %(player_id)s::BIGINT
 ORDER BY accounts.currency_network_id;
 
--- The day's transactions, of the newest scan_rows_max.
+-- The transactions of finance's day (day_marks), of the newest scan_rows_max. Before the first day has begun, days
+-- begin at midnight, UTC.
 -- name: today
+WITH begun AS (
+    SELECT make_interval(hours => coalesce(day_marks.begins_at_hour, 0)) AS lead
+    FROM day_marks
+    WHERE day_marks.mark_id = 1
+)
+
 SELECT
     of_day.currency_network_id,
     of_day.kind,
@@ -63,7 +70,7 @@ FROM (
     LIMIT %(scan_rows_max)s::BIGINT
 ) AS of_day
 WHERE
-    of_day.created_at >= date_trunc('day', now(), 'UTC')
+    of_day.created_at >= (SELECT date_trunc('day', now() - begun.lead, 'UTC') + begun.lead FROM begun)
     AND of_day.status = 'APPLIED'
     AND of_day.currency_network_id IS NOT NULL
 GROUP BY of_day.currency_network_id, of_day.kind
