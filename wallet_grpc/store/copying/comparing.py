@@ -26,6 +26,8 @@ _SQL = statements(__package__, "comparing.sql")
 
 NAMED_MAX = 20
 """How many differences of one table are named."""
+_PARTS = 4096
+"""Into how many parts a table is cut where it differs, by hashes of its keys; a power of two."""
 _ALL = sql.SQL("TRUE")
 
 
@@ -111,22 +113,47 @@ def _of_side(sides: Sides, table: Table, condition: sql.Composable, *, is_source
 
 
 def _named(table: Table, source: _Queries, target: _Queries) -> Iterator[str]:
-    """Name what differs, by the rows' keys."""
-    rows: list[dict[str, str]] = []
-    for queries in (source, target):
-        told: dict[str, str] = {}
-        for connection, cell, query in queries:
-            _look(connection, cell)
-            hashed = sql.SQL("SELECT row_key, md5(row_text) FROM ({}) AS compared").format(query)
-            told.update(connection.execute(hashed).fetchall())
-        rows.append(told)
-    here, there = rows
+    """Name what differs, by the rows' keys. Rows are looked at in parts, by hashes of their keys: few are loaded."""
+    parts = [_parts_of(queries) for queries in (source, target)]
+    unlike = sorted(part for part in parts[0].keys() | parts[1].keys() if parts[0].get(part) != parts[1].get(part))
+    looked_at = unlike[:NAMED_MAX]
+    here, there = (_rows_of(queries, looked_at) for queries in (source, target))
     different = sorted(key for key in here.keys() | there.keys() if here.get(key) != there.get(key))
     for key in different[:NAMED_MAX]:
         how = "is missing" if key not in there else "is there and not in the source" if key not in here else "differs"
         yield f"{table.name} ({', '.join(table.key)}) = ({key}) {how}"
-    if len(different) > NAMED_MAX:
-        yield f"{len(different) - NAMED_MAX} more rows of {table.name} differ"
+    more = len(different) - NAMED_MAX
+    if len(unlike) > NAMED_MAX:
+        yield f"at least {max(more, 0) + len(unlike) - NAMED_MAX} more rows of {table.name} differ"
+    elif more > 0:
+        yield f"{more} more rows of {table.name} differ"
+
+
+def _parts_of(queries: _Queries) -> dict[int, tuple[int, int]]:
+    """Give the number and the sum of the hashes of the rows in each part, of all cells together."""
+    parts: dict[int, tuple[int, int]] = {}
+    for connection, cell, query in queries:
+        _look(connection, cell)
+        summed = sql.SQL(
+            "SELECT hashtextextended(row_key, 0) & {}, count(*), sum(hashtextextended(row_text, 0)) "
+            "FROM ({}) AS compared GROUP BY 1"
+        ).format(sql.Literal(_PARTS - 1), query)
+        for part, count, hashes in connection.execute(summed):
+            known = parts.get(part, (0, 0))
+            parts[part] = (known[0] + int(count), known[1] + int(hashes))
+    return parts
+
+
+def _rows_of(queries: _Queries, parts: list[int]) -> dict[str, str]:
+    """Give the hashes of the rows in some parts, by their keys."""
+    rows: dict[str, str] = {}
+    for connection, cell, query in queries:
+        _look(connection, cell)
+        hashed = sql.SQL(
+            "SELECT row_key, md5(row_text) FROM ({}) AS compared WHERE hashtextextended(row_key, 0) & {} = ANY({})"
+        ).format(query, sql.Literal(_PARTS - 1), sql.Literal(parts))
+        rows.update(connection.execute(hashed).fetchall())
+    return rows
 
 
 def _compare_sums(sides: Sides, name: str, found: Comparison) -> None:
