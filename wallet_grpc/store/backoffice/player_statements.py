@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 from wallet_grpc.domain.cells import ByCell
-from wallet_grpc.domain.identifiers import FIRST_UUID, PlayerId
+from wallet_grpc.domain.identifiers import FIRST_UUID, PlayerId, first_id_at
 from wallet_grpc.store.connection.pool import Connection, Pool, only_row
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.moments import Moments, UnsettledMomentError
-from wallet_grpc.store.reads.slices import first_tx_id
 
 _SQL = statements(__package__, "figures.sql")
 _POLL_S = 0.05
@@ -51,8 +50,8 @@ class StatementPeriod:
         return {
             "player_id": self.player_id,
             "network_id": self.currency_network_id,
-            "first_tx_id": first_tx_id(max(self.begins_at or _BEGINNING, _BEGINNING)),
-            "end_tx_id": first_tx_id(max(self.ends_at or _FOREVER, _BEGINNING)),
+            "first_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING)),
+            "end_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING)),
         }
 
 

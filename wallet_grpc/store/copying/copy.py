@@ -23,14 +23,13 @@ from psycopg import sql
 
 from wallet_grpc.domain.cells import Cell
 from wallet_grpc.domain.days import BusinessDay
-from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID
+from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID, first_id_at
 from wallet_grpc.store.background.days import DaySettings, DayStore
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import look_at_shared, look_into
 from wallet_grpc.store.operator.freeze import freeze, is_frozen, relays_here
 from wallet_grpc.store.proofs.verify import Progress
-from wallet_grpc.store.reads.slices import first_tx_id
 
 from .comparing import Comparison, compare_journal, compare_ledger, compare_rest
 from .sides import Sides, both_sides
@@ -106,7 +105,7 @@ def copy(
         for _ in range(_ROUNDS_MAX):
             began = time.monotonic()
             until = settled_until(sides)
-            _copy_round(sides, marks, first_tx_id(until), until, found, on_progress)
+            _copy_round(sides, marks, first_id_at(until), until, found, on_progress)
             _count_days(target_url, sides, until, on_progress)
             if time.monotonic() - began < _SHORT_ROUND_S:
                 break

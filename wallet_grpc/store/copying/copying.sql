@@ -84,13 +84,6 @@ LIMIT 1;
 UPDATE day_marks SET counting_until = greatest(day_marks.counting_until, %(counting_until)s::TIMESTAMPTZ)
 WHERE day_marks.mark_id = 1;
 
--- name: transaction_after
-SELECT made.tx_id::TEXT
-FROM ledger_transactions AS made
-WHERE made.tx_id >= %(begins)s::UUID AND made.tx_id < %(ends)s::UUID
-ORDER BY made.tx_id
-LIMIT 1 OFFSET %(rows_max)s::INTEGER;
-
 -- name: first_entry
 SELECT min(subledger_entries.created_at) FROM subledger_entries;
 

@@ -24,13 +24,13 @@ from psycopg import sql
 
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.cells import Cell, cell_of_owner, schema_of
-from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId
+from wallet_grpc.domain.identifiers import FIRST_UUID, CurrencyNetworkId, first_id_at
 from wallet_grpc.domain.ledgers.state import WALLET_POSTING_NAMESPACE
 from wallet_grpc.store.connection.kinds import SHARED_SCHEMA
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import look_into
 from wallet_grpc.store.operator.networks import open_house
-from wallet_grpc.store.reads.slices import MILLISECOND, SliceLengths, first_tx_id, time_of
+from wallet_grpc.store.reads.slices import MILLISECOND, SLICES, SliceLengths, time_of
 
 from .sides import Sides, staged_name
 from .tables import JOURNAL_SLICED, KEPT, LEDGER_SLICED, OUTBOX, SHARED_KEPT, Table
@@ -114,10 +114,10 @@ def end_of_slice(sides: Sides, begins: str, until: str) -> str:
     ends = until
     for _ in sides.of_cells(sides.source):
         row = sides.source.execute(
-            _SQL["transaction_after"], {"begins": begins, "ends": ends, "rows_max": _ROWS_MAX}
+            SLICES["transaction_after"], {"first_tx_id": begins, "end_tx_id": ends, "rows_max": _ROWS_MAX}
         ).fetchone()
         if row is not None:
-            ends = min(ends, first_tx_id(time_of(row[0]) + MILLISECOND))
+            ends = min(ends, first_id_at(time_of(row[0]) + MILLISECOND))
     return ends
 
 

@@ -23,11 +23,10 @@ from typing import Any
 import psycopg
 
 from wallet_grpc.domain.cells import Cell
-from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID
+from wallet_grpc.domain.identifiers import FIRST_UUID, LAST_UUID, first_id_at
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import all_cells, look_into
-from wallet_grpc.store.reads.slices import first_tx_id
 
 from .stuck import Stuck, find_stuck
 from .verify_cells import cell_problems
@@ -430,7 +429,7 @@ def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Itera
 def cut_of(connection: psycopg.Connection[Any]) -> str:
     """Give the id before which no transaction can be stored any more, in the cell that a connection looks into."""
     (cut,) = _one_row(connection, "cut", {"cut_ms": _CUT_MS})
-    return first_tx_id(cut)
+    return first_id_at(cut)
 
 
 def _one_row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Any:

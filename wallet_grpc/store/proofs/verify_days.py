@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from wallet_grpc.domain.identifiers import first_id_at
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.slices import (
     PLANS,
@@ -23,7 +24,6 @@ from wallet_grpc.store.reads.slices import (
     SliceLengths,
     TimeSlice,
     Total,
-    first_tx_id,
 )
 
 _SQL = statements(__package__, "verify_days.sql")
@@ -150,7 +150,7 @@ def _gap(last: date, day: date) -> list[tuple[str, str, str]]:
 
 
 def _before_the_first(connection: psycopg.Connection[Any], day: _Day) -> list[tuple[str, str, str]]:
-    row = connection.execute(_SQL["before_days"], {"first_tx_id": first_tx_id(day.begins_at)}).fetchone()
+    row = connection.execute(_SQL["before_days"], {"first_tx_id": first_id_at(day.begins_at)}).fetchone()
     if row is None:
         return []
     return [("days_equal_their_rows", f"day {day.day}", f"transaction {row[0]} is from before this first day")]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
-from wallet_grpc.domain.identifiers import unix_ms_of
+from wallet_grpc.domain.identifiers import first_id_at
 from wallet_grpc.store.connection.statements import statements
 
 SLICES = statements(__package__, "slices.sql")
@@ -47,8 +47,8 @@ class TimeSlice:
         return {
             "begins_at": self.begins_at,
             "ends_at": self.ends_at,
-            "first_tx_id": first_tx_id(self.begins_at),
-            "end_tx_id": first_tx_id(self.ends_at),
+            "first_tx_id": first_id_at(self.begins_at),
+            "end_tx_id": first_id_at(self.ends_at),
         }
 
     @property
@@ -59,12 +59,6 @@ class TimeSlice:
     def up_to(self, tx_id: str) -> TimeSlice:
         """Give what is before the time of a transaction; a millisecond at least."""
         return TimeSlice(self.begins_at, min(self.ends_at, max(time_of(tx_id), self.begins_at + MILLISECOND)))
-
-
-def first_tx_id(moment: datetime) -> str:
-    """Give the lowest tx_id of a moment's millisecond."""
-    text = f"{unix_ms_of(moment):012x}"
-    return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
 
 
 def time_of(tx_id: str) -> datetime:
