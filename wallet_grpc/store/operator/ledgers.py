@@ -46,7 +46,7 @@ def create_ledger(
 ) -> str | None:
     """Create a ledger for a source; gives its id, or None if there is no such currency network.
 
-    It has one time, which was taken under the clock's lock and is not before what is counted into days (days.py).
+    It has one time, which was taken under the clock's lock and is not before what is counted into days.
     """
     reference = f"wallet:ledger:{uuid4()}"
     owner_id = new_ledger_owner(source, reference)

@@ -183,72 +183,12 @@ problems AS (
                     ELSE 0
                 END AS session_hold,
                 CASE made.kind WHEN 'WITHDRAWAL_SETTLEMENT' THEN made.fee_minor ELSE 0 END AS fees
+            LIMIT 1
         ) AS moved
+    -- Long conditions, each made ready once (LIMIT): in VALUES, where they would come to stand, it is once a row.
     CROSS JOIN
         LATERAL (
-            VALUES
-            (
-                'transactions_sum_to_zero',
-                posted.total <> 0 OR posted.network_min <> posted.network_max,
-                format('its entries sum to %%s', posted.total)
-            ),
-            (
-                'entries_are_complete',
-                made.tx_id IS NULL
-                OR made.entry_count <> coalesce(posted.entries, 0)
-                OR made.entry_count <> coalesce(posted.last_no, 0),
-                format(
-                    'it has %%s entries up to number %%s and was made with %%s',
-                    coalesce(posted.entries, 0), coalesce(posted.last_no, 0), made.entry_count
-                )
-            ),
-            (
-                'entries_fit_their_transaction',
-                posted.owner_min <> made.owner_id OR posted.owner_max <> made.owner_id
-                OR posted.network_min <> made.currency_network_id
-                OR NOT posted.accounts_known OR NOT posted.accounts_of_network OR NOT posted.accounts_of_owner,
-                'an entry is of another owner, account or currency network'
-            ),
-            (
-                'keys_fit_their_ids',
-                made.key_hash <> encode(
-                    substr(
-                        sha256(
-                            convert_to(
-                                CASE
-                                    WHEN made.kind = 'DEPOSIT' THEN 'deposit'
-                                    WHEN made.kind = 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
-                                    WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
-                                    WHEN made.kind = 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
-                                    WHEN made.kind = 'SESSION_SETTLEMENT' THEN 'session-settlement'
-                                    WHEN made.kind = 'WALLET_POSTING' THEN 'wallet-posting'
-                                    WHEN
-                                        referenced.kind = 'SESSION_OPENING'
-                                        THEN 'session' || E'\x1f' || made.reference_tx_id
-                                    ELSE 'source' || E'\x1f' || made.source
-                                END || E'\x1f' || made.reference,
-                                'UTF8'
-                            )
-                        ),
-                        1,
-                        16
-                    ),
-                    'hex'
-                )::UUID,
-                format('key_hash is not that of %%s', made.reference)
-            ),
-            (
-                'references_exist',
-                (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
-                OR (
-                    made.reference_tx_id IS NOT NULL
-                    -- A posting of credit wallets refers to its ledger, which may have been created in another cell.
-                    AND coalesce(referenced.owner_id, posted_ledger.owner_id) IS DISTINCT FROM made.owner_id
-                ),
-                'the transaction that it refers to is missing or another owner''s'
-            ),
-            (
-                'amounts_equal_their_entries',
+            SELECT
                 coalesce(posted.main, 0) <> moved.main
                 OR coalesce(posted.withdraw_hold, 0) <> moved.withdraw_hold
                 OR coalesce(posted.session_hold, 0) <> moved.session_hold
@@ -262,25 +202,16 @@ problems AS (
                     WHEN made.kind IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'SESSION_SETTLEMENT')
                         THEN -moved.main - moved.session_hold
                     ELSE 0
-                END,
-                format('its entries are not what a %%s of %%s moves', made.kind, made.amount_minor)
-            ),
-            (
-                'rollbacks_equal_what_they_reverse',
+                END
+                    AS amounts_differ,
                 made.reverses_tx_id IS NOT NULL
                 AND (
                     made.amount_minor <> reversed.amount_minor
                     OR made.win_amount_minor IS DISTINCT FROM reversed.win_amount_minor
                     OR made.currency_network_id <> reversed.currency_network_id
                     OR reversed.kind NOT IN ('BET', 'WIN', 'BET_AND_WIN')
-                ),
-                format(
-                    'it is of %%s, and what it reverses is a %%s of %%s',
-                    made.amount_minor, reversed.kind, reversed.amount_minor
                 )
-            ),
-            (
-                'withdrawals_equal_their_transactions',
+                    AS reversal_differs,
                 -- By their keys, one by one (OFFSET 0).
                 made.kind = 'WITHDRAWAL_RESERVATION'
                 AND NOT EXISTS (
@@ -301,21 +232,15 @@ problems AS (
                             ELSE withdrawals.state IN ('RESERVED', 'BROADCASTED')
                         END
                     OFFSET 0
-                ),
-                format('the row of withdrawal %%s is missing, or tells another amount or state', made.reference)
-            ),
-            (
-                'withdrawals_equal_their_transactions',
+                )
+                    AS withdrawal_differs,
                 made.kind IN ('WITHDRAWAL_SETTLEMENT', 'WITHDRAWAL_FAILURE')
                 AND (
                     referenced.kind IS DISTINCT FROM 'WITHDRAWAL_RESERVATION'
                     OR referenced.reference <> made.reference
                     OR referenced.amount_minor <> made.amount_minor
-                ),
-                format('what it ends is not the reservation of its amount for withdrawal %%s', made.reference)
-            ),
-            (
-                'outputs_fit_their_deposits',
+                )
+                    AS ending_differs,
                 made.kind = 'DEPOSIT'
                 AND made.details ->> 'tx_hash' <> ''
                 AND made.details ->> 'output_index' IS NOT NULL
@@ -348,7 +273,102 @@ problems AS (
                         AND deposit_outputs.owner_id = made.owner_id
                         AND deposit_outputs.tx_id = made.tx_id
                     OFFSET 0
-                ),
+                )
+                    AS output_is_missing,
+                made.key_hash <> encode(
+                    substr(
+                        sha256(
+                            convert_to(
+                                CASE
+                                    WHEN made.kind = 'DEPOSIT' THEN 'deposit'
+                                    WHEN made.kind = 'WITHDRAWAL_RESERVATION' THEN 'withdrawal'
+                                    WHEN made.kind = 'WITHDRAWAL_SETTLEMENT' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'WITHDRAWAL_FAILURE' THEN 'withdrawal-ending'
+                                    WHEN made.kind = 'SESSION_SETTLEMENT' THEN 'session-settlement'
+                                    WHEN made.kind = 'WALLET_POSTING' THEN 'wallet-posting'
+                                    WHEN
+                                        referenced.kind = 'SESSION_OPENING'
+                                        THEN 'session' || E'\x1f' || made.reference_tx_id
+                                    ELSE 'source' || E'\x1f' || made.source
+                                END || E'\x1f' || made.reference,
+                                'UTF8'
+                            )
+                        ),
+                        1,
+                        16
+                    ),
+                    'hex'
+                )::UUID
+                    AS key_differs,
+                posted.owner_min <> made.owner_id OR posted.owner_max <> made.owner_id
+                OR posted.network_min <> made.currency_network_id
+                OR NOT posted.accounts_known OR NOT posted.accounts_of_network OR NOT posted.accounts_of_owner
+                    AS entries_are_others,
+                (made.reverses_tx_id IS NOT NULL AND reversed.owner_id IS DISTINCT FROM made.owner_id)
+                OR (
+                    made.reference_tx_id IS NOT NULL
+                    -- A posting of credit wallets refers to its ledger, which may have been created in another cell.
+                    AND coalesce(referenced.owner_id, posted_ledger.owner_id) IS DISTINCT FROM made.owner_id
+                )
+                    AS reference_is_missing
+            LIMIT 1
+        ) AS wrong
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'transactions_sum_to_zero',
+                posted.total <> 0 OR posted.network_min <> posted.network_max,
+                format('its entries sum to %%s', posted.total)
+            ),
+            (
+                'entries_are_complete',
+                made.tx_id IS NULL
+                OR made.entry_count <> coalesce(posted.entries, 0)
+                OR made.entry_count <> coalesce(posted.last_no, 0),
+                format(
+                    'it has %%s entries up to number %%s and was made with %%s',
+                    coalesce(posted.entries, 0), coalesce(posted.last_no, 0), made.entry_count
+                )
+            ),
+            (
+                'entries_fit_their_transaction',
+                wrong.entries_are_others,
+                'an entry is of another owner, account or currency network'
+            ),
+            (
+                'keys_fit_their_ids',
+                wrong.key_differs,
+                format('key_hash is not that of %%s', made.reference)
+            ),
+            (
+                'references_exist',
+                wrong.reference_is_missing,
+                'the transaction that it refers to is missing or another owner''s'
+            ),
+            (
+                'amounts_equal_their_entries',
+                wrong.amounts_differ,
+                'its entries are not what its kind and amounts move'
+            ),
+            (
+                'rollbacks_equal_what_they_reverse',
+                wrong.reversal_differs,
+                'its amounts are not those of what it reverses'
+            ),
+            (
+                'withdrawals_equal_their_transactions',
+                wrong.withdrawal_differs,
+                'the row of its withdrawal is missing, or tells another amount or state'
+            ),
+            (
+                'withdrawals_equal_their_transactions',
+                wrong.ending_differs,
+                'what it ends is not the reservation of its amount for its withdrawal'
+            ),
+            (
+                'outputs_fit_their_deposits',
+                wrong.output_is_missing,
                 'the output that it credits is not kept for it: it could be credited again'
             ),
             (
