@@ -71,14 +71,7 @@ def test_every_command_tells_wide_numbers_as_digits(shared: Any, wallet: Wallet)
         for key, number in numbers_of(json.loads(done.stdout)):
             assert not _WIDE.fullmatch(key), (name, key, number)
             assert abs(number) < _DOUBLE_MAX, (name, key, number)
-    for name in (
-        "players show",
-        "players list",
-        "transactions list",
-        "withdrawals list",
-        "sessions list",
-        "outbox list",
-    ):
+    for name in ("players show", "players list", "transactions list", "withdrawals list", "sessions list"):
         assert f'"player_id": "{told}"' in printed[name], name
 
 

@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, sdk_for_node: None) -> Pat
 
 
 def test_the_guide_leads_to_a_settled_session(project: Path, studio_server: WalletServer) -> None:
-    program, written = re.findall(r"^```(?:js|text)\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    program, written, *_ = re.findall(r"^```(?:js|text)\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
     player = studio_server.wallet().fund(Player(currency_network_id=USDC_SOLANA), "100000000")
     assert "userId: 42" in program
     (project / "first.js").write_text(program.replace("userId: 42", f"userId: {player.player_id}n"))

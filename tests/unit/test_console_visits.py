@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -37,10 +38,11 @@ def a_visit(
         "session": {"csrf": CSRF},
     }
     nothing = cast("Any", None)
+    settings = cast("Any", SimpleNamespace(console_receive_timeout_ms=60_000))
     operator = Operator(name="anna", role=role)
     return Visit(
         request=Request(scope, receive),
-        settings=nothing,
+        settings=settings,
         backoffice=nothing,
         templates=nothing,
         samples=nothing,
