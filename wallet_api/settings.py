@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wallet_grpc.addresses import host_and_port
 from wallet_grpc.secret_files import EnvironmentSettings
 from wallet_grpc.settings import Address, Dsn, LogFormat, LogLevel, Milliseconds
 
@@ -130,8 +131,7 @@ class ApiSettings(EnvironmentSettings):
     @property
     def host_and_port(self) -> tuple[str, int]:
         """Where HTTP is served."""
-        host, _, port = self.http_address.rpartition(":")
-        return host.strip("[]"), int(port)
+        return host_and_port(self.http_address)
 
 
 def _parted(text: str) -> list[str]:

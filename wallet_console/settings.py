@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wallet_grpc.addresses import host_and_port
 from wallet_grpc.secret_files import EnvironmentSettings
 from wallet_grpc.settings import Address, Environment, LogFormat, LogLevel, Milliseconds
 
@@ -240,8 +241,7 @@ class ConsoleSettings(EnvironmentSettings):
     @property
     def host_and_port(self) -> tuple[str, int]:
         """Where pages are served."""
-        host, _, port = self.console_address.rpartition(":")
-        return host.strip("[]"), int(port)
+        return host_and_port(self.console_address)
 
 
 def _parted(text: str) -> list[str]:

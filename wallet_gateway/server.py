@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-from contextlib import suppress
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
-from wallet_grpc.addresses import AddressInUseError, why
+from wallet_grpc.addresses import AddressInUseError, host_and_port, why
+from wallet_grpc.signals import StopSignals
 from wallet_grpc.vitals import Vitals
 
 from .app import front_of, upstream_of
@@ -35,19 +34,10 @@ async def serve(settings: GatewaySettings) -> None:
     vitals = Vitals("gateway", registry)
     if settings.gateway_metrics_address is not None:
         _show_metrics(settings.gateway_metrics_address, registry)
-    asked, at_once = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop(*, wait: bool) -> None:
-        if asked.is_set() or not wait:
-            at_once.set()
-        asked.set()
-
-    loop.add_signal_handler(signal.SIGTERM, lambda: stop(wait=True))
-    loop.add_signal_handler(signal.SIGINT, lambda: stop(wait=False))
+    stop = StopSignals()
     upstream = upstream_of(settings)
     front = front_of(settings, upstream, registry)
-    host, port = _host_and_port(settings.gateway_address)
+    host, port = host_and_port(settings.gateway_address)
     listeners = Listeners(
         front,
         host=host,
@@ -56,16 +46,14 @@ async def serve(settings: GatewaySettings) -> None:
         files=settings.gateway_tls_files,
     )
     serving = asyncio.create_task(listeners.serve(), name="listeners")
-    stopping = asyncio.create_task(asked.wait(), name="stop")
+    stopping = asyncio.create_task(stop.asked.wait(), name="stop")
     watching = asyncio.create_task(vitals.watch_loop(), name="loop watch")
     _log.info("serving", address=settings.gateway_address, wallet=settings.gateway_wallet_address)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()  # it ended by itself: what it raised is raised here
     front.leave_rotation()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(settings.gateway_lame_duck_ms / _MS_PER_S):
-            await at_once.wait()
+    await stop.lame_duck(settings.gateway_lame_duck_ms / _MS_PER_S)
     front.stop()
     serving.cancel()
     await listeners.stop(settings.gateway_stop_timeout_ms / _MS_PER_S)
@@ -89,7 +77,7 @@ def _check_address(address: str) -> None:
     Raises:
         AddressInUseError: It cannot be bound.
     """
-    host, port = _host_and_port(address)
+    host, port = host_and_port(address)
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
@@ -97,15 +85,10 @@ def _check_address(address: str) -> None:
 
 
 def _show_metrics(address: str, registry: CollectorRegistry) -> None:
-    host, port = _host_and_port(address)
+    host, port = host_and_port(address)
     try:
         start_http_server(port, addr=host, registry=registry)
     except OSError as error:
         raise AddressInUseError(
             f"WALLET_GATEWAY_METRICS_ADDRESS {address} cannot be bound: {why(error, port=port)}"
         ) from error
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)

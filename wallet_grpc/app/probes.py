@@ -20,7 +20,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from wallet_grpc.addresses import why
+from wallet_grpc.addresses import host_and_port, why
 
 LIVENESS = "/healthz"
 READINESS = "/readyz"
@@ -81,12 +81,12 @@ def show_at(address: str | None, registry: CollectorRegistry, probes: Probed) ->
     """
     if address is None:
         return
-    host, _, port = address.rpartition(":")
+    host, port = host_and_port(address)
     try:
-        _show(host.strip("[]"), int(port), registry, probes)
+        _show(host, port, registry, probes)
     except OSError as error:
         raise MetricsAddressError(
-            f"WALLET_METRICS_ADDRESS {address} cannot be bound: {why(error, port=int(port))}"
+            f"WALLET_METRICS_ADDRESS {address} cannot be bound: {why(error, port=port)}"
         ) from error
 
 

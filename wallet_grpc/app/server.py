@@ -44,6 +44,7 @@ from wallet_grpc.rpc.sessions.requests import SessionTimes
 from wallet_grpc.rpc.sessions.service import LedgerSessionServicer
 from wallet_grpc.rpc.watch import CallWatch
 from wallet_grpc.settings import Environment, Settings
+from wallet_grpc.signals import StopSignals
 from wallet_grpc.store.background.backlog import BacklogReader
 from wallet_grpc.store.background.days import DaySettings, DayStore
 from wallet_grpc.store.background.house_postings import HousePostingStore
@@ -84,7 +85,6 @@ from .probes import Probes, show_at
 from .process import (
     LookupPools,
     ProcessFailedError,
-    StopSignals,
     end_with_connections,
     engine_settings,
     flush,

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc import heartbeat
-from wallet_grpc.addresses import AddressInUseError, why
+from wallet_grpc.addresses import AddressInUseError, host_and_port, why
 from wallet_grpc.heartbeat import Heartbeat
 
 from . import scrapes
@@ -169,9 +169,8 @@ def _stop(workers: list[_Worker], stopped_by: int, timeout_s: float) -> int:
 @contextmanager
 def _held(address: str) -> Iterator[None]:
     """Hold the address without listening, so that nobody else takes it while workers come and go."""
-    host, _, port = address.rpartition(":")
+    target = host, port = host_and_port(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    target = (host.strip("[]"), int(port))
     try:
         with socket.socket(family) as probe:  # sharing would let a stranger's server in unnoticed
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,7 +178,7 @@ def _held(address: str) -> Iterator[None]:
                 target
             )  # not to listen: callers that wait for a server would come in, and keep the address taken
     except OSError as error:
-        raise AddressInUseError(f"{address} cannot be bound: {why(error, port=int(port))}") from error
+        raise AddressInUseError(f"{address} cannot be bound: {why(error, port=port)}") from error
     with socket.socket(family) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(target)
