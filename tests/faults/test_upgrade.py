@@ -99,7 +99,7 @@ class Traffic:
         while not self._over.wait(SENDERS / CALLS_PER_S):
             bet = player.bet("1")
             try:
-                self._caller.call(bet, timeout_s=DEADLINE_S)
+                self._caller.call_once(bet, timeout_s=DEADLINE_S)
                 self.answered[bet.transaction_id] = time.monotonic()
             except grpc.RpcError as error:
                 self.failed.append(error)

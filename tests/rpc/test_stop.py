@@ -50,7 +50,7 @@ class Sender(threading.Thread):
         while not self._over.wait(SENDERS / CALLS_PER_S):
             bet = self._player.bet("1")
             try:
-                self._caller.call(bet, timeout_s=DEADLINE_S)
+                self._caller.call_once(bet, timeout_s=DEADLINE_S)
                 self.answered.append(bet.transaction_id)
             except grpc.RpcError as error:
                 self.failed.append(error)

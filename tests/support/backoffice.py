@@ -25,7 +25,7 @@ class BackofficeCaller(Sender):
         self.stub = backoffice_pb2_grpc.BackofficeServiceStub(channel)
         self.credentials = caller.credentials
 
-    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+    def call_once(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         name = CALLS[type(request).DESCRIPTOR.full_name]
         return getattr(self.stub, name)(request, metadata=self.credentials, timeout=timeout_s)
 

@@ -4,11 +4,13 @@ import html
 import re
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlencode, urlsplit
 
 from devstack.servers.ports import free_port
 from support.process import WalletProcess
+from support.waiting import patient
 from wallet_console.login_links import link_token
 from wallet_console.operators import COOKIE
 
@@ -21,6 +23,7 @@ NOWHERE = "127.0.0.1:1"
 """An address where no wallet serves: enough for who only tries to come in."""
 
 _TIMEOUT_S = 30.0
+_AWAY = "database does not answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,13 @@ class Browser:
         return self.ask("POST", path, body=urlencode(fields), **given)
 
     def ask(self, method: str, path: str, *, body: str | None = None, **headers: str) -> PageAnswer:
+        """Send one request, patiently."""
+        return patient(
+            lambda: self._ask(method, path, body, headers),
+            lambda answer: answer.status == HTTPStatus.SERVICE_UNAVAILABLE and _AWAY in answer.text,
+        )
+
+    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> PageAnswer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookie is not None:
             given["cookie"] = f"{COOKIE}={self.cookie}"
@@ -100,6 +110,7 @@ class ConsoleServer(WalletProcess):
         given = {
             "WALLET_CONSOLE_ADDRESS": self.address,
             "WALLET_CONSOLE_GRPC_ADDRESS": NOWHERE,
+            "WALLET_CONSOLE_CALL_TIMEOUT_MS": "30000",  # of a machine that does much else
             "WALLET_CONSOLE_KEY": "sk_test_of_nobody",
             "WALLET_CONSOLE_AUDITOR_KEY": "sk_test_of_nobody_either",
             "WALLET_CONSOLE_SESSION_SECRET": SESSION_SECRET,

@@ -11,7 +11,7 @@ from support.database import Installation
 from support.refusals import opened
 from support.requests import USDT_TRON, fresh_id
 from support.waiting import wait_until
-from support.wallet import TIMEOUT_S, Caller, Sender, Wallet
+from support.wallet import TIMEOUT_S, Caller, Sender, Wallet, patiently
 from wallet.v1 import credit_wallet_pb2 as pb
 from wallet.v1 import credit_wallet_pb2_grpc, ledger_pb2, ledger_pb2_grpc
 
@@ -96,7 +96,7 @@ class CreditCaller(Sender):
         self.ledgers = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.credentials = caller.credentials
 
-    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+    def call_once(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         kind = type(request)
         stub, name = (
             (self.wallets, _WALLET_CALLS[kind]) if kind in _WALLET_CALLS else (self.ledgers, _LEDGER_CALLS[kind])
@@ -105,9 +105,8 @@ class CreditCaller(Sender):
 
     def batch(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
         operations = [pb.WalletOperation(**{OPERATIONS[type(request)]: request}) for request in requests]
-        answer = self.wallets.ExecuteBatch(
-            pb.ExecuteWalletBatchRequest(operations=operations), metadata=self.credentials, timeout=timeout_s
-        )
+        batch = pb.ExecuteWalletBatchRequest(operations=operations)
+        answer = patiently(lambda: self.wallets.ExecuteBatch(batch, metadata=self.credentials, timeout=timeout_s))
         assert len(answer.outcomes) == len(operations)
         return [opened(outcome) for outcome in answer.outcomes]
 

@@ -6,6 +6,7 @@ import json
 import ssl
 import struct
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from google.protobuf import any_pb2
@@ -13,8 +14,10 @@ from google.rpc import error_details_pb2
 
 from devstack.servers.ports import free_port
 from support.process import WalletProcess
+from support.waiting import patient
 
 _TIMEOUT_S = 30.0
+_AWAY = b'"DATABASE_UNAVAILABLE"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,13 @@ class GatewayServer(WalletProcess):
         method: str = "POST",
         **headers: str,
     ) -> HttpAnswer:
-        """Send one request on a connection of its own; a body that is not bytes is sent as JSON."""
+        """Send one request on a connection of its own, patiently; a body that is not bytes is sent as JSON."""
+        return patient(
+            lambda: self._ask(path, body, key, method, headers),
+            lambda answer: answer.status == HTTPStatus.SERVICE_UNAVAILABLE and _AWAY in answer.body,
+        )
+
+    def _ask(self, path: str, body: Any, key: str | None, method: str, headers: dict[str, str]) -> HttpAnswer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
             given.setdefault("authorization", f"Bearer {key}")

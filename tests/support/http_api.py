@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from devstack.servers.ports import free_port
 from support.cookies import SECRET, token
 from support.database import Installation
 from support.process import WalletProcess
+from support.waiting import patient
 
 BALANCES = "/api/wallet/balances"
 TRANSACTIONS = "/api/wallet/transactions"
@@ -95,8 +97,11 @@ class ApiServer(WalletProcess):
             connection.close()
 
     def get(self, path: str, player_id: int, **parameters: Any) -> Any:
-        """Return what a player is answered, who must be answered; `from_` stands for `from`."""
-        answer = self.ask(path + query(parameters), cookie=token(player_id))
+        """Return what a player is answered, who must be answered, if only by and by; `from_` stands for `from`."""
+        asked = path + query(parameters)
+        answer = patient(
+            lambda: self.ask(asked, cookie=token(player_id)), lambda it: it.status == HTTPStatus.SERVICE_UNAVAILABLE
+        )
         assert answer.status == 200, (answer.status, answer.body)
         assert answer.headers["content-type"] == "application/json"
         return answer.json

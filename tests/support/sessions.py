@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from support.refusals import opened
 from support.requests import GAME, Player, fresh_id, id_of
-from support.wallet import TIMEOUT_S, Caller, Sender, Wallet, check_replay
+from support.wallet import TIMEOUT_S, Caller, Sender, Wallet, check_replay, patiently
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import session_pb2_grpc, wallet_pb2
 
@@ -92,14 +92,14 @@ class SessionCaller(Sender):
         self.stub = session_pb2_grpc.LedgerSessionServiceStub(channel)
         self.credentials = caller.credentials
 
-    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+    def call_once(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         kind = type(request)
         method = OPERATIONS[kind][1] if kind in OPERATIONS else _READS[kind]
         return getattr(self.stub, method)(request, metadata=self.credentials, timeout=timeout_s)
 
     def batch(self, requests: Iterable[Message]) -> list[Any]:
         batch = pb.ExecuteSessionBatchRequest(operations=map(operation, requests))
-        answer = self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=TIMEOUT_S)
+        answer = patiently(lambda: self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=TIMEOUT_S))
         assert len(answer.outcomes) == len(batch.operations)
         return [opened(outcome) for outcome in answer.outcomes]
 

@@ -2,18 +2,43 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
+
+PATIENCE_S = 20.0
+"""How long what is refused because the database does not answer is asked for again."""
 _FIRST_PAUSE_S = 0.02
 _PAUSE_GROWS_BY = 1.2
 _LONGEST_PAUSE_S = 0.2
 """Looking costs a connection or a call, and what is waited for needs the processor: rarer, the longer it takes."""
 
 
+class NotInTimeError(AssertionError):
+    """What was waited for did not come: the wallet's fault, or that of a machine that was too busy to do it."""
+
+
 def wait_until(condition: Callable[[], object], *, what: str, timeout_s: float = 60.0) -> None:
-    """Wait until a condition holds; bounded."""
+    """Wait until a condition holds; bounded.
+
+    Raises:
+        NotInTimeError: It does not.
+    """
     deadline = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        if time.monotonic() > deadline:
+            raise NotInTimeError(f"not within {timeout_s} s: {what}")
         time.sleep(pause_s)
         pause_s = min(pause_s * _PAUSE_GROWS_BY, _LONGEST_PAUSE_S)
+
+
+def patient(ask: Callable[[], T], away: Callable[[T], bool]) -> T:
+    """Ask again while the wallet's database is away, as callers are told to do; for a while, then what came last.
+
+    Nothing is changed by what is refused so. A busy machine brings it about: a connection is not made in a second.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while away(answer := ask()) and time.monotonic() < deadline:
+        time.sleep(_LONGEST_PAUSE_S)
+    return answer

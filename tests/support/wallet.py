@@ -1,4 +1,9 @@
-"""The wallet as its callers have it: keys on a real channel, and one strict way to send, to be refused, and to read."""
+"""The wallet as its callers have it: keys on a real channel, and one strict way to send, to be refused, and to read.
+
+What expects an answer is patient, as callers are told to be: where the wallet refuses because its database does not
+answer, which a busy machine brings about, the same request is sent again for a while. What looks for an outage is not:
+`call_once` and `attempt` give what came at first.
+"""
 
 import threading
 from abc import ABC, abstractmethod
@@ -21,12 +26,14 @@ from support.requests import (
     neighbour_id,
     operation,
 )
+from support.waiting import patient
 from wallet.v1 import wallet_pb2 as pb
 from wallet.v1 import wallet_pb2_grpc
 
 T = TypeVar("T")
 
 TIMEOUT_S = 30.0
+_AWAY = "DATABASE_UNAVAILABLE"
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # the client sets no limit: the server's is what is tested
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
@@ -45,19 +52,27 @@ class Sender(ABC):
     credentials: tuple[tuple[str, str], ...]
 
     @abstractmethod
-    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+    def call_once(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         """Make the call that takes this request; raises grpc.RpcError."""
 
+    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+        """Make the call, patiently; raises grpc.RpcError."""
+        return patiently(lambda: self.call_once(request, timeout_s=timeout_s))
+
     def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
-        """Make the call; an error is a value."""
+        """Make the call once; an error is a value."""
         try:
-            return self.call(request, timeout_s=timeout_s)
+            return self.call_once(request, timeout_s=timeout_s)
         except grpc.RpcError as error:
             return refusal_of_call(error)
 
     def refused(self, request: Message, reason: str, **metadata: str) -> Refusal:
-        """Make a call that must be refused for this reason."""
-        return check_refusal(self.attempt(request), reason, **metadata)
+        """Make a call that must be refused for this reason: patiently, if it is another one than an outage."""
+        return check_refusal(self.refusal(request, reason), reason, **metadata)
+
+    def refusal(self, request: Message, reason: str) -> Any:
+        """Give what a call that should be refused for this reason is answered."""
+        return patient(lambda: self.attempt(request), lambda outcome: reason != _AWAY and _tells_away(outcome))
 
     def at_once(self, *requests: Message) -> list[Any]:
         """Send all requests at the same moment; the answers and refusals in their order."""
@@ -71,14 +86,17 @@ class Caller(Sender):
         self.stub = wallet_pb2_grpc.WalletServiceStub(channel)
         self.credentials = () if key is None else (("authorization", f"Bearer {key}"),)
 
-    def call(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
+    def call_once(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         return getattr(self.stub, method_of(request))(request, metadata=self.credentials, timeout=timeout_s)
 
     def batch(self, requests: Iterable[Message], *, timeout_s: float = TIMEOUT_S) -> list[Any]:
-        """Send a batch; an outcome is an OperationResult or a Refusal, the call's own error a grpc.RpcError."""
+        """Send a batch; an outcome is an OperationResult or a Refusal, the call's own error a grpc.RpcError.
+
+        A batch that is refused as a whole is sent again, patiently; what becomes of its operations is told as it is.
+        """
         operations = [operation(request) for request in requests]
         batch = pb.ExecuteBatchRequest(operations=operations)
-        answer = self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=timeout_s)
+        answer = patiently(lambda: self.stub.ExecuteBatch(batch, metadata=self.credentials, timeout=timeout_s))
         assert len(answer.outcomes) == len(operations)
         return [opened(outcome) for outcome in answer.outcomes]
 
@@ -159,7 +177,7 @@ class Wallet:
     def refused(self, request: Message, reason: str, *, by: Caller | None = None, **metadata: str) -> Refusal:
         """Send a request that must be refused for this reason, and move nothing."""
         with self.nothing_moves(request):
-            outcome = self.attempt(request, by=by)
+            outcome = (by or self.default_caller(request)).refusal(request, reason)
         return check_refusal(outcome, reason, **metadata)
 
     def batch(self, requests: Sequence[Message], *, by: Caller | None = None) -> list[Any]:
@@ -210,6 +228,29 @@ class Wallet:
         before = self.balance(player)
         yield
         assert self.balance(player) == before, "what moves nothing moved something"
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Make a call again while it is refused because the database does not answer.
+
+    Raises:
+        grpc.RpcError: Any other refusal, or the last one of these.
+    """
+
+    def tried() -> T | grpc.RpcError:
+        try:
+            return call()
+        except grpc.RpcError as error:
+            return error
+
+    outcome = patient(tried, lambda it: isinstance(it, grpc.RpcError) and _tells_away(refusal_of_call(it)))
+    if isinstance(outcome, grpc.RpcError):
+        raise outcome
+    return outcome
+
+
+def _tells_away(outcome: object) -> bool:
+    return isinstance(outcome, Refusal) and outcome.reason == _AWAY
 
 
 def check_replay(again: Any, first: Any) -> None:
