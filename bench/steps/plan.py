@@ -55,6 +55,12 @@ class Plan:
     api_window_s: float
     api_windows: int
     """How often the HTTP API and the bare one are measured, in turns."""
+    operators_transactions: int
+    """How many transactions the ledger holds that operators look into."""
+    operators_asks: int
+    """How often each question is asked and each page opened."""
+    operators_turns: int
+    """How often bets are measured with and without a console that is used, under each load."""
 
 
 FULL = Plan(
@@ -81,6 +87,9 @@ FULL = Plan(
     api_warm_up_s=0.5,
     api_window_s=3,
     api_windows=2,
+    operators_transactions=10_000_000,
+    operators_asks=20,
+    operators_turns=4,
 )
 QUICK = Plan(
     name="quick",
@@ -106,4 +115,7 @@ QUICK = Plan(
     api_warm_up_s=0.1,
     api_window_s=0.4,
     api_windows=1,
+    operators_transactions=200_000,
+    operators_asks=5,
+    operators_turns=1,
 )

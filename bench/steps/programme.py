@@ -8,6 +8,7 @@ from bench.steps.credit import CreditWallets
 from bench.steps.events import Events
 from bench.steps.fair_shares import FairShare
 from bench.steps.http_api import Api
+from bench.steps.operators.operators import Operators
 from bench.steps.players import BATCH_STEP, CALLS_STEP, HOT_STEP, SINGLE_STEP, Growth
 from bench.steps.sessions import Sessions
 from bench.steps.testbed import Testbed
@@ -46,9 +47,11 @@ PROGRAMME: Sequence[Step] = (
     Tpcb(),
     Events(),  # last: the broker, once it runs, is beside no other figure
 )
-STEP_NAMES = tuple(dict.fromkeys(step.name for step in PROGRAMME))
+ALONE: Sequence[Step] = (Operators(),)
+"""What is measured only where it is named: its ledger takes longer to fill than a run may."""
+STEP_NAMES = tuple(dict.fromkeys(step.name for step in (*PROGRAMME, *ALONE)))
 
 
 def steps_of(only: Sequence[str]) -> Sequence[Step]:
-    """Return the steps that are wanted; all of them if none is named."""
-    return tuple(step for step in PROGRAMME if not only or step.name in only)
+    """Return the steps that are wanted; the whole programme if none is named."""
+    return tuple(step for step in (*PROGRAMME, *ALONE) if step.name in only) if only else PROGRAMME
