@@ -30,7 +30,7 @@ HouseAccount = tuple[CurrencyNetworkId, AccountType]
 PlayerAccount = tuple[OwnerId, CurrencyNetworkId, AccountType]
 
 
-class Account(Struct, kw_only=True):
+class Account(Struct, kw_only=True, gc=False):
     """A player account's derived balance. `version` counts its postings."""
 
     balance_minor: int
@@ -40,7 +40,7 @@ class Account(Struct, kw_only=True):
     changed: bool = False
 
 
-class Owner(Struct, kw_only=True):
+class Owner(Struct, kw_only=True, gc=False):
     """An owner's version, which is the number of its last transaction, as loaded; and what the batch adds to it."""
 
     version: int | None

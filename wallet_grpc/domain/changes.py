@@ -26,7 +26,7 @@ class WithdrawalState(Name):
     FAILED = "FAILED"
 
 
-class WithdrawalChange(Struct, frozen=True, kw_only=True):
+class WithdrawalChange(Struct, frozen=True, kw_only=True, gc=False):
     """A withdrawal's new state."""
 
     withdrawal_id: str
@@ -36,14 +36,14 @@ class WithdrawalChange(Struct, frozen=True, kw_only=True):
     state: WithdrawalState
 
 
-class DepositOutput(Struct, frozen=True, kw_only=True):
+class DepositOutput(Struct, frozen=True, kw_only=True, gc=False):
     """The output on the network that a deposit used up (rule 8)."""
 
     key: Key
     tx_id: TxId
 
 
-class Journaled(Struct, frozen=True, kw_only=True):
+class Journaled(Struct, frozen=True, kw_only=True, gc=False):
     """What a mutation adds to a session: entries of its journal, or the session itself."""
 
     session: Session
@@ -57,7 +57,7 @@ class Journaled(Struct, frozen=True, kw_only=True):
         return not self.entries
 
 
-class Credited(Struct, frozen=True, kw_only=True):
+class Credited(Struct, frozen=True, kw_only=True, gc=False):
     """What a mutation adds to a credit wallet: an entry of its journal, and the reservation that it begins or ends."""
 
     wallet: CreditWallet
@@ -65,7 +65,7 @@ class Credited(Struct, frozen=True, kw_only=True):
     reservation: Reservation | None = None
 
 
-class Change(Struct, kw_only=True):
+class Change(Struct, kw_only=True, gc=False):
     """Everything that one mutation stores, together or not at all.
 
     The transactions are of one owner, its next ones (a voided rollback leaves two: itself and the tombstone). What

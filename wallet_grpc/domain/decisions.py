@@ -32,7 +32,7 @@ class Moment(Struct, kw_only=True):
         return self.tx_ids.next(self._unix_ms)
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """An outcome, and what must be stored before anybody may hear it. Without a change there is nothing to store."""
 
     outcome: Outcome

@@ -47,7 +47,7 @@ EVENT_TYPES: Mapping[Kind, tuple[EventType, ...]] = {
 """The events of a transaction that was applied, in their order; kinds that are not here tell nothing."""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One event of a transaction."""
 
     transaction: Transaction

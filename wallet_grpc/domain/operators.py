@@ -48,7 +48,7 @@ class ActKind(Name):
     """The installation was frozen, or the freeze was lifted."""
 
 
-class Operator(Struct, frozen=True, kw_only=True):
+class Operator(Struct, frozen=True, kw_only=True, gc=False):
     """Who acts, as the wallet knows it by itself."""
 
     name: str
@@ -57,7 +57,7 @@ class Operator(Struct, frozen=True, kw_only=True):
     """The key that the call came with; None for commands."""
 
 
-class Act(Struct, frozen=True, kw_only=True):
+class Act(Struct, frozen=True, kw_only=True, gc=False):
     """What was done, to what, and why."""
 
     kind: ActKind

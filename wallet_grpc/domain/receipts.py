@@ -27,7 +27,7 @@ class ReceiptState(Name):
     """Somebody looked, and it is not to be applied."""
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
+class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     """A received event, as the inbox keeps it."""
 
     key: Key
@@ -40,7 +40,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
 
 
-class KnownReceipt(Struct, frozen=True, kw_only=True):
+class KnownReceipt(Struct, frozen=True, kw_only=True, gc=False):
     """What the inbox knows of an event that came before."""
 
     body_key: Key

@@ -114,7 +114,7 @@ def retry_of(reason: Reason) -> Retry:
 
 
 @final
-class Refusal(Struct, frozen=True, kw_only=True):
+class Refusal(Struct, frozen=True, kw_only=True, gc=False):
     """A "no" with its reason: nothing was stored, and the same id stays free."""
 
     reason: Reason

@@ -67,7 +67,7 @@ class TransactionStatus(Name):
     """What that rollback leaves under the id that it named."""
 
 
-class Posting(Struct, frozen=True, kw_only=True):
+class Posting(Struct, frozen=True, kw_only=True, gc=False):
     """One signed row of the ledger: negative is DR, positive is CR."""
 
     account_type: AccountType
@@ -80,7 +80,7 @@ class Posting(Struct, frozen=True, kw_only=True):
     """Which of its ledger's a JOURNAL account is."""
 
 
-class Details(Struct, frozen=True, kw_only=True):
+class Details(Struct, frozen=True, kw_only=True, gc=False):
     """What a transaction carries for people and auditors; no rule reads it."""
 
     tx_hash: str = ""
@@ -93,7 +93,7 @@ class Details(Struct, frozen=True, kw_only=True):
     """Of a session's opening and settlement: where it is settled."""
 
 
-class GameFacts(Struct, frozen=True, kw_only=True):
+class GameFacts(Struct, frozen=True, kw_only=True, gc=False):
     """What a game tells of a bet or a win beside its amount, by the names that requests have for it.
 
     It is kept as it came. Each of its fields tells a retry from another use of its id (rule 1).
@@ -107,7 +107,7 @@ class GameFacts(Struct, frozen=True, kw_only=True):
 NO_GAME = GameFacts()
 
 
-class Transaction(Struct, frozen=True, kw_only=True):
+class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     """A recorded mutation, as it stands in `ledger_transactions`. It never changes."""
 
     tx_id: TxId

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.identifiers import OwnerId, Source
 from wallet_grpc.domain.operators import Operator
@@ -61,8 +63,7 @@ class Ticket:
             await self._settled
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(Struct, eq=False, gc=False):
     """One operation of a ticket, as the backlog holds it; it is told apart from others by identity."""
 
     command: Command

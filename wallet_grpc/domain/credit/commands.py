@@ -15,7 +15,7 @@ from .state import WalletAddress, ending_id_of, wallet_entry_key
 
 
 @final
-class Credit(Struct, frozen=True, kw_only=True):
+class Credit(Struct, frozen=True, kw_only=True, gc=False):
     """Add to a wallet's balance."""
 
     source: Source
@@ -31,7 +31,7 @@ class Credit(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Debit(Struct, frozen=True, kw_only=True):
+class Debit(Struct, frozen=True, kw_only=True, gc=False):
     """Take from what is available of a wallet's balance."""
 
     source: Source
@@ -47,7 +47,7 @@ class Debit(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Reserve(Struct, frozen=True, kw_only=True):
+class Reserve(Struct, frozen=True, kw_only=True, gc=False):
     """Hold a part of what is available, until it is committed, released or expired. Its key is the reservation's."""
 
     source: Source
@@ -64,7 +64,7 @@ class Reserve(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Commit(Struct, frozen=True, kw_only=True):
+class Commit(Struct, frozen=True, kw_only=True, gc=False):
     """End a reservation by taking what it holds, or less."""
 
     source: Source
@@ -81,7 +81,7 @@ class Commit(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Release(Struct, frozen=True, kw_only=True):
+class Release(Struct, frozen=True, kw_only=True, gc=False):
     """End a reservation by giving back what it holds."""
 
     source: Source

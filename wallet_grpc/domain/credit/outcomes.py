@@ -18,7 +18,7 @@ class WriteStatus(Name):
     DUPLICATE = "DUPLICATE"
 
 
-class Recorded(Struct, frozen=True, kw_only=True):
+class Recorded(Struct, frozen=True, kw_only=True, gc=False):
     """What is told of everything that is recorded: now, or before. The balances are those of this moment."""
 
     status: WriteStatus

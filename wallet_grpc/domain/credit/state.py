@@ -36,7 +36,7 @@ _FIRST_BIT = 1 << 127
 _ADDRESSES_KEPT = 50_000
 
 
-class WalletAddress(Struct, frozen=True, kw_only=True):
+class WalletAddress(Struct, frozen=True, kw_only=True, gc=False):
     """What a wallet's key says of it."""
 
     wallet_id: WalletId
@@ -93,7 +93,7 @@ class WalletEntryKind(Name):
     RELEASE = "RELEASE"
 
 
-class WalletEntry(Struct, frozen=True, kw_only=True):
+class WalletEntry(Struct, frozen=True, kw_only=True, gc=False):
     """A row of the journal. It never changes."""
 
     wallet_id: WalletId
@@ -112,7 +112,7 @@ class WalletEntry(Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str]
 
 
-class KnownEntry(Struct, frozen=True, kw_only=True):
+class KnownEntry(Struct, frozen=True, kw_only=True, gc=False):
     """What a retry is compared with."""
 
     kind: WalletEntryKind
@@ -129,7 +129,7 @@ class ReservationState(Name):
     """OPEN still when its time was over; a sweeper has passed since."""
 
 
-class Reservation(Struct, frozen=True, kw_only=True):
+class Reservation(Struct, frozen=True, kw_only=True, gc=False):
     """A part of a wallet's balance that is held for a while."""
 
     key: Key
@@ -142,7 +142,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
     committed_minor: int | None = None
 
 
-class CreditWallet(Struct, kw_only=True):
+class CreditWallet(Struct, kw_only=True, gc=False):
     """A wallet as it was loaded and as the commands decided so far have left it, with what they name of its journal."""
 
     wallet_id: WalletId

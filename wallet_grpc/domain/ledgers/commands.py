@@ -14,7 +14,7 @@ from wallet_grpc.domain.transactions import NO_METADATA
 
 
 @final
-class CreateLedger(Struct, frozen=True, kw_only=True):
+class CreateLedger(Struct, frozen=True, kw_only=True, gc=False):
     """Begin a ledger."""
 
     source: Source
@@ -31,7 +31,7 @@ class CreateLedger(Struct, frozen=True, kw_only=True):
 
 
 @final
-class PostJournalEntry(Struct, frozen=True, kw_only=True):
+class PostJournalEntry(Struct, frozen=True, kw_only=True, gc=False):
     """Post a balanced entry to accounts of a ledger. Owner and currency network are the ledger's, looked up before."""
 
     source: Source

@@ -12,7 +12,7 @@ from wallet_grpc.domain.ledgers.state import Ledger
 
 
 @final
-class LedgerCreated(Struct, frozen=True, kw_only=True):
+class LedgerCreated(Struct, frozen=True, kw_only=True, gc=False):
     """A ledger that is there: now, or before (`replayed`)."""
 
     ledger: Ledger
@@ -20,7 +20,7 @@ class LedgerCreated(Struct, frozen=True, kw_only=True):
 
 
 @final
-class JournalPosted(Struct, frozen=True, kw_only=True):
+class JournalPosted(Struct, frozen=True, kw_only=True, gc=False):
     """An entry of a ledger that is recorded: now, or before (`replayed`)."""
 
     tx_id: TxId

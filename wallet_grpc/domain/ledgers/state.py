@@ -31,7 +31,7 @@ def new_ledger_owner(source: Source, transaction_id: str) -> OwnerId:
     return OwnerId(-1 - (int(digest[:16], 16) >> 1))
 
 
-class Ledger(Struct, frozen=True, kw_only=True):
+class Ledger(Struct, frozen=True, kw_only=True, gc=False):
     """A ledger. It never changes."""
 
     ledger_id: LedgerId
@@ -59,7 +59,7 @@ class AccountPosting(NamedTuple):
     balance_after_minor: int
 
 
-class JournalAccount(Struct, kw_only=True):
+class JournalAccount(Struct, kw_only=True, gc=False):
     """An account of a ledger: its derived balance, which may be negative, and what this batch posts to it."""
 
     currency_network_id: CurrencyNetworkId

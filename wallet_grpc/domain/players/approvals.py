@@ -23,7 +23,7 @@ class Verdict(Name):
 
 
 @final
-class Approval(Struct, frozen=True, kw_only=True):
+class Approval(Struct, frozen=True, kw_only=True, gc=False):
     """That a person approves a proposal, of which the command that carries it is made."""
 
     proposal_id: str

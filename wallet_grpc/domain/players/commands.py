@@ -32,7 +32,7 @@ from .approvals import Approval
 
 
 @final
-class Bet(Struct, frozen=True, kw_only=True):
+class Bet(Struct, frozen=True, kw_only=True, gc=False):
     """Take a stake: MAIN -> HOUSE:WAGER."""
 
     source: Source
@@ -57,7 +57,7 @@ class Bet(Struct, frozen=True, kw_only=True):
 
 
 @final
-class BetAndWin(Struct, frozen=True, kw_only=True):
+class BetAndWin(Struct, frozen=True, kw_only=True, gc=False):
     """A stake and its payout at once: both, or neither."""
 
     source: Source
@@ -83,7 +83,7 @@ class BetAndWin(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Win(Struct, frozen=True, kw_only=True):
+class Win(Struct, frozen=True, kw_only=True, gc=False):
     """Pay a win: HOUSE:WAGER -> MAIN."""
 
     source: Source
@@ -120,7 +120,7 @@ class Win(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Rollback(Struct, frozen=True, kw_only=True):
+class Rollback(Struct, frozen=True, kw_only=True, gc=False):
     """Reverse a bet, a win or a bet-and-win; or void an id that was not seen yet."""
 
     source: Source
@@ -144,7 +144,7 @@ class Rollback(Struct, frozen=True, kw_only=True):
 
 
 @final
-class ReserveWithdrawal(Struct, frozen=True, kw_only=True):
+class ReserveWithdrawal(Struct, frozen=True, kw_only=True, gc=False):
     """Hold money for a withdrawal: MAIN -> WITHDRAW_HOLD."""
 
     source: Source
@@ -161,7 +161,7 @@ class ReserveWithdrawal(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SettleWithdrawal(Struct, frozen=True, kw_only=True):
+class SettleWithdrawal(Struct, frozen=True, kw_only=True, gc=False):
     """A withdrawal was paid out: WITHDRAW_HOLD -> HOUSE and HOUSE:FEES.
 
     Player and network are those of its reservation, looked up before.
@@ -185,7 +185,7 @@ class SettleWithdrawal(Struct, frozen=True, kw_only=True):
 
 
 @final
-class FailWithdrawal(Struct, frozen=True, kw_only=True):
+class FailWithdrawal(Struct, frozen=True, kw_only=True, gc=False):
     """A withdrawal failed: WITHDRAW_HOLD -> MAIN. Player and network are those of its reservation, looked up before."""
 
     source: Source
@@ -205,7 +205,7 @@ class FailWithdrawal(Struct, frozen=True, kw_only=True):
 
 
 @final
-class ApplyDeposit(Struct, frozen=True, kw_only=True):
+class ApplyDeposit(Struct, frozen=True, kw_only=True, gc=False):
     """Credit a settled deposit: HOUSE -> MAIN."""
 
     source: Source
@@ -233,7 +233,7 @@ class ApplyDeposit(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Adjust(Struct, frozen=True, kw_only=True):
+class Adjust(Struct, frozen=True, kw_only=True, gc=False):
     """Correct a balance by hand: HOUSE <-> MAIN."""
 
     source: Source
@@ -257,7 +257,7 @@ class Adjust(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SetPlayerState(Struct, frozen=True, kw_only=True):
+class SetPlayerState(Struct, frozen=True, kw_only=True, gc=False):
     """Block, close or open a player."""
 
     source: Source
@@ -283,7 +283,7 @@ PlayerCommand = (
 
 
 @final
-class UnlocatedEnding(Struct, frozen=True, kw_only=True):
+class UnlocatedEnding(Struct, frozen=True, kw_only=True, gc=False):
     """An ending as it arrives: it names a withdrawal, whose owner has to be looked up before it finds its lane."""
 
     withdrawal_id: str

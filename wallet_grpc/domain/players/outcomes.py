@@ -12,7 +12,7 @@ from wallet_grpc.domain.transactions import OutcomeStatus
 
 
 @final
-class Accepted(Struct, frozen=True, kw_only=True):
+class Accepted(Struct, frozen=True, kw_only=True, gc=False):
     """A mutation that is recorded: now, or before (`replayed`)."""
 
     tx_id: TxId | None

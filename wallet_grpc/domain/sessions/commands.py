@@ -15,7 +15,7 @@ from .state import SessionId, entry_key, session_round_key
 
 
 @final
-class OpenSession(Struct, frozen=True, kw_only=True):
+class OpenSession(Struct, frozen=True, kw_only=True, gc=False):
     """Lock a stake: MAIN -> SESSION_HOLD."""
 
     source: Source
@@ -35,7 +35,7 @@ class OpenSession(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SettleSession(Struct, frozen=True, kw_only=True):
+class SettleSession(Struct, frozen=True, kw_only=True, gc=False):
     """End a session: its balance goes back to MAIN, the rest of the lock to HOUSE:WAGER, or the gain comes from it."""
 
     source: Source
@@ -46,7 +46,7 @@ class SettleSession(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SessionBet(Struct, frozen=True, kw_only=True):
+class SessionBet(Struct, frozen=True, kw_only=True, gc=False):
     """Take a stake from the session's balance."""
 
     source: Source
@@ -68,7 +68,7 @@ class SessionBet(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SessionWin(Struct, frozen=True, kw_only=True):
+class SessionWin(Struct, frozen=True, kw_only=True, gc=False):
     """Pay a win to the session's balance; after the settlement to MAIN."""
 
     source: Source
@@ -97,7 +97,7 @@ class SessionWin(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SessionRollback(Struct, frozen=True, kw_only=True):
+class SessionRollback(Struct, frozen=True, kw_only=True, gc=False):
     """Reverse a bet or a win of the session; or void an id that was not seen in it yet."""
 
     source: Source

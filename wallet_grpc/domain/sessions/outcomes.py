@@ -13,7 +13,7 @@ from wallet_grpc.domain.transactions import OutcomeStatus
 
 
 @final
-class SessionPlayed(Struct, frozen=True, kw_only=True):
+class SessionPlayed(Struct, frozen=True, kw_only=True, gc=False):
     """A bet, win or rollback of a session that is recorded: now, or before (`replayed`)."""
 
     transaction_id: str
@@ -28,7 +28,7 @@ class SessionPlayed(Struct, frozen=True, kw_only=True):
 
 
 @final
-class SessionFacts(Struct, frozen=True, kw_only=True):
+class SessionFacts(Struct, frozen=True, kw_only=True, gc=False):
     """A session as it stands when it is told of."""
 
     session_token: str
@@ -45,7 +45,7 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
 
 
 @final
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, frozen=True, kw_only=True, gc=False):
     """A session that is settled: now, or before (`replayed`)."""
 
     payout_minor: int

@@ -60,7 +60,7 @@ class SessionState(Name):
     SETTLED = "SETTLED"
 
 
-class SessionAddress(Struct, frozen=True, kw_only=True):
+class SessionAddress(Struct, frozen=True, kw_only=True, gc=False):
     """What a token says of its session."""
 
     session_id: SessionId
@@ -114,7 +114,7 @@ def session_round_key(session_id: SessionId, round_id: str) -> Key:
     return journal_key(session_id, "round", round_id)
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """A row of the journal. It never changes."""
 
     session_id: SessionId
@@ -156,7 +156,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         return self.kind is Kind.BET or self.win_kind is WinKind.REGULAR
 
 
-class SessionRound(Struct, kw_only=True):
+class SessionRound(Struct, kw_only=True, gc=False):
     """What the rules ask of a round of a session."""
 
     standing_bets: int = 0
@@ -170,7 +170,7 @@ class SessionRound(Struct, kw_only=True):
         return self.standing_bets > 0 and self.closers == 0
 
 
-class Session(Struct, kw_only=True):
+class Session(Struct, kw_only=True, gc=False):
     """A session as it was loaded and as the commands decided so far have left it, with what they name of its journal.
 
     The facts come first. What it has left is told by the last entry of its journal, and by its row once it is settled.
