@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+import psycopg
 from support.credit import ACCEPTED, Purse, credit_of, wait_until_posted
 from support.database import Installation
 from support.ledger import check_invariants
@@ -89,11 +90,16 @@ def test_case_53_a_session_whose_balance_has_more_digits_than_an_amount(
     assert games.call(play.settle()).payout_minor == payout
 
 
+def change_as_if_it_were_copied(connection: psycopg.Connection) -> None:
+    """Have a transaction fire no trigger: what is append-only may be changed, on whichever node it is."""
+    connection.execute("SET citus.propagate_set_commands = 'local'")  # where there is Citus; else it means nothing
+    connection.execute("SET LOCAL session_replication_role = replica")
+
+
 def enrich(installation: Installation, player: Player, main_minor: int) -> None:
     """Make what was once deposited to a player this much, wherever it stands, as 10^22 deposits would have."""
     with installation.connect() as connection:
-        connection.execute("SET citus.propagate_set_commands = 'local'")  # where there is Citus; else it means nothing
-        connection.execute("SET LOCAL session_replication_role = replica")
+        change_as_if_it_were_copied(connection)
         connection.execute(
             """
             WITH raised AS (
@@ -168,7 +174,7 @@ def test_what_wallets_gain_together_may_have_more_digits_than_a_posting(
         credit.batch([purse.credit("1") for purse in purses])
         wait_until_posted(installation)
         with installation.connect() as connection:
-            connection.execute("SET session_replication_role = replica")
+            change_as_if_it_were_copied(connection)
             connection.execute("UPDATE subledger_entries SET balance_after_minor = %s", (BALANCE_MAX - 7,))
         outcomes = credit.batch([purse.credit("7") for purse in purses])  # one posting of more than 60 digits
         assert [outcome.balance_minor for outcome in outcomes] == [str(BALANCE_MAX)] * 3

@@ -28,6 +28,7 @@ from wallet_grpc.store.connection.statements import positional
 
 NewLane = Callable[..., SteppedLane]
 KEEP = positional("INSERT INTO public.kept_apart VALUES (%(number)s::INTEGER)")
+CLAIM = positional("INSERT INTO public.claimed_apart VALUES (1) ON CONFLICT DO NOTHING RETURNING number")
 _TIMEOUT_MS = 1_000
 
 
@@ -197,6 +198,35 @@ async def test_after_a_step_in_vain_those_of_all_lanes_are_refused_at_once_and_o
     assert references(ledger) == ["d", "b", "back", "and for all"]
 
 
+async def test_a_race_lost_in_a_step_is_no_node_that_is_away(
+    ledger: Installation, admin: psycopg.Connection, new_lane: NewLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else commits what the step waits for: the batch is decided anew, and steps of others are not refused."""
+    lane = new_lane()
+    await lane.accepted(deposit("d"))
+    admin.execute("CREATE TABLE public.claimed_apart (number INTEGER PRIMARY KEY)")
+    admin.execute("GRANT SELECT, INSERT ON public.claimed_apart TO wallet_service")
+    batch = await lane.decide(bet("b1"))
+    with ledger.connect() as winner, monkeypatch.context() as patched:
+        winner.execute(CLAIM.text)
+        with_steps_apart(patched, [StepApart("claims", CLAIM, 1)])
+        losing = asyncio.create_task(lane.write(batch))
+        await until(lambda: bool(ledger.rows(_WAITS)))
+        winner.commit()
+        with pytest.raises(LostRaceError, match="serialize"):
+            await losing
+    with monkeypatch.context() as patched:
+        with_steps_apart(patched, [sleeping(0)])
+        await lane.accepted(bet("b2"))
+    await lane.store.close()
+    admin.execute("DROP TABLE public.claimed_apart")
+    assert references(ledger) == ["d", "b2"]
+
+
+_WAITS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'wallet-lane-ledger' AND wait_event_type = 'Lock'
+"""
 _OF_LANE = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name ~ '^wallet-lane-' ORDER BY pid

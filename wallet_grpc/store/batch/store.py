@@ -296,6 +296,8 @@ class BatchStore:
             failure = await self._failed(error, stored=True)
             if loaded.has_standby and isinstance(failure, LostRaceError) and failure.timed_out:
                 raise CommitUnderWayError(str(failure)) from error
+            if isinstance(failure, LostRaceError) and not failure.timed_out:
+                raise failure from error  # somebody wrote the same: all nodes are there
             if apart and self._holds_both and (is_outage(error) or is_of_other_node(error)):
                 raise OtherNodeAwayError(str(failure)) from error
             raise failure from error

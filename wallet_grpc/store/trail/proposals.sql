@@ -1,22 +1,40 @@
 -- noqa: disable=ST06,ST11
 -- Proposals of adjustments, and refusals of them; see proposals.py. Approvals are stored by the lanes
 -- (wallet_grpc/store/batch/trail.sql).
+--
+-- Both insert what they SELECT: for VALUES with ON CONFLICT Citus asks for the right to change rows, which the service
+-- does not have here.
 
 -- name: propose
 INSERT INTO adjustment_proposals (
     proposal_id, proposed_at, key_hash, player_id, currency_network_id, amount_minor, direction, source, transaction_id,
     operator, actor, reason, metadata
 )
-VALUES (
-    %(proposal_id)s, %(proposed_at)s, %(key)s, %(player_id)s, %(currency_network_id)s, %(amount_minor)s, %(direction)s,
-    %(source)s, %(transaction_id)s, %(operator)s, %(actor)s, %(reason)s, %(metadata)s::JSONB
-)
+SELECT
+    %(proposal_id)s::UUID AS proposal_id,
+    %(proposed_at)s::TIMESTAMPTZ AS proposed_at,
+    %(key)s::UUID AS key_hash,
+    %(player_id)s::BIGINT AS player_id,
+    %(currency_network_id)s::INTEGER AS currency_network_id,
+    %(amount_minor)s::NUMERIC AS amount_minor,
+    %(direction)s::TEXT AS direction,
+    %(source)s::TEXT AS source,
+    %(transaction_id)s::TEXT AS transaction_id,
+    %(operator)s::TEXT AS operator,
+    %(actor)s::TEXT AS actor,
+    %(reason)s::TEXT AS reason,
+    %(metadata)s::JSONB AS metadata
 ON CONFLICT (key_hash) DO NOTHING
 RETURNING adjustment_proposals.proposal_id;
 
 -- name: refuse
 INSERT INTO adjustment_decisions (proposal_id, decided_at, verdict, operator, reason)
-VALUES (%(proposal_id)s, %(decided_at)s, 'REFUSED', %(operator)s, %(reason)s)
+SELECT
+    %(proposal_id)s::UUID AS proposal_id,
+    %(decided_at)s::TIMESTAMPTZ AS decided_at,
+    'REFUSED' AS verdict,
+    %(operator)s::TEXT AS operator,
+    %(reason)s::TEXT AS reason
 ON CONFLICT (proposal_id) DO NOTHING
 RETURNING adjustment_decisions.proposal_id;
 
