@@ -1,11 +1,12 @@
 """An approval in a lane and a refusal beside it, which share no lock: one of them decides, and the other is told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import pytest
 import pytest_asyncio
-from store.lanes import SteppedLane
+from store.lanes import SteppedLane, until
 from support.database import Installation
 from unit.desk import ANN, APPROVAL, GAMES, PERSON, TRON, adjust, deposit
 
@@ -98,3 +99,30 @@ async def test_a_batch_of_operators_and_players_is_stored_whole(new_lane: NewLan
         ("ADJUSTMENT", "ann@house", "ana", "a gift", "101", "99"),
         ("APPROVAL", "ann@house", None, "it is right", "99", "102"),
     ]
+
+
+async def test_a_refusal_that_a_deadlock_undoes_is_done_again(
+    proposals: ProposalStore, proposal: Proposal, ledger: Installation, admin: psycopg.Connection
+) -> None:
+    """On Citus two who decide about one proposal may each hold its row on one node; here another row is between."""
+    with ledger.connect() as other:
+        other.execute("SET deadlock_timeout = '5min'")  # it is the refusal that finds the deadlock, and gives way
+        other.execute("LOCK TABLE operator_actions IN ACCESS EXCLUSIVE MODE")
+        refusing = asyncio.create_task(proposals.refuse(proposal, PERSON, "no", "r2"))
+        await until(lambda: admin.execute(_WAITS).fetchone() is not None)
+        await asyncio.to_thread(
+            other.execute,
+            "INSERT INTO adjustment_decisions VALUES (%s, now(), 'REFUSED', 'ben', 'no', NULL)",
+            [proposal.proposal_id],
+        )
+        other.rollback()
+    refused, is_new = await refusing
+    assert is_new
+    assert refused.decision is not None
+    assert refused.decision.operator == PERSON.name
+
+
+_WAITS = """
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'wallet-write' AND wait_event_type = 'Lock'
+"""

@@ -14,7 +14,7 @@ from wallet_grpc.store.operator.outbox import next_outbox_id
 
 from .acts import clock, note_call
 from .event_acts import Settling, TakenEvent, published_act, received_act
-from .writing import writing
+from .writing import written
 
 _INBOX = statements("wallet_grpc.store.operator", "inbox.sql")
 _OUTBOX = statements("wallet_grpc.store.operator", "outbox.sql")
@@ -36,12 +36,15 @@ class SetAsideEvents:
     ) -> EventRef | None:
         """Settle an event; gives what it is called now, None if none of this name waits or is parked."""
         if ref.cell is None:
-            async with writing(self._shared) as connection:
-                return await self._received(connection, ref, settling, operator, reason, request_id)
-        if ref.cell >= self._of_cells.cells.count:
+            return await written(
+                self._shared, lambda on: self._received(on, ref, settling, operator, reason, request_id)
+            )
+        cell = ref.cell
+        if cell >= self._of_cells.cells.count:
             return None
-        async with writing(self._of_cells.at(ref.cell)) as connection:
-            return await self._published(connection, ref, ref.cell, settling, operator, reason, request_id)
+        return await written(
+            self._of_cells.at(cell), lambda on: self._published(on, ref, cell, settling, operator, reason, request_id)
+        )
 
     async def _received(  # noqa: PLR0917 - what is done, and by whom
         self,

@@ -24,7 +24,7 @@ from wallet_grpc.store.reads.rows import rows_of
 
 from .actions import Place, TimeSpan, slice_of_rows
 from .acts import clock, next_id, note_call
-from .writing import writing
+from .writing import written
 
 _SQL = statements(__package__, "proposals.sql")
 
@@ -107,7 +107,8 @@ class ProposalStore:
 
     async def propose(self, asked: AskedAdjustment, operator: Operator, request_id: str) -> tuple[Proposal, bool]:
         """Store a proposal, unless its id is taken: gives what stands under the id, and whether it is new."""
-        async with writing(self._pool) as connection:
+
+        async def store(connection: Connection) -> tuple[Proposal | None, bool]:
             now = await clock(connection)
             proposal_id = next_id(now)
             stored = await connection.execute(
@@ -132,7 +133,9 @@ class ProposalStore:
             if is_new:
                 act = _act_of_proposal(asked, proposal_id)
                 await note_call(connection, act, operator, request_id=request_id, now=now)
-            found = await _found(connection, "by_key", {"key": asked.key})
+            return await _found(connection, "by_key", {"key": asked.key}), is_new
+
+        found, is_new = await written(self._pool, store)
         assert found is not None, "proposals are never removed"
         return found, is_new
 
@@ -140,7 +143,8 @@ class ProposalStore:
         self, proposal: Proposal, operator: Operator, reason: str, request_id: str
     ) -> tuple[Proposal, bool]:
         """Refuse a proposal, unless something was decided before: gives it as it stands, and whether that is new."""
-        async with writing(self._pool) as connection:
+
+        async def store(connection: Connection) -> tuple[Proposal | None, bool]:
             now = await clock(connection)
             stored = await connection.execute(
                 _SQL["refuse"],
@@ -163,7 +167,9 @@ class ProposalStore:
                     after={"state": Verdict.REFUSED, "proposed_by": proposal.operator},
                 )
                 await note_call(connection, act, operator, request_id=request_id, now=now)
-            found = await _found(connection, "by_id", {"proposal_id": proposal.proposal_id})
+            return await _found(connection, "by_id", {"proposal_id": proposal.proposal_id}), is_new
+
+        found, is_new = await written(self._pool, store)
         assert found is not None, "proposals are never removed"
         return found, is_new
 
