@@ -45,6 +45,7 @@ def soak(minutes: float, seed: int | None) -> None:
                 command,
                 env={
                     **os.environ,
+                    "WALLET_TEST_ROUNDS": "all",
                     "WALLET_MODEL_SEED": str(playing),
                     "WALLET_MODEL_HISTORIES": str(HISTORIES),
                     "WALLET_TEST_CLAIM_RACES": str(CLAIM_RACES),

@@ -16,13 +16,14 @@ from support.copies import Copy
 from support.database import Installation, create_installation
 from support.ledger import check_invariants, verify
 from support.load import MixedLoad, nothing_is_lost_or_doubled
+from support.rounds import rounds
 from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet
 
 New = Callable[..., Installation]
 
-KILLS = 20
+KILLS = rounds(8, of=20)
 LONGEST_CALM_S = 0.3
 PAUSE_S = 0.01
 """Between what a sender sends: with six of them something is always under way, and the processor is left to others."""

@@ -18,6 +18,7 @@ from support.database import Installation, create_installation
 from support.ledger import verify
 from support.refusals import Refusal
 from support.requests import id_of
+from support.rounds import rounds
 from support.server import WalletServer
 from support.sessions import Play, SessionCaller, open_session, sessions_of
 from support.waiting import wait_until
@@ -27,7 +28,7 @@ from wallet.v1.wallet_pb2 import OPERATION_STATUS_APPLIED
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.sessions.state import session_address
 
-KILLS = 10
+KILLS = rounds(5, of=10)
 GAMBLERS, SPENDERS = 4, 2
 LOCK_MINOR = 100_000
 BATCH = 20
