@@ -8,7 +8,7 @@ from support.credit import ACCEPTED, CreditCaller, Purse, credit_of, wait_until_
 from support.database import Installation
 from support.ledger import verify
 from support.server import WalletServer
-from support.waiting import wait_until
+from support.waiting import BUSY_S, wait_until
 from support.wallet import Wallet
 
 
@@ -77,7 +77,7 @@ def test_case_39_a_thousand_writes_in_a_handful_of_transactions(new_installation
             for purse in random.choices(purses, k=980)
         ]
         assert {outcome.status for outcome in credit.batch(writes)} == {ACCEPTED}
-        wait_until_posted(installation, timeout_s=4.5)
+        wait_until_posted(installation, timeout_s=4.5 + BUSY_S)
         balances = sum(int(credit.call(purse.read()).balance_minor) for purse in purses)
         ((net, transactions),) = installation.rows(LEDGER_NET)
         assert net == balances

@@ -22,7 +22,7 @@ from wallet_grpc.store.reads.keys import Role
 
 NEVER_MS = "3600000"
 SOON_MS = "50"
-LONG_ENOUGH_FOR_A_BET_S = 4
+LONG_ENOUGH_FOR_A_BET_S = 8
 
 
 @pytest.fixture(scope="module")

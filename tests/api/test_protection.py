@@ -11,7 +11,7 @@ from support.cookies import token
 from support.database import Cluster, Installation, own_installation
 from support.http_api import BALANCES, CURRENCIES, OF_NOBODY, OF_PLAYERS, TRANSACTIONS, ApiServer
 from support.requests import fresh_player_id
-from support.waiting import wait_until
+from support.waiting import BUSY_S, wait_until
 from support.wallet import Wallet, at_once
 
 EVERY_PATH = (*OF_PLAYERS, *OF_NOBODY)
@@ -105,15 +105,15 @@ def test_what_is_no_http_is_a_problem_and_the_end_of_the_connection(api: ApiServ
 
 def test_a_player_who_asks_too_fast_is_told_when_to_ask_again_and_others_are_not(installation: Installation) -> None:
     hasty, calm = fresh_player_id(), fresh_player_id()
-    with ApiServer(installation, WALLET_RATE_PER_S="0.5", WALLET_RATE_BURST="3") as api:
+    with ApiServer(installation, WALLET_RATE_PER_S="0.2", WALLET_RATE_BURST="3") as api:
         paths = (BALANCES, TRANSACTIONS, CURRENCIES)
         assert [api.ask(path, cookie=token(hasty)).status for path in paths] == [200, 200, 200]
         refused = api.ask(BALANCES, cookie=token(hasty))
         refused.problem(429, "TOO_MANY_REQUESTS")
-        assert 1 <= int(refused.headers["retry-after"]) <= 2
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
         assert api.ask(BALANCES, cookie=token(hasty, note="another token of the same player")).status == 429
         assert api.ask(BALANCES, cookie=token(calm)).status == 200
-        wait_until(lambda: api.ask(BALANCES, cookie=token(hasty)).status == 200, what="a token comes back", timeout_s=6)
+        wait_until(lambda: api.ask(BALANCES, cookie=token(hasty)).status == 200, what="a token comes back")
 
 
 # ------------------------------------------------------------------------------------------------------------- CORS
@@ -163,7 +163,7 @@ def test_a_query_that_takes_too_long_is_given_up(installation: Installation, wal
                 began = time.monotonic()
                 answer = api.ask(path, cookie=token(player.player_id))
                 problem = answer.problem(503, "UNAVAILABLE")
-                assert time.monotonic() - began < 2
+                assert time.monotonic() - began < BUSY_S
                 assert problem["detail"] == "the wallet cannot be read now"
                 assert answer.headers["retry-after"] == "1"
             assert api.ask("/healthz").status == 200
@@ -171,15 +171,17 @@ def test_a_query_that_takes_too_long_is_given_up(installation: Installation, wal
 
 
 def test_requests_past_the_bound_are_refused_at_once(installation: Installation) -> None:
-    settings = {"WALLET_HTTP_REQUESTS_MAX": "2", "WALLET_API_QUERY_TIMEOUT_MS": "3000"}
+    settings = {"WALLET_HTTP_REQUESTS_MAX": "2", "WALLET_API_QUERY_TIMEOUT_MS": "30000"}
     with ApiServer(installation, **settings) as api, installation.connect() as connection:
         connection.execute(LOCK)
-        released = threading.Timer(1.0, connection.rollback)
-        released.start()
-        asked = [lambda: api.ask(BALANCES, cookie=token(1)) for _ in range(8)]
-        answers = at_once(*asked)
-        released.join()
-    assert sorted(answer.status for answer in answers) == [200] * 2 + [503] * 6
+        answers: list[int] = []
+        asked = [lambda: answers.append(api.ask(BALANCES, cookie=token(1)).status) for _ in range(8)]
+        asking = threading.Thread(target=at_once, args=asked)
+        asking.start()
+        wait_until(lambda: len(answers) == 6, what="six are answered while two wait")
+        connection.rollback()
+        asking.join()
+    assert answers == [503] * 6 + [200] * 2
 
 
 def test_a_full_process_still_answers_its_probes(installation: Installation) -> None:

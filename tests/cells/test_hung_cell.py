@@ -19,7 +19,8 @@ from support.wallet import Wallet
 from wallet.v1 import wallet_pb2 as pb
 
 PREFETCH = 5
-WITHOUT_THE_HUNG_CELL_S = 4.0
+STATEMENT_MS = "20000"
+WITHOUT_THE_HUNG_CELL_S = 15.0
 """Less than a statement may take: who waits for the cell that hangs is answered later."""
 STATES = "SELECT state, reason, attempts FROM inbox_events WHERE event_id = ANY(%s)"
 
@@ -33,7 +34,7 @@ def installation(template_of_cells: Installation) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def wallet(installation: Installation) -> Iterator[Wallet]:
-    with WalletServer(installation) as server:
+    with WalletServer(installation, WALLET_DATABASE_TIMEOUT_MS=STATEMENT_MS) as server:
         yield server.wallet()
 
 

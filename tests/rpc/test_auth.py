@@ -14,12 +14,13 @@ from support.refusals import check_refusal, refusal_of_call, refusal_of_status
 from support.requests import Player, method_of
 from support.samples import CALLS_OF_ROLE, prepared, sample
 from support.server import SERVICE
+from support.waiting import BUSY_S
 from support.wallet import Caller, Wallet, expect_error
 
 from wallet.v1 import wallet_pb2 as pb
 from wallet.v1 import wallet_pb2_grpc
 
-REVOKED_WITHIN_S = 5.0
+REVOKED_WITHIN_S = 5.0 + BUSY_S
 ROLE_AND_CALL = [
     (role, call)
     for role, (other, calls) in itertools.product(CALLS_OF_ROLE, CALLS_OF_ROLE.items())

@@ -11,7 +11,7 @@ from support.database import Installation
 from support.refusals import check_refusal, refusal_of_call
 from support.requests import Player
 from support.server import WalletServer
-from support.waiting import wait_until
+from support.waiting import BUSY_S, wait_until
 from support.wallet import TIMEOUT_S, Wallet
 
 from wallet.v1.wallet_pb2_grpc import WalletServiceStub
@@ -19,10 +19,10 @@ from wallet.v1.wallet_pb2_grpc import WalletServiceStub
 New = Callable[..., Installation]
 
 GUESSES_PER_S = 300
-LOOKED_FOR_S = 3.0
+LOOKED_FOR_S, GUESSES_MIN = 3.0, 225
 READINGS_PER_S = 10
-REVOKED_WITHIN_S = 5.0
-KNOWN_WITHIN_S = 4.0
+REVOKED_WITHIN_S = 5.0 + BUSY_S
+KNOWN_WITHIN_S = 4.0 + BUSY_S
 
 
 @contextmanager
@@ -68,9 +68,9 @@ def test_guesses_cost_no_query_each_and_keys_come_and_go_in_time_meanwhile(new_i
         wallet.applied(player.bet("1"), by=wallet.caller(revoked))
         with guessing(wallet) as sent:
             before, at_first, began = readings(installation), len(sent), time.monotonic()
-            while time.monotonic() - began < LOOKED_FOR_S:
+            while time.monotonic() - began < LOOKED_FOR_S or len(sent) - at_first < GUESSES_MIN:
                 assert wallet.main(player) == "99"
-            guessed = len(sent) - at_first
+                assert time.monotonic() - began < 60, "this machine guesses too slowly to tell"
             _, made = installation.create_key("comes", ["game"])
             made_at = time.monotonic()
             newcomer = wallet.caller(made)
@@ -84,7 +84,6 @@ def test_guesses_cost_no_query_each_and_keys_come_and_go_in_time_meanwhile(new_i
             assert wallet.main(player) == "99"
             took_s = time.monotonic() - began
         server.stop()  # what it counted is told to the database by now
-        assert guessed > LOOKED_FOR_S * GUESSES_PER_S / 4, "this machine guessed too slowly to tell"
         assert readings(installation) - before <= took_s * READINGS_PER_S + 10
         for call in sent:
             assert call.code() in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE}

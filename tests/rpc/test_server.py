@@ -119,7 +119,7 @@ def test_tls(new_installation: New, tmp_path: Path, *, is_mutual: bool) -> None:
         expected[with_foreign] = not is_mutual
         for credentials, is_served in expected.items():
             client = Wallet(server.target, installation.keys, credentials=credentials)
-            outcome = client.payments.attempt(Player().balance(), timeout_s=3)
+            outcome = client.payments.attempt(Player().balance(), timeout_s=20)
             assert isinstance(outcome, pb.GetBalanceResponse) == is_served, outcome
             client.close()
 

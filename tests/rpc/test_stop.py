@@ -19,7 +19,7 @@ from support.ledger import transactions_stored
 from support.refusals import check_refusal, refusal_of_call
 from support.requests import Player
 from support.server import SERVICE, WalletServer
-from support.waiting import wait_until
+from support.waiting import BUSY_S, wait_until
 from support.wallet import CHANNEL_OPTIONS, Caller, Wallet
 
 from wallet.v1 import wallet_pb2 as pb
@@ -80,7 +80,7 @@ def test_restarts_under_load_fail_no_call_that_is_sent_again(new_installation: N
 
 
 def test_a_lame_duck_serves_on_and_says_that_it_leaves(new_installation: New) -> None:
-    with WalletServer(new_installation(), WALLET_LAME_DUCK_MS="2000") as server, server.channel() as channel:
+    with WalletServer(new_installation(), WALLET_LAME_DUCK_MS="5000") as server, server.channel() as channel:
         wallet = server.wallet()
         player = wallet.player("100")
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
@@ -94,7 +94,7 @@ def test_a_lame_duck_serves_on_and_says_that_it_leaves(new_installation: New) ->
             next(watch)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert server.wait() == 0
-        assert time.monotonic() - began > 2.0
+        assert time.monotonic() - began > 5.0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -144,7 +144,7 @@ def test_watchers_do_not_hold_the_stop(new_installation: New, workers: str) -> N
                 list(stream)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert server.wait() == 0
-        assert time.monotonic() - began < 2.0 + unwatched_s
+        assert time.monotonic() - began < 2.0 + unwatched_s + BUSY_S
         over.set()
 
 

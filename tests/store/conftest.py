@@ -173,7 +173,7 @@ def empty(any_cluster: Cluster) -> Iterator[Installation]:
 
 @pytest_asyncio.fixture
 async def networks(ledger: Installation) -> AsyncIterator[NetworkDirectory]:
-    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
+    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=30_000, timeout_ms=30_000)
     directory = NetworkDirectory(pool)
     await directory.refresh()
     yield directory

@@ -145,10 +145,10 @@ def test_another_encoding_is_refused_before_anything_is_made(latin_1: Installati
         migrate(latin_1.admin_dsn, "TEST")
     assert latin_1.rows("SELECT to_regclass('schema_migrations')") == [(None,)]
     with pytest.raises(UnfitDatabaseError, match="encoding is LATIN1; the wallet needs UTF8"):
-        check_database(latin_1.admin_dsn, "TEST", timeout_s=5)
+        check_database(latin_1.admin_dsn, "TEST", timeout_s=30)
 
 
 def test_a_login_that_skips_triggers_is_refused(own_ledger: Installation) -> None:
     own_ledger.cluster.execute(_alter("SET session_replication_role = replica", own_ledger))
     with pytest.raises(UnfitDatabaseError, match="session_replication_role is replica"):
-        check_database(own_ledger.service_dsn, "TEST", timeout_s=5)
+        check_database(own_ledger.service_dsn, "TEST", timeout_s=30)

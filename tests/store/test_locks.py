@@ -17,7 +17,7 @@ from wallet_grpc.store.connection.statements import positional
 
 NewLane = Callable[..., SteppedLane]
 
-_SOON_S = 5.0
+_SOON_S = 15.0
 
 
 def waiting_lanes(admin: psycopg.Connection) -> int:

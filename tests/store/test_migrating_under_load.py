@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from support.database import ROOT, Installation
 from support.migrations import copy_migrations, names_of_migrations, of_first_cell
-from support.waiting import wait_until
+from support.waiting import BUSY_S, wait_until
 
 from wallet_grpc.store.operator.migrate import Waiting, migrate
 from wallet_grpc.store.operator.migration_files import MigrationError
@@ -26,8 +26,6 @@ PATIENCE = Patience(lock_timeout_ms=LOCK_TIMEOUT_MS, tries_max=50, pause_s=0.3, 
 HURRY = Patience(lock_timeout_ms=100, tries_max=2, pause_s=0.05, concurrent_lock_timeout_ms=300, other_migrate_s=0.3)
 TWO_TABLES = "ALTER TABLE players ADD COLUMN a INT; ALTER TABLE account_balances ADD COLUMN b INT;"
 NEXT, INDEXED = [of_first_cell("9999_next")], [of_first_cell("9999_index")]
-_SLACK_S = 3.0
-"""What a busy machine adds to a wait."""
 
 
 @contextmanager
@@ -87,7 +85,7 @@ def test_a_long_reader_does_not_make_a_migration_hold_up_bets(own_ledger: Instal
     assert str(told[0]).startswith("cell_0/9999_next: try 1 of 50 waits for")
     assert f"pid {pid} (long-report" in " ".join(map(str, told))
     assert writer.writes > 0
-    assert writer.longest_s < 3 * LOCK_TIMEOUT_MS / 1000 + _SLACK_S
+    assert writer.longest_s < 3 * LOCK_TIMEOUT_MS / 1000 + BUSY_S
 
 
 def test_a_reader_that_never_ends_is_named_and_nothing_is_half_done(own_ledger: Installation, tmp_path: Path) -> None:
@@ -120,7 +118,7 @@ def test_an_index_of_a_hot_table_is_built_beside_its_writers(own_ledger: Install
         assert migrate(own_ledger.admin_dsn, "TEST", folder=folder) == INDEXED
         ending.join()
     assert own_ledger.rows(_VALID) == _BUILT
-    assert writer.longest_s < 1.0 + _SLACK_S
+    assert writer.longest_s < 1.0 + BUSY_S
 
 
 def test_killed_in_the_middle_an_index_is_removed_and_built_anew(own_ledger: Installation, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wallet_grpc.tasks import end
 
 _TURNS = 12
 """Of the event loop, from the connection's return on."""
-_BACK_WITHIN_S = 4.0
+_BACK_WITHIN_S = 8.0
 """The pool looks again after half a second at most, and beside an attempt that is silent after one; the rest is for a
 machine that does other things as well. What it must not wait for takes ten seconds and more."""
 _PATIENCE_S = 10.0

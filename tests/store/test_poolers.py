@@ -15,7 +15,7 @@ TIMEOUT_MS = 3_000
 
 def check(dsn: str) -> None:
     opened = kinds.of_server(timeout_ms=TIMEOUT_MS, lock_timeout_ms=1_000)
-    check_database(dsn, "TEST", timeout_s=3, kinds=opened)
+    check_database(dsn, "TEST", timeout_s=30, kinds=opened)
 
 
 def test_session_pooling_serves(module_installation: Installation) -> None:

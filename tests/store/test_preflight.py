@@ -11,7 +11,7 @@ from support.waiting import wait_until
 from devstack.servers.ports import free_port
 from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
-TIMEOUT_S = 5
+TIMEOUT_S = 30
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from support.requests import CELLS
 from support.wallet import CHANNEL_OPTIONS, Wallet
 
 SERVICE = "wallet.v1.WalletService"
+_ANSWERS_WITHIN_S = 10
 # How the engine may commit: many mutations in one transaction, or one by one. Both must come out the same.
 ENGINE_MODES = {"group-commit": {}, "one-a-transaction": {"WALLET_BATCH_OPERATIONS_MAX": "1"}}
 
@@ -56,7 +57,7 @@ class WalletServer(WalletProcess):
         """Return what the health service says of a service, or the status of its refusal."""
         request = health_pb2.HealthCheckRequest(service=service)
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=2)
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_ANSWERS_WITHIN_S)
         except grpc.RpcError as error:
             return str(error.code().name)
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))

@@ -1,11 +1,14 @@
 """Waiting for what nobody tells us of."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 
+BUSY_S = float(os.environ.get("WALLET_TEST_OUTAGE_MARGIN_S", "10"))
+"""How much later than the wallet promises something may come, on a machine that does other things as well."""
 PATIENCE_S = 20.0
 """How long what is refused because the database does not answer is asked for again."""
 _FIRST_PAUSE_S = 0.02

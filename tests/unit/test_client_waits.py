@@ -137,7 +137,7 @@ async def test_what_is_still_under_way_when_a_doubted_connection_ends_goes_out_a
 
 async def test_nobody_waits_for_what_comes_after_the_deadline() -> None:
     server = FullAtFirst(*[30.0] * 100)
-    async with client_of(server, deadline_s=1) as client:
+    async with client_of(server, deadline_s=5) as client:
         started = time.monotonic()
         (answer,) = await client.batch([BET])
         assert isinstance(answer, WalletError)
@@ -146,4 +146,4 @@ async def test_nobody_waits_for_what_comes_after_the_deadline() -> None:
             _ = [answer async for _, answer in client.stream([BET])]
         assert refused.value.reason == "QUEUE_FULL"
     assert len(server.came_at) == 2
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
