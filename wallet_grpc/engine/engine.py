@@ -106,10 +106,11 @@ class Engine:
         shared_writes = SharedWrites()
         self._lanes: list[Lane] = []
         for cell, backlog in self._backlogs.items():
+            following = asyncio.Lock()
             lanes = [
                 kind(
                     backlog,
-                    BatchStore(settings.store, networks, cells, cell, shared_writes=shared_writes),
+                    BatchStore(settings.store, networks, cells, cell, shared_writes=shared_writes, following=following),
                     settings.lane,
                     tx_ids[cell],
                     metrics,

@@ -205,11 +205,14 @@ class BatchStore:
         cell: Cell = ONLY_CELL,
         *,
         shared_writes: SharedWrites | None = None,
+        following: asyncio.Lock | None = None,
     ) -> None:
+        """Make a lane's store; `following` is that of all of a cell's lanes: one of them at a time follows a move."""
         self._settings = settings
         self._networks = networks
         self._cell = cell
         self._shared_writes = shared_writes or SharedWrites()
+        self._following = following or asyncio.Lock()
         self._parts = PARTS if cells is None or cells.count == 1 else PARTS_OF_SEVERAL_CELLS
         self._locks: Pipeline | None = None
         self._ledger: Commits | None = None
@@ -239,12 +242,9 @@ class BatchStore:
         try:
             async with asyncio.timeout(self._load_within_s):
                 await self._look_after_the_last_commit()
-                for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
-                    with suppress(CellMovedError):
-                        return await self._load(needs, locking)
-                    await self._follow_cell()
-                    await asyncio.sleep(pause_ms / 1000)
-                raise AssertionError("it ends by its time")
+                with suppress(CellMovedError):
+                    return await self._load(needs, locking)
+                return await self._load_where_it_went(needs, locking)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
@@ -513,6 +513,21 @@ class BatchStore:
                 await connection.close()
             raise failures[0]
         return list(map(Pipeline, made))
+
+    async def _load_where_it_went(self, needs: Needs, locking: Locking) -> Loaded:
+        """Find the cell's new node and load there; it ends by the load's time.
+
+        The other lanes of the cell wait for the first: to connect and to prepare what a load asks for takes processor
+        time, and if all did it at once, callers would wait for the last of them.
+        """
+        await self._follow_cell()
+        async with self._following:
+            for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
+                with suppress(CellMovedError):
+                    return await self._load(needs, locking)
+                await self._follow_cell()
+                await asyncio.sleep(pause_ms / 1000)
+        raise AssertionError("it ends by its time")
 
     async def _follow_cell(self) -> None:
         """Hang up where the cell was, after asking there where it has gone: it is found anew."""
