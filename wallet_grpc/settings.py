@@ -174,7 +174,7 @@ class Settings(EnvironmentSettings):
         "more waits for locks of others.",
     )
     batch_operations_max: int = Field(
-        default=100, ge=1, le=500, description="Mutations that commit together; 1: each in a transaction of its own."
+        default=200, ge=1, le=500, description="Mutations that commit together; 1: each in a transaction of its own."
     )
     queue_operations_max: int = Field(
         default=10_000, ge=1_000, description="Operations that a worker admits before it answers QUEUE_FULL."

@@ -110,6 +110,13 @@ def test_a_source_that_asks_for_little_does_not_rest() -> None:
         modest.done(batch)
 
 
+def test_a_flood_s_batches_beside_others_are_no_larger_where_batches_are_large() -> None:
+    backlog = Backlog(batch_operations_max=5 * LIMIT, source_share=0.5, rivalry=Told())
+    for index in range(5 * LIMIT):
+        backlog.put(job(index, index, FLOOD))
+    assert len(backlog.take()) == BESIDE
+
+
 def test_nothing_is_begun_for_a_flood_that_has_to_give_way() -> None:
     beside = Beside()
     beside.rivalry.waits = True

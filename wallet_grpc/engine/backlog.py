@@ -31,7 +31,10 @@ from .turns import Turns
 _WORTH_COMPANY = 64
 """From how many waiting commands on another lane joins those that work."""
 _BESIDE_OTHERS = 12
-"""By how much the batches of those who flood are smaller while others call."""
+_BESIDE_OTHERS_MAX = 8
+"""By how much the batches of those who flood are smaller while others call, and how many operations they have at most:
+that is what who calls beside them waits for, however large batches are otherwise.
+"""
 _WORK_COUNTED_S_MAX = 0.1
 """What a batch counts for at most: one that waited for the database has used nothing meanwhile."""
 _STALLED_S = 1.0
@@ -118,7 +121,9 @@ class Backlog:
         self._worth_company = min(_WORTH_COMPANY, batch_operations_max)
         self._rest_per_work = (1 - source_share) / source_share
         self._beside_operations_max = (
-            max(1, batch_operations_max // _BESIDE_OTHERS) if self._rest_per_work else batch_operations_max
+            max(1, min(batch_operations_max // _BESIDE_OTHERS, _BESIDE_OTHERS_MAX))
+            if self._rest_per_work
+            else batch_operations_max
         )
         self._lanes_of_a_source = lanes_of_a_source
         self._rivalry: Rivalry = rivalry or NoRivalry()
