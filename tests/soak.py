@@ -25,14 +25,20 @@ FAILOVER_MAX_S = 2
 UPGRADE_PAUSE_MAX_S = 4
 OUTAGE_MARGIN_S = 3
 """Where a round has the machine for itself; CI's tests have more."""
-_PLAYED = ("model", "faults", "cells/test_claims.py", "cells/test_claim_kills.py")
+_PLAYED = (
+    "model",
+    "faults",
+    "rpc/test_rule_10_order_of_effects.py",
+    "cells/test_claims.py",
+    "cells/test_claim_kills.py",
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--minutes", default=10.0, show_default=True, help="No round starts after this time.")
 @click.option("--seed", type=int, help="Play this seed only, once.")
 def soak(minutes: float, seed: int | None) -> None:
-    """Play rounds of tests/model, tests/faults and the claims of cells until the time is over."""
+    """Play rounds of tests/model, tests/faults, scripts in order and the claims of cells until the time is over."""
     console = Console(stderr=True)
     deadline = time.monotonic() + minutes * 60
     rounds = 0

@@ -17,12 +17,13 @@ from model.wallet import Model
 from support.database import CURRENCY_NETWORKS
 from support.refusals import Refusal, check_refusal
 from support.requests import USDT_ETHEREUM, USDT_TRON, Player, fresh_id, neighbour_id
+from support.rounds import rounds
 from support.scripts import Script
 from support.wallet import Wallet, check_replay
 
 from wallet.v1 import wallet_pb2 as pb
 
-SEEDS = range(12)
+SEEDS = range(rounds(4, of=12))
 LENGTH = 120
 
 

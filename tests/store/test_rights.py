@@ -65,12 +65,17 @@ VIEWS = {"shown_keys"}
 ROLES = (SERVICE_ROLE, API_ROLE, BACKOFFICE_ROLE)
 
 
-@pytest.mark.parametrize(("column", "role"), list(enumerate(ROLES)), ids=ROLES)
-@pytest.mark.parametrize("privilege", PRIVILEGES)
 @pytest.mark.parametrize("table", RIGHTS)
-def test_right(admin: psycopg.Connection, table: str, privilege: str, column: int, role: str) -> None:
-    row = admin.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, privilege]).fetchone()
-    assert row == (privilege in RIGHTS[table][column],)
+def test_rights(admin: psycopg.Connection, table: str) -> None:
+    rows = admin.execute(
+        """
+        SELECT role, privilege FROM unnest(%s::TEXT[]) AS role CROSS JOIN unnest(%s::TEXT[]) AS privilege
+        WHERE has_table_privilege(role, %s, privilege)
+        """,
+        [list(ROLES), list(PRIVILEGES), table],
+    ).fetchall()
+    expected = zip(ROLES, RIGHTS[table], strict=True)
+    assert set(rows) == {(role, privilege) for role, privileges in expected for privilege in privileges}
 
 
 def test_every_table_has_its_row(admin: psycopg.Connection) -> None:
