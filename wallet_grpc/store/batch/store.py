@@ -57,8 +57,9 @@ from wallet_grpc.store.connection.placement import (
     EPOCH,
     HOLD_CELL,
     MOVED_SQLSTATES,
-    PLACE,
+    WHERE_TO,
     CellMovedError,
+    forget_relations,
     note_place,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
@@ -393,6 +394,7 @@ class BatchStore:
             await locks.make(trip)
         except psycopg.Error as error:
             if place is not None and error.sqlstate in MOVED_SQLSTATES:
+                forget_relations(self._settings.database_url, schema_of(self._cell))
                 raise CellMovedError(str(error)) from error
             raise
         if here is not None and not await self._holds_cell(*here, locking):
@@ -531,12 +533,14 @@ class BatchStore:
 
     async def _follow_cell(self) -> None:
         """Hang up where the cell was, after asking there where it has gone: it is found anew."""
-        if self._locks is not None and self._locks.is_open:
+        if self._locks is not None and self._locks.is_open and self._locks.place is not None:
             with suppress(psycopg.Error, OSError):
-                await self._locks.execute(ROLLBACK)
-                schema = schema_of(self._cell)
-                for place in (await self._locks.execute(PLACE, {"schema": schema})).rows:
-                    note_place(self._settings.database_url, schema, *place[:2])
+                trip = RoundTrip()
+                trip.ask(ROLLBACK)
+                node = trip.ask(WHERE_TO, self._locks.place.named())
+                await self._locks.make(trip)
+                for host, port in node.rows:
+                    note_place(self._settings.database_url, schema_of(self._cell), host, port)
         await self.close()
 
     async def _failed(self, error: Exception, *, stored: bool) -> Exception:

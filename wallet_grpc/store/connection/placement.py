@@ -34,7 +34,7 @@ from .statements import positional, statements
 _SQL = statements(__package__, "placement.sql")
 
 IS_CITUS = _SQL["is_citus"]
-PLACE = positional(_SQL["place"])
+WHERE_TO = positional(_SQL["where_to"])
 HOLD_CELL = positional(_SQL["hold_cell"])
 HOLD_CELL_AS_WELL = positional(_SQL["hold_cell_as_well"])
 IS_HERE = positional(_SQL["is_here"])
@@ -65,6 +65,8 @@ class _Cluster:
     nodes: list[tuple[str, int]] = field(default_factory=list)
     of_cells: dict[str, tuple[str, int]] = field(default_factory=dict)
     """The node that a cell was on when last asked, by its schema."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """What relations a cell has, by its schema: they are called the same wherever it is."""
     asked_at: dict[str, float] = field(default_factory=dict)
     """Since when a server was asked for a connection and has said nothing, neither yes nor no, by its road."""
 
@@ -112,6 +114,11 @@ def note_place(database_url: str, schema: str, host: str, port: int) -> None:
     _clusters.setdefault(database_url, _Cluster(database_url)).of_cells[schema] = host, int(port)
 
 
+def forget_relations(database_url: str, schema: str) -> None:
+    """Have the next connection ask what relations a cell has: one that a statement named was not there."""
+    _clusters.setdefault(database_url, _Cluster(database_url)).places.pop(schema, None)
+
+
 async def connect_to_cell(
     database_url: str,
     schemas: Schemas,
@@ -143,7 +150,8 @@ async def connect_to_cell(
             continue
         cluster.asked_at.pop(road, None)
         try:
-            connection = await _led_on(cluster, connection, schemas, connect)
+            if not await _leads_to_known_place(cluster, connection, schemas.schema, road):
+                connection = await _led_on(cluster, connection, schemas, connect)
             if connection.place is not None and is_physical:
                 await _learn_epoch(connection)
             elif cluster.is_citus:
@@ -161,6 +169,24 @@ def node_of_cell(connection: psycopg.Connection[Any], schema: str) -> str | None
         return None
     place = connection.execute(_SQL["place"], {"schema": schema}).fetchone()
     return None if place is None else f"{place[0]}:{place[1]}"
+
+
+async def _leads_to_known_place(
+    cluster: _Cluster, connection: BoundedConnection, schema: str | None, road: str
+) -> bool:
+    """Tell whether a cell is where it is known to be, and its relations are known; the connection is told of them.
+
+    After a move all callers of the cell wait for its connections: this is one look at one row.
+    """
+    if schema is None or schema not in cluster.of_cells or road != cluster.at(*cluster.of_cells[schema]):
+        return False
+    place = cluster.places.get(schema)
+    if place is None:
+        return False
+    (known,) = await _rows(connection, _SQL["is_here"], place.named())
+    if known.is_here:
+        connection.place = place
+    return bool(known.is_here)
 
 
 async def _led_on(
@@ -194,7 +220,7 @@ async def _led_on(
             await connection.close()
             raise CellMovedError(f"{schema} is being moved")
     named = await _rows(connection, _SQL["relations"], schemas._asdict())
-    connection.place = Place(
+    connection.place = cluster.places[schema] = Place(
         shard_id=place.shard_id,
         relations=Relations(
             of_cell={row.name: row.physical for row in named if row.of_cell},
@@ -213,8 +239,9 @@ async def _learn_epoch(connection: BoundedConnection) -> None:
     assert connection.place is not None
     async with holding_cell(connection):
         relations = connection.place.relations
-        await connection.execute(relations.put_into(_SQL["come_home"]).encode(), prepare=False)
-        (home,) = await _rows(connection, relations.put_into(_SQL["epoch"]), {})
+        async with connection.pipeline():
+            await connection.execute(relations.put_into(_SQL["come_home"]).encode(), prepare=False)
+            (home,) = await _rows(connection, relations.put_into(_SQL["epoch"]), {})
     connection.place = replace(connection.place, relations=replace(relations, epoch=home.epoch))
 
 
@@ -246,8 +273,9 @@ async def holding_cell(connection: psycopg.AsyncConnection[Any]) -> AsyncIterato
         return
     async with connection.transaction():
         cursor = psycopg.AsyncCursor(connection)
-        await cursor.execute(_READ_COMMITTED)  # it looks after it has the lock; and two may come home at once
-        await cursor.execute(_SQL["hold_cell"], place.named())
+        async with connection.pipeline():
+            await connection.execute(_READ_COMMITTED)  # it looks after it has the lock; and two may come home at once
+            await cursor.execute(_SQL["hold_cell"], place.named())
         if await cursor.fetchone() != (True,):
             await connection.close()
             raise CellMovedError("the cell was moved")

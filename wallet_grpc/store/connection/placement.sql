@@ -23,6 +23,15 @@ INNER JOIN pg_dist_node AS nodes ON placements.groupid = nodes.groupid
 CROSS JOIN pg_dist_local_group AS here
 WHERE nodes.noderole = 'primary';
 
+-- Where a cell is, for who knows one of its shards.
+-- name: where_to
+SELECT
+    nodes.nodename AS host,
+    nodes.nodeport AS port
+FROM pg_dist_placement AS placements
+INNER JOIN pg_dist_node AS nodes ON placements.groupid = nodes.groupid
+WHERE placements.shardid = %(shard_id)s::BIGINT AND nodes.noderole = 'primary';
+
 -- The physical relations of a cell and of what all cells share: a shard has its table's name and a number.
 -- name: relations
 SELECT
