@@ -4,9 +4,11 @@ Long because each invariant has its violation here.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
 
 import grpc
 import psycopg
@@ -24,7 +26,8 @@ from wallet.v1.wallet_pb2 import PLAYER_STATE_BLOCKED, WIN_KIND_PROMO
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.sessions.state import session_address
 from wallet_grpc.store.proofs.rebuild import rebuild_balances
-from wallet_grpc.store.proofs.verify import Check
+from wallet_grpc.store.proofs.verify import Check, verify
+from wallet_grpc.store.proofs.verify_histories import walk_histories
 
 TRIES_MAX = 20
 
@@ -380,16 +383,102 @@ def test_further_violations_of_a_check_are_named(played: tuple[Installation, dic
     finds(played, *FURTHER.values())
 
 
+OF_HISTORIES = [
+    Check.BALANCES_EQUAL_POSTINGS,
+    Check.VERSIONS_COUNT_POSTINGS,
+    Check.NO_PLAYER_ACCOUNT_IS_NEGATIVE,
+    Check.BALANCES_FOLLOW_THEIR_POSTINGS,
+    Check.VERSIONS_NUMBER_TRANSACTIONS,
+    Check.MAIN_BALANCES_ARE_REMEMBERED,
+    Check.PLAYER_STATES_EQUAL_THEIR_TRANSACTIONS,
+    Check.HOLDS_EQUAL_OPEN_WITHDRAWALS,
+    Check.SESSION_HOLDS_EQUAL_OPEN_SESSIONS,
+    Check.SESSIONS_ARE_OPENED_AND_SETTLED,
+    Check.SESSIONS_EQUAL_THEIR_JOURNAL,
+    Check.JOURNALS_HAVE_NO_GAPS,
+    Check.SESSIONS_END_WITH_THEIR_JOURNAL,
+    Check.SETTLEMENTS_EQUAL_THEIR_JOURNAL,
+    Check.OPEN_ROUNDS_ARE_COUNTED,
+    Check.LATE_ENTRIES_ARE_POSTED,
+    Check.JOURNAL_BALANCES_FOLLOW,
+    Check.JOURNAL_REFERENCES_EXIST,
+    Check.WALLETS_FIT_THEIR_KEYS,
+    Check.WALLET_HOLDS_EQUAL_RESERVATIONS,
+    Check.RESERVATIONS_FIT_THEIR_JOURNAL,
+    Check.POSTINGS_EQUAL_THEIR_JOURNAL,
+    Check.POSTINGS_COVER_EACH_ENTRY_ONCE,
+    Check.WATERMARKS_EQUAL_POSTINGS,
+    Check.UNPOSTED_WALLETS_ARE_QUEUED,
+    Check.JOURNAL_ACCOUNTS_EQUAL_POSTINGS,
+]
+
+
+def in_parts(installation: Installation, monkeypatch: pytest.MonkeyPatch, rows_max: int) -> dict[str, Any]:
+    """Verify with statements that read so few rows of histories; gives the counts and findings of each."""
+    monkeypatch.setattr("wallet_grpc.store.proofs.verify_histories._HISTORY_ROWS_MAX", rows_max)
+    report = asdict(verify(installation.admin_dsn))
+    del report["stuck"]  # it is a matter of time
+    report["findings"].sort(key=lambda it: (it["check"], it["subject"], it["problem"]))
+    return report
+
+
+@pytest.mark.parametrize("rows_max", [1, 2, 3])
+def test_histories_that_are_read_in_parts_are_as_they_are_in_one(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch, rows_max: int
+) -> None:
+    """What is summed so far is carried from one part to the next, rounds that other parts began included."""
+    installation, _ = played
+    assert in_parts(installation, monkeypatch, rows_max) == in_parts(installation, monkeypatch, 1000)
+
+
+def test_no_statement_reads_more_of_a_history_than_it_may(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation, _ = played
+    read: list[int] = []
+
+    def counted(*asked: Any, **more: Any) -> Iterator[tuple[int, Any]]:
+        for chunk, row in walk_histories(*asked, **more):
+            read.extend(row[1:-1])
+            yield chunk, row
+
+    monkeypatch.setattr("wallet_grpc.store.proofs.verify.walk_histories", counted)
+    assert not in_parts(installation, monkeypatch, 2)["findings"]
+    assert sum(read) == 7 + 3
+    assert max(read) == 2
+
+
+@pytest.mark.parametrize("check", OF_HISTORIES)
+def test_a_violation_is_named_where_a_history_is_read_in_parts(
+    played: tuple[Installation, dict[str, object]], check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, names = played
+    with own_installation(template) as installation:
+        plant(installation, PLANTED[check][0], names)
+        whole = in_parts(installation, monkeypatch, 1000)
+        assert check in {it["check"] for it in whole["findings"]}
+        for rows_max in (1, 2):
+            parts = in_parts(installation, monkeypatch, rows_max)
+            if check is Check.VERSIONS_NUMBER_TRANSACTIONS:  # entries come in another order, so more is wrong with them
+                for report in (whole, parts):
+                    report["findings"] = [it for it in report["findings"] if it["check"] is check]
+            assert parts == whole
+
+
+def plant(installation: Installation, statements: str, names: dict[str, object]) -> None:
+    """Break something past the triggers, as nobody but a superuser can."""
+    with installation.connect() as connection:
+        connection.execute("SET session_replication_role = replica")
+        for statement in statements.format(**names).split(";"):
+            assert connection.execute(statement).rowcount != 0, "nothing was planted"  # type: ignore[arg-type]
+
+
 def finds(played: tuple[Installation, dict[str, object]], *planted: tuple[Check, str, str]) -> None:
     """Plant something in a copy of the ledger, and see that verify finds it."""
     template, names = played
     with own_installation(template) as installation:
-        with installation.connect() as connection:
-            connection.execute("SET session_replication_role = replica")
-            for _, statements, _ in planted:
-                for statement in statements.format(**names).split(";"):
-                    assert connection.execute(statement).rowcount != 0, "nothing was planted"  # type: ignore[arg-type]
-            connection.commit()
+        for _, statements, _ in planted:
+            plant(installation, statements, names)
         done = installation.run("verify", "--json")
         assert done.returncode == 1
         report = json.loads(done.stdout)

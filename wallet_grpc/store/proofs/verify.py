@@ -14,7 +14,6 @@ Long because it has every check in the order in which a ledger is walked through
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -31,14 +30,12 @@ from wallet_grpc.store.operator.cells import all_cells, look_into
 from .stuck import Stuck, find_stuck
 from .verify_cells import cell_problems
 from .verify_days import day_problems
+from .verify_histories import one_row, walk_histories, walk_rows
 from .verify_trail import approval_problems
 
 _SQL = statements(
     __package__,
     "verify_transactions.sql",
-    "verify_players.sql",
-    "verify_sessions.sql",
-    "verify_credit.sql",
     "verify_ledgers.sql",
     "verify_events.sql",
 )
@@ -48,15 +45,14 @@ _LAST_SESSION = "7fffffff-ffff-ffff-ffff-ffffffffffff"
 _FIRST_OWNER = -(2**63)
 _CUT_MS = 120_000
 _TRANSACTIONS_CHUNK = 20_000
-_OUTPUTS_CHUNK = 20_000
 _EVENTS_CHUNK = 20_000
 _OWNERS_CHUNK_FIRST = 200
 _SESSIONS_CHUNK_FIRST = 50
 _WALLETS_CHUNK_FIRST = 100
 _ACCOUNTS_CHUNK_FIRST = 100
-_CHUNK_MAX = 5_000
-_CHUNK_WANTED_S = 2.0
 _STATEMENT_TIMEOUT_MS = 60_000
+_ROWS = (("outputs", FIRST_UUID, "transaction "), ("withdrawals", "", ""), ("reservations", FIRST_UUID, ""))
+"""What is kept of single rows, the id before the first, and what a subject of its problems lacks."""
 _COUNTS = (
     "transactions",
     "entries",
@@ -201,7 +197,7 @@ def verify(
 
 def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progress: Callable[[Progress], None]) -> None:
     """Verify the ledger of the cell that the connection looks into."""
-    transactions_estimate, owners, sessions, wallets = _one_row(connection, "facts", {})
+    transactions_estimate, owners, sessions, wallets = one_row(connection, _SQL["facts"], {})
     cut = cut_of(connection)
     sums = _Sums()
     for transactions, entries in _verify_transactions(connection, cut, sums, report):
@@ -210,8 +206,8 @@ def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progres
         on_progress(Progress(phase="transactions", done=report.transactions, expected=transactions_estimate))
     for done in _verify_owners(connection, report):
         on_progress(Progress(phase="owners", done=done, expected=owners))
-    for done in _verify_outputs(connection, report):
-        on_progress(Progress(phase="outputs of deposits", done=done, expected=done))
+    for rows, done in _verify_rows(connection, report):
+        on_progress(Progress(phase=rows, done=done, expected=done))
     for done in _verify_sessions(connection, report):
         on_progress(Progress(phase="sessions", done=done, expected=sessions))
     for done in _verify_wallets(connection, report):
@@ -223,7 +219,7 @@ def _verify_cell(connection: psycopg.Connection[Any], report: Report, on_progres
     for done, problems in day_problems(connection):
         _note(report, problems)
         on_progress(Progress(phase="days", done=done, expected=done))
-    (report.outbox_waiting,) = _one_row(connection, "outbox_waiting", {})
+    (report.outbox_waiting,) = one_row(connection, _SQL["outbox_waiting"], {})
 
 
 def _of_cell(cell: Cell, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
@@ -285,8 +281,8 @@ def _verify_transactions(
             _SQL["transactions_chunk_end"], {"after": after, "chunk": _TRANSACTIONS_CHUNK}
         ).fetchone()
         upto = end[0] if end else LAST_UUID
-        transactions, entries, problems, totals = _one_row(
-            connection, "transactions_chunk", {"after": after, "upto": upto, "cut": cut}
+        transactions, entries, problems, totals = one_row(
+            connection, _SQL["transactions_chunk"], {"after": after, "upto": upto, "cut": cut}
         )
         _note(report, problems, prefix="transaction ")
         for network_id, account_id, total in totals or []:
@@ -298,27 +294,27 @@ def _verify_transactions(
 def _verify_owners(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check what is derived, owner by owner."""
     done = 0
-    for chunk, (accounts, problems) in _chunks(connection, "owners", _FIRST_OWNER, first=_OWNERS_CHUNK_FIRST):
+    for chunk, (accounts, problems) in walk_histories(connection, "owners", _FIRST_OWNER, first=_OWNERS_CHUNK_FIRST):
         report.accounts += accounts
         _note(report, problems)
         done += chunk
         yield done
 
 
-def _verify_outputs(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
-    """Check that each output that is kept as used is a deposit's; the other way round is a check of transactions."""
-    after: str | None = FIRST_UUID
-    done = 0
-    while after is not None:
-        after, outputs, problems = _one_row(connection, "outputs_chunk", {"after": after, "chunk": _OUTPUTS_CHUNK})
-        _note(report, problems, prefix="transaction ")
-        done += outputs
-        yield done
+def _verify_rows(connection: psycopg.Connection[Any], report: Report) -> Iterator[tuple[str, int]]:
+    """Check that what is kept of outputs, withdrawals and reservations was made by an entry or a transaction.
+
+    The other way round is a check of those.
+    """
+    for rows, first, prefix in _ROWS:
+        for done, problems in walk_rows(connection, rows, first):
+            _note(report, problems, prefix=prefix)
+            yield rows, done
 
 
 def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check sessions and their journals against each other and the ledger, journals without a session included."""
-    for _, (sessions, entries, problems) in _chunks(
+    for _, (sessions, entries, problems) in walk_histories(
         connection, "sessions", FIRST_UUID, last=_LAST_SESSION, first=_SESSIONS_CHUNK_FIRST
     ):
         report.sessions += sessions
@@ -329,7 +325,7 @@ def _verify_sessions(connection: psycopg.Connection[Any], report: Report) -> Ite
 
 def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iterator[int]:
     """Check credit wallets, their journals, reservations and postings: journal = balance = posted + unposted."""
-    for _, (wallets, entries, problems) in _chunks(
+    for _, (wallets, entries, problems) in walk_histories(
         connection, "wallets", _LAST_SESSION, last=LAST_UUID, first=_WALLETS_CHUNK_FIRST
     ):
         report.wallets += wallets
@@ -340,32 +336,10 @@ def _verify_wallets(connection: psycopg.Connection[Any], report: Report) -> Iter
 
 def _verify_journal_accounts(connection: psycopg.Connection[Any], report: Report) -> None:
     """Check ledgers, and the accounts that callers defined in them, against their histories."""
-    _note(report, _one_row(connection, "ledgers", {})[0])
-    for _, (accounts, problems) in _chunks(connection, "journal_accounts", 0, first=_ACCOUNTS_CHUNK_FIRST):
+    _note(report, one_row(connection, _SQL["ledgers"], {})[0])
+    for _, (accounts, problems) in walk_histories(connection, "journal_accounts", 0, first=_ACCOUNTS_CHUNK_FIRST):
         report.accounts += accounts
         _note(report, problems)
-
-
-def _chunks(
-    connection: psycopg.Connection[Any], name: str, after: int | str, *, last: str | None = None, first: int
-) -> Iterator[tuple[int, Any]]:
-    """Ask for `<name>_chunk` after the id `after`, chunk by chunk: gives the size that was aimed at, and the row.
-
-    With `last`, the chunks cover every id up to it, since something may be there that belongs to none of the rows that
-    they are measured by; without, they end with those rows. Chunks grow and shrink with how long they take: one session
-    may hold as many entries as thousands of others.
-    """
-    chunk = first
-    while after != last:
-        end = connection.execute(_SQL[f"{name}_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
-        upto = end[0] if end else last
-        if upto is None:
-            return
-        started = time.monotonic()
-        yield chunk, _one_row(connection, f"{name}_chunk", {"after": after, "upto": upto})
-        after = upto
-        took_s = max(time.monotonic() - started, 0.001)
-        chunk = max(1, min(_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
 def _note(report: Report, problems: Sequence[tuple[str, str, str]] | None, *, prefix: str = "") -> None:
@@ -413,7 +387,9 @@ def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Itera
     after: int | None = 0
     done = 0
     while after is not None:
-        events, after, without_effect = _one_row(connection, "events_chunk", {"after": after, "chunk": _EVENTS_CHUNK})
+        events, after, without_effect = one_row(
+            connection, _SQL["events_chunk"], {"after": after, "chunk": _EVENTS_CHUNK}
+        )
         report.findings.extend(
             Finding(
                 check=Check.EVENTS_HAVE_THEIR_EFFECT,
@@ -428,11 +404,5 @@ def _verify_events(connection: psycopg.Connection[Any], report: Report) -> Itera
 
 def cut_of(connection: psycopg.Connection[Any]) -> str:
     """Give the id before which no transaction can be stored any more, in the cell that a connection looks into."""
-    (cut,) = _one_row(connection, "cut", {"cut_ms": _CUT_MS})
+    (cut,) = one_row(connection, _SQL["cut"], {"cut_ms": _CUT_MS})
     return first_id_at(cut)
-
-
-def _one_row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, object]) -> Any:
-    row = connection.execute(_SQL[name], parameters).fetchone()
-    assert row is not None
-    return row

@@ -1,4 +1,5 @@
--- What `wallet verify` asks of credit wallets: one snapshot of bounded size each; see verify.py.
+-- What `wallet verify` asks of credit wallets: one snapshot of bounded size each; see verify_histories.py. Long because
+-- all checks of a wallet stand in the statement that reads its journal.
 
 -- name: wallets_chunk_end
 SELECT credit_wallets.wallet_id::TEXT
@@ -7,9 +8,34 @@ WHERE credit_wallets.wallet_id > %(after)s::UUID
 ORDER BY credit_wallets.wallet_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
+-- Where a chunk ends that would have more entries than one statement reads: in the middle of a journal.
+-- name: wallets_chunk_cut
+SELECT
+    entries.subledger_id::TEXT,
+    entries.entry_no
+FROM subledger_entries AS entries
+WHERE
+    (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+    AND entries.subledger_id <= %(upto)s::UUID
+    AND entries.entry_no > 0
+ORDER BY entries.subledger_id, entries.entry_no
+LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
+
 -- The wallets of a chunk beside their journals, reservations, postings and watermarks; journals beside their wallets.
+-- What a posting covers is what the balances after its last entry and before its first one differ by: each entry's is
+-- proved here to be the sum up to it. So a wallet's watermark is the last posting's, and what it has posted the balance
+-- there: no journal and no postings are summed twice.
 -- name: wallets_chunk
-WITH chunk_wallets AS MATERIALIZED (
+WITH carried AS MATERIALIZED (
+    SELECT begun.*
+    FROM
+        json_to_record(%(carried)s::JSON) AS begun (
+            subledger_id UUID, entries BIGINT, last_no BIGINT, total NUMERIC
+        )
+    WHERE begun.subledger_id IS NOT NULL
+),
+
+chunk_wallets AS MATERIALIZED (
     SELECT
         credit_wallets.*,
         last_entry.entry_no AS entry_count,
@@ -17,7 +43,8 @@ WITH chunk_wallets AS MATERIALIZED (
         last_entry.held_as_of,
         accounts.account_id,
         coalesce(account_balances.balance_minor, 0) AS posted_minor,
-        coalesce(account_balances.version, 0) AS posted_no
+        coalesce(account_balances.version, 0) AS posted_no,
+        credit_wallets.wallet_id < %(upto)s::UUID OR %(upto_no)s::BIGINT = %(ended)s::BIGINT AS is_whole
     FROM credit_wallets
     LEFT JOIN LATERAL (
         SELECT
@@ -31,7 +58,10 @@ WITH chunk_wallets AS MATERIALIZED (
     ) AS last_entry ON TRUE
     LEFT JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id
     LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
-    WHERE credit_wallets.wallet_id > %(after)s::UUID AND credit_wallets.wallet_id <= %(upto)s::UUID
+    WHERE
+        credit_wallets.wallet_id >= %(after)s::UUID
+        AND credit_wallets.wallet_id <= %(upto)s::UUID
+        AND (credit_wallets.wallet_id > %(after)s::UUID OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
 ),
 
 chunk_entries AS MATERIALIZED (
@@ -46,53 +76,54 @@ chunk_entries AS MATERIALIZED (
         entries.change_minor,
         entries.balance_after_minor,
         entries.reference_key,
-        sum(entries.change_minor) OVER (
+        coalesce(carried.total, 0) + sum(entries.change_minor) OVER (
             PARTITION BY entries.subledger_id ORDER BY entries.entry_no
         ) AS running
     FROM subledger_entries AS entries
+    LEFT JOIN carried ON entries.subledger_id = carried.subledger_id
     WHERE
-        entries.subledger_id > %(after)s::UUID
-        AND entries.subledger_id <= %(upto)s::UUID
+        (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+        AND (entries.subledger_id, entries.entry_no) <= (%(upto)s::UUID, %(upto_no)s::BIGINT)
         AND entries.entry_no > 0
 ),
 
-journaled AS MATERIALIZED (
+read_now AS MATERIALIZED (
     SELECT
         chunk_entries.subledger_id,
         count(*) AS entries,
         max(chunk_entries.entry_no) AS last_no,
-        sum(chunk_entries.change_minor) FILTER (WHERE chunk_entries.entry_no <= chunk_wallets.posted_no) AS posted
+        sum(chunk_entries.change_minor) AS total
     FROM chunk_entries
-    LEFT JOIN chunk_wallets ON chunk_entries.subledger_id = chunk_wallets.wallet_id
     GROUP BY chunk_entries.subledger_id
 ),
 
-chunk_reservations AS MATERIALIZED (
-    SELECT reservations.*
-    FROM reservations
-    WHERE
-        reservations.wallet_id > %(after)s::UUID
-        AND reservations.wallet_id <= %(upto)s::UUID
-        AND reservations.ttl_s > 0
+journaled AS MATERIALIZED (
+    SELECT
+        coalesce(carried.subledger_id, read_now.subledger_id) AS subledger_id,
+        coalesce(carried.entries, 0) + coalesce(read_now.entries, 0) AS entries,
+        coalesce(read_now.last_no, carried.last_no) AS last_no,
+        coalesce(carried.total, 0) + coalesce(read_now.total, 0) AS total
+    FROM carried
+    FULL JOIN read_now ON carried.subledger_id = read_now.subledger_id
 ),
 
 chunk_postings AS MATERIALIZED (
     SELECT
         wallet_postings.*,
-        lag(wallet_postings.last_entry_no, 1, 0::BIGINT) OVER (
-            PARTITION BY wallet_postings.wallet_id ORDER BY wallet_postings.last_entry_no
-        ) AS posted_before
+        coalesce(before.last_entry_no, 0) AS posted_before
     FROM wallet_postings
-    WHERE wallet_postings.wallet_id > %(after)s::UUID AND wallet_postings.wallet_id <= %(upto)s::UUID
-),
-
-ranges AS MATERIALIZED (
-    SELECT
-        chunk_postings.wallet_id,
-        max(chunk_postings.last_entry_no) AS last_no,
-        sum(chunk_postings.amount_minor) AS total
-    FROM chunk_postings
-    GROUP BY chunk_postings.wallet_id
+    LEFT JOIN LATERAL (
+        SELECT earlier.last_entry_no
+        FROM wallet_postings AS earlier
+        WHERE
+            earlier.wallet_id = wallet_postings.wallet_id
+            AND earlier.last_entry_no < wallet_postings.last_entry_no
+        ORDER BY earlier.last_entry_no DESC
+        LIMIT 1
+    ) AS before ON TRUE
+    WHERE
+        (wallet_postings.wallet_id, wallet_postings.last_entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+        AND (wallet_postings.wallet_id, wallet_postings.last_entry_no) <= (%(upto)s::UUID, %(upto_no)s::BIGINT)
 ),
 
 queued AS MATERIALIZED (
@@ -104,19 +135,6 @@ queued AS MATERIALIZED (
     WHERE written.wallet_id > %(after)s::UUID AND written.wallet_id <= %(upto)s::UUID
 ),
 
-held AS MATERIALIZED (
-    SELECT
-        chunk_wallets.wallet_id,
-        sum(chunk_reservations.amount_minor) AS total
-    FROM chunk_wallets
-    INNER JOIN chunk_reservations
-        ON
-            chunk_wallets.wallet_id = chunk_reservations.wallet_id
-            AND coalesce(chunk_wallets.held_as_of, '-infinity') < chunk_reservations.expires_at
-    WHERE chunk_reservations.state IN ('OPEN', 'EXPIRED')
-    GROUP BY chunk_wallets.wallet_id
-),
-
 problems AS (
     SELECT
         checked.name,
@@ -124,14 +142,35 @@ problems AS (
         checked.problem
     FROM chunk_wallets
     FULL JOIN journaled ON chunk_wallets.wallet_id = journaled.subledger_id
-    LEFT JOIN ranges ON chunk_wallets.wallet_id = ranges.wallet_id
+    LEFT JOIN LATERAL (
+        SELECT wallet_postings.last_entry_no AS last_no
+        FROM wallet_postings
+        WHERE wallet_postings.wallet_id = chunk_wallets.wallet_id
+        ORDER BY wallet_postings.last_entry_no DESC
+        LIMIT 1
+    ) AS ranges ON chunk_wallets.is_whole
+    LEFT JOIN LATERAL (
+        SELECT entries.balance_after_minor AS total
+        FROM subledger_entries AS entries
+        WHERE
+            entries.subledger_id = chunk_wallets.wallet_id
+            AND entries.entry_no = chunk_wallets.posted_no
+            AND entries.entry_no > 0
+    ) AS posted ON chunk_wallets.is_whole
+    LEFT JOIN LATERAL (
+        SELECT sum(reservations.amount_minor) AS total
+        FROM reservations
+        WHERE
+            reservations.wallet_id = chunk_wallets.wallet_id
+            AND reservations.state IN ('OPEN', 'EXPIRED')
+            AND coalesce(chunk_wallets.held_as_of, '-infinity') < reservations.expires_at
+    ) AS held ON chunk_wallets.is_whole
     LEFT JOIN ledgers ON chunk_wallets.ledger_id = ledgers.ledger_id
     LEFT JOIN LATERAL (
         SELECT encode(
             sha256(convert_to(chunk_wallets.ledger_id || E'\x1f' || chunk_wallets.caller_key, 'UTF8')), 'hex'
         ) AS digest
     ) AS named ON TRUE
-    LEFT JOIN held ON chunk_wallets.wallet_id = held.wallet_id
     LEFT JOIN queued ON chunk_wallets.wallet_id = queued.wallet_id AND chunk_wallets.ledger_id = queued.ledger_id
     CROSS JOIN
         LATERAL (
@@ -165,21 +204,19 @@ problems AS (
             ),
             (
                 'watermarks_equal_postings',
-                chunk_wallets.posted_minor <> coalesce(ranges.total, 0)
-                OR chunk_wallets.posted_no <> coalesce(ranges.last_no, 0),
+                chunk_wallets.posted_no <> coalesce(ranges.last_no, 0),
                 format(
-                    'its account has %%s up to entry %%s, its postings sum to %%s up to entry %%s',
-                    chunk_wallets.posted_minor, chunk_wallets.posted_no, coalesce(ranges.total, 0),
-                    coalesce(ranges.last_no, 0)
+                    'its account is posted up to entry %%s, its postings cover it up to entry %%s',
+                    chunk_wallets.posted_no, coalesce(ranges.last_no, 0)
                 )
             ),
             (
                 'postings_equal_their_journal',
-                chunk_wallets.posted_minor <> coalesce(journaled.posted, 0)
+                chunk_wallets.posted_minor <> coalesce(posted.total, 0)
                 OR chunk_wallets.posted_no > chunk_wallets.entry_count,
                 format(
                     '%%s is posted up to entry %%s, its journal sums to %%s there',
-                    chunk_wallets.posted_minor, chunk_wallets.posted_no, coalesce(journaled.posted, 0)
+                    chunk_wallets.posted_minor, chunk_wallets.posted_no, coalesce(posted.total, 0)
                 )
             ),
             (
@@ -188,7 +225,12 @@ problems AS (
                 'it has entries that are not posted, and nothing tells the poster of them'
             )
         ) AS checked (name, broken, problem)
-    WHERE checked.broken
+    WHERE
+        checked.broken
+        AND (
+            coalesce(chunk_wallets.wallet_id, journaled.subledger_id) < %(upto)s::UUID
+            OR %(upto_no)s::BIGINT = %(ended)s::BIGINT
+        )
     UNION ALL
     SELECT
         'postings_cover_each_entry_once',
@@ -201,13 +243,25 @@ problems AS (
     FROM chunk_postings
     CROSS JOIN
         LATERAL (
-            SELECT sum(entries.change_minor) AS total
-            FROM subledger_entries AS entries
-            WHERE
-                entries.subledger_id = chunk_postings.wallet_id
-                AND entries.entry_no > 0
-                AND entries.entry_no > chunk_postings.posted_before
-                AND entries.entry_no <= chunk_postings.last_entry_no
+            SELECT
+                (
+                    SELECT entries.balance_after_minor
+                    FROM subledger_entries AS entries
+                    WHERE
+                        entries.subledger_id = chunk_postings.wallet_id
+                        AND entries.entry_no = chunk_postings.last_entry_no
+                        AND entries.entry_no > 0
+                ) - coalesce(
+                    (
+                        SELECT entries.balance_after_minor
+                        FROM subledger_entries AS entries
+                        WHERE
+                            entries.subledger_id = chunk_postings.wallet_id
+                            AND entries.entry_no = chunk_postings.posted_before
+                            AND entries.entry_no > 0
+                    ),
+                    0
+                ) AS total
         ) AS covered
     WHERE
         chunk_postings.first_entry_no <> chunk_postings.posted_before + 1
@@ -215,41 +269,46 @@ problems AS (
     UNION ALL
     SELECT
         'reservations_fit_their_journal',
-        format(
-            'reservation %%s of wallet %%s',
-            coalesce(chunk_reservations.reservation_id, reserved.key_hash),
-            coalesce(chunk_reservations.wallet_id, reserved.subledger_id)
-        ),
+        format('reservation %%s of wallet %%s', reserved.key_hash, reserved.subledger_id),
         format(
             'it is %%s of %%s, its journal has %%s, ended by %%s',
-            chunk_reservations.state, chunk_reservations.amount_minor, reserved.amount_minor, ending.kind
+            coalesce(kept.state, 'missing'), kept.amount_minor, reserved.amount_minor, ending.kind
         )
-    FROM chunk_reservations
-    FULL JOIN (
-        SELECT chunk_entries.*
-        FROM chunk_entries
-        WHERE chunk_entries.kind = 'RESERVE'
-    ) AS reserved ON chunk_reservations.reservation_id = reserved.key_hash
+    FROM chunk_entries AS reserved
+    LEFT JOIN LATERAL (
+        SELECT
+            found.reservation_id,
+            found.wallet_id,
+            found.amount_minor,
+            found.state,
+            found.committed_minor
+        FROM reservations AS found
+        WHERE found.reservation_id = reserved.key_hash
+        OFFSET 0
+    ) AS kept ON TRUE
     LEFT JOIN LATERAL (
         SELECT
             found.kind,
             found.amount_minor
         FROM subledger_entries AS found
         WHERE
-            found.reference_key = coalesce(chunk_reservations.reservation_id, reserved.key_hash)
+            found.reference_key = reserved.key_hash
             AND found.kind IN ('COMMIT', 'RELEASE')
         OFFSET 0
     ) AS ending ON TRUE
     WHERE
-        chunk_reservations.reservation_id IS NULL
-        OR reserved.amount_minor IS DISTINCT FROM chunk_reservations.amount_minor
-        OR reserved.subledger_id <> chunk_reservations.wallet_id
-        OR coalesce(ending.kind, 'NONE') <> CASE chunk_reservations.state
-            WHEN 'COMMITTED' THEN 'COMMIT'
-            WHEN 'RELEASED' THEN 'RELEASE'
-            ELSE 'NONE'
-        END
-        OR (ending.kind = 'COMMIT' AND ending.amount_minor <> chunk_reservations.committed_minor)
+        reserved.kind = 'RESERVE'
+        AND (
+            kept.reservation_id IS NULL
+            OR reserved.amount_minor <> kept.amount_minor
+            OR reserved.subledger_id <> kept.wallet_id
+            OR coalesce(ending.kind, 'NONE') <> CASE kept.state
+                WHEN 'COMMITTED' THEN 'COMMIT'
+                WHEN 'RELEASED' THEN 'RELEASE'
+                ELSE 'NONE'
+            END
+            OR (ending.kind = 'COMMIT' AND ending.amount_minor <> kept.committed_minor)
+        )
     UNION ALL
     SELECT
         checked.name,
@@ -306,8 +365,52 @@ problems AS (
 )
 
 SELECT
-    (SELECT count(*) FROM chunk_wallets) AS wallets,
+    (SELECT count(*) FILTER (WHERE chunk_wallets.is_whole) FROM chunk_wallets) AS wallets,
     (SELECT count(*) FROM chunk_entries) AS entries,
     (
         SELECT json_agg(json_build_array(problems.name, problems.subject, problems.problem)) FROM problems
-    ) AS problems;
+    ) AS problems,
+    (
+        SELECT row_to_json(journaled)::TEXT FROM journaled
+        WHERE journaled.subledger_id = %(upto)s::UUID AND %(upto_no)s::BIGINT < %(ended)s::BIGINT
+    ) AS carried;
+
+-- A chunk of the reservations that are kept, and of those the ones that no entry made. The other way round is a check
+-- of entries.
+-- name: reservations_chunk
+WITH chunk_reservations AS MATERIALIZED (
+    SELECT
+        reservations.reservation_id,
+        reservations.wallet_id,
+        reservations.state,
+        reservations.amount_minor
+    FROM reservations
+    WHERE reservations.reservation_id > %(after)s::UUID
+    ORDER BY reservations.reservation_id
+    LIMIT %(chunk)s::INTEGER
+)
+
+SELECT
+    (
+        SELECT last_reservation.reservation_id::TEXT
+        FROM chunk_reservations AS last_reservation
+        ORDER BY last_reservation.reservation_id DESC
+        LIMIT 1
+    ) AS upto,
+    (SELECT count(counted.reservation_id) FROM chunk_reservations AS counted) AS reservations,
+    json_agg(
+        json_build_array(
+            'reservations_fit_their_journal',
+            format('reservation %%s of wallet %%s', chunk_reservations.reservation_id, chunk_reservations.wallet_id),
+            format(
+                'it is %%s of %%s, its journal has none', chunk_reservations.state, chunk_reservations.amount_minor
+            )
+        )
+    ) FILTER (
+        WHERE NOT EXISTS (
+            SELECT FROM subledger_entries AS entries
+            WHERE entries.key_hash = chunk_reservations.reservation_id AND entries.kind = 'RESERVE'
+            OFFSET 0
+        )
+    ) AS problems
+FROM chunk_reservations;

@@ -22,9 +22,30 @@ FROM (
     LIMIT %(chunk)s::INTEGER
 ) AS chunk;
 
+-- Where a chunk ends that would have more postings than one statement reads: in the middle of a history.
+-- name: journal_accounts_chunk_cut
+SELECT
+    journal_postings.account_id,
+    journal_postings.posting_no
+FROM journal_postings
+WHERE
+    (journal_postings.account_id, journal_postings.posting_no) > (%(after)s::BIGINT, %(after_no)s::BIGINT)
+    AND journal_postings.account_id <= %(upto)s::BIGINT
+ORDER BY journal_postings.account_id, journal_postings.posting_no
+LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
+
 -- Accounts that callers defined, beside their histories.
 -- name: journal_accounts_chunk
-WITH chunk_accounts AS MATERIALIZED (
+WITH carried AS MATERIALIZED (
+    SELECT begun.*
+    FROM
+        json_to_record(%(carried)s::JSON) AS begun (
+            account_id BIGINT, total NUMERIC, postings BIGINT, follows BOOLEAN
+        )
+    WHERE begun.account_id IS NOT NULL
+),
+
+chunk_accounts AS MATERIALIZED (
     SELECT
         accounts.account_id,
         accounts.account_code,
@@ -34,11 +55,13 @@ WITH chunk_accounts AS MATERIALIZED (
     LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     WHERE
         accounts.account_type = 'JOURNAL'
-        AND accounts.account_id > %(after)s::BIGINT
+        AND accounts.account_id >= %(after)s::BIGINT
+        AND (accounts.account_id > %(after)s::BIGINT OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
         AND accounts.account_id <= %(upto)s::BIGINT
+        AND (accounts.account_id < %(upto)s::BIGINT OR %(upto_no)s::BIGINT = %(ended)s::BIGINT)
 ),
 
-histories AS MATERIALIZED (
+read_now AS MATERIALIZED (
     SELECT
         posted.account_id,
         sum(posted.amount_minor) AS total,
@@ -47,15 +70,26 @@ histories AS MATERIALIZED (
     FROM (
         SELECT
             journal_postings.*,
-            sum(journal_postings.amount_minor) OVER history AS running,
-            row_number() OVER history AS place
+            coalesce(carried.total, 0) + sum(journal_postings.amount_minor) OVER history AS running,
+            coalesce(carried.postings, 0) + row_number() OVER history AS place
         FROM journal_postings
+        LEFT JOIN carried ON journal_postings.account_id = carried.account_id
         WHERE
-            journal_postings.account_id > %(after)s::BIGINT
-            AND journal_postings.account_id <= %(upto)s::BIGINT
+            (journal_postings.account_id, journal_postings.posting_no) > (%(after)s::BIGINT, %(after_no)s::BIGINT)
+            AND (journal_postings.account_id, journal_postings.posting_no) <= (%(upto)s::BIGINT, %(upto_no)s::BIGINT)
         WINDOW history AS (PARTITION BY journal_postings.account_id ORDER BY journal_postings.posting_no)
     ) AS posted
     GROUP BY posted.account_id
+),
+
+histories AS MATERIALIZED (
+    SELECT
+        coalesce(carried.account_id, read_now.account_id) AS account_id,
+        coalesce(carried.total, 0) + coalesce(read_now.total, 0) AS total,
+        coalesce(carried.postings, 0) + coalesce(read_now.postings, 0) AS postings,
+        coalesce(carried.follows, TRUE) AND coalesce(read_now.follows, TRUE) AS follows
+    FROM carried
+    FULL JOIN read_now ON carried.account_id = read_now.account_id
 )
 
 SELECT
@@ -79,4 +113,8 @@ SELECT
             chunk_accounts.balance_minor IS DISTINCT FROM coalesce(histories.total, 0)
             OR chunk_accounts.version IS DISTINCT FROM coalesce(histories.postings, 0)
             OR NOT coalesce(histories.follows, TRUE)
-    ) AS problems;
+    ) AS problems,
+    (
+        SELECT row_to_json(histories)::TEXT FROM histories
+        WHERE histories.account_id = %(upto)s::BIGINT AND %(upto_no)s::BIGINT < %(ended)s::BIGINT
+    ) AS carried;

@@ -1,4 +1,5 @@
--- What `wallet verify` asks of players: what is derived of each owner, beside what it is derived from; see verify.py.
+-- What `wallet verify` asks of players: what is derived of each owner, beside what it is derived from; see
+-- verify_histories.py. Long because all checks of an owner stand in the statement that reads its history.
 
 -- Owners are found by jumping along their key, from each to the next: one look-up an owner, however many transactions
 -- it has. An owner without any is looked at as
@@ -58,10 +59,40 @@ FROM (
     LIMIT %(chunk)s::INTEGER
 ) AS chunk (owner_id);
 
+-- Where a chunk ends that would have more transactions than one statement reads: in the middle of an owner's history.
+-- name: owners_chunk_cut
+SELECT
+    ledger_transactions.owner_id,
+    ledger_transactions.owner_version
+FROM ledger_transactions
+WHERE
+    (ledger_transactions.owner_id, ledger_transactions.owner_version) > (%(after)s::BIGINT, %(after_no)s::BIGINT)
+    AND ledger_transactions.owner_id <= %(upto)s::BIGINT
+ORDER BY ledger_transactions.owner_id, ledger_transactions.owner_version
+LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
+
 -- The owners of a chunk: their derived rows beside their postings. Those of ledgers are below 0, and of them only the
--- numbers of their transactions are looked at: what they post is seen by wallet and by account.
+-- numbers of their transactions are looked at: what they post is seen by wallet and by account. Carried over is of an
+-- owner whose history was begun before: how many transactions it has, whether one of them has another number, and of
+-- each account how many entries and their sum.
 -- name: owners_chunk
-WITH chunk_transactions AS MATERIALIZED (
+WITH carried AS MATERIALIZED (
+    SELECT begun.*
+    FROM
+        json_to_record(%(carried)s::JSON) AS begun (
+            owner_id BIGINT, place BIGINT, is_misplaced BOOLEAN, accounts JSON
+        )
+    WHERE begun.owner_id IS NOT NULL
+),
+
+carried_accounts AS MATERIALIZED (
+    SELECT begun.*
+    FROM carried
+    CROSS JOIN
+        LATERAL json_to_recordset(carried.accounts) AS begun (account_id BIGINT, total NUMERIC, entries BIGINT)
+),
+
+chunk_transactions AS MATERIALIZED (
     SELECT
         ledger_transactions.tx_id,
         ledger_transactions.owner_id,
@@ -69,10 +100,31 @@ WITH chunk_transactions AS MATERIALIZED (
         ledger_transactions.currency_network_id,
         ledger_transactions.status,
         ledger_transactions.main_balance_after_minor,
-        row_number() OVER history AS place
+        carried.is_misplaced AS is_misplaced_before,
+        coalesce(carried.place, 0) + row_number() OVER history AS place
     FROM ledger_transactions
-    WHERE ledger_transactions.owner_id > %(after)s::BIGINT AND ledger_transactions.owner_id <= %(upto)s::BIGINT
+    LEFT JOIN carried ON ledger_transactions.owner_id = carried.owner_id
+    WHERE
+        (ledger_transactions.owner_id, ledger_transactions.owner_version) > (%(after)s::BIGINT, %(after_no)s::BIGINT)
+        AND (ledger_transactions.owner_id, ledger_transactions.owner_version) <= (%(upto)s::BIGINT, %(upto_no)s::BIGINT)
     WINDOW history AS (PARTITION BY ledger_transactions.owner_id ORDER BY ledger_transactions.owner_version)
+),
+
+chunk_accounts AS MATERIALIZED (
+    SELECT
+        accounts.account_id,
+        accounts.player_id,
+        accounts.currency_network_id,
+        accounts.account_type,
+        account_balances.balance_minor,
+        account_balances.version,
+        accounts.player_id < %(upto)s::BIGINT OR %(upto_no)s::BIGINT = %(ended)s::BIGINT AS is_whole
+    FROM accounts
+    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
+    WHERE
+        accounts.player_id >= %(after)s::BIGINT
+        AND accounts.player_id <= %(upto)s::BIGINT
+        AND (accounts.player_id > %(after)s::BIGINT OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
 ),
 
 chunk_entries AS MATERIALIZED (
@@ -83,28 +135,21 @@ chunk_entries AS MATERIALIZED (
         ledger_entries.account_version,
         ledger_entries.balance_after,
         ledger_entries.amount_minor,
-        sum(ledger_entries.amount_minor) OVER history AS running,
-        row_number() OVER history AS place
+        chunk_transactions.owner_id,
+        chunk_transactions.owner_version,
+        chunk_transactions.currency_network_id,
+        chunk_accounts.account_type,
+        coalesce(carried_accounts.total, 0) + sum(ledger_entries.amount_minor) OVER history AS running,
+        coalesce(carried_accounts.entries, 0) + row_number() OVER history AS place
     FROM chunk_transactions
     INNER JOIN ledger_entries ON chunk_transactions.tx_id = ledger_entries.tx_id
+    INNER JOIN chunk_accounts ON ledger_entries.account_id = chunk_accounts.account_id
+    LEFT JOIN carried_accounts ON ledger_entries.account_id = carried_accounts.account_id
     WHERE chunk_transactions.owner_id > 0
     WINDOW history AS (PARTITION BY ledger_entries.account_id ORDER BY ledger_entries.account_version)
 ),
 
-chunk_accounts AS MATERIALIZED (
-    SELECT
-        accounts.account_id,
-        accounts.player_id,
-        accounts.currency_network_id,
-        accounts.account_type,
-        account_balances.balance_minor,
-        account_balances.version
-    FROM accounts
-    LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
-    WHERE accounts.player_id > %(after)s::BIGINT AND accounts.player_id <= %(upto)s::BIGINT
-),
-
-posted AS MATERIALIZED (
+read_now AS MATERIALIZED (
     SELECT
         chunk_entries.account_id,
         sum(chunk_entries.amount_minor) AS total,
@@ -113,14 +158,49 @@ posted AS MATERIALIZED (
     GROUP BY chunk_entries.account_id
 ),
 
-main_gains AS MATERIALIZED (
+posted AS MATERIALIZED (
     SELECT
-        chunk_entries.tx_id,
-        sum(chunk_entries.amount_minor) AS gain
-    FROM chunk_entries
-    INNER JOIN chunk_accounts ON chunk_entries.account_id = chunk_accounts.account_id
+        coalesce(carried_accounts.account_id, read_now.account_id) AS account_id,
+        coalesce(carried_accounts.total, 0) + coalesce(read_now.total, 0) AS total,
+        coalesce(carried_accounts.entries, 0) + coalesce(read_now.entries, 0) AS entries
+    FROM carried_accounts
+    FULL JOIN read_now ON carried_accounts.account_id = read_now.account_id
+),
+
+main_before AS MATERIALIZED (
+    SELECT
+        chunk_accounts.player_id,
+        chunk_accounts.currency_network_id,
+        carried_accounts.total
+    FROM carried_accounts
+    INNER JOIN chunk_accounts ON carried_accounts.account_id = chunk_accounts.account_id
     WHERE chunk_accounts.account_type = 'MAIN'
-    GROUP BY chunk_entries.tx_id
+),
+
+-- Each transaction, and beside it what it moved of MAIN, under the same version: a sum up to the one has the other.
+-- A join of the two would be planned for few rows where the statistics know of few, and take the square of many.
+main_moves AS (
+    SELECT
+        chunk_transactions.tx_id,
+        chunk_transactions.owner_id,
+        chunk_transactions.owner_version,
+        chunk_transactions.currency_network_id,
+        chunk_transactions.main_balance_after_minor,
+        chunk_transactions.currency_network_id IS NOT NULL AND chunk_transactions.status <> 'TOMBSTONE' AS tells,
+        0 AS gain
+    FROM chunk_transactions
+    WHERE chunk_transactions.owner_id > 0
+    UNION ALL
+    SELECT
+        NULL,
+        chunk_entries.owner_id,
+        chunk_entries.owner_version,
+        chunk_entries.currency_network_id,
+        NULL,
+        FALSE,
+        chunk_entries.amount_minor
+    FROM chunk_entries
+    WHERE chunk_entries.account_type = 'MAIN'
 ),
 
 problems AS (
@@ -134,7 +214,7 @@ problems AS (
         ) AS problem
     FROM chunk_accounts
     LEFT JOIN posted ON chunk_accounts.account_id = posted.account_id
-    WHERE chunk_accounts.balance_minor IS DISTINCT FROM coalesce(posted.total, 0)
+    WHERE chunk_accounts.is_whole AND chunk_accounts.balance_minor IS DISTINCT FROM coalesce(posted.total, 0)
     UNION ALL
     SELECT
         'versions_count_postings',
@@ -145,7 +225,7 @@ problems AS (
         )
     FROM chunk_accounts
     LEFT JOIN posted ON chunk_accounts.account_id = posted.account_id
-    WHERE chunk_accounts.version IS DISTINCT FROM coalesce(posted.entries, 0)
+    WHERE chunk_accounts.is_whole AND chunk_accounts.version IS DISTINCT FROM coalesce(posted.entries, 0)
     UNION ALL
     SELECT
         'no_player_account_is_negative',
@@ -157,7 +237,7 @@ problems AS (
         )
     FROM chunk_accounts
     LEFT JOIN posted ON chunk_accounts.account_id = posted.account_id
-    WHERE chunk_accounts.balance_minor < 0 OR posted.total < 0
+    WHERE chunk_accounts.is_whole AND (chunk_accounts.balance_minor < 0 OR posted.total < 0)
     UNION ALL
     SELECT
         'balances_follow_their_postings',
@@ -168,7 +248,6 @@ problems AS (
             coalesce(chunk_entries.balance_after::TEXT, 'missing'), chunk_entries.place, chunk_entries.running
         )
     FROM chunk_entries
-    INNER JOIN chunk_accounts ON chunk_entries.account_id = chunk_accounts.account_id
     WHERE
         chunk_entries.balance_after IS DISTINCT FROM chunk_entries.running
         OR chunk_entries.account_version IS DISTINCT FROM chunk_entries.place
@@ -183,7 +262,9 @@ problems AS (
     FROM (
         SELECT DISTINCT ON (chunk_transactions.owner_id) chunk_transactions.*
         FROM chunk_transactions
-        WHERE chunk_transactions.owner_version <> chunk_transactions.place
+        WHERE
+            chunk_transactions.owner_version <> chunk_transactions.place
+            AND NOT coalesce(chunk_transactions.is_misplaced_before, FALSE)
         ORDER BY chunk_transactions.owner_id, chunk_transactions.place
     ) AS misplaced
     UNION ALL
@@ -196,21 +277,21 @@ problems AS (
         )
     FROM (
         SELECT
-            chunk_transactions.tx_id,
-            chunk_transactions.main_balance_after_minor,
-            chunk_transactions.currency_network_id IS NOT NULL AND chunk_transactions.status <> 'TOMBSTONE' AS tells,
-            coalesce(
-                sum(main_gains.gain) OVER (
-                    PARTITION BY chunk_transactions.owner_id, chunk_transactions.currency_network_id
-                    ORDER BY chunk_transactions.owner_version
-                ),
-                0
+            main_moves.tx_id,
+            main_moves.main_balance_after_minor,
+            main_moves.tells,
+            coalesce(main_before.total, 0) + sum(main_moves.gain) OVER (
+                PARTITION BY main_moves.owner_id, main_moves.currency_network_id ORDER BY main_moves.owner_version
             ) AS main
-        FROM chunk_transactions
-        LEFT JOIN main_gains ON chunk_transactions.tx_id = main_gains.tx_id
-        WHERE chunk_transactions.owner_id > 0
+        FROM main_moves
+        LEFT JOIN main_before
+            ON
+                main_moves.owner_id = main_before.player_id
+                AND main_moves.currency_network_id = main_before.currency_network_id
     ) AS remembered
-    WHERE remembered.main_balance_after_minor IS DISTINCT FROM CASE WHEN remembered.tells THEN remembered.main END
+    WHERE
+        remembered.tx_id IS NOT NULL
+        AND remembered.main_balance_after_minor IS DISTINCT FROM CASE WHEN remembered.tells THEN remembered.main END
     UNION ALL
     SELECT
         'player_states_equal_their_transactions',
@@ -224,7 +305,7 @@ problems AS (
             players.player_id,
             players.state
         FROM players
-        WHERE players.player_id > %(after)s::BIGINT AND players.player_id <= %(upto)s::BIGINT
+        WHERE players.player_id >= %(after)s::BIGINT AND players.player_id <= %(upto)s::BIGINT
     ) AS kept
     FULL JOIN (
         SELECT DISTINCT ON (ledger_transactions.owner_id)
@@ -233,29 +314,15 @@ problems AS (
         FROM ledger_transactions
         WHERE
             ledger_transactions.kind = 'PLAYER_STATE'
-            AND ledger_transactions.owner_id > %(after)s::BIGINT
+            AND ledger_transactions.owner_id >= %(after)s::BIGINT
             AND ledger_transactions.owner_id <= %(upto)s::BIGINT
         ORDER BY ledger_transactions.owner_id ASC, ledger_transactions.owner_version DESC
     ) AS given ON kept.player_id = given.owner_id
-    WHERE kept.state IS DISTINCT FROM given.state
-    UNION ALL
-    SELECT
-        'withdrawals_equal_their_transactions',
-        format('owner %%s', withdrawals.owner_id),
-        format('nothing reserved its withdrawal %%s', withdrawals.withdrawal_id)
-    FROM withdrawals
+    CROSS JOIN LATERAL (SELECT coalesce(kept.player_id, given.owner_id) AS owner_id) AS whose
     WHERE
-        withdrawals.owner_id > %(after)s::BIGINT
-        AND withdrawals.owner_id <= %(upto)s::BIGINT
-        AND NOT EXISTS (
-            SELECT FROM ledger_transactions AS made
-            WHERE
-                made.key_hash = encode(
-                    substr(sha256(convert_to(E'withdrawal\x1f' || withdrawals.withdrawal_id, 'UTF8')), 1, 16), 'hex'
-                )::UUID
-                AND made.owner_id = withdrawals.owner_id
-            OFFSET 0
-        )
+        kept.state IS DISTINCT FROM given.state
+        AND (whose.owner_id > %(after)s::BIGINT OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
+        AND (whose.owner_id < %(upto)s::BIGINT OR %(upto_no)s::BIGINT = %(ended)s::BIGINT)
     UNION ALL
     SELECT
         'holds_equal_open_withdrawals',
@@ -274,7 +341,10 @@ problems AS (
                 AND withdrawals.currency_network_id = chunk_accounts.currency_network_id
                 AND withdrawals.state IN ('RESERVED', 'BROADCASTED')
         ) AS held
-    WHERE chunk_accounts.account_type = 'WITHDRAW_HOLD' AND chunk_accounts.balance_minor <> held.total
+    WHERE
+        chunk_accounts.is_whole
+        AND chunk_accounts.account_type = 'WITHDRAW_HOLD'
+        AND chunk_accounts.balance_minor <> held.total
     UNION ALL
     SELECT
         'session_holds_equal_open_sessions',
@@ -293,11 +363,80 @@ problems AS (
                 AND sessions.currency_network_id = chunk_accounts.currency_network_id
                 AND sessions.state = 'OPEN'
         ) AS locked
-    WHERE chunk_accounts.account_type = 'SESSION_HOLD' AND chunk_accounts.balance_minor <> locked.total
+    WHERE
+        chunk_accounts.is_whole
+        AND chunk_accounts.account_type = 'SESSION_HOLD'
+        AND chunk_accounts.balance_minor <> locked.total
 )
 
 SELECT
-    (SELECT count(*) FROM chunk_accounts) AS accounts,
+    (SELECT count(*) FILTER (WHERE chunk_accounts.is_whole) FROM chunk_accounts) AS accounts,
     (
         SELECT json_agg(json_build_array(problems.name, problems.subject, problems.problem)) FROM problems
-    ) AS problems;
+    ) AS problems,
+    (
+        SELECT
+            json_build_object(
+                'owner_id', %(upto)s::BIGINT,
+                'place', (
+                    SELECT max(chunk_transactions.place) FROM chunk_transactions
+                    WHERE chunk_transactions.owner_id = %(upto)s::BIGINT
+                ),
+                'is_misplaced', (
+                    SELECT
+                        bool_or(
+                            chunk_transactions.is_misplaced_before IS TRUE
+                            OR chunk_transactions.owner_version <> chunk_transactions.place
+                        )
+                    FROM chunk_transactions
+                    WHERE chunk_transactions.owner_id = %(upto)s::BIGINT
+                ),
+                'accounts', (
+                    SELECT coalesce(json_agg(row_to_json(posted)), '[]'::JSON)
+                    FROM posted
+                    INNER JOIN chunk_accounts ON posted.account_id = chunk_accounts.account_id
+                    WHERE chunk_accounts.player_id = %(upto)s::BIGINT
+                )
+            )::TEXT
+        WHERE %(upto_no)s::BIGINT < %(ended)s::BIGINT
+    ) AS carried;
+
+-- A chunk of the withdrawals that are kept, and of those the ones that nothing reserved.
+-- name: withdrawals_chunk
+WITH chunk_withdrawals AS MATERIALIZED (
+    SELECT
+        withdrawals.withdrawal_id,
+        withdrawals.owner_id
+    FROM withdrawals
+    WHERE withdrawals.withdrawal_id > %(after)s::TEXT
+    ORDER BY withdrawals.withdrawal_id
+    LIMIT %(chunk)s::INTEGER
+)
+
+SELECT
+    (
+        SELECT last_withdrawal.withdrawal_id
+        FROM chunk_withdrawals AS last_withdrawal
+        ORDER BY last_withdrawal.withdrawal_id DESC
+        LIMIT 1
+    ) AS upto,
+    (SELECT count(counted.withdrawal_id) FROM chunk_withdrawals AS counted) AS withdrawals,
+    json_agg(
+        json_build_array(
+            'withdrawals_equal_their_transactions',
+            format('owner %%s', chunk_withdrawals.owner_id),
+            format('nothing reserved its withdrawal %%s', chunk_withdrawals.withdrawal_id)
+        )
+    ) FILTER (
+        WHERE NOT EXISTS (
+            SELECT FROM ledger_transactions AS made
+            WHERE
+                made.key_hash = encode(
+                    substr(sha256(convert_to(E'withdrawal\x1f' || chunk_withdrawals.withdrawal_id, 'UTF8')), 1, 16),
+                    'hex'
+                )::UUID
+                AND made.owner_id = chunk_withdrawals.owner_id
+            OFFSET 0
+        )
+    ) AS problems
+FROM chunk_withdrawals;

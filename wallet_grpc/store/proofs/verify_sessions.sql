@@ -1,4 +1,5 @@
--- What `wallet verify` asks of sessions: one snapshot of bounded size each; see verify.py.
+-- What `wallet verify` asks of sessions: one snapshot of bounded size each; see verify_histories.py. Long because all
+-- checks of a session stand in the statement that reads its journal.
 
 -- The upper end of the next chunk of sessions; no row where fewer than a chunk are left.
 -- name: sessions_chunk_end
@@ -8,27 +9,64 @@ WHERE sessions.session_id > %(after)s::UUID
 ORDER BY sessions.session_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
+-- Where a chunk ends that would have more entries than one statement reads: in the middle of a journal.
+-- name: sessions_chunk_cut
+SELECT
+    entries.subledger_id::TEXT,
+    entries.entry_no
+FROM subledger_entries AS entries
+WHERE
+    (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+    AND entries.subledger_id <= %(upto)s::UUID
+    AND entries.entry_no > 0
+ORDER BY entries.subledger_id, entries.entry_no
+LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
+
 -- The sessions of a chunk beside their journals, openings and settlements, and journals beside their sessions. What was
 -- late is left out of what a session had when it was settled. What an entry refers to is looked up by its key, one by
 -- one (OFFSET 0): a chunk has no index, and joined with itself by a plan for few rows it takes the square of a
 -- session's length.
 -- name: sessions_chunk
-WITH chunk_sessions AS MATERIALIZED (
-    SELECT sessions.*
+WITH carried AS MATERIALIZED (
+    SELECT begun.*
+    FROM
+        json_to_record(%(carried)s::JSON) AS begun (
+            subledger_id UUID,
+            entries BIGINT,
+            last_no BIGINT,
+            total NUMERIC,
+            open_rounds BIGINT,
+            is_in_order BOOLEAN,
+            settlement_no BIGINT,
+            settlement_tx_id TEXT,
+            late_posted BIGINT,
+            standing_rounds BIGINT
+        )
+    WHERE begun.subledger_id IS NOT NULL
+),
+
+chunk_sessions AS MATERIALIZED (
+    SELECT
+        sessions.*,
+        sessions.session_id < %(upto)s::UUID OR %(upto_no)s::BIGINT = %(ended)s::BIGINT AS is_whole
     FROM sessions
-    WHERE sessions.session_id > %(after)s::UUID AND sessions.session_id <= %(upto)s::UUID
+    WHERE
+        sessions.session_id >= %(after)s::UUID
+        AND sessions.session_id <= %(upto)s::UUID
+        AND (sessions.session_id > %(after)s::UUID OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
 ),
 
 chunk_entries AS MATERIALIZED (
     SELECT
         entries.*,
-        sum(CASE WHEN NOT entries.late THEN entries.change_minor ELSE 0 END) OVER (
+        coalesce(carried.total, 0) + sum(CASE WHEN NOT entries.late THEN entries.change_minor ELSE 0 END) OVER (
             PARTITION BY entries.subledger_id ORDER BY entries.entry_no
         ) AS running
     FROM subledger_entries AS entries
+    LEFT JOIN carried ON entries.subledger_id = carried.subledger_id
     WHERE
-        entries.subledger_id > %(after)s::UUID
-        AND entries.subledger_id <= %(upto)s::UUID
+        (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+        AND (entries.subledger_id, entries.entry_no) <= (%(upto)s::UUID, %(upto_no)s::BIGINT)
         AND entries.entry_no > 0
 ),
 
@@ -36,12 +74,19 @@ ends AS MATERIALIZED (
     SELECT
         chunk_entries.subledger_id,
         chunk_entries.entry_no,
-        chunk_entries.tx_id
+        chunk_entries.tx_id::TEXT AS tx_id
     FROM chunk_entries
     WHERE chunk_entries.kind = 'SESSION_SETTLEMENT'
+    UNION ALL
+    SELECT
+        carried.subledger_id,
+        carried.settlement_no,
+        carried.settlement_tx_id
+    FROM carried
+    WHERE carried.settlement_no IS NOT NULL
 ),
 
-journaled AS MATERIALIZED (
+read_now AS MATERIALIZED (
     SELECT
         chunk_entries.subledger_id,
         count(*) AS entries,
@@ -54,37 +99,129 @@ journaled AS MATERIALIZED (
         bool_and(
             chunk_entries.late = (settlement.entry_no IS NOT NULL AND chunk_entries.entry_no > settlement.entry_no)
         ) AS is_in_order,
-        min(settlement.tx_id::TEXT) AS settlement_tx_id,
+        min(settlement.entry_no) AS settlement_no,
+        min(settlement.tx_id) AS settlement_tx_id,
         count(*) FILTER (WHERE chunk_entries.late AND chunk_entries.tx_id IS NOT NULL) AS late_posted
     FROM chunk_entries
     LEFT JOIN ends AS settlement ON chunk_entries.subledger_id = settlement.subledger_id
     GROUP BY chunk_entries.subledger_id
 ),
 
-standing_rounds AS MATERIALIZED (
+-- What the chunk's entries leave of their rounds, by what has rolled them back up to its end.
+chunk_rounds AS MATERIALIZED (
     SELECT
         entries.subledger_id,
-        entries.round_id
+        entries.round_id,
+        entries.round_hash,
+        bool_or(entries.kind = 'BET' AND rollback.entry_no IS NULL) AS has_bet,
+        bool_or(entries.closes_round AND rollback.entry_no IS NULL) AS has_closer
     FROM chunk_entries AS entries
     LEFT JOIN LATERAL (
         SELECT found.entry_no
         FROM subledger_entries AS found
-        WHERE found.reverses_key = entries.key_hash AND NOT found.late
+        WHERE
+            found.reverses_key = entries.key_hash
+            AND NOT found.late
+            AND (found.subledger_id, found.entry_no) <= (%(upto)s::UUID, %(upto_no)s::BIGINT)
         OFFSET 0
     ) AS rollback ON entries.closes_round OR entries.kind = 'BET'
     WHERE entries.round_id IS NOT NULL AND NOT entries.late
-    GROUP BY entries.subledger_id, entries.round_id
-    HAVING
-        bool_or(entries.kind = 'BET' AND rollback.entry_no IS NULL)
-        AND NOT bool_or(entries.closes_round AND rollback.entry_no IS NULL)
+    GROUP BY entries.subledger_id, entries.round_id, entries.round_hash
 ),
 
+-- Rounds as they stand at the end of the chunk, and those of a journal that was begun before also as they stood at its
+-- beginning: there, what the chunks before have left of them is looked up. One entry that stands is enough, so a round
+-- may be as long as its journal.
+standing_rounds AS MATERIALIZED (
+    SELECT
+        chunk_rounds.subledger_id,
+        ends_at.is_now,
+        ends_at.is_now AND chunk_rounds.has_bet AS has_bet,
+        ends_at.is_now AND chunk_rounds.has_closer AS has_closer,
+        CASE
+            WHEN carried.subledger_id IS NOT NULL
+                THEN (
+                    SELECT TRUE FROM subledger_entries AS bet
+                    WHERE
+                        bet.round_hash = chunk_rounds.round_hash
+                        AND bet.kind = 'BET'
+                        AND NOT bet.late
+                        AND bet.entry_no <= carried.last_no
+                        AND NOT EXISTS (
+                            SELECT FROM subledger_entries AS rollback
+                            WHERE
+                                rollback.reverses_key = bet.key_hash
+                                AND NOT rollback.late
+                                AND rollback.entry_no <= ends_at.entry_no
+                            OFFSET 0
+                        )
+                    LIMIT 1
+                )
+        END AS has_earlier_bet,
+        CASE
+            WHEN carried.subledger_id IS NOT NULL
+                THEN (
+                    SELECT TRUE FROM subledger_entries AS closer
+                    WHERE
+                        closer.round_hash = chunk_rounds.round_hash
+                        AND closer.closes_round
+                        AND NOT closer.late
+                        AND closer.entry_no <= carried.last_no
+                        AND NOT EXISTS (
+                            SELECT FROM subledger_entries AS rollback
+                            WHERE
+                                rollback.reverses_key = closer.key_hash
+                                AND NOT rollback.late
+                                AND rollback.entry_no <= ends_at.entry_no
+                            OFFSET 0
+                        )
+                    LIMIT 1
+                )
+        END AS has_earlier_closer
+    FROM chunk_rounds
+    LEFT JOIN carried ON chunk_rounds.subledger_id = carried.subledger_id
+    INNER JOIN
+        LATERAL (
+            VALUES
+            (FALSE, carried.last_no),
+            (
+                TRUE,
+                CASE chunk_rounds.subledger_id
+                    WHEN %(upto)s::UUID THEN %(upto_no)s::BIGINT
+                    ELSE %(ended)s::BIGINT
+                END
+            )
+        ) AS ends_at (is_now, entry_no)
+        ON ends_at.is_now OR carried.subledger_id IS NOT NULL
+),
+
+-- How many rounds more are open after the chunk.
 open_rounds AS MATERIALIZED (
     SELECT
-        standing_rounds.subledger_id,
-        count(*) AS rounds
-    FROM standing_rounds
-    GROUP BY standing_rounds.subledger_id
+        known.subledger_id,
+        count(*) FILTER (WHERE known.is_now) - count(*) FILTER (WHERE NOT known.is_now) AS gained
+    FROM standing_rounds AS known
+    WHERE
+        (known.has_bet OR coalesce(known.has_earlier_bet, FALSE))
+        AND NOT (known.has_closer OR coalesce(known.has_earlier_closer, FALSE))
+    GROUP BY known.subledger_id
+),
+
+journaled AS MATERIALIZED (
+    SELECT
+        coalesce(carried.subledger_id, read_now.subledger_id) AS subledger_id,
+        coalesce(carried.entries, 0) + coalesce(read_now.entries, 0) AS entries,
+        coalesce(read_now.last_no, carried.last_no) AS last_no,
+        coalesce(carried.total, 0) + coalesce(read_now.total, 0) AS total,
+        coalesce(read_now.open_rounds, carried.open_rounds) AS open_rounds,
+        coalesce(carried.is_in_order, TRUE) AND coalesce(read_now.is_in_order, TRUE) AS is_in_order,
+        coalesce(carried.settlement_no, read_now.settlement_no) AS settlement_no,
+        coalesce(carried.settlement_tx_id, read_now.settlement_tx_id) AS settlement_tx_id,
+        coalesce(carried.late_posted, 0) + coalesce(read_now.late_posted, 0) AS late_posted,
+        coalesce(carried.standing_rounds, 0) + coalesce(open_rounds.gained, 0) AS standing_rounds
+    FROM carried
+    FULL JOIN read_now ON carried.subledger_id = read_now.subledger_id
+    LEFT JOIN open_rounds ON read_now.subledger_id = open_rounds.subledger_id
 ),
 
 settlements AS MATERIALIZED (
@@ -102,7 +239,7 @@ settlements AS MATERIALIZED (
             AND made.kind = 'SESSION_SETTLEMENT'
     LEFT JOIN ledger_entries AS entries ON made.tx_id = entries.tx_id
     LEFT JOIN accounts ON entries.account_id = accounts.account_id
-    WHERE chunk_sessions.state = 'SETTLED'
+    WHERE chunk_sessions.state = 'SETTLED' AND chunk_sessions.is_whole
     GROUP BY chunk_sessions.session_id
 ),
 
@@ -113,7 +250,6 @@ problems AS (
         checked.problem
     FROM chunk_sessions
     FULL JOIN journaled ON chunk_sessions.session_id = journaled.subledger_id
-    LEFT JOIN open_rounds ON chunk_sessions.session_id = open_rounds.subledger_id
     LEFT JOIN settlements ON chunk_sessions.session_id = settlements.session_id
     LEFT JOIN ledger_transactions AS opening ON chunk_sessions.session_id = opening.tx_id
     LEFT JOIN LATERAL (
@@ -122,7 +258,7 @@ problems AS (
             count(*) FILTER (WHERE made.kind = 'SESSION_SETTLEMENT') AS settlements
         FROM ledger_transactions AS made
         WHERE made.reference_tx_id = chunk_sessions.session_id
-    ) AS posted ON TRUE
+    ) AS posted ON chunk_sessions.is_whole
     CROSS JOIN
         LATERAL (
             VALUES
@@ -172,11 +308,13 @@ problems AS (
             ),
             (
                 'open_rounds_are_counted',
-                chunk_sessions.open_rounds <> coalesce(open_rounds.rounds, 0)
-                OR coalesce(journaled.open_rounds, 0) <> coalesce(open_rounds.rounds, 0),
+                chunk_sessions.open_rounds <> coalesce(journaled.standing_rounds, 0)
+                OR coalesce(journaled.open_rounds, 0) <> coalesce(journaled.standing_rounds, 0),
                 format(
                     'it and its last entry before the settlement count %%s and %%s open rounds, its journal has %%s',
-                    chunk_sessions.open_rounds, coalesce(journaled.open_rounds, 0), coalesce(open_rounds.rounds, 0)
+                    chunk_sessions.open_rounds,
+                    coalesce(journaled.open_rounds, 0),
+                    coalesce(journaled.standing_rounds, 0)
                 )
             ),
             (
@@ -188,7 +326,12 @@ problems AS (
                 )
             )
         ) AS checked (name, broken, problem)
-    WHERE checked.broken
+    WHERE
+        checked.broken
+        AND (
+            coalesce(chunk_sessions.session_id, journaled.subledger_id) < %(upto)s::UUID
+            OR %(upto_no)s::BIGINT = %(ended)s::BIGINT
+        )
     UNION ALL
     SELECT
         checked.name,
@@ -311,8 +454,12 @@ problems AS (
 )
 
 SELECT
-    (SELECT count(*) FROM chunk_sessions) AS sessions,
+    (SELECT count(*) FILTER (WHERE chunk_sessions.is_whole) FROM chunk_sessions) AS sessions,
     (SELECT count(*) FROM chunk_entries) AS entries,
     (
         SELECT json_agg(json_build_array(problems.name, problems.subject, problems.problem)) FROM problems
-    ) AS problems;
+    ) AS problems,
+    (
+        SELECT row_to_json(journaled)::TEXT FROM journaled
+        WHERE journaled.subledger_id = %(upto)s::UUID AND %(upto_no)s::BIGINT < %(ended)s::BIGINT
+    ) AS carried;
