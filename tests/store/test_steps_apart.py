@@ -6,6 +6,7 @@ On Citus such steps are written on all nodes. Their time is the same on any Post
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -23,7 +24,7 @@ from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.dialing import BoundedConnection, Place
 from wallet_grpc.store.connection.pipeline import BEGIN, Pipeline
 from wallet_grpc.store.connection.relations import Relations
-from wallet_grpc.store.connection.standby import Commits, NotCommittedError, StepApart, StepLostError
+from wallet_grpc.store.connection.standby import Commits, NotCommittedError, StepApart, StepLostError, UnconfirmedError
 from wallet_grpc.store.connection.statements import positional
 
 NewLane = Callable[..., SteppedLane]
@@ -101,6 +102,37 @@ async def test_nothing_is_committed_or_confirmed_inside_of_a_transaction_that_wa
     assert [type(answer) for answer in answers] == [psycopg.OperationalError] * 3
     assert are_open == [False] * 3
     assert kept(admin) == []
+
+
+_WARN_AND_FORGET = """
+    CREATE FUNCTION public.warn() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE WARNING 'as of a wait for the standby that was given up';
+        DEALLOCATE ALL;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON public.kept_apart DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.warn()
+"""
+"""At the end of the transaction. What was prepared is gone: what comes next fails, and the connection lives on."""
+
+
+@pytest.mark.parametrize("apart", [[], [sleeping(0)]], ids=["alone", "with steps apart"])
+async def test_what_is_committed_is_never_told_as_failed_because_its_confirmation_fails(
+    pipeline: Pipeline, admin: psycopg.Connection, apart: list[StepApart]
+) -> None:
+    """Else callers would be told that nothing was changed."""
+    commits = Commits(pipeline, timeout_s=_TIMEOUT_MS / 1000)
+    await commits.confirm()
+    ask = partial(commits.commit_together, apart=apart) if apart else commits.commit
+    admin.execute(_WARN_AND_FORGET)
+    try:
+        with pytest.raises(UnconfirmedError):
+            await ask(KEEP, {"number": 1})
+    finally:
+        admin.execute("DROP TRIGGER warn ON public.kept_apart; DROP FUNCTION public.warn()")
+    assert commits.is_open
+    assert kept(admin) == [1]
 
 
 def with_steps_apart(monkeypatch: pytest.MonkeyPatch, apart: Sequence[StepApart]) -> None:

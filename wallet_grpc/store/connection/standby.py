@@ -135,7 +135,7 @@ class Commits:
         trip.ask(statement, parameters)
         await self._make(trip)
         if self._pipeline.was_warned:
-            await self.confirm()
+            await self._confirm_committed()
 
     async def commit_together(
         self,
@@ -169,7 +169,7 @@ class Commits:
             raise
         await self._execute(COMMIT, None)
         if self._pipeline.was_warned:
-            await self.confirm()
+            await self._confirm_committed()
 
     async def _execute_together(
         self,
@@ -203,6 +203,13 @@ class Commits:
         await self._execute(_CONFIRM_PREPARED, None)
         if self._pipeline.was_warned:
             raise UnconfirmedError("the server was told not to wait for the standby")
+
+    async def _confirm_committed(self) -> None:
+        """Confirm what is committed and was warned of: whatever goes wrong with that, it is committed."""
+        try:
+            await self.confirm()
+        except (psycopg.Error, OSError) as error:
+            raise UnconfirmedError(f"it is committed, and cannot be confirmed: {error}") from error
 
     async def is_at_its_place(self) -> bool:
         """Tell whether the cell is still where this connection leads to, on Citus."""
