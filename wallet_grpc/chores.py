@@ -34,6 +34,15 @@ _GONE_AFTER_S = 60.0
 """After so long without the try that was due, an item is taken to be gone: somebody else has done it, or removed it."""
 
 
+class PostponedError(Exception):
+    """What a turn was to do cannot be done now, though nothing is broken: it is no success, and no failure either."""
+
+    def __init__(self, cause: str, *, pause_ms: float) -> None:
+        """`pause_ms` is how long to wait until it is tried again."""
+        super().__init__(cause)
+        self.pause_ms = pause_ms
+
+
 class LastSuccess:
     """When a chore last did what it is there for: when it begins it is given its time."""
 
@@ -163,8 +172,9 @@ async def keep_going(
 ) -> NoReturn:
     """Take turns until cancelled; each gives how long to pause after it, in ms.
 
-    A turn that fails is told and counted, and the next one comes later, and later still if it fails as well. A worker
-    whose turns are long gives the `success` that it notes meanwhile.
+    A turn that fails is told and counted, and the next one comes later, and later still if it fails as well. One that
+    raises PostponedError is told. Neither is a success. A worker whose turns are long gives the `success` that it notes
+    meanwhile.
     """
     success = success or metrics.last_success(worker)
     failed = 0
@@ -177,6 +187,9 @@ async def keep_going(
                 _log.warning("worker_waits_for_the_database", worker=worker, cause=str(error))
             is_out = True
             pause_ms = _OUTAGE_PAUSE_MS
+        except PostponedError as error:
+            _log.warning("worker_postponed", worker=worker, cause=str(error))
+            pause_ms = error.pause_ms
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise

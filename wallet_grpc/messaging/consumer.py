@@ -131,6 +131,8 @@ class PaymentsConsumer:
         self._failures = Failures()
         self._session: _Session | None = None
         self._held: set[asyncio.Task[None]] = set()
+        self._ended = 0
+        """Deliveries that were brought to their end, so far."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, reconnecting by itself.
@@ -186,6 +188,7 @@ class PaymentsConsumer:
         not let another installation in beside it.
         """
         queue_name = self._settings.topology.payments_queue
+        ended = self._ended
         while not stop.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
@@ -206,7 +209,9 @@ class PaymentsConsumer:
                 if queue.declaration_result.consumer_count == 0:
                     raise BrokerGoneError(f"{queue_name} was deleted or lost, and has no consumer")
                 await claim_queue(connection, self._settings.topology, installation)
-                self._success.note()
+                if self._ended > ended or not self._held:  # else events wait, as while the database is away
+                    self._success.note()
+                ended = self._ended
 
     async def _drain(self, session: _Session) -> None:
         """Take no more, and finish what was taken, within the time for it."""
@@ -241,6 +246,7 @@ class PaymentsConsumer:
             session.transport.release(delivery)
         if session.letters.failed.is_set():
             return  # it comes again
+        self._ended += 1
         if why is None:
             session.acknowledgements.settle(delivery.delivery_tag)
         else:

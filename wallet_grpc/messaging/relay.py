@@ -107,6 +107,8 @@ class Relay:
         self._chores = chores
         self._success = chores.last_success(_WORKER)
         self._owners: SetAside[int] = SetAside(_WORKER, "owner_id", chores)
+        self._round_failed = False
+        """Whether the last round had events, and the broker took none of them."""
         self._doubted: set[int] = set()
         """Owners of events one of which made the broker close a channel."""
         self._queue = queue
@@ -141,10 +143,12 @@ class Relay:
                         self._gauges.partitions.set(len(self._queue.partitions))
                         shared_at = now
                     rows = await self._queue.next(self._settings.round_events_max, self._owners.waiting())
+                    self._round_failed = False
                     pause_s = await self._round(line, rows) if rows else self._settings.poll_ms / 1000
                     if channel.is_closed:
                         raise BrokerGoneError("the channel was closed")
-                    self._success.note()
+                    if not self._round_failed:
+                        self._success.note()
                     if pause_s:
                         with suppress(TimeoutError):
                             async with asyncio.timeout(pause_s):
@@ -171,6 +175,7 @@ class Relay:
             raise
         finally:
             await self._settle(done)
+        self._round_failed = not (done.published or done.unroutable)
         return _REFUSED_PAUSE_S if done.refused else 0.0
 
     async def _publish_side_by_side(

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import structlog
 
-from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.chores import ChoreMetrics, PostponedError, SetAside, keep_going
 from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.receipts import Receipt
@@ -70,6 +70,7 @@ class Retries:
 
         Raises:
             DatabaseUnavailableError: None of them can be taken now.
+            PostponedError: Each of them failed, and is set aside.
         """
         if not inbox_ids:
             return
@@ -85,6 +86,8 @@ class Retries:
                 self._aside.done(receipt.key)
         if receipts and all(isinstance(outcome, TryAgainError) for outcome in outcomes):
             raise DatabaseUnavailableError("nothing can be told of any event now")
+        if receipts and all(isinstance(outcome, BaseException) for outcome in outcomes):
+            raise PostponedError(f"none of {len(receipts)} events could be taken", pause_ms=_TURN_EVERY_MS)
 
     async def _retried(self, receipt: Receipt) -> None:
         try:

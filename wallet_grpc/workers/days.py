@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import NoReturn
 
-from wallet_grpc.chores import ChoreMetrics, keep_going
+from wallet_grpc.chores import ChoreMetrics, PostponedError, keep_going
 from wallet_grpc.store.background.days import DayStore
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
@@ -43,8 +43,8 @@ class DayWorker:
         began = time.monotonic()
         try:
             counted = await self._store.count()
-        except UnsettledMomentError:  # a frozen process holds its time; what lies before it is counted when it is gone
-            return self._interval_ms
+        except UnsettledMomentError as error:  # a frozen process holds its time; what is before it is counted
+            raise PostponedError("a transaction of that time does not end", pause_ms=self._interval_ms) from error
         self._counted.day_transactions.inc(counted.transactions)
         self._counted.days_closed.inc(counted.days_closed)
         ended = time.monotonic()

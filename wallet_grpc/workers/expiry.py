@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-import structlog
-
-from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.chores import ChoreMetrics, PostponedError, SetAside, keep_going
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.commands import SettleSession
 from wallet_grpc.domain.sessions.outcomes import Settled
@@ -27,8 +25,6 @@ from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.sessions import FIRST_EXPIRY, SessionReader
 
 from .metrics import WorkerMetrics
-
-_log = structlog.get_logger(__name__)
 
 _WORKER = "expiry"
 
@@ -74,26 +70,29 @@ class ExpiryWorker:
 
         Raises:
             DatabaseUnavailableError: It does not answer.
-            QueueFullError: The engine has no room for them now.
+            PostponedError: The engine has no room for them now, or none of them could be settled.
         """
         settings = self._settings
+        tried = settled = 0
         place = FIRST_EXPIRY
         while True:
             page = await self._reader.expired(place, grace_ms=settings.grace_ms, limit=settings.round_sessions_max)
             left_out = self._aside.waiting()
-            await self._settle([it.settlement for it in page if it.settlement.session_id not in left_out])
+            due = [it.settlement for it in page if it.settlement.session_id not in left_out]
+            tried += len(due)
+            settled += await self._settle(due)
             if len(page) < settings.round_sessions_max:
-                return
+                break
             place = page[-1].place
+        if tried and not settled:
+            raise PostponedError(f"none of {tried} sessions could be settled", pause_ms=settings.poll_ms)
 
     async def _turn(self) -> float:
-        try:
-            await self.settle_expired()
-        except QueueFullError:
-            _log.warning("expiry_postponed", cause="the queue is full")
+        await self.settle_expired()
         return self._settings.poll_ms
 
-    async def _settle(self, found: Sequence[SettleSession]) -> None:
+    async def _settle(self, found: Sequence[SettleSession]) -> int:
+        """Settle sessions, and set aside which cannot be; gives how many are settled."""
         commands = []
         for command in found:
             if await self._networks.find(command.currency_network_id) is None:
@@ -101,12 +100,16 @@ class ExpiryWorker:
             else:
                 commands.append(command)
         if not commands:
-            return
+            return 0
         ticket = Ticket([None] * len(commands), request_id="expiry")
-        await self._engine.execute(ticket, list(enumerate(commands)))
-        is_out = False
+        try:
+            await self._engine.execute(ticket, list(enumerate(commands)))
+        except QueueFullError as error:
+            raise PostponedError("the queue is full", pause_ms=self._settings.poll_ms) from error
+        is_out, settled = False, 0
         for command, outcome in zip(commands, ticket.outcomes, strict=True):
             if isinstance(outcome, Settled):
+                settled += 1
                 self._settled.inc(not outcome.replayed)
                 self._aside.done(command.session_id)
             elif isinstance(outcome, Refusal) and outcome.reason is Reason.DATABASE_UNAVAILABLE:
@@ -115,3 +118,4 @@ class ExpiryWorker:
                 self._aside.put(command.session_id, outcome.reason)
         if is_out:
             raise DatabaseUnavailableError("the engine has no database")
+        return settled

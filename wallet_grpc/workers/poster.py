@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.chores import ChoreMetrics, PostponedError, SetAside, keep_going
 from wallet_grpc.domain.ledgers.state import LedgerId
 from wallet_grpc.store.background.wallet_postings import DueLedger, Posted, PostingStore
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
@@ -62,19 +62,27 @@ class Poster:
 
         Raises:
             DatabaseUnavailableError: It does not answer.
+            PostponedError: Something was due, and none of it could be posted.
         """
-        transactions = 0
+        transactions = failed = posted = 0
         self._wallets.forget_gone()
         for ledger in await self._store.due(self._ledgers.waiting()):
             try:
-                transactions += await self._post(ledger)
+                made, wallets_failed = await self._post(ledger)
             except DatabaseUnavailableError as error:
                 self._ledgers.put(ledger.ledger_id, error)  # it may be this ledger that takes too long: others go first
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the other ledgers are posted
                 self._ledgers.put(ledger.ledger_id, error)
+                failed += 1
             else:
                 self._ledgers.done(ledger.ledger_id)
+                transactions += made
+                is_failed = wallets_failed and not made
+                failed += is_failed
+                posted += not is_failed
+        if failed and not posted:
+            raise PostponedError(f"none of {failed} ledgers could be posted to", pause_ms=self._look_every_ms)
         return transactions
 
     def lag_s(self) -> float:
@@ -86,16 +94,30 @@ class Poster:
         return unseen_s if unseen_s > _UNSEEN_S else 0.0
 
     async def _turn(self) -> float:
-        await self.post_due()
+        try:
+            await self.post_due()
+        except PostponedError:
+            await self._look()
+            raise
+        await self._look()
+        return self._look_every_ms
+
+    async def _look(self) -> None:
+        """See how long the oldest write waits."""
         waited_s = await self._store.lag_s()
         self._looked_at = time.monotonic()
         self._oldest_at = self._looked_at - waited_s if waited_s > 0 else None
+
+    @property
+    def _look_every_ms(self) -> float:
         return self._settings.interval_ms / _LOOKS_PER_INTERVAL
 
-    async def _post(self, ledger: DueLedger) -> int:
-        transactions = 0
+    async def _post(self, ledger: DueLedger) -> tuple[int, bool]:
+        """Post to a ledger; gives how many transactions that took, and whether wallets of it failed."""
+        transactions, wallets_failed = 0, False
         for number in range(self._settings.rounds_max):
             posted: Posted = await self._store.post(ledger, self._wallets.waiting(), goes_on=number > 0)
+            wallets_failed = wallets_failed or bool(posted.failed)
             for wallet_id, error in posted.failed:
                 self._wallets.put(wallet_id, error)
             if len(self._wallets) > 0:
@@ -108,4 +130,4 @@ class Poster:
                 raise posted.failed[0][1]
             if not posted.full:
                 break
-        return transactions
+        return transactions, wallets_failed

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from wallet_grpc.chores import ChoreMetrics, SetAside, keep_going
+from wallet_grpc.chores import ChoreMetrics, PostponedError, SetAside, keep_going
 from wallet_grpc.store.background.reservations import ReservationStore
 
 from .metrics import WorkerMetrics
@@ -53,6 +53,8 @@ class Sweeper:
             self._aside.put(wallet_id, error)
         for wallet_id in swept.wallets:
             self._aside.done(wallet_id)
+        if swept.failed and not swept.wallets:
+            raise PostponedError("no wallet's reservations could be marked", pause_ms=self._settings.poll_ms)
         if swept.more:
             return _REST_PER_WORK * (time.monotonic() - began) * 1000
         return self._settings.poll_ms

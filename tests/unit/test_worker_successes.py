@@ -1,0 +1,205 @@
+"""When a worker last succeeded: when its work was done, or when there was none. Not when it was refused or put off."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from wallet_grpc import chores
+from wallet_grpc.chores import ChoreMetrics, LastSuccess, PostponedError, keep_going
+from wallet_grpc.domain.identifiers import TxId
+from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.sessions.outcomes import Settled
+from wallet_grpc.engine.engine import QueueFullError
+from wallet_grpc.engine.shares import QUEUE_FULL
+from wallet_grpc.messaging.retries import Retries
+from wallet_grpc.store.background.days import Round
+from wallet_grpc.store.background.reservations import Swept
+from wallet_grpc.store.background.wallet_postings import Posted
+from wallet_grpc.store.reads.moments import UnsettledMomentError
+from wallet_grpc.workers.days import DayWorker
+from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
+from wallet_grpc.workers.metrics import WorkerMetrics
+from wallet_grpc.workers.poster import Poster, PosterSettings
+from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
+
+TURNS = 3
+SETTLED = Settled(payout_minor=0, net_minor=0, open_rounds=0, tx_id=TxId("t"), replayed=False)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chores, "pause", lambda _: asyncio.sleep(0))
+
+
+class _EnoughError(BaseException):
+    """There were as many turns as the test wants."""
+
+
+async def successes(run: Callable[[ChoreMetrics], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a worker until it has taken some turns, which `counted` counts; gives how many it noted as a success."""
+    noted = itertools.count()
+    monkeypatch.setattr(LastSuccess, "note", lambda _: next(noted))
+    with suppress(_EnoughError):
+        await run(ChoreMetrics(CollectorRegistry()))
+    return next(noted)
+
+
+def counted(answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Have a fake's method end the test when it is asked after so many turns."""
+    turns = itertools.count()
+
+    async def asked(*given: Any, **more: Any) -> Any:
+        if next(turns) == TURNS:
+            raise _EnoughError
+        return await answer(*given, **more)
+
+    return asked
+
+
+async def test_a_turn_that_is_postponed_is_no_success_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def turn() -> float:
+        raise PostponedError("the queue is full", pause_ms=1)
+
+    registry = CollectorRegistry()
+    assert await successes(lambda metrics: keep_going("worker", counted(turn), metrics), monkeypatch) == 0
+    with suppress(_EnoughError):
+        await keep_going("worker", counted(turn), ChoreMetrics(registry))
+    assert registry.get_sample_value("wallet_worker_failures_total", {"worker": "worker"}) == 0
+
+
+def one(*, failed: bool) -> int:
+    """Give how many successes are noted: none where all fails, else one a turn."""
+    return 0 if failed else TURNS
+
+
+@pytest.mark.parametrize("how", ["done", "nothing due", "queue full", "refused"])
+async def test_expiry(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    session = SimpleNamespace(session_id="s", currency_network_id=1)
+
+    async def expired(*_: Any, **__: Any) -> list[Any]:
+        return [] if how == "nothing due" else [SimpleNamespace(settlement=session, place=None)]
+
+    async def execute(ticket: Any, _: Any) -> None:
+        if how == "queue full":
+            raise QueueFullError(QUEUE_FULL)
+        refusal = Refusal(reason=Reason.CONFLICT, message="")
+        ticket.outcomes[0] = refusal if how == "refused" else SETTLED
+
+    async def find(_: Any) -> object:
+        return object()
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        worker = ExpiryWorker(
+            ExpirySettings(poll_ms=1, grace_ms=0, round_sessions_max=10),
+            SimpleNamespace(execute=execute),  # type: ignore[arg-type]
+            SimpleNamespace(expired=counted(expired)),  # type: ignore[arg-type]
+            SimpleNamespace(find=find),  # type: ignore[arg-type]
+            metrics,
+            WorkerMetrics(CollectorRegistry()),
+        )
+        monkeypatch.setattr(worker._aside, "waiting", frozenset)  # each turn tries it again
+        return worker.run()
+
+    assert await successes(run, monkeypatch) == one(failed=how in {"queue full", "refused"})
+
+
+@pytest.mark.parametrize("settles", [True, False])
+async def test_days(monkeypatch: pytest.MonkeyPatch, *, settles: bool) -> None:
+    async def count() -> Round:
+        if not settles:
+            raise UnsettledMomentError
+        return Round()
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        store: Any = SimpleNamespace(count=counted(count))
+        return DayWorker(1, store, metrics, WorkerMetrics(CollectorRegistry())).run()
+
+    assert await successes(run, monkeypatch) == one(failed=not settles)
+
+
+@pytest.mark.parametrize(
+    ("swept", "failed"),
+    [
+        (Swept(reservations=0, more=False), False),
+        (Swept(reservations=1, more=False, wallets=("w",), failed=(("v", ValueError()),)), False),
+        (Swept(reservations=0, more=False, failed=(("v", ValueError()),)), True),
+    ],
+)
+async def test_sweeper(monkeypatch: pytest.MonkeyPatch, *, swept: Swept, failed: bool) -> None:
+    async def sweep(*_: Any, **__: Any) -> Swept:
+        return swept
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        store: Any = SimpleNamespace(sweep=counted(sweep))
+        settings = SweeperSettings(poll_ms=1, chunk_reservations_max=10)
+        return Sweeper(settings, store, metrics, WorkerMetrics(CollectorRegistry())).run()
+
+    assert await successes(run, monkeypatch) == one(failed=failed)
+
+
+@pytest.mark.parametrize(
+    ("posted", "failed"),
+    [
+        (Posted(), False),
+        (Posted(transactions=1, posted=frozenset({"w"}), failed=(("v", ValueError()),)), False),
+        (Posted(failed=(("v", ValueError()),)), True),
+        (Posted(failed=(("v", ValueError()),), gave_up=True), True),
+    ],
+)
+async def test_poster(monkeypatch: pytest.MonkeyPatch, *, posted: Posted, failed: bool) -> None:
+    async def due(_: Any) -> list[Any]:
+        return [SimpleNamespace(ledger_id=UUID(int=1))]
+
+    async def post(*_: Any, **__: Any) -> Posted:
+        return posted
+
+    async def lag_s() -> float:
+        return 0.0
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        store: Any = SimpleNamespace(due=counted(due), post=post, lag_s=lag_s)
+        settings = PosterSettings(interval_ms=8, rounds_max=1)
+        return Poster(settings, store, metrics, WorkerMetrics(CollectorRegistry())).run()
+
+    assert await successes(run, monkeypatch) == one(failed=failed)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_retries(monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> None:
+    @asynccontextmanager
+    async def retrying() -> Any:
+        yield SimpleNamespace(go_on=go_on)
+
+    async def go_on() -> None: ...
+
+    async def due(*_: Any) -> list[int]:
+        return [1]
+
+    async def early(_: int) -> Any:
+        return SimpleNamespace(fulfilled=[], upto=None)
+
+    async def receipts(_: Any) -> list[Any]:
+        return [SimpleNamespace(key=UUID(int=1), source="psp", event_id="e")]
+
+    async def retried(_: Any) -> None:
+        if fails:
+            raise ValueError
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        store: Any = SimpleNamespace(retrying=retrying, due=counted(due), early=early, receipts=receipts)
+        inbox: Any = None
+        worker = Retries(inbox, store, metrics, poll_ms=0)
+        monkeypatch.setattr(worker, "_retried", retried)
+        monkeypatch.setattr(worker._aside, "waiting", frozenset)
+        return worker.run()
+
+    assert await successes(run, monkeypatch) == one(failed=fails)
