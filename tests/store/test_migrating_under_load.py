@@ -151,7 +151,7 @@ def test_an_index_that_cannot_be_built_is_told_and_can_be_tried_again(own_ledger
 def test_another_migrate_is_waited_for_and_not_for_ever(own_ledger: Installation, tmp_path: Path) -> None:
     folder = copy_migrations(tmp_path, _9999_next="CREATE TABLE next_one (n INT);")
     with own_ledger.connect(autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [0x57414C4D])
+        other.execute("SELECT pg_advisory_lock(%s, 0)", [0x57414C4D])
         with pytest.raises(MigrationError, match=f"another `wallet migrate`.*pid {other.info.backend_pid}"):
             migrate(own_ledger.admin_dsn, "TEST", folder=folder, patience=HURRY)
         told: list[Waiting] = []
@@ -162,6 +162,15 @@ def test_another_migrate_is_waited_for_and_not_for_ever(own_ledger: Installation
 
         assert migrate(own_ledger.admin_dsn, "TEST", folder=folder, patience=PATIENCE, on_wait=on_wait) == NEXT
     assert len(told) == 1
+
+
+def test_no_owner_has_the_lock_of_who_migrates(own_ledger: Installation, tmp_path: Path) -> None:
+    """Every number is some player's id."""
+    folder = copy_migrations(tmp_path, _9999_next="CREATE TABLE next_one (n INT);")
+    with own_ledger.connect(autocommit=True) as player:
+        for player_id in (0x57414C4D, 0x57414C4D << 32):
+            player.execute("SELECT pg_advisory_lock(%s)", [player_id])
+        assert migrate(own_ledger.admin_dsn, "TEST", folder=folder, patience=HURRY) == NEXT
 
 
 def test_a_dry_run_tells_and_changes_nothing(empty: Installation) -> None:

@@ -17,7 +17,7 @@ from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
 from wallet_grpc.store.operator.freeze import freeze, lift, relays_here
 from wallet_grpc.store.proofs.stuck import find_stuck
 from wallet_grpc.store.queues import outbox as outbox_queue
-from wallet_grpc.store.queues.outbox import OutboxQueue, OutboxReader
+from wallet_grpc.store.queues.outbox import PARTITIONS, OutboxQueue, OutboxReader
 from wallet_grpc.store.queues.told_events import UntellableEventError
 
 pytestmark = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
@@ -57,6 +57,15 @@ async def test_the_first_event_of_an_installation_that_was_idle_is_published(
     with own_ledger.connect(autocommit=True) as connection:
         assert inserted(connection) == 1
     assert await waiting(queue) == [1]
+
+
+async def test_no_owners_lock_is_taken_for_a_relay(queue: OutboxQueue, own_ledger: Installation) -> None:
+    """Every number is some player's id: who is there would have a share of the owners, and publish nothing."""
+    with own_ledger.connect(autocommit=True) as player:
+        player.execute("SELECT pg_advisory_lock_shared(%s)", [outbox_queue.PRESENCE_LOCK << 32])
+        assert len(relays_here(player)) == 1
+        await queue.share()
+        assert len(queue.partitions) == PARTITIONS
 
 
 async def test_of_a_frozen_installation_nothing_is_published_and_what_was_is_removed(

@@ -50,7 +50,8 @@ from .transfer import (
 
 _SQL = statements(__package__, "copying.sql")
 
-_LOCK = 0x57414C43
+_LOCK_CLASS = 0x57414C43
+"""The class of the advisory lock of who fills an installation; owners use the other, 64-bit space."""
 _READY = "READY"
 _SHORT_ROUND_S = 20.0
 """A round that took less leaves little for the next."""
@@ -157,7 +158,7 @@ def _all_slices(sides: Sides) -> Iterator[Stretch]:
 
 @contextmanager
 def _alone(sides: Sides) -> Iterator[None]:
-    row = sides.target.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    row = sides.target.execute("SELECT pg_try_advisory_lock(%s::INTEGER, 0)", [_LOCK_CLASS]).fetchone()
     if row != (True,):
         raise CopyError("another `wallet copy` fills this installation")
     yield

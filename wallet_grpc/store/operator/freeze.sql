@@ -35,6 +35,7 @@ INNER JOIN pg_stat_activity ON pg_locks.pid = pg_stat_activity.pid
 WHERE
     pg_locks.locktype = 'advisory'
     AND pg_locks.classid = %(lock_class)s::INTEGER::OID
+    AND pg_locks.objsubid = 2
     AND pg_database.datname = current_database();
 
 -- name: bound_waits

@@ -22,7 +22,8 @@ from .migration_files import MigrationError
 
 T = TypeVar("T")
 
-_LOCK = 0x57414C4D
+_LOCK_CLASS = 0x57414C4D
+"""The class of the advisory lock of who migrates; owners use the other, 64-bit space."""
 _LOST = ("55P03", "40P01")
 """A lock that could not be had in time, and a deadlock with those who write meanwhile."""
 _LEFT_MS_MIN = 100
@@ -186,9 +187,9 @@ def alone(
             Blocker(*row)
             for row in connection.execute(
                 "SELECT pid, 'another wallet migrate', NULL, NULL FROM pg_locks "
-                "WHERE locktype = 'advisory' AND granted AND objid = %s AND objsubid = 1 "
+                "WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = 0 AND objsubid = 2 "
                 "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                [_LOCK],
+                [_LOCK_CLASS],
             )
         )
         if time.monotonic() >= ends_at:
@@ -204,10 +205,10 @@ def alone(
         yield
     finally:
         if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+            connection.execute("SELECT pg_advisory_unlock(%s::INTEGER, 0)", [_LOCK_CLASS])
 
 
 def _try_lock(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s::INTEGER, 0)", [_LOCK_CLASS]).fetchone()
     assert row is not None
     return bool(row[0])

@@ -12,6 +12,7 @@ WHERE
     pg_locks.locktype = 'advisory'
     AND pg_locks.classid = %(lock_class)s::INTEGER::OID
     AND pg_locks.objid = %(cell)s::INTEGER::OID
+    AND pg_locks.objsubid = 2
     AND pg_locks.granted
     AND pg_database.datname = current_database();
 
