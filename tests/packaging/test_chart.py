@@ -4,8 +4,10 @@ helm and Kubernetes' schemas are the real ones; no cluster has been asked.
 """
 
 import json
+import re
 import subprocess
 from copy import deepcopy
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -155,6 +157,30 @@ def test_what_one_process_is_told_is_written_as_it_was_said(value: str, written:
     told = manifests.render('env={"WALLET_SLOW_CALL_MS":1000}', f'serve.env={{"WALLET_SLOW_CALL_MS":{value}}}')
     assert environment(*of_kind(told, "Deployment", "wallet-serve"))["WALLET_SLOW_CALL_MS"] == written
     assert environment(*of_kind(told, "Deployment", "wallet-relay"))["WALLET_SLOW_CALL_MS"] == "1000"
+
+
+def test_numbers_of_a_million_or_more_are_numbers_wherever_they_stand() -> None:
+    """Helm reads whole numbers as fractions, which it would write as 2e+06: for YAML a text, for Kubernetes nothing."""
+    values = yaml.safe_load((manifests.CHART / "values.yaml").read_text())
+    bounded = ("cpuPercent", "Port", "lameDuckSeconds", "terminationGracePeriodSeconds")
+    large = [f"{path}=2000000" for path in number_paths(values) if not path.endswith(bounded)]
+    assert {"serve.autoscaling.queuedOperations=2000000", "migrate.activeDeadlineSeconds=2000000"} <= set(large)
+    for autoscaled in ("true", "false"):
+        chosen = [f"{process}.autoscaling.enabled={autoscaled}" for process in ("serve", "api", "gateway")]
+        told = manifests.render(*ALL, *large, *chosen)
+        check_schemas(told)
+        assert not re.search(r"[0-9]e\+[0-9]", json.dumps(told))
+
+
+def number_paths(values: dict[str, Any], before: str = "") -> list[str]:
+    """Name the values of the chart that are whole numbers."""
+    paths = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            paths += number_paths(value, f"{before}{name}.")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            paths.append(f"{before}{name}")
+    return paths
 
 
 # -------------------------------------------------------------------------------------------------------- no rights

@@ -34,7 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 {{- end -}}
 
-{{/* A value as a variable holds it. Helm reads whole numbers as fractions, and would write a million as 1e+06. */}}
+{{/* A value as text: of a variable, or where a number stands. Helm reads whole numbers as fractions, and would write a million as 1e+06. */}}
 {{- define "wallet.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
@@ -179,18 +179,18 @@ spec:
     apiVersion: apps/v1
     kind: Deployment
     name: {{ include "wallet.name" . }}
-  minReplicas: {{ .values.autoscaling.minReplicas }}
-  maxReplicas: {{ .values.autoscaling.maxReplicas }}
+  minReplicas: {{ include "wallet.text" .values.autoscaling.minReplicas }}
+  maxReplicas: {{ include "wallet.text" .values.autoscaling.maxReplicas }}
   metrics:
   - type: Resource
     resource:
       name: cpu
-      target: {type: Utilization, averageUtilization: {{ .values.autoscaling.cpuPercent }}}
+      target: {type: Utilization, averageUtilization: {{ include "wallet.text" .values.autoscaling.cpuPercent }}}
   {{- with .values.autoscaling.queuedOperations }}
   - type: Pods
     pods:
       metric: {name: wallet_queued_operations}
-      target: {type: AverageValue, averageValue: {{ . | quote }}}
+      target: {type: AverageValue, averageValue: {{ include "wallet.text" . | quote }}}
   {{- end }}
   behavior:
     scaleDown:
@@ -206,7 +206,7 @@ spec:
 
 {{- define "wallet.egressTo" -}}
 - ports:
-  - {protocol: TCP, port: {{ .port }}}
+  - {protocol: TCP, port: {{ include "wallet.text" .port }}}
   {{- with .to }}
   to: {{ toJson . }}
   {{- end }}
