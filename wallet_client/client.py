@@ -171,18 +171,23 @@ class WalletClient:
         """Take up a session by its token, without asking for it."""
         return GameSession(self, session_token, None)
 
-    async def currency_networks(self) -> list[wallet_pb2.CurrencyNetwork]:
-        """Read which currency networks there are."""
-        listed = await self._call("wallet", "ListCurrencyNetworks", wallet_pb2.ListCurrencyNetworksRequest())
+    def deadline(self) -> float:
+        """Give until when a call may take that begins now, as `time.monotonic` tells it: for what takes several."""
+        return time.monotonic() + self._deadline_s
+
+    async def currency_networks(self, *, deadline: float | None = None) -> list[wallet_pb2.CurrencyNetwork]:
+        """Read which currency networks there are; of its own deadline, or by the one of a greater whole."""
+        asked = wallet_pb2.ListCurrencyNetworksRequest()
+        listed = await self._call("wallet", "ListCurrencyNetworks", asked, deadline=deadline)
         return list(listed.currency_networks)
 
-    async def play(self, request: SessionRequest) -> Any:
-        """Send one session request as it is.
+    async def play(self, request: SessionRequest, *, deadline: float | None = None) -> Any:
+        """Send one session request as it is; of its own deadline, or by the one of a greater whole.
 
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
         """
-        return await self._call("sessions", SESSION_CALLS[type(request)], request)
+        return await self._call("sessions", SESSION_CALLS[type(request)], request, deadline=deadline)
 
     async def read(self, request: session_pb2.GetSessionRequest) -> session_pb2.Session:
         """Read a session."""
@@ -197,7 +202,7 @@ class WalletClient:
         """
         operations = [operation(request) for request in requests]  # so what is none is told before anything is sent
         answers: dict[int, SessionAnswer] = {}
-        deadline = time.monotonic() + self._deadline_s
+        deadline = self.deadline()
         waiting = list(range(len(operations)))
         wait_s = FIRST_WAIT_S
         while waiting:
@@ -257,9 +262,10 @@ class WalletClient:
         Raises:
             WalletError: It was refused, or no answer came before the deadline.
         """
-        deadline = time.monotonic() + self._deadline_s if deadline is None else deadline
+        deadline = self.deadline() if deadline is None else deadline
         if time.monotonic() >= deadline:
-            raise no_answer("there was no time left to send it", grpc.StatusCode.DEADLINE_EXCEEDED)
+            error = no_answer("there was no time left to send it", grpc.StatusCode.DEADLINE_EXCEEDED)
+            raise error.with_transaction_id(id_of(request))
         wait_s = FIRST_WAIT_S
         cause: grpc.aio.AioRpcError | None
         while True:

@@ -15,8 +15,8 @@ from .results import Played, Settlement, played_of, settlement_of
 class SessionCalls(Protocol):
     """What sessions need of a client."""
 
-    async def play(self, request: SessionRequest) -> Any:
-        """Send one session request as it is."""
+    async def play(self, request: SessionRequest, *, deadline: float | None = None) -> Any:
+        """Send one session request as it is, by a deadline if it is given."""
 
     async def read(self, request: session_pb2.GetSessionRequest) -> session_pb2.Session:
         """Read a session."""

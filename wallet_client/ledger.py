@@ -95,7 +95,9 @@ class SessionSettlement:
 
 
 class _Client(SessionCalls, Protocol):
-    async def currency_networks(self) -> list[wallet_pb2.CurrencyNetwork]: ...
+    def deadline(self) -> float: ...
+
+    async def currency_networks(self, *, deadline: float | None = None) -> list[wallet_pb2.CurrencyNetwork]: ...
 
 
 class StudioLedger:
@@ -118,18 +120,21 @@ class StudioLedger:
     ) -> Opened:
         """Lock a stake; with the same transaction_id it is the same session. One is made if it is not given.
 
+        Currencies that are not known yet are asked for first, within the same deadline.
+
         Raises:
             WalletError: It was refused, or no answer came before the deadline; so for each call here.
         """
+        deadline = self._client.deadline()
         request = session_pb2.OpenSessionRequest(
             transaction_id=transaction_id or new_id(),
             player_id=user_id,
-            currency_network_id=await self._network_id(currency, network),
+            currency_network_id=await self._network_id(currency, network, deadline),
             game_code=game_code,
             lock_amount_minor=_digits(lock_amount, "lock_amount"),
             ttl_seconds=ttl_seconds,
         )
-        opened = await self._play(request)
+        opened = await self._play(request, deadline=deadline)
         return Opened(transaction_id=request.transaction_id, replayed=opened.replayed, **_view_of(opened))
 
     async def bet(
@@ -218,18 +223,18 @@ class StudioLedger:
             replayed=settled.replayed,
         )
 
-    async def _play(self, request: SessionRequest) -> Any:
+    async def _play(self, request: SessionRequest, *, deadline: float | None = None) -> Any:
         try:
-            return await self._client.play(request)
+            return await self._client.play(request, deadline=deadline)
         except WalletError as error:
             if error.field in _STUDIO_WORDS:
                 raise error.with_field(_STUDIO_WORDS[error.field]) from error
             raise
 
-    async def _network_id(self, currency: str, network: str) -> int:
+    async def _network_id(self, currency: str, network: str, deadline: float) -> int:
         found = self._named(currency, network)
         if not found:
-            self._networks = await self._client.currency_networks()
+            self._networks = await self._client.currency_networks(deadline=deadline)
             found = self._named(currency, network)
         if not found:
             raise WalletError(

@@ -12,8 +12,8 @@ import pytest
 from support.scripted import client_of
 
 from wallet.v1 import session_pb2 as pb
-from wallet.v1 import session_pb2_grpc
-from wallet_client import WalletError, lines
+from wallet.v1 import session_pb2_grpc, wallet_pb2
+from wallet_client import WalletClient, WalletError, lines
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.rpc.status import abort, status_of
 
@@ -147,3 +147,25 @@ async def test_nobody_waits_for_what_comes_after_the_deadline() -> None:
         assert refused.value.reason == "QUEUE_FULL"
     assert len(server.came_at) == 2
     assert time.monotonic() - started < 5
+
+
+async def test_opening_a_session_has_one_deadline_though_it_asks_for_currencies_first() -> None:
+    """Both are sent with what is left of it."""
+    deadlines: list[float | None] = []
+
+    class Client(WalletClient):
+        async def currency_networks(self, *, deadline: float | None = None) -> list[wallet_pb2.CurrencyNetwork]:
+            deadlines.append(deadline)
+            return [wallet_pb2.CurrencyNetwork(currency_network_id=1, currency="USDC", network="ETHEREUM")]
+
+        async def play(self, request: Any, *, deadline: float | None = None) -> Any:
+            del request
+            deadlines.append(deadline)
+            raise WalletError(reason="CONFLICT", message="", metadata={}, retryable=False)
+
+    async with Client("127.0.0.1:1", key="k", deadline_s=0.2) as client:
+        with pytest.raises(WalletError):
+            await client.ledger.open_session(user_id=1, game_code="g", currency="USDC", lock_amount=1)
+    first, second = deadlines
+    assert first is not None
+    assert first == second
