@@ -1,23 +1,11 @@
-"""The API as a process: uvicorn in front of the application, until a signal ends it.
-
-uvicorn's own log of requests is off: it would hold query strings, and nobody reads a line for each balance.
-"""
+"""The API as a process: uvicorn in front of the application, until a signal ends it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import structlog
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from wallet_grpc.addresses import AddressInUseError, why
+from wallet_grpc import web_server
 from wallet_grpc.store.connection.check import ConnectionsUnavailableError, UnfitConnectionsError, check_connections
 from wallet_grpc.store.connection.lending import DatabaseUnavailableError
 
@@ -29,16 +17,10 @@ from .settings import ApiSettings
 _BACKLOG = 2_048
 _SHARED_CONNECTIONS = 2
 """For what all of several cells share: currency networks, once a second."""
-_KEEP_ALIVE_S = 75
-"""Longer than a proxy keeps its own side, as a rule, so that it does not send into a connection that is closing."""
 
 SECURITY_HEADERS = (
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
+    *web_server.SECURITY_HEADERS,
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
 )
 
 _HEAD_TOO_LONG = ProblemError(ProblemReason.HEADERS_TOO_LARGE, "the request line and headers are too long")
@@ -62,29 +44,12 @@ async def serve(settings: ApiSettings) -> None:
     # Of several cells, or as long as nobody knows: what all of them share depends on no cell's node.
     database = database_of(settings) if count == 1 else database_of(settings, None, connections_max=_SHARED_CONNECTIONS)
     app = create_app(settings, database)
-    host, port = settings.host_and_port
-    try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
-        )
-    except OSError as error:
-        reason = why(error, port=port)
-        raise AddressInUseError(f"{settings.http_address} cannot be bound: {reason}") from error
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http=_bounded_protocol(settings.http_request_bytes_max),
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            headers=list(SECURITY_HEADERS),
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, settings.http_stop_timeout_ms // 1_000),
-        )
+    listener = web_server.listen(settings.http_address, backlog=_BACKLOG)
+    server = web_server.server_of(
+        app,
+        http=_bounded_protocol(settings.http_request_bytes_max),
+        headers=SECURITY_HEADERS,
+        stop_timeout_ms=settings.http_stop_timeout_ms,
     )
     _log.info("serving", address=settings.http_address, replica=settings.is_on_replica)
     await server.serve(sockets=[listener])
@@ -118,17 +83,6 @@ async def _check_database(settings: ApiSettings) -> int | None:
             "use one with the rights of role wallet_api alone"
         )
     return count
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, ended by a signal as the wallet's other processes are: with status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def _bounded_protocol(head_bytes_max: int) -> type[HttpToolsProtocol]:
@@ -180,8 +134,4 @@ def _bounded_protocol(head_bytes_max: int) -> type[HttpToolsProtocol]:
 
 def run(settings: ApiSettings) -> None:
     """Serve in this process; see `serve`."""
-    import uvloop
-
-    runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with runner:
-        runner.run(serve(settings))
+    web_server.run(serve(settings))

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from wallet_grpc.addresses import host_and_port
 from wallet_grpc.secret_files import EnvironmentSettings
-from wallet_grpc.settings import Address, Dsn, LogFormat, LogLevel, Milliseconds
+from wallet_grpc.settings import Address, Dsn, LogFormat, LogLevel, Milliseconds, parted
 
 SECRET_BYTES_MIN = 32
 """The shortest secret of HS256 (RFC 7518, section 3.2)."""
@@ -98,7 +98,7 @@ class ApiSettings(EnvironmentSettings):
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
-        for origin in _parted(value):
+        for origin in parted(value):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin} is no origin such as https://play.example, in lower case, without a path")
         return value
@@ -126,13 +126,9 @@ class ApiSettings(EnvironmentSettings):
     @property
     def origins(self) -> frozenset[str]:
         """The origins of `cors_origins`."""
-        return frozenset(_parted(self.cors_origins))
+        return frozenset(parted(self.cors_origins))
 
     @property
     def host_and_port(self) -> tuple[str, int]:
         """Where HTTP is served."""
         return host_and_port(self.http_address)
-
-
-def _parted(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,23 +1,13 @@
-"""The console as a process: uvicorn in front of the application, until a signal ends it.
-
-uvicorn's own log of requests is off: it would hold what people look for.
-"""
+"""The console as a process: uvicorn in front of the application, until a signal ends it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import structlog
-import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from wallet_grpc.addresses import AddressInUseError, why
+from wallet_grpc import web_server
 
 from .app import create_app
 from .backoffice import Backoffice
@@ -25,13 +15,10 @@ from .samples import Samples
 from .settings import ConsoleSettings
 
 _BACKLOG = 512
-_KEEP_ALIVE_S = 75
 _HEAD_BYTES_MAX = 32_768
 
 SECURITY_HEADERS = (
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
+    *web_server.SECURITY_HEADERS,
     (
         "content-security-policy",
         (
@@ -39,8 +26,6 @@ SECURITY_HEADERS = (
             "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         ),
     ),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
 )
@@ -58,31 +43,13 @@ async def serve(settings: ConsoleSettings) -> None:
     """
     backoffice = Backoffice(settings)
     app = create_app(settings, backoffice, Samples(settings))
-    host, port = settings.host_and_port
-    try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
-        )
-    except OSError as error:
-        reason = why(error, port=port)
-        raise AddressInUseError(f"{settings.console_address} cannot be bound: {reason}") from error
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for each malformed request says nothing new
-    headers = [*SECURITY_HEADERS, *([_BY_TLS_ALONE] if settings.is_by_tls else [])]
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http=_timely(settings.console_receive_timeout_ms / 1_000),
-            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            headers=headers,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, settings.console_stop_timeout_ms // 1_000),
-        )
+    listener = web_server.listen(settings.console_address, backlog=_BACKLOG)
+    server = web_server.server_of(
+        app,
+        http=_timely(settings.console_receive_timeout_ms / 1_000),
+        headers=[*SECURITY_HEADERS, *([_BY_TLS_ALONE] if settings.is_by_tls else [])],
+        stop_timeout_ms=settings.console_stop_timeout_ms,
+        h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
     )
     _log.info("serving", address=settings.console_address, wallet=settings.console_grpc_address)
     await server.serve(sockets=[listener])
@@ -127,21 +94,6 @@ def _timely(receive_s: float) -> type[H11Protocol]:
     return Timely
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, ended by a signal as the wallet's other processes are: with status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-
 def run(settings: ConsoleSettings) -> None:
     """Serve in this process; see `serve`."""
-    import uvloop
-
-    runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with runner:
-        runner.run(serve(settings))
+    web_server.run(serve(settings))

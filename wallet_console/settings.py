@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from wallet_grpc.addresses import host_and_port
 from wallet_grpc.secret_files import EnvironmentSettings
-from wallet_grpc.settings import Address, Environment, LogFormat, LogLevel, Milliseconds
+from wallet_grpc.settings import Address, Environment, LogFormat, LogLevel, Milliseconds, parted
 
 SECRET_BYTES_MIN = 32
 """The shortest secret that signs sessions and links."""
@@ -153,7 +153,7 @@ class ConsoleSettings(EnvironmentSettings):
     @field_validator("console_metrics_urls")
     @classmethod
     def _addresses(cls, value: str) -> str:
-        for url in _parted(value):
+        for url in parted(value):
             parts = urlsplit(url)
             if parts.scheme not in {"http", "https"} or not parts.hostname:
                 raise ValueError(f"{url} is no address such as http://wallet:9464/metrics")
@@ -219,7 +219,7 @@ class ConsoleSettings(EnvironmentSettings):
     @property
     def metrics_urls(self) -> tuple[str, ...]:
         """The addresses of `console_metrics_urls`."""
-        return tuple(_parted(self.console_metrics_urls))
+        return tuple(parted(self.console_metrics_urls))
 
     @property
     def url(self) -> str:
@@ -242,7 +242,3 @@ class ConsoleSettings(EnvironmentSettings):
     def host_and_port(self) -> tuple[str, int]:
         """Where pages are served."""
         return host_and_port(self.console_address)
-
-
-def _parted(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

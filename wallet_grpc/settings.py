@@ -37,6 +37,11 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+def parted(text: str) -> list[str]:
+    """Give what a setting names, parted by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def _known_level(value: str) -> str:
     if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")

@@ -11,14 +11,14 @@ import asyncio
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, LiteralString, TextIO
 
 import psycopg
 
 from wallet_grpc.domain.cells import Cell
-from wallet_grpc.domain.identifiers import unix_ms_of
+from wallet_grpc.domain.identifiers import first_id_at
 from wallet_grpc.store.connection.kinds import command, connect, connect_async
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import all_cells, look_into
@@ -27,7 +27,9 @@ from wallet_grpc.store.reads.moments import FutureMomentError, Moments
 _SQL = statements(__package__, "reconcile.sql")
 _KIND = command("wallet-reconcile")
 _FETCHED_AT_ONCE = 5_000
-_LEAD_MS = 60_000
+_FIRST_MOMENT = datetime(1970, 1, 2, tzinfo=UTC)
+"""No id is of an earlier time."""
+_LEAD = timedelta(minutes=1)
 """A transaction's id carries the time of its batch or, where a clock went back, a later one: never an earlier."""
 
 
@@ -46,13 +48,11 @@ class Period:
     @property
     def parameters(self) -> dict[str, object]:
         """The period as the statements take it."""
-        unix_ms = max(0, unix_ms_of(self.begins_at) - _LEAD_MS)
-        first = f"{unix_ms:012x}"
         return {
             "source": self.source,
             "begins_at": self.begins_at,
             "ends_at": self.ends_at,
-            "first_tx_id": f"{first[:8]}-{first[8:]}-7000-8000-000000000000",
+            "first_tx_id": first_id_at(max(self.begins_at, _FIRST_MOMENT) - _LEAD),
         }
 
 
