@@ -26,6 +26,8 @@ CALLS_MAX = 4
 CONNECTIONS_MAX = 6
 MIB = 1024 * 1024
 WITHIN_S = 20.0
+_UNREAD_S = 5.0
+"""After so long without a byte more that it takes, the gateway takes none."""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,27 @@ def test_a_body_over_the_limit_is_not_read_to_its_end(narrow: GatewayServer, wal
             answer = connection.getresponse()
             error = json.loads(answer.read())
             assert (answer.status, error["code"]) == (429, "resource_exhausted"), error
+
+
+def test_a_caller_that_reads_no_answers_is_read_no_further(narrow: GatewayServer, wallet: Wallet) -> None:
+    """Its answers pile up nowhere, whatever it sends, and others are served beside it."""
+    key = wallet.keys["games"]
+    broke = Player()
+    operations = b"".join(framed(bet(broke)) for _ in range(MIB // 256))
+    rss_before, sent = narrow.rss_bytes, 0
+    with RawConnection(narrow.address) as connection:
+        stream = Stream(connection, key)
+        while sent < 32 * MIB:
+            more = connection.write_as_allowed(stream.number, operations, _UNREAD_S)
+            sent += more
+            assert narrow.ask(BALANCE, ASKED, key=key).status == 200
+            if more < len(operations):
+                break
+        assert not connection.is_closed
+        received = len(connection.received[stream.number])
+        assert 0 < received <= 65_535, "the window that it never opens again"
+    assert sent < 16 * MIB, "it was read on and on"
+    assert narrow.rss_bytes - rss_before < 64 * MIB
 
 
 def test_a_wallet_that_dies_ends_streams_and_is_found_again(new_installation: Callable[[], Installation]) -> None:

@@ -62,24 +62,30 @@ class RawConnection:
 
     def announce(self, stream: int, *, message_bytes: int, sent_bytes: int, patience_s: float) -> None:
         """Send that much of a message which is longer, as far as the server lets it within a time."""
-        left = struct.pack(">BI", 0, message_bytes) + bytes(sent_bytes)
-        while left:
-            with self._changed:
-                if not self._changed.wait_for(lambda: self._room(stream) > 0 or self._is_over(stream), patience_s):
-                    return
-                if self._is_over(stream):
-                    return
-                size = min(len(left), self._room(stream), _FRAME_BYTES)
-                self._windows[0] -= size
-                self._windows[stream] -= size
-            self._send(_frame(_DATA, 0, stream, left[:size]))
-            left = left[size:]
+        begun = struct.pack(">BI", 0, message_bytes) + bytes(sent_bytes)
+        self.write_as_allowed(stream, begun, patience_s)
 
     def write(self, stream: int, data: bytes, *, ends: bool = False) -> None:
         """Send data that fits the stream's window, and the end of the stream if it `ends`."""
         self._windows[0] -= len(data)
         self._windows[stream] -= len(data)
         self._send(_frame(_DATA, _END_STREAM if ends else 0, stream, data))
+
+    def write_as_allowed(self, stream: int, data: bytes, patience_s: float) -> int:
+        """Send data as far as the server lets it within that time after the last of it; gives how many bytes."""
+        sent = 0
+        while sent < len(data):
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._room(stream) > 0 or self._is_over(stream), patience_s):
+                    return sent
+                if self._is_over(stream):
+                    return sent
+                size = min(len(data) - sent, self._room(stream), _FRAME_BYTES)
+                self._windows[0] -= size
+                self._windows[stream] -= size
+            self._send(_frame(_DATA, 0, stream, data[sent : sent + size]))
+            sent += size
+        return sent
 
     def wait_for_data(self, stream: int, size: int, timeout_s: float) -> bytes:
         """Wait until that many bytes have come in on a stream, or it has ended; gives what came."""

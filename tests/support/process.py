@@ -52,6 +52,11 @@ class WalletProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def rss_bytes(self) -> int:
+        """How much memory it holds."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    @property
     def ports(self) -> set[int]:
         """The ports of this machine at its end of its connections."""
         return {connection.laddr.port for connection in psutil.Process(self.process.pid).net_connections()}
