@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -198,3 +199,36 @@ async def test_so_it_is_with_a_credit(desk: Desk, own_ledger: Installation) -> N
     statuses = sorted(answer.status for answer in answers if isinstance(answer, Written))
     assert statuses == [WriteStatus.ACCEPTED, WriteStatus.DUPLICATE, WriteStatus.DUPLICATE]
     assert own_ledger.rows("SELECT entry_no, balance_after_minor FROM subledger_entries") == [(1, 10)]
+
+
+@newest
+async def test_who_may_have_been_stored_is_never_told_that_nothing_moved(desk: Desk, own_ledger: Installation) -> None:
+    """Its own commit, which was given up, holds its rows while it is tried again: a race that no try can win."""
+    for lane in desk._engine._lanes:
+        lane._settings = replace(lane._settings, attempts_max=1)
+    with desk.no_commit_ends():
+        unsure = await asyncio.gather(desk.send(bet("x", 60)), desk.send(bet("y", 10)))
+        assert [getattr(it, "reason", it) for it in unsure] == [Reason.OUTCOME_UNKNOWN] * 2
+    sent = await desk.send(bet("x", 60))
+    assert isinstance(sent, Accepted)
+    assert sent.replayed
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_nor_is_who_sends_again_while_the_first_commit_hangs(desk: Desk, own_ledger: Installation) -> None:
+    """Another lane's, which was given up: the retry cannot be stored beside it, and it may end well after all."""
+    other = SteppedLane(desk.new_store())
+    batch = await other.decide(bet("x", 60))
+    for lane in desk._engine._lanes:
+        lane._settings = replace(lane._settings, attempts_max=1)
+    with desk.no_commit_ends():
+        with pytest.raises(OutcomeUnknownError):
+            await other.write(batch)
+        unsure = await asyncio.gather(desk.send(bet("x", 60)), desk.send(bet("y", 10)))
+        assert [getattr(it, "reason", it) for it in unsure] == [Reason.OUTCOME_UNKNOWN] * 2
+    sent = await desk.send(bet("x", 60))
+    assert isinstance(sent, Accepted)
+    assert sent.replayed
+    await other.store.close()
+    check_invariants(own_ledger)

@@ -110,8 +110,8 @@ class Lane:
         self._tracer = tracer
         self._down = False
         self._taken: Sequence[Job] = ()
-        self._locked: set[OwnerId] = set()
-        """Whose rows somebody else held too long, of a batch that is executed one by one."""
+        self._locked: dict[OwnerId, Refusal] = {}
+        """Whose rows somebody held too long, of a batch that is executed one by one; and what its callers are told."""
         self.is_busy = False
         """Whether it works on a batch."""
         self.stored_at = float("-inf")
@@ -196,11 +196,12 @@ class Lane:
                 return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
                 _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
+                refusal = CONFLICT
                 if error.timed_out:
-                    self._locked.add(batch[0].owner_id)
-                outcomes = [CONFLICT]
+                    refusal = self._locked[batch[0].owner_id] = await self._refusal_of_the_locked()
+                outcomes = [_unless_unknown(refusal, batch[0])]
             elif isinstance(error, OtherNodeAwayError):
-                outcomes = [DATABASE_UNAVAILABLE]
+                outcomes = [_unless_unknown(DATABASE_UNAVAILABLE, batch[0])]
             else:
                 _log.error("command_failed", **_known_as(batch[0]), exc_info=error)
                 await self._store.close()
@@ -216,15 +217,23 @@ class Lane:
         and whoever is left is told to come again.
         """
         held: dict[OwnerId, list[Job]] = {}
-        self._locked = set()
+        self._locked = {}
         for job in batch:
             if job.owner_id in held:
                 held[job.owner_id].append(job)
             elif job.owner_id in self._locked or len(self._locked) >= _LOCKED_OWNERS_MAX:
-                self._answer([job], [CONFLICT])
+                refusal = OUTCOME_UNKNOWN if OUTCOME_UNKNOWN in self._locked.values() else CONFLICT
+                self._answer([job], [_unless_unknown(refusal, job)])
             elif await self._execute(self._wanted([job])):
                 held[job.owner_id] = [job]
         return [job for jobs in held.values() for job in jobs]
+
+    async def _refusal_of_the_locked(self) -> Refusal:
+        """Tell what to say to those whose rows somebody held: it may be a commit of the same, that was given up."""
+        try:
+            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong() else CONFLICT
+        except DatabaseUnavailableError:
+            return OUTCOME_UNKNOWN
 
     async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
         """Try the batch until it is stored, or the database stays away. None: others hold the owner's lock.
@@ -236,7 +245,7 @@ class Lane:
         times = BatchTimes(started, len(batch))
         if self.trying_since is None:
             self.trying_since = started
-        unknown = False
+        unknown = any(job.unanswered for job in batch)
         attempts = 0
         while True:
             try:
@@ -353,6 +362,11 @@ class Lane:
 
 def _known_as(job: Job) -> dict[str, str]:
     return known_as(job.ticket.request_id, job.ticket.traceparent)
+
+
+def _unless_unknown(refusal: Refusal, job: Job) -> Refusal:
+    """Give a refusal that says that nothing moved, unless an earlier try of the job may have been stored."""
+    return OUTCOME_UNKNOWN if job.unanswered else refusal
 
 
 def _note_unanswered(batch: Sequence[Job], outcomes: Sequence[Outcome | None], mark: Mark | None) -> None:

@@ -318,11 +318,14 @@ class BatchStore:
         """Tell whether a commit that was given up is still at work: what was loaded may be about to change by it.
 
         Its lane has freed the owners, since who sends again may be faster: what is stored over the same rows loses to
-        it, or it to that. A refusal stores nothing, and would stand beside what is applied. Asked after a load.
+        it, or it to that. A refusal stores nothing, and would stand beside what is applied. Asked after a load, or
+        after a store that failed.
 
         Raises:
             DatabaseUnavailableError: The database does not answer.
         """
+        if self._locks is None:
+            raise DatabaseUnavailableError("the connection is closed")
         trip = RoundTrip()
         named = {"application_name": kinds.LANE_LEDGER, "since_ms": self._settings.timeout_ms // 2}
         answer = trip.ask(COMMIT_GIVEN_UP.statement, named, CommitGivenUp._make)
