@@ -6,11 +6,14 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from aio_pika.exceptions import DeliveryError
+from pamqp.commands import Basic
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc import chores
@@ -20,10 +23,13 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.outcomes import Settled
 from wallet_grpc.engine.engine import QueueFullError
 from wallet_grpc.engine.shares import QUEUE_FULL
+from wallet_grpc.messaging import consumer, relay
+from wallet_grpc.messaging.metrics import InboxMetrics, OutboxMetrics
 from wallet_grpc.messaging.retries import Retries
 from wallet_grpc.store.background.days import Round
 from wallet_grpc.store.background.reservations import Swept
 from wallet_grpc.store.background.wallet_postings import Posted
+from wallet_grpc.store.connection.halves import Halved
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 from wallet_grpc.workers.days import DayWorker
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
@@ -32,6 +38,7 @@ from wallet_grpc.workers.poster import Poster, PosterSettings
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
 
 TURNS = 3
+EVENT: Any = SimpleNamespace(event_type="t", traceparent=None)
 SETTLED = Settled(payout_minor=0, net_minor=0, open_rounds=0, tx_id=TxId("t"), replayed=False)
 
 
@@ -203,3 +210,89 @@ async def test_retries(monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> None:
         return worker.run()
 
     assert await successes(run, monkeypatch) == one(failed=fails)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
+    """A broker that refuses all events, as one that is full, leaves it without a success."""
+    row = SimpleNamespace(
+        owner_id=1, outbox_id=1, event_id="e", event_type="t", created_at=datetime.now(UTC), tell=lambda: EVENT
+    )
+
+    async def publish(*_: Any, **__: Any) -> None:
+        if not taken:
+            raise DeliveryError(None, Basic.Nack())
+
+    async def nothing(*_: Any) -> None: ...
+
+    async def next_rows(*_: Any) -> list[Any]:
+        return [row]
+
+    async def remove(_: Any) -> Halved[int]:
+        return Halved()
+
+    async def exchange(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(publish=publish)
+
+    async def channel(**_: Any) -> Any:
+        return SimpleNamespace(get_exchange=exchange, is_closed=False)
+
+    @asynccontextmanager
+    async def connected(*_: Any, **__: Any) -> Any:
+        yield SimpleNamespace(channel=channel)
+
+    monkeypatch.setattr(relay, "connected", connected)
+    monkeypatch.setattr(relay, "declare_outbound", nothing)
+    monkeypatch.setattr(relay, "_REFUSED_PAUSE_S", 0.0)
+    monkeypatch.setattr(relay.Relay, "_message", lambda *_: None)
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        queue: Any = SimpleNamespace(
+            cell=0, partitions=(), share=nothing, next=counted(next_rows), remove=remove, close=nothing
+        )
+        named: Any = SimpleNamespace(broker=None, topology=SimpleNamespace(events_exchange="x"), in_flight_max=1,
+                                     round_events_max=1, poll_ms=0)  # fmt: skip
+        made = relay.Relay(named, queue, OutboxMetrics(CollectorRegistry()), metrics)
+        return made._session(asyncio.Event())
+
+    assert await successes(run, monkeypatch) == one(failed=not taken)
+
+
+@pytest.mark.parametrize("how", ["nothing comes", "events are settled", "events wait"])
+async def test_consumer(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """It receives, and yet no event comes to its end, as where the inbox is away."""
+    looked = SimpleNamespace(declaration_result=SimpleNamespace(consumer_count=1))
+
+    @asynccontextmanager
+    async def channel() -> Any:
+        yield SimpleNamespace(declare_queue=declare_queue)
+
+    async def declare_queue(*_: Any, **__: Any) -> Any:
+        made._ended += how == "events are settled"
+        return looked
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def claim(*_: Any) -> None: ...
+
+    monkeypatch.setattr(consumer, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(consumer, "claim_queue", counted(claim))
+    connection: Any = SimpleNamespace(is_closed=False, closed=never, channel=channel)
+    letters: Any = SimpleNamespace(failed=asyncio.Event(), channel=connection)
+    named: Any = SimpleNamespace(topology=SimpleNamespace(payments_queue="q"))
+    installation: Any = None
+    made: consumer.PaymentsConsumer
+
+    def run(metrics: ChoreMetrics) -> Awaitable[Any]:
+        nonlocal made
+        registry = InboxMetrics(CollectorRegistry())
+        made = consumer.PaymentsConsumer(named, installation, registry, metrics, installation=installation)
+        if how != "nothing comes":
+            made._held.add(asyncio.ensure_future(never()))
+        session: Any = SimpleNamespace(letters=letters)
+        return made._until_stopped(asyncio.Event(), session, connection, connection, installation)
+
+    assert await successes(run, monkeypatch) == one(failed=how == "events wait")
+    for task in made._held:
+        task.cancel()
