@@ -29,6 +29,7 @@ _PLAYED = (
     "model",
     "faults",
     "rpc/test_rule_10_order_of_effects.py",
+    "acceptance/test_batches_and_streams.py",
     "cells/test_claims.py",
     "cells/test_claim_kills.py",
 )
@@ -38,7 +39,7 @@ _PLAYED = (
 @click.option("--minutes", default=10.0, show_default=True, help="No round starts after this time.")
 @click.option("--seed", type=int, help="Play this seed only, once.")
 def soak(minutes: float, seed: int | None) -> None:
-    """Play rounds of tests/model, tests/faults, scripts in order and the claims of cells until the time is over."""
+    """Play rounds of the models, faults, scripts, streams and claims of cells until the time is over."""
     console = Console(stderr=True)
     deadline = time.monotonic() + minutes * 60
     rounds = 0

@@ -8,6 +8,7 @@ from support.database import Installation
 from support.ledger import posted
 from support.refusals import check_refusal
 from support.requests import Player, changed
+from support.rounds import rounds
 from support.wallet import Wallet, check_replay, expect_error
 
 from wallet.v1 import wallet_pb2 as pb
@@ -76,33 +77,41 @@ def test_case_26_the_same_id_twice(wallet: Wallet, player: Player) -> None:
     assert (applied.balance_after_minor, applied.replayed) == ("0", False)
 
 
+OPERATIONS = {"group-commit": 10_000, "one-a-transaction": rounds(2_000, of=10_000)}
+
+
 @pytest.mark.slow
-def test_case_27_a_stream_of_10000_operations(wallet: Wallet, installation: Installation) -> None:
+def test_case_27_a_stream_of_10000_operations(
+    wallet: Wallet, installation: Installation, request: pytest.FixtureRequest
+) -> None:
+    operations = OPERATIONS[request.node.callspec.params["shared"]]
+    turns = operations // 500
     players = [Player() for _ in range(100)]
     funded = wallet.payments.batch([player.deposit("1000") for player in players])
     assert all(outcome.status == pb.OPERATION_STATUS_APPLIED for outcome in funded)
 
-    # Of each player in turn 20 times: a bet of 30, its win of 20, another bet of 7, its rollback, and a free spin.
+    # Of each player in turn 20 times (of 10,000): a bet of 30, its win of 20, another of 7, its rollback, a free spin.
     sent: list[tuple[Player, int, object]] = []
-    for _ in range(20):
+    for _ in range(turns):
         scripts = []
         for player in players:
             bet, other, spin = player.bet("30"), player.bet("7"), player.bet("0")
             steps = (bet, -30), (player.win("20", of=bet), 20), (other, -7), (player.rollback(other), 7), (spin, 0)
-            scripts.append([(player, change, request) for request, change in steps])
+            scripts.append([(player, change, asked) for asked, change in steps])
         sent += itertools.chain.from_iterable(zip(*scripts, strict=True))
-    assert len(sent) == 10_000
+    assert len(sent) == operations
 
-    outcomes = wallet.games.stream([request for _, _, request in sent], timeout_s=120)
+    outcomes = wallet.games.stream([asked for _, _, asked in sent], timeout_s=280)
 
     balances = Counter({player.player_id: 1000 for player in players})
     assert len(outcomes) == len(sent)
-    for (player, change, request), outcome in zip(sent, outcomes, strict=True):
+    for (player, change, asked), outcome in zip(sent, outcomes, strict=True):
         balances[player.player_id] += change
-        assert outcome.transaction_id == request.transaction_id
+        assert outcome.transaction_id == asked.transaction_id
         assert outcome.status == pb.OPERATION_STATUS_APPLIED
         assert outcome.balance_after_minor == str(balances[player.player_id])
     for player in players:
-        assert balances[player.player_id] == 800
-        assert wallet.main(player) == "800"
-    assert posted(installation, players[0]) == {"MAIN": 800, "HOUSE": -1000, "HOUSE:WAGER": 200}
+        assert balances[player.player_id] == 1000 - 10 * turns
+        assert wallet.main(player) == str(1000 - 10 * turns)
+    expected = {"MAIN": 1000 - 10 * turns, "HOUSE": -1000, "HOUSE:WAGER": 10 * turns}
+    assert posted(installation, players[0]) == expected

@@ -120,6 +120,7 @@ def test_a_stream_is_answered_while_it_is_open(wallet: Wallet, player: Player) -
     assert balances == ["99", "98", "97", "96", "95"]
 
 
+@pytest.mark.parametrize("shared", ["group-commit"], indirect=True)
 @pytest.mark.parametrize("way", ["batch", "stream"])
 def test_more_players_than_a_transaction_may_lock(wallet: Wallet, way: str) -> None:
     players = [Player() for _ in range(1000)]

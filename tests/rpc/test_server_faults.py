@@ -287,7 +287,7 @@ def test_a_database_that_is_killed_under_load(own_cluster: tuple) -> None:
     installation = create_installation(template)
     with serving(installation) as (_, wallet):
         players = [wallet.player("100000") for _ in range(4)]
-        with Load(wallet, players, threads=16) as load:
+        with Load(wallet, players, threads=16, pause_s=0.02) as load:
             for _ in range(2):
                 postgres.kill()
                 postgres.start()

@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_is_started_again(new_installation: New) -> None
         victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
         wallet = server.wallet()
         player = wallet.player("1000000")
-        with Load(wallet, [player], again=True) as load:
+        with Load(wallet, [player], again=True, pause_s=0.02) as load:
             victim.kill()
             wait_until(lambda: len(listening(parent) - set(before)) == 1, what="a new worker serves")
             load.goes_on()
@@ -97,7 +97,7 @@ def test_a_worker_that_hangs_is_replaced(new_installation: New) -> None:
         victim, survivor = before = sorted(workers(parent), key=lambda worker: worker.pid)
         wallet = server.wallet()
         player = wallet.player("1000000")
-        with Load(wallet, [player], again=True) as load:
+        with Load(wallet, [player], again=True, pause_s=0.02) as load:
             victim.suspend()
             wait_until(lambda: len(listening(parent) - set(before)) == 1, what="a new worker serves")
             load.goes_on()

@@ -64,8 +64,12 @@ class Senders:
 class Load(Senders):
     """Bets of 1 of some players; `answered` and `failed` know each by its id."""
 
-    def __init__(self, wallet: Wallet, players: list[Player], *, threads: int = 8, again: bool = False) -> None:
+    def __init__(
+        self, wallet: Wallet, players: list[Player], *, threads: int = 8, again: bool = False, pause_s: float = 0.0
+    ) -> None:
+        """Make it ready; each thread rests for `pause_s` between what it sends."""
         super().__init__()
+        self._pause_s = pause_s
         self.failed: dict[str, Refusal] = {}
         self.refused: list[Refusal] = []
         """What was answered before what was sent again was answered."""
@@ -86,6 +90,7 @@ class Load(Senders):
                 self.unanswered.append(bet)
             else:
                 self.answered[bet.transaction_id] = answer
+            self._stop.wait(self._pause_s)
 
 
 class MixedLoad(Senders):

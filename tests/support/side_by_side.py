@@ -14,9 +14,10 @@ ONE_BROWSER = "tests/console/test_pages.py"
 """The file whose process has the browser, and the wallet that all files of its folder with a browser look at."""
 IN_BROWSER = frozenset(f"tests/console/test_{name}.py" for name in ("decisions", "pages", "pictures", "questions"))
 LONGEST = (
-    "tests/faults/test_event_kills.py",
     ONE_BROWSER,
     "tests/packaging/test_image.py",
+    "tests/devstack/test_demo.py",
+    "tests/faults/test_event_kills.py",
     "tests/bench/test_against.py",
     "tests/faults/test_alerts_in_faults.py",
     "tests/rpc/test_rule_10_order_of_effects.py",
@@ -29,7 +30,10 @@ LONGEST = (
     "tests/messaging/test_relay.py",
     "tests/rpc/test_stop.py",
     "tests/store/test_races.py",
-    "tests/devstack/test_demo.py",
+    "tests/store/test_days.py",
+    "tests/rpc/test_workers.py",
+    "tests/messaging/test_broker_tls.py",
+    "tests/messaging/test_copied_events.py",
     "tests/messaging/test_owners.py",
     "tests/sdk/test_bad_network.py",
     "tests/sdk/test_typescript.py",
@@ -42,7 +46,6 @@ LONGEST = (
     "tests/rpc/test_server.py",
     "tests/acceptance/test_batches_and_streams.py",
     "tests/rpc/test_server_faults.py",
-    "tests/store/test_rights.py",
     "tests/faults/test_synchronous_standby.py",
     "tests/faults/test_upgrade.py",
     "tests/faults/test_recovery.py",
