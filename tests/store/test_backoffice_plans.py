@@ -15,6 +15,7 @@ from wallet_grpc.store.background.summaries import INDEXES, SummaryStore
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.slices import MOVEMENTS, PLANS, SLICES
 
 _TRANSACTIONS = 100_000
 _PLAYERS = 500
@@ -69,6 +70,16 @@ _FILL = """
     SELECT session_id, 1, owner_id, 'BET', 'APPLIED', 's-' || session_id, session_id, 1, -1, 1, 0,
         'r-' || session_id, session_id, FALSE, FALSE, opened_at
     FROM sessions;
+    INSERT INTO adjustment_proposals (
+        proposal_id, proposed_at, key_hash, player_id, currency_network_id, amount_minor, direction, source,
+        transaction_id, operator, actor, reason
+    )
+    SELECT tx_id, created_at, key_hash, owner_id, 1, 1, 'CREDIT', 'desk', reference, 'anna', 'anna', 'seen'
+    FROM ledger_transactions WHERE owner_version % 10 = 3;
+    INSERT INTO adjustment_decisions (proposal_id, decided_at, verdict, operator, reason)
+    SELECT proposal_id, proposed_at, 'REFUSED', 'bert', 'seen' FROM adjustment_proposals WHERE player_id % 10 > 0;
+    INSERT INTO operator_actions (action_id, acted_at, kind, channel, operator, subject, player_id)
+    SELECT proposal_id, proposed_at, 'PROPOSAL', 'CALL', 'anna', 'a player', player_id FROM adjustment_proposals;
 """
 
 _WALK = {
@@ -103,6 +114,29 @@ _WITHDRAWALS = {
     "after_time": "2026-01-01T00:00:30Z",
     "after_id": "",
     "rows_max": _PAGE,
+}
+_TRAIL = {
+    "player_id": None,
+    "state": None,
+    "actor": None,
+    "kind": None,
+    "operator": None,
+    "before": _LAST_UUID,
+    "begins": _FIRST_UUID,
+    "begins_at": "-infinity",
+    "ends_at": "infinity",
+    "looked_max": _SCAN_ROWS,
+    "rows_max": _PAGE,
+}
+TRAIL_CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "proposals": ("proposals.sql", _TRAIL),
+    "proposals, a long page": ("proposals.sql", _TRAIL | {"rows_max": _SCAN_ROWS}),
+    "proposals that are open": ("proposals.sql", _TRAIL | {"state": "OPEN"}),
+    "proposals of a player": ("proposals.sql", _TRAIL | {"player_id": 7}),
+    "actions": ("actions.sql", _TRAIL),
+    "actions, a long page": ("actions.sql", _TRAIL | {"rows_max": _SCAN_ROWS}),
+    "actions of an operator": ("actions.sql", _TRAIL | {"actor": "anna", "operator": "anna"}),
+    "actions of a kind": ("actions.sql", _TRAIL | {"kind": "PROPOSAL"}),
 }
 _SEARCH = {"rows_max": 51, "looked_at_max": 1_000, "uuid": _FIRST_UUID, "named": "r-31415", "player_id": 7}
 CASES: dict[str, tuple[str, str, dict[str, Any], int]] = {
@@ -199,6 +233,32 @@ def test_a_look_up_touches_what_a_page_has(filled: Installation, case: str) -> N
         for node in scans
     )
     assert touched <= rows_max, plan
+
+
+@pytest.mark.parametrize("case", TRAIL_CASES)
+def test_a_page_of_the_trail_touches_each_row_that_is_looked_at_a_few_times(filled: Installation, case: str) -> None:
+    file, parameters = TRAIL_CASES[case]
+    statement = statements("wallet_grpc.store.trail", file)["page"]
+    with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
+        plan = explained(connection, statement, parameters)
+    touched = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0))
+        * node["Actual Loops"]
+        for node in nodes(plan)
+    )
+    assert touched <= 30 * _SCAN_ROWS, plan
+
+
+def test_what_bets_moved_is_counted_without_a_look_at_their_entries(filled: Installation) -> None:
+    whole = {"first_tx_id": _FIRST_UUID, "end_tx_id": _LAST_UUID}
+    with (
+        kinds.connect(filled.admin_dsn, kinds.pooled(writes=False, timeout_ms=60_000), autocommit=True) as connection,
+        connection.transaction(),
+    ):
+        connection.execute(PLANS)
+        plan = explained(connection, SLICES[MOVEMENTS], whole)
+    looks = [node["Actual Loops"] for node in nodes(plan) if node.get("Relation Name") == "ledger_entries"]
+    assert looks == [_TRANSACTIONS * 3 // 1000], "one for each that is no bet"
 
 
 @pytest.mark.parametrize(("walk", "begins"), [("oldest", _FIRST_UUID), ("newest", _LAST_UUID)])

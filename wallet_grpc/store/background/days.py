@@ -38,6 +38,7 @@ from wallet_grpc.store.connection.pool import Connection, DatabaseUnavailableErr
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.moments import Moments
 from wallet_grpc.store.reads.slices import (
+    LEDGER_TOTALS,
     MOVEMENTS,
     PLANS,
     SLICES,
@@ -245,7 +246,10 @@ async def _counted(connection: Connection, slice_: TimeSlice) -> Counted:
     counted = Counted()
     for name in TOTALS:
         cursor = await connection.execute(named_here(connection, SLICES[name]), slice_.parameters)
-        counted.add_totals(await cursor.fetchall())
+        rows = await cursor.fetchall()
+        counted.add_totals(rows)
+        if name == LEDGER_TOTALS:
+            counted.add_bets_and_wins(rows)
     cursor = await connection.execute(named_here(connection, SLICES[MOVEMENTS]), slice_.parameters)
     counted.add_movements(await cursor.fetchall())
     counted.add_play()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from wallet_grpc.store.connection.pool import Connection, only_row
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.slices import (
+    LEDGER_TOTALS,
     MOVEMENTS,
     PLANS,
     SLICES,
@@ -118,6 +119,8 @@ async def _since(connection: Connection, mark: FigureMark, *more: str) -> Counte
         rows = await (await connection.execute(SLICES[name], slice_.parameters)).fetchall()
         for first in range(0, len(rows), _ROWS_A_TURN):
             since.add_totals(rows[first : first + _ROWS_A_TURN])
+            if more and name == LEDGER_TOTALS:
+                since.add_bets_and_wins(rows[first : first + _ROWS_A_TURN])
             await a_turn()
     for name in more:
         since.add_movements(await (await connection.execute(SLICES[name], slice_.parameters)).fetchall())

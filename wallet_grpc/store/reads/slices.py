@@ -15,9 +15,12 @@ from wallet_grpc.domain.identifiers import first_id_at
 from wallet_grpc.store.connection.statements import statements
 
 SLICES = statements(__package__, "slices.sql")
-TOTALS = ("ledger_totals", "session_totals")
+LEDGER_TOTALS = "ledger_totals"
+TOTALS = (LEDGER_TOTALS, "session_totals")
 MOVEMENTS = "ledger_movements"
 """The statements that a slice is asked by."""
+_BETS_AND_WINS = frozenset({"BET", "WIN", "BET_AND_WIN"})
+"""Kinds whose transactions tell what their entries moved: stakes from MAIN to HOUSE:WAGER, wins back."""
 PLANS: LiteralString = """SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = off; SET LOCAL enable_sort = off;
 SET LOCAL enable_bitmapscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
 SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"""
@@ -111,6 +114,9 @@ class Movement(NamedTuple):
         return Movement(*map(sum, zip(self, other, strict=True)))
 
 
+_TOTAL_WIDTH = len(TotalKey._fields) + len(Total._fields)
+
+
 class Counted:
     """What was counted of one slice, or of several together."""
 
@@ -127,10 +133,21 @@ class Counted:
 
     def add_totals(self, rows: Iterable[Any]) -> None:
         """Add rows of totals. What play in sessions comes to is a movement as well: of what is owed to players."""
-        for *key, transactions, amount_minor, win_minor, fee_minor in rows:
+        for *key, transactions, amount_minor, win_minor, fee_minor in (row[:_TOTAL_WIDTH] for row in rows):
             named = TotalKey(*key)
             total = Total(transactions, int(amount_minor), int(win_minor), int(fee_minor))
             self.totals[named] = self.totals.get(named, Total()).plus(total)
+
+    def add_bets_and_wins(self, rows: Iterable[Any]) -> None:
+        """Add what bets and wins of the ledger moved, of the rows of LEDGER_TOTALS: half of their entries are of MAIN.
+
+        An amount of 0 has no entries. That the entries are these is proven by `wallet verify`, which reads them.
+        """
+        for network_id, _, _, _, kind, _, _, amount_minor, win_minor, _, entries in rows:
+            if kind in _BETS_AND_WINS and entries:
+                stakes, wins = (0, int(amount_minor)) if kind == "WIN" else (int(amount_minor), int(win_minor))
+                self._move(MovementKey(network_id, "MAIN", kind), Movement(entries // 2, stakes, wins))
+                self._move(MovementKey(network_id, "HOUSE:WAGER", kind), Movement(entries // 2, wins, stakes))
 
     def add_movements(self, rows: Iterable[Any]) -> None:
         """Add rows of movements."""

@@ -3,7 +3,7 @@
 
 -- Transactions of the general ledger that count; players' states and the creation of ledgers move no money. A rollback
 -- is told by what it undid; of one that came late to a session the ledger does not know that, but a bet that is undone
--- gives, and a win takes.
+-- gives, and a win takes. How many entries they have tells what those of bets and wins moved, see slices.py.
 -- name: ledger_totals
 SELECT
     done.currency_network_id,
@@ -15,7 +15,8 @@ SELECT
     count(*) AS transactions,
     sum(done.amount_minor)::TEXT AS amount_minor,
     coalesce(sum(done.win_amount_minor), 0)::TEXT AS win_minor,
-    coalesce(sum(done.fee_minor), 0)::TEXT AS fee_minor
+    coalesce(sum(done.fee_minor), 0)::TEXT AS fee_minor,
+    sum(done.entry_count) AS entries
 FROM (
     SELECT
         made.currency_network_id,
@@ -41,7 +42,8 @@ FROM (
         made.variant,
         made.amount_minor,
         made.win_amount_minor,
-        made.fee_minor
+        made.fee_minor,
+        made.entry_count
     FROM ledger_transactions AS made
     WHERE
         made.tx_id >= %(first_tx_id)s::UUID
@@ -101,9 +103,9 @@ CROSS JOIN
     ) AS sessions
 GROUP BY sessions.currency_network_id, sessions.source, sessions.game_code, played.kind, played.variant;
 
--- What the entries of the general ledger moved, by the type of account and the kind of their transaction. To look up
--- each player's account would cost more than all else. What games, deposits and adjustments move of a player's is MAIN,
--- and of the house there are few: so only the accounts of other kinds are looked up. `wallet verify` looks up all.
+-- What the entries of the general ledger moved, by the type of account and the kind of their transaction, but for bets
+-- and wins: their totals tell it. What deposits, adjustments and rollbacks move of a player's is MAIN, and of the house
+-- there are few: so only the accounts of other kinds are looked up. `wallet verify` looks up all, of all entries.
 -- name: ledger_movements
 SELECT
     moved.currency_network_id,
@@ -132,8 +134,7 @@ FROM (
             entries.currency_network_id,
             CASE
                 WHEN
-                    entries.account_version IS NULL
-                    OR made.kind NOT IN ('BET', 'WIN', 'BET_AND_WIN', 'ROLLBACK', 'DEPOSIT', 'ADJUSTMENT')
+                    entries.account_version IS NULL OR made.kind NOT IN ('ROLLBACK', 'DEPOSIT', 'ADJUSTMENT')
                     THEN entries.account_id
             END AS account_id,
             made.kind,
@@ -141,12 +142,21 @@ FROM (
             count(*) AS entries,
             sum(entries.amount_minor) AS amount_minor
         FROM ledger_transactions AS made
-        INNER JOIN ledger_entries AS entries ON made.tx_id = entries.tx_id
+        CROSS JOIN
+            LATERAL (
+                SELECT
+                    found.currency_network_id,
+                    found.account_id,
+                    found.account_version,
+                    found.amount_minor
+                FROM ledger_entries AS found
+                WHERE found.tx_id = made.tx_id
+                OFFSET 0
+            ) AS entries
         WHERE
             made.tx_id >= %(first_tx_id)s::UUID
             AND made.tx_id < %(end_tx_id)s::UUID
-            AND entries.tx_id >= %(first_tx_id)s::UUID
-            AND entries.tx_id < %(end_tx_id)s::UUID
+            AND made.kind NOT IN ('BET', 'WIN', 'BET_AND_WIN')
         GROUP BY 1, 2, 3, 4
     ) AS posted
 ) AS moved

@@ -2,7 +2,8 @@
 -- How the trail is read; see actions.py.
 
 -- Newest first: of so many rows as may be looked at, those that fit. Each way to name rows has its index, and those
--- that are not asked for name none. The first columns tell how many were looked at, and the last of them.
+-- that are not asked for name none; what is named is looked up by its key. The first columns tell how many were looked
+-- at, and the last of them.
 -- name: page
 WITH looked_at AS MATERIALIZED (
     (
@@ -61,26 +62,32 @@ SELECT
 FROM (SELECT 1 AS one) AS always
 LEFT JOIN LATERAL (
     SELECT
-        operator_actions.action_id::TEXT,
-        operator_actions.acted_at,
-        operator_actions.kind,
-        operator_actions.channel,
-        operator_actions.operator,
-        operator_actions.subject,
-        operator_actions.player_id,
-        operator_actions.key_id,
-        operator_actions.actor,
-        operator_actions.reason,
-        operator_actions.result_id::TEXT,
-        operator_actions.request_id,
-        operator_actions.facts_before,
-        operator_actions.facts_after
+        actions.action_id::TEXT,
+        actions.acted_at,
+        actions.kind,
+        actions.channel,
+        actions.operator,
+        actions.subject,
+        actions.player_id,
+        actions.key_id,
+        actions.actor,
+        actions.reason,
+        actions.result_id::TEXT,
+        actions.request_id,
+        actions.facts_before,
+        actions.facts_after
     FROM looked_at
-    INNER JOIN operator_actions ON looked_at.action_id = operator_actions.action_id
+    CROSS JOIN
+        LATERAL (
+            SELECT operator_actions.*
+            FROM operator_actions
+            WHERE operator_actions.action_id = looked_at.action_id
+            LIMIT 1
+        ) AS actions
     WHERE
-        (%(kind)s::TEXT IS NULL OR operator_actions.kind = %(kind)s::TEXT)
-        AND operator_actions.acted_at >= %(begins_at)s::TIMESTAMPTZ
-        AND operator_actions.acted_at < %(ends_at)s::TIMESTAMPTZ
+        (%(kind)s::TEXT IS NULL OR actions.kind = %(kind)s::TEXT)
+        AND actions.acted_at >= %(begins_at)s::TIMESTAMPTZ
+        AND actions.acted_at < %(ends_at)s::TIMESTAMPTZ
     ORDER BY looked_at.action_id DESC
     LIMIT %(rows_max)s::INTEGER
 ) AS found ON TRUE

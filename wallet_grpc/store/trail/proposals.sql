@@ -84,8 +84,8 @@ FROM adjustment_proposals
 LEFT JOIN adjustment_decisions ON adjustment_proposals.proposal_id = adjustment_decisions.proposal_id
 WHERE adjustment_proposals.key_hash = %(key)s::UUID;
 
--- Newest first: of so many rows as may be looked at, those that fit. The first columns tell how many were looked at,
--- and the last of them.
+-- Newest first: of so many rows as may be looked at, those that fit, each looked up by its key: no plan can put two
+-- lists beside each other. The first columns tell how many were looked at, and the last of them.
 -- name: page
 WITH looked AS MATERIALIZED (
     SELECT adjustment_proposals.proposal_id
@@ -124,30 +124,41 @@ SELECT
 FROM (SELECT 1 AS one) AS always
 LEFT JOIN LATERAL (
     SELECT
-        adjustment_proposals.proposal_id::TEXT,
-        adjustment_proposals.proposed_at,
-        adjustment_proposals.player_id,
-        adjustment_proposals.currency_network_id,
-        adjustment_proposals.amount_minor,
-        adjustment_proposals.direction,
-        adjustment_proposals.source,
-        adjustment_proposals.transaction_id,
-        adjustment_proposals.operator,
-        adjustment_proposals.actor,
-        adjustment_proposals.reason,
-        adjustment_proposals.metadata,
-        adjustment_decisions.verdict,
-        adjustment_decisions.operator AS decided_by,
-        adjustment_decisions.reason AS decision_reason,
-        adjustment_decisions.decided_at,
-        adjustment_decisions.tx_id::TEXT
+        proposals.proposal_id::TEXT,
+        proposals.proposed_at,
+        proposals.player_id,
+        proposals.currency_network_id,
+        proposals.amount_minor,
+        proposals.direction,
+        proposals.source,
+        proposals.transaction_id,
+        proposals.operator,
+        proposals.actor,
+        proposals.reason,
+        proposals.metadata,
+        decisions.verdict,
+        decisions.operator AS decided_by,
+        decisions.reason AS decision_reason,
+        decisions.decided_at,
+        decisions.tx_id::TEXT
     FROM looked_at
-    INNER JOIN adjustment_proposals ON looked_at.proposal_id = adjustment_proposals.proposal_id
-    LEFT JOIN adjustment_decisions ON looked_at.proposal_id = adjustment_decisions.proposal_id
+    CROSS JOIN
+        LATERAL (
+            SELECT adjustment_proposals.*
+            FROM adjustment_proposals
+            WHERE adjustment_proposals.proposal_id = looked_at.proposal_id
+            LIMIT 1
+        ) AS proposals
+    LEFT JOIN LATERAL (
+        SELECT adjustment_decisions.*
+        FROM adjustment_decisions
+        WHERE adjustment_decisions.proposal_id = looked_at.proposal_id
+        LIMIT 1
+    ) AS decisions ON TRUE
     WHERE
-        (%(state)s::TEXT IS NULL OR coalesce(adjustment_decisions.verdict, 'OPEN') = %(state)s::TEXT)
-        AND adjustment_proposals.proposed_at >= %(begins_at)s::TIMESTAMPTZ
-        AND adjustment_proposals.proposed_at < %(ends_at)s::TIMESTAMPTZ
+        (%(state)s::TEXT IS NULL OR coalesce(decisions.verdict, 'OPEN') = %(state)s::TEXT)
+        AND proposals.proposed_at >= %(begins_at)s::TIMESTAMPTZ
+        AND proposals.proposed_at < %(ends_at)s::TIMESTAMPTZ
     ORDER BY looked_at.proposal_id DESC
     LIMIT %(rows_max)s::INTEGER
 ) AS found ON TRUE
