@@ -19,7 +19,7 @@ MANY = 1
 """The player who has a twentieth of all transactions."""
 NOBODY = 2**62
 _TIMEOUT_S = 30.0
-_DEEP_ROWS_MAX = 20_000
+_DEEP_ROWS_MAX = 5_000
 _PAGE = 100
 _LONG_PAGE = 1_000
 
@@ -52,7 +52,7 @@ class Asker:
         return method(request, metadata=self._metadata, timeout=_TIMEOUT_S)
 
     def deep(self, request: Any) -> Any:
-        """Give a list's request for a page of 100 that lies some 20,000 rows behind the first, if it has as many."""
+        """Give a list's request for a page of 100 that lies some 5,000 rows behind the first, if it has as many."""
         asked = type(request)()
         asked.CopyFrom(request)
         asked.page_size = _LONG_PAGE

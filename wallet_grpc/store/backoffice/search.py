@@ -4,6 +4,8 @@ Ids of callers' own are looked up by their keys, one for each source that has or
 round, and what it called a transaction inside a session, is found by its text alone: an index tells which ranges of
 pages can have it (migrations/cell/0006_lookups.sql).
 
+What all cells share is asked in one round trip, then each cell in one: on a busy machine each would wait anew.
+
 What is named most exactly comes first; of each kind there are HITS_MAX at most.
 """
 
@@ -11,11 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from psycopg.rows import namedtuple_row
 
 from wallet_grpc.domain.cells import ByCell, Cell
 from wallet_grpc.domain.credit.state import wallet_address
@@ -34,7 +39,6 @@ from wallet_grpc.domain.sessions.state import session_address, session_token
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.rows import rows_of
 from wallet_grpc.tasks import a_turn
 
 from .events import EventRef, event_ref
@@ -150,76 +154,92 @@ class Search:
 
     async def _of_all_cells(self, named: _Named) -> tuple[list[Hit], list[Source]]:
         """Look at what all cells share, and give the sources that there are."""
-        hits: list[Hit] = []
-        async with self._shared.connection() as connection:
-            if named.uuid is not None:
-                hits += [
-                    Hit(
-                        kind=HitKind.LEDGER,
-                        ledger_id=row.ledger_id,
-                        source=row.source,
-                        currency_network_id=row.currency_network_id,
-                        created_at=row.created_at,
-                    )
-                    for row in await rows_of(connection, _SQL["ledgers"], {"uuid": named.uuid})
-                ]
-            parameters = {"event_id": named.text, "rows_max": HITS_MAX + 1}
+        asked: dict[str, Mapping[str, object]] = {
+            "events": {"event_id": named.text, "rows_max": HITS_MAX + 1},
+            "sources": {"rows_max": _SOURCES_MAX},
+        }
+        if named.uuid is not None:
+            asked["ledgers"] = {"uuid": named.uuid}
+        found = await _found(self._shared, asked)
+        hits = [
+            Hit(
+                kind=HitKind.LEDGER,
+                ledger_id=row.ledger_id,
+                source=row.source,
+                currency_network_id=row.currency_network_id,
+                created_at=row.created_at,
+            )
+            for row in found["ledgers"]
+        ]
+        hits += [
+            Hit(
+                kind=HitKind.PARKED_EVENT,
+                event_ref=str(EventRef(cell=None, number=row.inbox_id)),
+                source=row.source,
+                created_at=row.received_at,
+            )
+            for row in found["events"]
+        ]
+        if event_ref(named.text) is not None:
+            hits.append(Hit(kind=HitKind.PARKED_EVENT, event_ref=named.text))
+        return hits, [Source(row.source) for row in found["sources"]]
+
+    async def _of_cell(self, named: _Named, keys: Sequence[Key], cell: Cell, pool: Pool) -> list[Hit]:
+        """Look at what one cell has: by keys and ids, and by texts."""
+        limits: Mapping[str, object] = {"rows_max": HITS_MAX + 1, "looked_at_max": _LOOKED_AT_MAX}
+        asked: dict[str, Mapping[str, object]] = {
+            "transactions": {**limits, "keys": keys, "uuid": named.uuid, "tx_hashes": named.tx_hashes},
+            "rounds": {**limits, "named": named.text},
+            "journals": {**limits, "named": named.text},
+        }
+        player_id, session_id, address = _player_id(named.text), _session_id(named), wallet_address(named.text)
+        event = _parse_event_id(named.text)
+        if player_id is not None and self._pools.cells.of(player_id) == cell:
+            asked["player"] = {"player_id": player_id}
+        if session_id is not None:
+            asked["session"] = {"uuid": session_id}
+        if address is not None and self._pools.cells.of(address.owner_id) == cell:
+            asked["wallet"] = {"wallet_id": address.wallet_id}
+        if event is not None:
+            asked["parked"] = {**limits, "uuid": event["tx_id"]}
+        found = await _found(pool, asked)
+        hits = [hit for row in found["transactions"] for hit in _transaction_hits(named, row)]
+        if player_id is not None:
+            hits += [Hit(kind=HitKind.PLAYER, player_id=player_id) for row in found["player"] if row.seen]
+        hits += map(_session_hit, found["session"])
+        if address is not None:
+            hits += [
+                Hit(
+                    kind=HitKind.WALLET,
+                    wallet_key=named.text,
+                    ledger_id=address.ledger_id,
+                    amount_minor=int(row.balance_minor),
+                    created_at=row.created_at,
+                )
+                for row in found["wallet"]
+            ]
+        if event is not None:
             hits += [
                 Hit(
                     kind=HitKind.PARKED_EVENT,
-                    event_ref=str(EventRef(cell=None, number=row.inbox_id)),
-                    source=row.source,
-                    created_at=row.received_at,
+                    event_ref=str(EventRef(cell=cell, number=row.outbox_id)),
+                    tx_id=event["tx_id"],
                 )
-                for row in await rows_of(connection, _SQL["events"], parameters)
+                for row in found["parked"]
             ]
-            rows = await rows_of(connection, _SQL["sources"], {"rows_max": _SOURCES_MAX})
-        if event_ref(named.text) is not None:
-            hits.append(Hit(kind=HitKind.PARKED_EVENT, event_ref=named.text))
-        return hits, [Source(row.source) for row in rows]
-
-    async def _of_cell(self, named: _Named, keys: Sequence[Key], cell: Cell, pool: Pool) -> list[Hit]:
-        """Look at what one cell has: by keys and ids first, then by texts."""
-        hits: list[Hit] = []
-        limits: dict[str, object] = {"rows_max": HITS_MAX + 1, "looked_at_max": _LOOKED_AT_MAX}
-        async with pool.connection() as connection:
-            names = {"keys": keys, "uuid": named.uuid, "tx_hashes": named.tx_hashes}
-            for row in await rows_of(connection, _SQL["transactions"], limits | names):
-                hits += _transaction_hits(named, row)
-            player_id = _player_id(named.text)
-            if player_id is not None and self._pools.cells.of(player_id) == cell:
-                (row,) = await rows_of(connection, _SQL["player"], {"player_id": player_id})
-                if row.seen:
-                    hits.append(Hit(kind=HitKind.PLAYER, player_id=player_id))
-            session_id = _session_id(named)
-            if session_id is not None:
-                hits += map(_session_hit, await rows_of(connection, _SQL["session"], {"uuid": session_id}))
-            address = wallet_address(named.text)
-            if address is not None and self._pools.cells.of(address.owner_id) == cell:
-                hits += [
-                    Hit(
-                        kind=HitKind.WALLET,
-                        wallet_key=named.text,
-                        ledger_id=address.ledger_id,
-                        amount_minor=int(row.balance_minor),
-                        created_at=row.created_at,
-                    )
-                    for row in await rows_of(connection, _SQL["wallet"], {"wallet_id": address.wallet_id})
-                ]
-            event = _parse_event_id(named.text)
-            if event is not None:
-                hits += [
-                    Hit(
-                        kind=HitKind.PARKED_EVENT,
-                        event_ref=str(EventRef(cell=cell, number=row.outbox_id)),
-                        tx_id=event["tx_id"],
-                    )
-                    for row in await rows_of(connection, _SQL["parked"], limits | {"uuid": event["tx_id"]})
-                ]
-            hits += map(_round_hit, await rows_of(connection, _SQL["rounds"], limits | {"named": named.text}))
-            for row in await rows_of(connection, _SQL["journals"], limits | {"named": named.text}):
-                hits += _journal_hits(named, row)
+        hits += map(_round_hit, found["rounds"])
+        hits += [hit for row in found["journals"] for hit in _journal_hits(named, row)]
         return hits
+
+
+async def _found(pool: Pool, asked: Mapping[str, Mapping[str, object]]) -> Mapping[str, Sequence[Any]]:
+    """Ask statements of a database in one round trip; gives the rows of each, of one that is not asked none."""
+    async with pool.connection() as connection, connection.pipeline():
+        cursors = {name: connection.cursor(row_factory=namedtuple_row) for name in asked}
+        for name, cursor in cursors.items():
+            await cursor.execute(_SQL[name], asked[name])
+        found = {name: await cursor.fetchall() for name, cursor in cursors.items()}
+    return defaultdict(tuple, found)
 
 
 async def _keys_of(named: _Named, sources: Sequence[Source]) -> list[Key]:
