@@ -17,7 +17,7 @@ from wallet_grpc.store.backoffice.chains import ChainLink, ChainTransaction, Pub
 from wallet_grpc.store.backoffice.events import EventDirection, EventState, ParkedEvent
 from wallet_grpc.store.backoffice.overview import Overview, ShownKey, ShownRail, Verification
 from wallet_grpc.store.backoffice.players import FoundPlayer, ListedPlayer
-from wallet_grpc.store.backoffice.search import Hit, HitKind
+from wallet_grpc.store.backoffice.hits import Hit, HitKind
 from wallet_grpc.store.backoffice.sessions import FoundSession
 from wallet_grpc.store.backoffice.wallets import FoundReservation, FoundWallet
 from wallet_grpc.store.backoffice.withdrawals import FoundWithdrawal

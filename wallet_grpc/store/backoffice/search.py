@@ -16,8 +16,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from psycopg.rows import namedtuple_row
@@ -42,6 +40,7 @@ from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.tasks import a_turn
 
 from .events import EventRef, event_ref
+from .hits import Hit, HitKind, Hits
 
 _SQL = statements(__package__, "search.sql")
 
@@ -51,56 +50,9 @@ _HASHED_AT_ONCE = 1_000
 """Keys that are made in one turn of the event loop: a few milliseconds."""
 _LOOKED_AT_MAX = 1_000
 """Rows of one id of a round: of a round that has many, and of many that share an id."""
+_ORDER = {kind: position for position, kind in enumerate(HitKind)}
 _parse_output = re.compile(r"(?P<hash>.+):(?P<index>0|[1-9][0-9]{0,9})", re.ASCII).fullmatch
 _parse_event_id = re.compile(r"(?P<tx_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]+", re.ASCII).fullmatch
-
-
-class HitKind(StrEnum):
-    """What a hit is; in the order in which hits are told."""
-
-    PLAYER = "PLAYER"
-    SESSION = "SESSION"
-    WALLET = "WALLET"
-    LEDGER = "LEDGER"
-    DEPOSIT = "DEPOSIT"
-    WITHDRAWAL = "WITHDRAWAL"
-    TRANSACTION = "TRANSACTION"
-    OUTPUT = "OUTPUT"
-    PARKED_EVENT = "PARKED_EVENT"
-    ROUND = "ROUND"
-
-
-_ORDER = {kind: position for position, kind in enumerate(HitKind)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """Something that the text names. What does not belong to its kind is empty."""
-
-    kind: HitKind
-    player_id: int = 0
-    currency_network_id: int = 0
-    tx_id: str = ""
-    source: str = ""
-    transaction_id: str = ""
-    transaction_kind: Kind | None = None
-    session_token: str = ""
-    wallet_key: str = ""
-    ledger_id: str = ""
-    game_code: str = ""
-    round_id: str = ""
-    event_ref: str = ""
-    amount_minor: int | None = None
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """What was found."""
-
-    hits: Sequence[Hit]
-    truncated: bool
-    """There may be more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
