@@ -15,9 +15,9 @@ from wallet_grpc.rpc.players.requests import PLAYER_STATES
 from wallet_grpc.rpc.wire import fill_timestamp
 from wallet_grpc.store.backoffice.chains import ChainLink, ChainTransaction, PublicationState
 from wallet_grpc.store.backoffice.events import EventDirection, EventState, ParkedEvent
+from wallet_grpc.store.backoffice.hits import Hit, HitKind
 from wallet_grpc.store.backoffice.overview import Overview, ShownKey, ShownRail, Verification
 from wallet_grpc.store.backoffice.players import FoundPlayer, ListedPlayer
-from wallet_grpc.store.backoffice.hits import Hit, HitKind
 from wallet_grpc.store.backoffice.sessions import FoundSession
 from wallet_grpc.store.backoffice.wallets import FoundReservation, FoundWallet
 from wallet_grpc.store.backoffice.withdrawals import FoundWithdrawal
