@@ -23,6 +23,7 @@ _COLLECTOR = 8
 """A player with more open sessions than one page may look at, who opened them in no order of their ids."""
 _OPEN_SESSIONS = 3_000
 _SCAN_ROWS = 1_000
+_SEARCHES = 300
 _PAGE = 101
 _LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
@@ -247,6 +248,22 @@ def test_a_page_of_the_trail_touches_each_row_that_is_looked_at_a_few_times(fill
         for node in nodes(plan)
     )
     assert touched <= 30 * _SCAN_ROWS, plan
+
+
+def test_a_round_that_nobody_played_is_looked_for_in_hardly_any_range(filled: Installation) -> None:
+    statement = statements("wallet_grpc.store.backoffice", "search.sql")["rounds"]
+    blocks = []
+    with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
+        for number in range(_SEARCHES):
+            plan = explained(connection, statement, _SEARCH | {"named": f"nothing-{number}"})
+            (scan,) = [node for node in nodes(plan) if node["Node Type"] == "Bitmap Heap Scan"]
+            blocks.append(scan["Lossy Heap Blocks"])
+        pages = connection.execute("SELECT pg_relation_size('ledger_transactions') / 8192").fetchone()
+    assert pages is not None
+    newest = min(blocks)  # which the summaries leave out
+    assert sum(blocks) - newest * _SEARCHES <= _SEARCHES * pages[0] * 0.005, (
+        "these rows are narrow: a range has more of them"
+    )
 
 
 def test_what_bets_moved_is_counted_without_a_look_at_their_entries(filled: Installation) -> None:

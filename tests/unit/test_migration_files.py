@@ -24,7 +24,7 @@ APPLIED = {
 }
 """What databases have applied, of which they keep the hash: `wallet migrate` refuses a file of another one."""
 
-WITHOUT_TRANSACTION = {"0008_open_sessions_of_a_player"}
+WITHOUT_TRANSACTION = {"0008_open_sessions_of_a_player", "0009_rounds_found_sooner"}
 """Those that build indexes of hot tables."""
 
 _TRICKY = """

@@ -12,7 +12,7 @@ from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "summaries.sql")
 
-INDEXES = ("ledger_transactions_round_id_idx", "subledger_entries_ids_idx", "subledger_entries_created_idx")
+INDEXES = ("ledger_transactions_round_ids_idx", "subledger_entries_ids_idx", "subledger_entries_created_idx")
 """Those of a cell."""
 
 
