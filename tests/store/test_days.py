@@ -69,14 +69,19 @@ def lane(new_lane_by_clock: NewLane) -> SteppedLane:
     return new_lane_by_clock()
 
 
+FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
+"""A process's own clock, where only the database's matters."""
+
+
 @pytest_asyncio.fixture
 async def new_days(own_ledger: Installation, clock: Clock) -> AsyncIterator[NewDays]:
     """Make stores of days, each as if of another process."""
     assert clock.installation is own_ledger
     pool = Pool(own_ledger.service_dsn, connections_max=4, wait_ms=5_000, timeout_ms=5_000, writes=True)
 
-    def make(*, begins_at_hour: int = 0, slices_max: int = 1_000) -> DayStore:
-        return DayStore(DaySettings(begins_at_hour=begins_at_hour, interval_ms=1, slices_max=slices_max), pool)
+    def make(*, begins_at_hour: int = 0, slices_max: int = 1_000, own_clock: datetime = FAR_AHEAD) -> DayStore:
+        settings = DaySettings(begins_at_hour=begins_at_hour, interval_ms=1, slices_max=slices_max)
+        return DayStore(settings, pool, own_clock=lambda: own_clock)
 
     yield make
     await pool.close()
@@ -465,3 +470,25 @@ def test_what_a_player_did_today_is_of_finances_day(own_ledger: Installation) ->
         told = connection.execute(today, {"player_id": 7, "scan_rows_max": 100}).fetchall()
     wanted = sum(now - timedelta(hours=number) >= day.begins_at for number in range(30))
     assert [(kind, transactions) for _, kind, transactions, _, _ in told] == [("BET", wanted)]
+
+
+async def test_a_server_whose_clock_is_hours_ahead_closes_no_day(
+    own_ledger: Installation, clock: Clock, lane: SteppedLane, new_days: NewDays
+) -> None:
+    """The process's own clock has to agree; and when the server's is right again, time goes on within a minute."""
+    await lane.accepted(deposit("d", 100))
+    await new_days(own_clock=BEGINNING).count()
+    clock.turn(timedelta(days=2))
+    counted = await new_days(own_clock=BEGINNING + timedelta(seconds=30)).count()
+    assert counted.days_closed == 0
+    ((until,),) = own_ledger.rows("SELECT counting_until FROM day_marks")
+    assert until <= BEGINNING + timedelta(seconds=90)
+    clock.set(BEGINNING + timedelta(minutes=2))
+    await lane.accepted(bet("b"))
+    right = await new_days(own_clock=BEGINNING + timedelta(minutes=2)).count()
+    assert right.days_closed == 0
+    ((bet_at,),) = own_ledger.rows("SELECT created_at FROM ledger_transactions WHERE kind = 'BET'")
+    assert bet_at < BEGINNING + timedelta(minutes=3)
+    clock.turn(timedelta(days=2))
+    assert (await new_days().count()).days_closed > 0
+    check_days(own_ledger)

@@ -15,6 +15,8 @@ Why none is left out. A slice is counted when no row of its time can appear any 
 3. Only then slices before it are counted.
 
 So a clock that is set back changes nothing: the time of batches stands still until the clock has passed the mark again.
+That would be hours where a server's clock ran hours ahead, and its days would be closed before their time. So two
+clocks have to agree on the mark, the server's and this process's own: it is never more than a minute ahead of either.
 
 A day is closed in the transaction that counts its last slice. Its rows are copied to tables that are only appended to,
 and a trigger refuses rows of another transaction's time: a closed day's figures never change.
@@ -25,12 +27,13 @@ Lock order: the mark's row, taken by who finds it free; then rows that only its 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+import structlog
 
 from wallet_grpc.domain.days import BusinessDay
 from wallet_grpc.store.connection.placement import holding_cell, named_here
@@ -53,10 +56,14 @@ from wallet_grpc.store.reads.slices import (
     columns,
 )
 
+_log = structlog.get_logger(__name__)
+
 _SQL = statements(__package__, "days.sql")
 _LAG_MS = 5_000
 """How far behind the clock days are counted. A batch that is older when it is stored may have to take its time anew;
 nobody's time is moved by a clock that is set back by less."""
+_AHEAD_MAX = timedelta(minutes=1)
+"""How far the database's clock may be ahead of a process's own before that process counts no further."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOSE = ("close_day", "close_totals", "close_movements", "close_balances", "clear_totals", "clear_movements")
 _TOTAL_COLUMNS = (*TotalKey._fields, *Total._fields)
@@ -112,9 +119,13 @@ class Round:
 class DayStore:
     """Counts the days of one cell. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(self, settings: DaySettings, pool: Pool) -> None:
+    def __init__(
+        self, settings: DaySettings, pool: Pool, *, own_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._settings = settings
         self._pool = pool
+        self._own_clock = own_clock
+        self._is_ahead = False
         self._lengths = SliceLengths()
 
     async def count(self) -> Round:
@@ -126,6 +137,7 @@ class DayStore:
         """
         round_ = Round()
         mark = await self._begun()
+        self._note_clock(mark)
         if mark.begins_at_hour != self._settings.begins_at_hour:
             raise OtherHourError(
                 f"business days begin at {mark.begins_at_hour}:00 UTC here, and WALLET_DAY_BEGINS_AT_HOUR says "
@@ -166,7 +178,8 @@ class DayStore:
             return mark
         await self._settle()
         async with self._pool.connection() as connection, holding_cell(connection):
-            (moment,) = await only_row(connection, named_here(connection, _SQL["first_moment"]), {"now": mark.now})
+            now = min(mark.now, self._latest())
+            (moment,) = await only_row(connection, named_here(connection, _SQL["first_moment"]), {"now": now})
             day = BusinessDay.of(moment, self._settings.begins_at_hour)
             await connection.execute(
                 named_here(connection, _SQL["begin"]), _of_day(day) | {"begins_at_hour": self._settings.begins_at_hour}
@@ -181,8 +194,27 @@ class DayStore:
         async with self._pool.connection() as connection, holding_cell(connection):
             await connection.execute(
                 named_here(connection, _SQL["intend"]),
-                {"lag_ms": _LAG_MS, "interval_ms": self._settings.interval_ms},
+                {"lag_ms": _LAG_MS, "interval_ms": self._settings.interval_ms, "latest": self._latest()},
             )
+
+    def _latest(self) -> datetime:
+        """Give what this process takes the time to be at most, whatever the database says."""
+        return self._own_clock() + _AHEAD_MAX
+
+    def _note_clock(self, mark: DayMark) -> None:
+        """Say once when the database's clock is too far ahead to count by, and once when it is not any more."""
+        ahead = mark.now - self._own_clock()
+        if (ahead > _AHEAD_MAX) != self._is_ahead:
+            self._is_ahead = not self._is_ahead
+            if self._is_ahead:
+                _log.error(
+                    "database_clock_ahead",
+                    cell=self._pool.cell,
+                    ahead_s=round(ahead.total_seconds()),
+                    advice="days are counted no further; set the server's clock, or this process's, right",
+                )
+            else:
+                _log.info("database_clock_right", cell=self._pool.cell)
 
     async def _ask(self, statement: LiteralString, parameters: Mapping[str, object]) -> Sequence[Any]:
         async with self._pool.connection() as connection:

@@ -42,13 +42,16 @@ UPDATE day_marks SET counting_until = due.counting_until
 FROM (
     SELECT
         found.mark_id,
-        date_trunc('milliseconds', clock_timestamp() - make_interval(secs => %(lag_ms)s::INTEGER / 1000.0))
-            AS counting_until
+        date_trunc(
+            'milliseconds',
+            least(clock_timestamp(), %(latest)s::TIMESTAMPTZ) - make_interval(secs => %(lag_ms)s::INTEGER / 1000.0)
+        ) AS counting_until
     FROM day_marks AS found
     WHERE
         found.mark_id = 1
         AND found.counting_until
-        <= clock_timestamp() - make_interval(secs => (%(lag_ms)s::INTEGER + %(interval_ms)s::INTEGER) / 1000.0)
+        <= least(clock_timestamp(), %(latest)s::TIMESTAMPTZ)
+        - make_interval(secs => (%(lag_ms)s::INTEGER + %(interval_ms)s::INTEGER) / 1000.0)
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE day_marks.mark_id = due.mark_id;
