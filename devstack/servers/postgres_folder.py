@@ -136,8 +136,9 @@ def _initdb(placement: Placement, *, password: str) -> None:
 
 
 def _best_wal_compression(placement: Placement) -> str:
+    """Give lz4, or no compression where the programs come without it: their own costs a bet a sixth of its time."""
     asked = ("postgres", "-D", str(placement.pgdata), "-C", "wal_compression", "-c", "wal_compression=lz4")
-    return "lz4" if _run(placement, *asked).returncode == 0 else "on"
+    return "lz4" if _run(placement, *asked).returncode == 0 else "off"
 
 
 def _run(placement: Placement, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

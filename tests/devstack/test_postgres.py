@@ -77,6 +77,12 @@ def test_is_durable(running: tuple[PostgresCluster, Path], name: str) -> None:
         PostgresSettings(extra={name: "off"})
 
 
+def test_log_is_not_compressed_by_what_costs_a_write_a_sixth_of_its_time(
+    running: tuple[PostgresCluster, Path],
+) -> None:
+    assert setting(running[0], "wal_compression") in {"lz4", "off"}
+
+
 def test_refuses_a_wrong_password(running: tuple[PostgresCluster, Path]) -> None:
     cluster, _ = running
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
