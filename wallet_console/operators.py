@@ -51,14 +51,21 @@ def is_name(name: object) -> bool:
 
 
 def log_in(request: Request, operator: Operator) -> None:
-    """Begin a session; what an earlier one held is gone."""
+    """Begin a session; what an earlier one held is gone, but for its token where it was of the same operator.
+
+    A form that was open when their session ended can so be sent again, under the id of its call: opened anew, it might
+    be done a second time.
+    """
+    before = request.session
+    is_theirs = (before.get("operator"), before.get("role")) == (operator.name, operator.role.value)
+    csrf = csrf_token(request) if is_theirs else ""
     request.session.clear()
     request.session.update(
         {
             "operator": operator.name,
             "role": operator.role.value,
             "at": int(time.time()),
-            "csrf": secrets.token_urlsafe(24),
+            "csrf": csrf or secrets.token_urlsafe(24),
         }
     )
 

@@ -212,6 +212,30 @@ def test_who_logs_out_is_nobody(console: ConsoleServer) -> None:
     assert anna.get("/").location == "/login"
 
 
+def test_a_form_that_somebody_opened_before_they_logged_in_again_is_still_theirs(console: ConsoleServer) -> None:
+    browser = console.operator("anna")
+    opened = browser.csrf()
+    browser.get(console.link("anna"))
+    assert browser.csrf() == opened
+    for other in (("bert", "backoffice"), ("anna", "auditor")):
+        browser.get(console.link(*other))
+        assert browser.csrf() != opened, other
+    browser.get(console.link("anna"))
+    kept = browser.csrf()
+    assert kept != opened
+    assert browser.post("/logout", {"csrf": kept}).location == "/login"
+    browser.get(console.link("anna"))
+    assert browser.csrf() != kept, "who logs out leaves nothing"
+
+
+def test_a_form_of_a_session_that_ended_can_be_sent_once_its_operator_is_back(console: ConsoleServer) -> None:
+    browser = console.browser()
+    browser.cookie = session_cookie(GOOD | {"at": seconds_ago(28_801)})
+    assert browser.post("/approval/decision", {"csrf": str(GOOD["csrf"])}).location == "/login"
+    browser.get(console.link("anna"))
+    assert browser.csrf() == GOOD["csrf"]
+
+
 # ------------------------------------------------------------------------------------------------------------ links
 
 
