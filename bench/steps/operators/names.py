@@ -11,12 +11,13 @@ from psycopg.rows import namedtuple_row
 from bench.servers.database import Server
 from wallet_grpc.domain.identifiers import first_id_at
 
+_BY_KEY = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
 _TRANSACTIONS = """
     SELECT found.* FROM unnest(%(since)s::UUID[]) AS since
      CROSS JOIN LATERAL (
         SELECT tx_id::TEXT, owner_id, source, reference, game_code, round_id, details ->> 'tx_hash' AS tx_hash
           FROM ledger_transactions
-         WHERE kind = %(kind)s AND tx_id >= since ORDER BY tx_id LIMIT 1) AS found
+         WHERE kind = %(kind)s AND tx_id >= since ORDER BY ledger_transactions.tx_id LIMIT 1) AS found
 """
 _SESSIONS = """
     SELECT found.* FROM unnest(%(since)s::UUID[]) AS since
@@ -25,7 +26,7 @@ _SESSIONS = """
                'ses_' || sessions.owner_id || '_1_' || replace(session_id::TEXT, '-', '') AS token
           FROM sessions
           JOIN subledger_entries AS played ON played.subledger_id = session_id AND played.entry_no = 3
-         WHERE session_id >= since ORDER BY session_id LIMIT 1) AS found
+         WHERE session_id >= since ORDER BY sessions.session_id LIMIT 1) AS found
 """
 _OTHERS = """
     SELECT ARRAY(SELECT proposal_id::TEXT FROM adjustment_proposals ORDER BY md5(proposal_id::TEXT) LIMIT 100)
@@ -56,6 +57,7 @@ def draw_names(server: Server, database: str, count: int, *, days: int) -> Names
     with psycopg.connect(
         server.cluster.dsn(database), options="-c search_path=cell_0,public", row_factory=namedtuple_row
     ) as connection:
+        connection.execute(_BY_KEY)
         since = [first_id_at(now - timedelta(days=days) * (0.02 + 0.93 * ((i * 0.618) % 1))) for i in range(count)]
 
         def of_kind(kind: str) -> Sequence[Any]:
