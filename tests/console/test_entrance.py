@@ -1,4 +1,7 @@
-"""Who comes into the console, and who does not: sessions, links, forms, hosts, addresses to go on to."""
+"""Who comes into the console, and who does not: sessions, links, forms, hosts, addresses to go on to.
+
+Long because each way in has those who try it in vain.
+"""
 
 import base64
 import json
