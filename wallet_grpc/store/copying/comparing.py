@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -65,22 +66,28 @@ def compare_rest(sides: Sides, found: Comparison) -> None:
 def _compare(sides: Sides, table: Table, condition: sql.Composable, found: Comparison, *, of_cell: bool = True) -> None:
     """Compare rows by their number and the sum of their hashes; name those that differ, if these do."""
     source, target = (_of_side(sides, table, condition, is_source=it, of_cell=of_cell) for it in (True, False))
-    sums = [[0, 0], [0, 0]]
-    for side, queries in enumerate((source, target)):
-        for connection, cell, query in queries:
-            _look(connection, cell)
-            summed = sql.SQL(
-                "SELECT count(*), coalesce(sum(hashtextextended(row_text, 0)), 0) FROM ({}) AS compared"
-            ).format(query)
-            count, hashes = connection.execute(summed).fetchone() or (0, 0)
-            sums[side][0] += int(count)
-            sums[side][1] += int(hashes)
+    with ThreadPoolExecutor(max_workers=2) as both:  # each is one server's work, and the source may be frozen meanwhile
+        sums = list(both.map(_sums_of, (source, target)))
     found.rows[table.name] += sums[0][0]
     if sums[0] != sums[1]:
         found.differences += _named(table, source, target)
 
 
 _Queries = list[tuple[Any, "Cell | None", sql.Composable]]
+
+
+def _sums_of(queries: _Queries) -> tuple[int, int]:
+    """Give how many rows one side has, and the sum of their hashes."""
+    rows = total = 0
+    for connection, cell, query in queries:
+        _look(connection, cell)
+        summed = sql.SQL(
+            "SELECT count(*), coalesce(sum(hashtextextended(row_text, 0)), 0) FROM ({}) AS compared"
+        ).format(query)
+        count, hashes = connection.execute(summed).fetchone() or (0, 0)
+        rows += int(count)
+        total += int(hashes)
+    return rows, total
 
 
 def _of_side(sides: Sides, table: Table, condition: sql.Composable, *, is_source: bool, of_cell: bool) -> _Queries:
