@@ -5,12 +5,14 @@ With and without statistics: a list that was planned for a young ledger is read 
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 from support.database import Installation, own_installation
 
+from wallet_grpc.domain.identifiers import first_id_at
 from wallet_grpc.store.background.summaries import INDEXES, SummaryStore
 from wallet_grpc.store.connection import kinds
 from wallet_grpc.store.connection.pool import Pool
@@ -140,6 +142,17 @@ TRAIL_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "actions of a kind": ("actions.sql", _TRAIL | {"kind": "PROPOSAL"}),
 }
 _SEARCH = {"rows_max": 51, "looked_at_max": 1_000, "uuid": _FIRST_UUID, "named": "r-31415", "player_id": 7}
+_STATEMENT = {
+    "player_id": 7,
+    "network_id": None,
+    "since_tx_id": first_id_at(datetime(2026, 1, 1, 0, 1, 34, tzinfo=UTC)),
+    "first_tx_id": first_id_at(datetime(2026, 1, 1, 0, 1, 35, tzinfo=UTC)),
+    "end_tx_id": _LAST_UUID,
+    "after_tx_id": _FIRST_UUID,
+    "after_entry_no": 0,
+    "rows_max": _PAGE,
+}
+"""Of the player's 200 transactions the last twelve or so, of 5,000 that all did."""
 CASES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     # What is looked up, and how many rows it may touch at most.
     "all, the newest": ("transactions.sql", "walk_all", _WALK, _SCAN_ROWS),
@@ -248,6 +261,16 @@ def test_a_page_of_the_trail_touches_each_row_that_is_looked_at_a_few_times(fill
         for node in nodes(plan)
     )
     assert touched <= 30 * _SCAN_ROWS, plan
+
+
+@pytest.mark.parametrize("name", ["statement_accounts", "statement_lines"])
+def test_a_statement_reads_the_players_own_rows_since_it_began(filled: Installation, name: str) -> None:
+    statement = statements("wallet_grpc.store.backoffice", "figures.sql")[name]
+    with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
+        plan = explained(connection, statement, _STATEMENT)
+    read = [node for node in nodes(plan) if str(node.get("Index Name")).startswith("ledger_transactions")]
+    assert {node["Index Name"] for node in read} == {"ledger_transactions_owner_version_key"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 50
 
 
 def test_a_round_that_nobody_played_is_looked_for_in_hardly_any_range(filled: Installation) -> None:

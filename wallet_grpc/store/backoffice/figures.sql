@@ -131,15 +131,55 @@ ORDER BY parts.begins_at, parts.currency_network_id, parts.source, parts.game_co
 LIMIT %(rows_max)s::INTEGER;
 
 -- A player's accounts: what each has now, and what moved it from a time on, in the period that is asked for and after.
+-- Where the time lies in the player's own rows is found by halving, as of a player's transactions: no other's are read.
 -- name: statement_accounts
-WITH posted AS MATERIALIZED (
+WITH RECURSIVE halving AS (
+    SELECT
+        0::BIGINT AS before_version,
+        newest.owner_version + 1 AS from_version
+    FROM (
+        SELECT ledger_transactions.owner_version
+        FROM ledger_transactions
+        WHERE ledger_transactions.owner_id = %(player_id)s::BIGINT
+        ORDER BY ledger_transactions.owner_version DESC
+        LIMIT 1
+    ) AS newest
+    UNION ALL
+    SELECT
+        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN middle.owner_version ELSE halving.before_version END,
+        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN halving.from_version ELSE middle.owner_version END
+    FROM halving
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                ledger_transactions.owner_version,
+                ledger_transactions.tx_id
+            FROM ledger_transactions
+            WHERE
+                ledger_transactions.owner_id = %(player_id)s::BIGINT
+                AND ledger_transactions.owner_version = (halving.before_version + halving.from_version) / 2
+            LIMIT 1
+        ) AS middle
+    WHERE halving.before_version + 1 < halving.from_version
+),
+
+posted AS MATERIALIZED (
     SELECT
         entries.account_id,
         made.kind,
         made.tx_id < %(end_tx_id)s::UUID AS is_in_period,
         count(DISTINCT made.tx_id) AS transactions,
         sum(entries.amount_minor) AS amount_minor
-    FROM ledger_transactions AS made
+    FROM (
+        SELECT
+            own.tx_id,
+            own.kind
+        FROM ledger_transactions AS own
+        WHERE
+            own.owner_id = %(player_id)s::BIGINT
+            AND own.owner_version > (SELECT coalesce(max(halving.before_version), 0) FROM halving)
+        OFFSET 0
+    ) AS made
     CROSS JOIN
         LATERAL (
             SELECT
@@ -149,7 +189,7 @@ WITH posted AS MATERIALIZED (
             WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
             OFFSET 0
         ) AS entries
-    WHERE made.owner_id = %(player_id)s::BIGINT AND made.tx_id >= %(first_tx_id)s::UUID
+    WHERE made.tx_id >= %(first_tx_id)s::UUID
     GROUP BY entries.account_id, made.kind, made.tx_id < %(end_tx_id)s::UUID
 )
 
@@ -169,8 +209,74 @@ WHERE
     AND (%(network_id)s::INTEGER IS NULL OR accounts.currency_network_id = %(network_id)s::INTEGER)
 ORDER BY accounts.currency_network_id, accounts.account_type, posted.kind;
 
--- Postings to a player's accounts, oldest first, after one.
+-- Postings to a player's accounts, oldest first, after one. Whatever posts at all posts to an account of its player, so
+-- as many transactions as lines are enough, and the one that the page before may have ended in.
 -- name: statement_lines
+WITH RECURSIVE halving AS (
+    SELECT
+        0::BIGINT AS before_version,
+        newest.owner_version + 1 AS from_version
+    FROM (
+        SELECT ledger_transactions.owner_version
+        FROM ledger_transactions
+        WHERE ledger_transactions.owner_id = %(player_id)s::BIGINT
+        ORDER BY ledger_transactions.owner_version DESC
+        LIMIT 1
+    ) AS newest
+    UNION ALL
+    SELECT
+        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN middle.owner_version ELSE halving.before_version END,
+        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN halving.from_version ELSE middle.owner_version END
+    FROM halving
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                ledger_transactions.owner_version,
+                ledger_transactions.tx_id
+            FROM ledger_transactions
+            WHERE
+                ledger_transactions.owner_id = %(player_id)s::BIGINT
+                AND ledger_transactions.owner_version = (halving.before_version + halving.from_version) / 2
+            LIMIT 1
+        ) AS middle
+    WHERE halving.before_version + 1 < halving.from_version
+),
+
+made AS MATERIALIZED (
+    SELECT
+        walked.tx_id,
+        walked.created_at,
+        walked.kind,
+        walked.reference,
+        walked.source,
+        walked.game_code,
+        walked.round_id
+    FROM (
+        SELECT
+            own.tx_id,
+            own.created_at,
+            own.kind,
+            own.reference,
+            own.source,
+            own.game_code,
+            own.round_id,
+            own.entry_count,
+            own.currency_network_id
+        FROM ledger_transactions AS own
+        WHERE
+            own.owner_id = %(player_id)s::BIGINT
+            AND own.owner_version > (SELECT coalesce(max(halving.before_version), 0) FROM halving)
+        OFFSET 0
+    ) AS walked
+    WHERE
+        walked.tx_id >= greatest(%(first_tx_id)s::UUID, %(after_tx_id)s::UUID)
+        AND walked.tx_id < %(end_tx_id)s::UUID
+        AND walked.entry_count > 0
+        AND (%(network_id)s::INTEGER IS NULL OR walked.currency_network_id = %(network_id)s::INTEGER)
+    ORDER BY walked.tx_id
+    LIMIT %(rows_max)s::INTEGER + 1
+)
+
 SELECT
     made.tx_id::TEXT,
     entries.entry_no,
@@ -184,7 +290,7 @@ SELECT
     entries.balance_after::TEXT,
     coalesce(made.game_code, '') AS game_code,
     coalesce(made.round_id, '') AS round_id
-FROM ledger_transactions AS made
+FROM made
 CROSS JOIN
     LATERAL (
         SELECT
@@ -198,12 +304,7 @@ CROSS JOIN
         OFFSET 0
     ) AS entries
 INNER JOIN accounts ON entries.account_id = accounts.account_id
-WHERE
-    made.owner_id = %(player_id)s::BIGINT
-    AND made.tx_id >= greatest(%(first_tx_id)s::UUID, %(after_tx_id)s::UUID)
-    AND made.tx_id < %(end_tx_id)s::UUID
-    AND (made.tx_id, entries.entry_no) > (%(after_tx_id)s::UUID, %(after_entry_no)s::SMALLINT)
-    AND (%(network_id)s::INTEGER IS NULL OR made.currency_network_id = %(network_id)s::INTEGER)
+WHERE (made.tx_id, entries.entry_no) > (%(after_tx_id)s::UUID, %(after_entry_no)s::SMALLINT)
 ORDER BY made.tx_id, entries.entry_no
 LIMIT %(rows_max)s::INTEGER;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
@@ -20,6 +20,8 @@ _POLL_S = 0.05
 _POLLS_MAX = 100
 """Looks at a replica that is behind: five seconds."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_OUT_OF_ORDER_MAX = timedelta(minutes=1)
+"""How far the times of a player's transactions may go back, amply: where a clock is set back, time stands still."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -49,6 +51,7 @@ class StatementPeriod:
         """Give it as the statements take it."""
         return {
             "player_id": self.player_id,
+            "since_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING) - _OUT_OF_ORDER_MAX),
             "network_id": self.currency_network_id,
             "first_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING)),
             "end_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING)),
