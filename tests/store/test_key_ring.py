@@ -10,7 +10,7 @@ from wallet_grpc.rpc.key_ring import KeyRing
 from wallet_grpc.store.background.key_uses import KeyUseStore
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.keys import create_key
-from wallet_grpc.store.reads.keys import KeyReader, Role, hash_of
+from wallet_grpc.store.reads.keys import Caller, KeyReader, Role, hash_of
 
 _READINGS = 10
 
@@ -54,5 +54,36 @@ async def test_who_asks_in_the_turn_in_which_a_reading_ends_waits_for_the_next(l
             await asyncio.gather(*(ask_as_it_ends() for _ in range(3)))
             assert await guess is None
         assert await ring.find(hash_of(made.key), peer="ipv4:10.0.0.1") is not None
+    finally:
+        await pool.close()
+
+
+class FrozenAtFirst(KeyReader):
+    """Reads the keys; one reading is never answered, as if its server were frozen."""
+
+    is_frozen = False
+
+    async def callers(self) -> dict[bytes, Caller]:
+        if self.is_frozen:
+            self.is_frozen = False
+            await asyncio.Event().wait()
+        return await super().callers()
+
+
+@pytest.mark.timeout(60)
+async def test_a_reading_that_is_never_answered_keeps_no_good_key_out(ledger: Installation) -> None:
+    """Another one is begun beside it, on another connection, while what was read before is trusted still."""
+    pool = Pool(ledger.service_dsn, connections_max=2, wait_ms=5_000, timeout_ms=5_000)
+    reader = FrozenAtFirst(pool)
+    ring = KeyRing(reader, refresh_ms=0)
+    with ledger.connect(autocommit=True) as connection:
+        made = create_key(connection, prefix="sk_test_", source=secrets.token_hex(4), roles=[Role.GAME])
+    try:
+        assert await ring.find(hash_of(made.key), peer="ipv4:10.0.0.1") is not None
+        reader.is_frozen = True
+        with ledger.connect(autocommit=True) as connection:
+            later = create_key(connection, prefix="sk_test_", source=secrets.token_hex(4), roles=[Role.GAME])
+        assert await ring.find(hash_of(later.key), peer="ipv4:10.0.0.1") is not None
+        assert ring.known(hash_of(made.key)) is not None
     finally:
         await pool.close()

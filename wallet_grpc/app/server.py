@@ -102,7 +102,8 @@ _STREAM_SHARE_OF_GRACE = 0.9
 """A stream ends by itself, answered, before an old connection's grace is over and it would be cut."""
 _BACKGROUND_CONNECTIONS = 5
 """For each cell, one each for the poster, the sweeper, the house, expiry and days."""
-_KEY_CONNECTIONS = 1
+_KEY_CONNECTIONS = 2
+"""One reads them; another does where that one is not answered."""
 _OPERATOR_CONNECTIONS = 2
 _POSTING_ROUNDS_MAX = 20
 _DUE_LEDGERS_MAX = 100

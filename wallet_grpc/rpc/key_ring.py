@@ -22,6 +22,8 @@ _APART_S = 0.1
 _APART_MAX_S = 1.0
 _RESTS_PER_READING = 10
 """How long to rest after a reading, in times of what it took."""
+_BESIDE_S = 1.0
+"""How long a reading may say nothing before another one is begun beside it, on a connection of its own."""
 _WAITING_MAX = 64
 _PEER_WAITING_MAX = 8
 
@@ -37,6 +39,7 @@ class KeyRing:
         """When the last reading that succeeded was begun: what was committed before is in it."""
         self._next_at = float("-inf")
         self._reading: asyncio.Task[str | None] | None = None
+        self._given_up: set[asyncio.Task[dict[bytes, Caller]]] = set()
         self._failed: str | None = None
         """Why the last reading failed, if it did."""
         self._waiting: Counter[str] = Counter()
@@ -119,7 +122,7 @@ class KeyRing:
         began = time.monotonic()
         self._next_at = began + _APART_S  # whatever is raised here
         try:
-            self._callers = await self._keys.callers()
+            self._callers = await self._read_from_whoever_answers()
         except DatabaseUnavailableError as error:
             self._failed = str(error)
         else:
@@ -128,3 +131,32 @@ class KeyRing:
             took_s = time.monotonic() - began
             self._next_at = began + min(max(_APART_S, _RESTS_PER_READING * took_s), _APART_MAX_S)
         return self._failed
+
+    async def _read_from_whoever_answers(self) -> Mapping[bytes, Caller]:
+        """Read the keys, a second time beside the first where that is not answered: good keys are trusted meanwhile.
+
+        A server of several may be frozen: it takes what it is asked and says nothing. Another connection leads to
+        another one (store/connection/placement.py).
+
+        Raises:
+            DatabaseUnavailableError: None was answered.
+        """
+        readings = {asyncio.create_task(self._keys.callers())}
+        try:
+            answered, _ = await asyncio.wait(readings, timeout=_BESIDE_S)
+            if not answered:
+                readings.add(asyncio.create_task(self._keys.callers()))
+            failure: BaseException | None = None
+            while readings:
+                answered, readings = await asyncio.wait(readings, return_when=asyncio.FIRST_COMPLETED)
+                for reading in answered:
+                    failure = reading.exception()
+                    if failure is None:
+                        return reading.result()
+            assert failure is not None
+            raise failure
+        finally:
+            for reading in readings:
+                reading.cancel()
+                self._given_up.add(reading)
+                reading.add_done_callback(self._given_up.discard)
