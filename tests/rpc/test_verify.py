@@ -465,6 +465,24 @@ def test_a_violation_is_named_where_a_history_is_read_in_parts(
             assert parts == whole
 
 
+@pytest.mark.parametrize("rows_max", [1, 2, 3, 1000])
+def test_a_wallet_that_waits_for_the_poster_is_not_accused_where_its_history_is_read_in_parts(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch, rows_max: int
+) -> None:
+    """It was written to a moment ago, and a part ends in its journal."""
+    template, names = played
+    with own_installation(template) as installation:
+        plant(installation, f"{PLANTED[Check.UNPOSTED_WALLETS_ARE_QUEUED][0]}; {_QUEUED}", names)
+        found = {it["check"] for it in in_parts(installation, monkeypatch, rows_max)["findings"]}
+    assert Check.WATERMARKS_EQUAL_POSTINGS in found  # what was planted is seen
+    assert Check.UNPOSTED_WALLETS_ARE_QUEUED not in found
+
+
+_QUEUED = """
+    INSERT INTO posting_queue (ledger_id, wallet_ids, queued_at) VALUES ('{ledger}', ARRAY['{purse}'::UUID], now())
+"""
+
+
 def plant(installation: Installation, statements: str, names: dict[str, object]) -> None:
     """Break something past the triggers, as nobody but a superuser can."""
     with installation.connect() as connection:

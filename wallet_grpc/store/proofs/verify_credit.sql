@@ -132,7 +132,10 @@ queued AS MATERIALIZED (
         written.wallet_id
     FROM posting_queue
     CROSS JOIN LATERAL unnest(posting_queue.wallet_ids) AS written (wallet_id)
-    WHERE written.wallet_id > %(after)s::UUID AND written.wallet_id <= %(upto)s::UUID
+    WHERE
+        written.wallet_id >= %(after)s::UUID
+        AND written.wallet_id <= %(upto)s::UUID
+        AND (written.wallet_id > %(after)s::UUID OR %(after_no)s::BIGINT < %(ended)s::BIGINT)
 ),
 
 problems AS (
