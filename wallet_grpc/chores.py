@@ -188,6 +188,7 @@ async def keep_going(
             is_out = True
             pause_ms = _OUTAGE_PAUSE_MS
         except PostponedError as error:
+            is_out = False  # whatever keeps it, the database answered
             _log.warning("worker_postponed", worker=worker, cause=str(error))
             pause_ms = error.pause_ms
         except (Exception, asyncio.CancelledError) as error:

@@ -30,6 +30,7 @@ from wallet_grpc.store.background.days import Round
 from wallet_grpc.store.background.reservations import Swept
 from wallet_grpc.store.background.wallet_postings import Posted
 from wallet_grpc.store.connection.halves import Halved
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 from wallet_grpc.workers.days import DayWorker
 from wallet_grpc.workers.expiry import ExpirySettings, ExpiryWorker
@@ -81,6 +82,19 @@ async def test_a_turn_that_is_postponed_is_no_success_and_no_failure(monkeypatch
     with suppress(_EnoughError):
         await keep_going("worker", counted(turn), ChoreMetrics(registry))
     assert registry.get_sample_value("wallet_worker_failures_total", {"worker": "worker"}) == 0
+
+
+async def test_each_outage_is_told_once_also_after_a_turn_that_is_postponed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who says that something else keeps it has reached the database."""
+    away, postponed = DatabaseUnavailableError("away"), PostponedError("the queue is full", pause_ms=1)
+    causes = iter([away, away, postponed, away, away, _EnoughError()])
+
+    async def turn() -> float:
+        raise next(causes)
+
+    with suppress(_EnoughError):
+        await keep_going("worker", turn, ChoreMetrics(CollectorRegistry()))
+    assert capsys.readouterr().out.count("worker_waits_for_the_database") == 2
 
 
 def one(*, failed: bool) -> int:

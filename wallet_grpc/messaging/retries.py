@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
@@ -29,6 +30,15 @@ _log = structlog.get_logger(__name__)
 _WORKER = "retries"
 _AT_ONCE = 100
 _TURN_EVERY_MS = 1_000
+
+
+@dataclass(slots=True)
+class _Looked:
+    """How many events one look has tried, how many of them failed, and of those the ones of which nothing was told."""
+
+    tried: int = 0
+    failed: int = 0
+    untold: int = 0
 
 
 class Retries:
@@ -56,22 +66,27 @@ class Retries:
         return _TURN_EVERY_MS
 
     async def _look(self) -> None:
-        """Take what is due and what has been fulfilled."""
-        await self._take(await self._store.due(_AT_ONCE, self._aside.waiting()))
-        after: int | None = 0
-        while after is not None:
-            early = await self._store.early(after)
-            for start in range(0, len(early.fulfilled), _AT_ONCE):
-                await self._take(early.fulfilled[start : start + _AT_ONCE])
-            after = early.upto
-
-    async def _take(self, inbox_ids: Sequence[int]) -> None:
-        """Take events side by side; one that cannot be taken does not keep the others.
+        """Take what is due and what has been fulfilled. What cannot be taken keeps nothing else; it is told at the end.
 
         Raises:
             DatabaseUnavailableError: None of them can be taken now.
             PostponedError: Each of them failed, and is set aside.
         """
+        looked = _Looked()
+        await self._take(await self._store.due(_AT_ONCE, self._aside.waiting()), looked)
+        after: int | None = 0
+        while after is not None:
+            early = await self._store.early(after)
+            for start in range(0, len(early.fulfilled), _AT_ONCE):
+                await self._take(early.fulfilled[start : start + _AT_ONCE], looked)
+            after = early.upto
+        if looked.untold and looked.untold == looked.tried:
+            raise DatabaseUnavailableError("nothing can be told of any event now")
+        if looked.failed and looked.failed == looked.tried:
+            raise PostponedError(f"none of {looked.failed} events could be taken", pause_ms=_TURN_EVERY_MS)
+
+    async def _take(self, inbox_ids: Sequence[int], looked: _Looked) -> None:
+        """Take events side by side; one that cannot be taken does not keep the others."""
         if not inbox_ids:
             return
         left_out = self._aside.waiting()
@@ -80,14 +95,13 @@ class Retries:
         for receipt, outcome in zip(receipts, outcomes, strict=True):
             if isinstance(outcome, asyncio.CancelledError):
                 raise outcome
+            looked.tried += 1
             if isinstance(outcome, BaseException):
+                looked.failed += 1
+                looked.untold += isinstance(outcome, TryAgainError)
                 self._aside.put(receipt.key, outcome, source=receipt.source, event_id=receipt.event_id)
             else:
                 self._aside.done(receipt.key)
-        if receipts and all(isinstance(outcome, TryAgainError) for outcome in outcomes):
-            raise DatabaseUnavailableError("nothing can be told of any event now")
-        if receipts and all(isinstance(outcome, BaseException) for outcome in outcomes):
-            raise PostponedError(f"none of {len(receipts)} events could be taken", pause_ms=_TURN_EVERY_MS)
 
     async def _retried(self, receipt: Receipt) -> None:
         try:
