@@ -31,8 +31,13 @@ from wallet_grpc.engine.engine import Engine, EngineSettings
 from wallet_grpc.engine.lane import LaneSettings
 from wallet_grpc.engine.metrics import EngineMetrics
 from wallet_grpc.engine.tickets import Ticket
+from wallet_grpc.store.batch import store as store_module
+from wallet_grpc.store.batch.shared_writes import OtherNodeAwayError
+from wallet_grpc.store.batch.steps import ToStore, steps_of
 from wallet_grpc.store.batch.store import BatchStore, OutcomeUnknownError, StoreSettings
 from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.standby import StepApart
+from wallet_grpc.store.connection.statements import positional
 from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 
@@ -216,12 +221,20 @@ async def test_who_may_have_been_stored_is_never_told_that_nothing_moved(desk: D
 
 
 @newest
-async def test_nor_is_who_sends_again_while_the_first_commit_hangs(desk: Desk, own_ledger: Installation) -> None:
-    """Another lane's, which was given up: the retry cannot be stored beside it, and it may end well after all."""
+@pytest.mark.parametrize("apart", [False, True], ids=["alone", "with steps apart"])
+async def test_nor_is_who_sends_again_while_the_first_commit_hangs(
+    desk: Desk, own_ledger: Installation, monkeypatch: pytest.MonkeyPatch, *, apart: bool
+) -> None:
+    """Another lane's, which was given up: the retry cannot be stored beside it, and it may end well after all.
+
+    So it is where something is written on all nodes: who waits for a row says nothing about a node.
+    """
     other = SteppedLane(desk.new_store())
     batch = await other.decide(bet("x", 60))
     for lane in desk._engine._lanes:
         lane._settings = replace(lane._settings, attempts_max=1)
+    if apart:
+        monkeypatch.setattr(store_module, "steps_of", _with_a_step_apart)
     with desk.no_commit_ends():
         with pytest.raises(OutcomeUnknownError):
             await other.write(batch)
@@ -232,3 +245,55 @@ async def test_nor_is_who_sends_again_while_the_first_commit_hangs(desk: Desk, o
     assert sent.replayed
     await other.store.close()
     check_invariants(own_ledger)
+
+
+def _with_a_step_apart(*args: Any, **options: Any) -> ToStore:
+    return steps_of(*args, **options)._replace(apart=[StepApart("nothing", positional("SELECT 1"), 1)])
+
+
+@newest
+async def test_where_a_node_is_away_nobody_is_told_that_nothing_moved_while_a_commit_hangs(
+    desk: Desk, own_ledger: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written on all nodes is refused at once then: of who sends again, the first try may be stored yet."""
+    other = SteppedLane(desk.new_store())
+    batch = await other.decide(bet("x", 60))
+
+    async def away(*_: object, **__: object) -> None:
+        raise OtherNodeAwayError("a node was away a moment ago")
+
+    with desk.no_commit_ends():
+        with pytest.raises(OutcomeUnknownError):
+            await other.write(batch)
+        monkeypatch.setattr(BatchStore, "store", away)
+        unsure = await desk.send(bet("x", 60))
+        assert isinstance(unsure, Refusal)
+        assert unsure.reason is Reason.OUTCOME_UNKNOWN
+    refused = await desk.send(bet("z", 10))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.DATABASE_UNAVAILABLE
+    await other.store.close()
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_a_fault_after_a_try_that_may_be_stored_does_not_say_that_nothing_moved(
+    desk: Desk, own_ledger: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with desk.no_commit_ends():
+        sent = asyncio.create_task(desk.send(bet("x", 60)))
+        await until(lambda: desk._engine._lanes[0]._down)
+        monkeypatch.setattr("wallet_grpc.engine.lane.decide_batch", fault)
+    unsure = await sent
+    assert isinstance(unsure, Refusal)
+    assert unsure.reason is Reason.OUTCOME_UNKNOWN
+    fresh = await desk.send(bet("y", 10))
+    assert isinstance(fresh, Refusal)
+    assert fresh.reason is Reason.INTERNAL
+    monkeypatch.undo()
+    again = await desk.send(bet("x", 60))
+    assert isinstance(again, Accepted)
+    assert again.replayed

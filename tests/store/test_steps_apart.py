@@ -255,6 +255,30 @@ async def test_a_race_lost_in_a_step_is_no_node_that_is_away(
     assert references(ledger) == ["d", "b2"]
 
 
+async def test_nor_is_a_row_that_somebody_holds_for_too_long(
+    ledger: Installation, admin: psycopg.Connection, new_lane: NewLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit of the same that hangs, perhaps: it delays who waits for it, and refuses nobody else's steps."""
+    lane = new_lane(timeout_ms=4 * _TIMEOUT_MS, lock_timeout_ms=500)
+    await lane.accepted(deposit("d"))
+    admin.execute("CREATE TABLE public.claimed_apart (number INTEGER PRIMARY KEY)")
+    admin.execute("GRANT SELECT, INSERT ON public.claimed_apart TO wallet_service")
+    batch = await lane.decide(bet("b1"))
+    with ledger.connect() as holder, monkeypatch.context() as patched:
+        holder.execute(CLAIM.text)
+        with_steps_apart(patched, [StepApart("claims", CLAIM, 1)])
+        with pytest.raises(LostRaceError, match="lock timeout") as lost:
+            await lane.write(batch)
+        holder.rollback()
+    assert lost.value.timed_out
+    with monkeypatch.context() as patched:
+        with_steps_apart(patched, [sleeping(0)])
+        await lane.accepted(bet("b2"))
+    await lane.store.close()
+    admin.execute("DROP TABLE public.claimed_apart")
+    assert references(ledger) == ["d", "b2"]
+
+
 _WAITS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'wallet-lane-ledger' AND wait_event_type = 'Lock'

@@ -198,14 +198,15 @@ class Lane:
                 _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
                 refusal = CONFLICT
                 if error.timed_out:
-                    refusal = self._locked[batch[0].owner_id] = await self._refusal_of_the_locked()
+                    refusal = self._locked[batch[0].owner_id] = await self._unless_a_commit_hangs(CONFLICT)
                 outcomes = [_unless_unknown(refusal, batch[0])]
             elif isinstance(error, OtherNodeAwayError):
-                outcomes = [_unless_unknown(DATABASE_UNAVAILABLE, batch[0])]
+                refusal = await self._unless_a_commit_hangs(DATABASE_UNAVAILABLE)
+                outcomes = [_unless_unknown(refusal, batch[0])]
             else:
                 _log.error("command_failed", **_known_as(batch[0]), exc_info=error)
                 await self._store.close()
-                outcomes = [_INTERNAL]
+                outcomes = [_unless_unknown(_INTERNAL, batch[0])]
         finally:
             self.is_busy = False
         return self._answer(batch, outcomes)
@@ -228,10 +229,10 @@ class Lane:
                 held[job.owner_id] = [job]
         return [job for jobs in held.values() for job in jobs]
 
-    async def _refusal_of_the_locked(self) -> Refusal:
-        """Tell what to say to those whose rows somebody held: it may be a commit of the same, that was given up."""
+    async def _unless_a_commit_hangs(self, refusal: Refusal) -> Refusal:
+        """Give a refusal that says that nothing moved, unless a commit that was given up, of the same perhaps, goes on."""
         try:
-            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong() else CONFLICT
+            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong() else refusal
         except DatabaseUnavailableError:
             return OUTCOME_UNKNOWN
 

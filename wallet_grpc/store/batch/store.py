@@ -297,8 +297,8 @@ class BatchStore:
             failure = await self._failed(error, stored=True)
             if loaded.has_standby and isinstance(failure, LostRaceError) and failure.timed_out:
                 raise CommitUnderWayError(str(failure)) from error
-            if isinstance(failure, LostRaceError) and not failure.timed_out:
-                raise failure from error  # somebody wrote the same: all nodes are there
+            if isinstance(failure, LostRaceError):
+                raise failure from error  # somebody has written the same, or holds it: no node is away for that
             if apart and self._holds_both and (is_outage(error) or is_of_other_node(error)):
                 raise OtherNodeAwayError(str(failure)) from error
             raise failure from error
