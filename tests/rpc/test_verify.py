@@ -483,6 +483,34 @@ _QUEUED = """
 """
 
 
+@pytest.mark.parametrize("amount", [70, 71])
+def test_a_posting_that_is_made_between_two_parts_is_checked(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch, amount: int
+) -> None:
+    """It covers the two entries that the part before has read, of 100 and -30."""
+    template, names = played
+
+    def walked(connection: psycopg.Connection[Any], name: str, *asked: Any, **more: Any) -> Iterator[tuple[int, Any]]:
+        for number, part in enumerate(walk_histories(connection, name, *asked, **more)):
+            yield part
+            if name == "wallets" and number == 0:
+                plant(installation, _POSTED.replace("{amount}", str(amount)), names)
+
+    monkeypatch.setattr("wallet_grpc.store.proofs.verify.walk_histories", walked)
+    with own_installation(template) as installation:
+        plant(installation, "DELETE FROM wallet_postings WHERE wallet_id = '{purse}'", names)
+        found = {(it["check"], it["subject"]) for it in in_parts(installation, monkeypatch, 2)["findings"]}
+    subject = f"wallet {names['purse']}"
+    assert (Check.WATERMARKS_EQUAL_POSTINGS, subject) in found  # the posting of the third entry is missing
+    assert ((Check.POSTINGS_COVER_EACH_ENTRY_ONCE, subject) in found) == (amount == 71)
+
+
+_POSTED = """
+    INSERT INTO wallet_postings (wallet_id, first_entry_no, last_entry_no, amount_minor, tx_id, created_at)
+    VALUES ('{purse}', 1, 2, {amount}, gen_random_uuid(), now())
+"""
+
+
 def plant(installation: Installation, statements: str, names: dict[str, object]) -> None:
     """Break something past the triggers, as nobody but a superuser can."""
     with installation.connect() as connection:

@@ -30,7 +30,7 @@ WITH carried AS MATERIALIZED (
     SELECT begun.*
     FROM
         json_to_record(%(carried)s::JSON) AS begun (
-            subledger_id UUID, entries BIGINT, last_no BIGINT, total NUMERIC
+            subledger_id UUID, entries BIGINT, last_no BIGINT, total NUMERIC, posted_no BIGINT
         )
     WHERE begun.subledger_id IS NOT NULL
 ),
@@ -107,6 +107,8 @@ journaled AS MATERIALIZED (
     FULL JOIN read_now ON carried.subledger_id = read_now.subledger_id
 ),
 
+-- Postings go on from the last one that was seen, not from the last entry: what a part has read of a journal is posted
+-- while the next one is waited for.
 chunk_postings AS MATERIALIZED (
     SELECT
         wallet_postings.*,
@@ -122,7 +124,8 @@ chunk_postings AS MATERIALIZED (
         LIMIT 1
     ) AS before ON TRUE
     WHERE
-        (wallet_postings.wallet_id, wallet_postings.last_entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+        (wallet_postings.wallet_id, wallet_postings.last_entry_no)
+        > (%(after)s::UUID, coalesce((SELECT carried.posted_no FROM carried), %(after_no)s::BIGINT))
         AND (wallet_postings.wallet_id, wallet_postings.last_entry_no) <= (%(upto)s::UUID, %(upto_no)s::BIGINT)
 ),
 
@@ -374,8 +377,22 @@ SELECT
         SELECT json_agg(json_build_array(problems.name, problems.subject, problems.problem)) FROM problems
     ) AS problems,
     (
-        SELECT row_to_json(journaled)::TEXT FROM journaled
-        WHERE journaled.subledger_id = %(upto)s::UUID AND %(upto_no)s::BIGINT < %(ended)s::BIGINT
+        SELECT row_to_json(next_part)::TEXT
+        FROM (
+            SELECT
+                journaled.*,
+                coalesce(seen.posted_no, carried.posted_no, 0) AS posted_no
+            FROM journaled
+            LEFT JOIN carried ON journaled.subledger_id = carried.subledger_id
+            LEFT JOIN (
+                SELECT
+                    chunk_postings.wallet_id,
+                    max(chunk_postings.last_entry_no) AS posted_no
+                FROM chunk_postings
+                GROUP BY chunk_postings.wallet_id
+            ) AS seen ON journaled.subledger_id = seen.wallet_id
+            WHERE journaled.subledger_id = %(upto)s::UUID AND %(upto_no)s::BIGINT < %(ended)s::BIGINT
+        ) AS next_part
     ) AS carried;
 
 -- A chunk of the reservations that are kept, and of those the ones that no entry made. The other way round is a check
