@@ -297,3 +297,4 @@ async def test_a_fault_after_a_try_that_may_be_stored_does_not_say_that_nothing_
     again = await desk.send(bet("x", 60))
     assert isinstance(again, Accepted)
     assert again.replayed
+    check_invariants(own_ledger)

@@ -230,7 +230,7 @@ class Lane:
         return [job for jobs in held.values() for job in jobs]
 
     async def _unless_a_commit_hangs(self, refusal: Refusal) -> Refusal:
-        """Give a refusal that says that nothing moved, unless a commit that was given up, of the same perhaps, goes on."""
+        """Give a refusal that says that nothing moved, unless a commit of the same perhaps was given up and goes on."""
         try:
             return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong() else refusal
         except DatabaseUnavailableError:
