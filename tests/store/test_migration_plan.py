@@ -61,6 +61,23 @@ def test_the_plan_names_the_lock_that_postgresql_takes(
     assert taken.upper() == (lock.replace(" ", "") if lock is not Lock.NONE else "ACCESSSHARE")
 
 
+def test_an_index_is_renamed_beside_whoever_reads_and_writes(module_installation: Installation) -> None:
+    rename = "ALTER INDEX plan_old_idx RENAME TO plan_new_idx"
+    (planned,) = plan_of([rename])
+    assert (planned.lock, planned.table, planned.duration) == (Lock.SHARE_UPDATE_EXCLUSIVE, "plan_old_idx", _INSTANT)
+    with psycopg.connect(module_installation.admin_dsn) as connection:
+        connection.execute("CREATE TABLE plan_renamed (n INT)")
+        connection.execute("CREATE INDEX plan_old_idx ON plan_renamed (n)")
+        connection.commit()
+        connection.execute(rename.encode())
+        held = connection.execute(
+            "SELECT DISTINCT mode FROM pg_locks WHERE locktype = 'relation' AND pid = pg_backend_pid()"
+            " AND relation IN ('plan_renamed'::REGCLASS, 'plan_new_idx'::REGCLASS)"
+        ).fetchall()
+        connection.rollback()
+    assert held == [("ShareUpdateExclusiveLock",)]
+
+
 def test_what_a_migration_makes_itself_holds_up_nobody() -> None:
     made = list(plan_of(["CREATE TABLE t (n INT)", "CREATE INDEX i ON t (n)", "ALTER TABLE t ADD CHECK (n > 0)"]))
     assert {planned.lock for planned in made} == {Lock.NONE}

@@ -144,6 +144,19 @@ def test_a_new_file_is_applied_alone(empty: Installation, tmp_path: Path) -> Non
     assert applied(empty) == [*RELEASED, of_first_cell("9999_next")]
 
 
+_SUMMARIZED_BY_ALL_RELEASES = [
+    "ledger_transactions_round_id_idx",
+    "subledger_entries_ids_idx",
+    "subledger_entries_created_idx",
+]
+
+
+@pytest.mark.parametrize("index_name", _SUMMARIZED_BY_ALL_RELEASES)
+def test_an_index_that_servers_ask_for_keeps_its_name(migrated: Installation, index_name: str) -> None:
+    """Servers of the release before go on beside the new schema while they are replaced."""
+    assert migrated.rows("SELECT to_regclass(%s) IS NOT NULL", f"cell_0.{index_name}") == [(True,)]
+
+
 def test_what_a_wallet_holds_comes_into_its_last_entry(empty: Installation, tmp_path: Path) -> None:
     """Of a wallet that has reserved; one that never has tells nothing of it."""
     before = copy_migrations(tmp_path)

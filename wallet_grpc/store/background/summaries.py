@@ -14,7 +14,7 @@ from wallet_grpc.store.connection.statements import statements
 _SQL = statements(__package__, "summaries.sql")
 
 INDEXES = {
-    "ledger_transactions_round_ids_idx": "ledger_transactions",
+    "ledger_transactions_round_id_idx": "ledger_transactions",
     "subledger_entries_ids_idx": "subledger_entries",
     "subledger_entries_created_idx": "subledger_entries",
 }
