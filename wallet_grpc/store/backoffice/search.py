@@ -35,6 +35,7 @@ from wallet_grpc.domain.identifiers import (
 )
 from wallet_grpc.domain.sessions.state import session_address, session_token
 from wallet_grpc.domain.transactions import Kind
+from wallet_grpc.store.connection.dialing import together
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.tasks import a_turn
@@ -185,8 +186,11 @@ class Search:
 
 
 async def _found(pool: Pool, asked: Mapping[str, Mapping[str, object]]) -> Mapping[str, Sequence[Any]]:
-    """Ask statements of a database in one round trip; gives the rows of each, of one that is not asked none."""
-    async with pool.connection() as connection, connection.pipeline():
+    """Ask statements of a database in one round trip; gives the rows of each, of one that is not asked none.
+
+    Each has as long as a query of operators' look-ups may take.
+    """
+    async with pool.connection() as connection, together(connection, len(asked)):
         cursors = {name: connection.cursor(row_factory=namedtuple_row) for name in asked}
         for name, cursor in cursors.items():
             await cursor.execute(_SQL[name], asked[name])

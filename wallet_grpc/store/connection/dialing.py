@@ -8,7 +8,8 @@ a database that is back is found within a second, and a slow one still has its w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from .relations import Relations
 from .statements import statements
 
 _IS_HERE = statements(__package__, "placement.sql")["is_here"]
+ANSWER_MARGIN_S = 1.0
+"""What a statement may take past its own time limit before its connection is given up."""
 _BESIDE_S = 1.0
 _CANCELLED_WITHIN_S = 1.0
 """How long a statement that nobody wants any more may take to end, before its connection is given up."""
@@ -47,7 +50,7 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
     """
 
     answer_within_s: float | None = None
-    """For each round trip; above the session's own `statement_timeout`, which tells more."""
+    """For each round trip; above the session's own `statement_timeout`, which tells more. See `together`, too."""
     place: Place | None = None
     """The cell's, on Citus."""
 
@@ -105,6 +108,26 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
         cursor = psycopg.AsyncCursor(self)
         await cursor.execute(_IS_HERE, place.named())
         return await cursor.fetchone() == (True,)
+
+
+@asynccontextmanager
+async def together(connection: psycopg.AsyncConnection[Any], statements: int) -> AsyncIterator[None]:
+    """Ask so many statements in one round trip: it is given up only once each could have had its own time limit.
+
+    The server bounds each by itself. Who hung up before would leave it the rest to do, for nobody.
+    """
+    bound = connection.answer_within_s if isinstance(connection, BoundedConnection) else None
+    if bound is None:
+        async with connection.pipeline():
+            yield
+        return
+    assert isinstance(connection, BoundedConnection)
+    connection.answer_within_s = (bound - ANSWER_MARGIN_S) * statements + ANSWER_MARGIN_S
+    try:
+        async with connection.pipeline():
+            yield
+    finally:
+        connection.answer_within_s = bound
 
 
 Connect = Callable[[], Awaitable[BoundedConnection]]

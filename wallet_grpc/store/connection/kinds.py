@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from wallet_grpc.domain.cells import ONLY_CELL, Cell, schema_of
 
-from .dialing import BoundedConnection, dial
+from .dialing import ANSWER_MARGIN_S, BoundedConnection, dial
 from .placement import Schemas, connect_to_cell
 
 _RELIED_ON = {
@@ -76,8 +76,6 @@ _IDLE_IN_TRANSACTION_TIMEOUTS = 2
 """In times of a round trip's limit: how long a process that is frozen keeps its locks."""
 _SETTING_UP_TRIES = 50
 """How often a session is set up against the login's own time limit, which may be shorter than a busy server's pause."""
-_ANSWER_MARGIN_MS = 1_000
-"""What a statement may take past its own time limit before its connection is given up."""
 
 LOOKUPS_BY_KEY = {
     # Plans that are right for any batch: keyed lookups, one a row, whatever the tables held when they were made.
@@ -380,7 +378,7 @@ async def connect_async(database_url: str, kind: ConnectionKind, **options: Any)
         parameters = kind.parameters(server_url) | options
         connection = await BoundedConnection.connect(server_url, autocommit=True, **parameters)
         if kind.statement_timeout_ms:
-            connection.answer_within_s = (kind.statement_timeout_ms + _ANSWER_MARGIN_MS) / 1000
+            connection.answer_within_s = kind.statement_timeout_ms / 1000 + ANSWER_MARGIN_S
         await kind.set_up(connection)
         return connection
 

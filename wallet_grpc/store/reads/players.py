@@ -17,6 +17,7 @@ from wallet_grpc.domain.identifiers import CurrencyNetworkId, Key, PlayerId, Sou
 from wallet_grpc.domain.transactions import Details, Kind, Posting, Transaction
 from wallet_grpc.store.batch.columns import int_or_none, key_of
 from wallet_grpc.store.batch.transactions import LOAD_TRANSACTIONS, LoadedTransaction, transaction_of
+from wallet_grpc.store.connection.dialing import together
 from wallet_grpc.store.connection.pool import CellsSilentError, ConnectionsBusyError, DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.tasks import end
@@ -122,7 +123,7 @@ class PlayerReader:
                     break
             else:
                 return None
-            async with connection.pipeline():
+            async with together(connection, 2):
                 facts = AsyncRawCursor(connection, row_factory=args_row(LoadedTransaction))
                 await facts.execute(_LOAD.text, _LOAD.values({"keys": [found.key_hash], "standing_wins_max": 0}))
                 posted = connection.cursor(row_factory=args_row(_posting))
