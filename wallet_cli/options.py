@@ -86,8 +86,11 @@ def read_as(settings: type[AnySettings], known: Mapping[str, Any] | None = None)
         raise click.ClickException("settings are wrong (docs/settings.md):\n  " + "\n  ".join(problems)) from None
 
 
-def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> Cells:
-    """Refuse to serve on an unfit database, or by connections that would not do, saying why; gives what is served."""
+def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind], *, workers: int) -> Cells:
+    """Refuse to serve on an unfit database, or by connections that would not do, saying why; gives what is served.
+
+    `workers` is how many engines there will be; none in a process that stores nothing by lanes.
+    """
     import structlog
 
     try:
@@ -97,6 +100,7 @@ def check_fitness(settings: Settings, kinds: Sequence[ConnectionKind]) -> Cells:
             timeout_s=max(2, settings.database_timeout_ms // 1000),
             kinds=kinds,
             served=settings.served_cells,
+            owners_locked_max=settings.lanes * settings.batch_operations_max * workers,
         )
     except UnfitDatabaseError as error:
         raise click.ClickException(f"refusing to start: {error}") from error

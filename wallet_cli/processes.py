@@ -36,7 +36,7 @@ def serve(workers: int | None) -> None:
 
     number = os.environ.get(supervisor.WORKER_NUMBER)
     if number is None:
-        cells = check_fitness(settings, _of_server(settings))
+        cells = check_fitness(settings, _of_server(settings), workers=workers)
         os.environ[supervisor.CELL_COUNT] = str(cells.count)
         if workers > 1:
             try:
@@ -64,7 +64,7 @@ def serve(workers: int | None) -> None:
 def consume_command() -> None:
     """Take payment events from RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
-    cells = check_fitness(settings, _of_server(settings))
+    cells = check_fitness(settings, _of_server(settings), workers=1)
     if len(cells.served) < cells.count:
         raise click.ClickException(
             "WALLET_CELLS leaves some out: an event may be for any cell, so a consumer serves all"
@@ -79,7 +79,7 @@ def consume_command() -> None:
 def relay_command() -> None:
     """Publish the outbox to RabbitMQ until SIGTERM or Ctrl-C. Any number may run at once."""
     settings = _messaging_settings()
-    cells = check_fitness(settings, kinds.of_relay(timeout_ms=settings.database_timeout_ms))
+    cells = check_fitness(settings, kinds.of_relay(timeout_ms=settings.database_timeout_ms), workers=0)
     from wallet_grpc.app.relay import relay
     from wallet_grpc.messaging.topology import TopologyConflictError
 

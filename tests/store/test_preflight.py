@@ -1,6 +1,6 @@
 """Preflight: on which databases the service refuses to serve, and what it only warns about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -9,6 +9,8 @@ from support.database import SERVICE_ROLE, Cluster, Installation
 from support.waiting import wait_until
 
 from devstack.servers.ports import free_port
+from wallet_cli.options import check_fitness
+from wallet_grpc.settings import Settings
 from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
 
 TIMEOUT_S = 30
@@ -103,6 +105,31 @@ def test_warns_of_predicate_locks_that_are_few(ledger: Installation) -> None:
     with cluster_setting_of_page(ledger.cluster):
         messages = check_database(ledger.service_dsn, "TEST", timeout_s=TIMEOUT_S).messages
     assert [message.split(" ")[0] for message in messages] == ["max_pred_locks_per_page"]
+
+
+def test_warns_of_a_table_of_locks_that_lanes_could_fill_by_half(ledger: Installation) -> None:
+    ((room,),) = ledger.rows(
+        "SELECT current_setting('max_locks_per_transaction')::BIGINT"
+        " * (current_setting('max_connections')::BIGINT + current_setting('max_prepared_transactions')::BIGINT)"
+    )
+
+    def messages(owners: int) -> Sequence[str]:
+        return check_database(ledger.service_dsn, "TEST", timeout_s=TIMEOUT_S, owners_locked_max=owners).messages
+
+    assert messages(room // 2) == []
+    (message,) = messages(room // 2 + 1)
+    assert message.startswith(f"PostgreSQL's table of locks has room for {room}")
+    assert f"lock up to {room // 2 + 1} owners at once" in message
+
+
+def test_a_server_counts_the_lanes_of_all_its_workers(
+    ledger: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ledger.settings().items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(lanes=32, batch_operations_max=500)  # type: ignore[call-arg] # the rest stands in the environment
+    check_fitness(settings, [], workers=4)
+    assert "lock up to 64000 owners at once" in capsys.readouterr().out
 
 
 @contextmanager

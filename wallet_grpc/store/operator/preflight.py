@@ -52,10 +52,12 @@ def check_database(
     timeout_s: int,
     kinds: Sequence[ConnectionKind] = (),
     served: Collection[int] | None = None,
+    owners_locked_max: int = 0,
 ) -> Fitness:
     """Check the database that the service is to serve on, and the connections of these kinds to it.
 
-    `served` are the cells that it is to serve; all of them if it does not say.
+    `served` are the cells that it is to serve; all of them if it does not say. `owners_locked_max` is how many owners
+    its lanes lock at once in each of them.
 
     Raises:
         UnfitDatabaseError: It is not to be served on, or it cannot be reached.
@@ -89,7 +91,8 @@ def check_database(
             f"{name} is {settings[name]}; {wanted} serves SERIALIZABLE transactions better"
             for name, wanted in _WANTED_PRED_LOCKS.items()
             if 0 <= int(settings[name]) < wanted
-        ],
+        ]
+        + _few_locks(settings, owners_locked_max * len(cells.served)),
     )
 
 
@@ -117,6 +120,20 @@ def _settings_of_ours(connection: psycopg.Connection[Any], environment: str) -> 
     if connection.execute(_SQL["unfinished_copy"]).fetchone() is not None:
         raise UnfitDatabaseError("a copy fills this installation: serve when `wallet copy --finish` has made it ready")
     return dict(connection.execute(_SQL["settings"]).fetchall())
+
+
+def _few_locks(settings: Mapping[str, str], owners_locked_max: int) -> list[str]:
+    """Tell where lanes could take more than half of the table of locks: a full one refuses everybody's statements."""
+    sessions = int(settings["max_connections"]) + int(settings["max_prepared_transactions"])
+    room = int(settings["max_locks_per_transaction"]) * sessions
+    if owners_locked_max * 2 <= room:
+        return []
+    message = (
+        f"PostgreSQL's table of locks has room for {room}, and the lanes here lock up to {owners_locked_max} owners at "
+        "once (WALLET_LANES x WALLET_BATCH_OPERATIONS_MAX, times workers and cells): raise "
+        "max_locks_per_transaction, or lower these, so that all processes together stay below half of it"
+    )
+    return [message]
 
 
 def _refuse_undurable(settings: Mapping[str, str]) -> None:
