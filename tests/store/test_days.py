@@ -18,11 +18,14 @@ from store.lanes import SteppedLane, until
 from store.played_days import BEGINNING, Clock, Play, clock_of
 from store.recounted_days import Stored, check_days, check_open_play
 from support.database import Installation
-from unit.desk import bet, deposit, rollback
+from unit.credit_desk import credit
+from unit.desk import GAMES, TRON, bet, deposit, rollback
 
+from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.days import BusinessDay
 from wallet_grpc.domain.identifiers import PlayerId, Source
 from wallet_grpc.store.background.days import DayMark, DaySettings, DayStore, OtherHourError
+from wallet_grpc.store.background.wallet_postings import PostingSettings, PostingStore
 from wallet_grpc.store.batch.store import BatchStore, LostRaceError, StoreSettings
 from wallet_grpc.store.connection.pool import Connection, DatabaseUnavailableError, Pool
 from wallet_grpc.store.connection.statements import statements
@@ -30,10 +33,13 @@ from wallet_grpc.store.operator.ledgers import create_ledger
 from wallet_grpc.store.proofs.verify import verify
 from wallet_grpc.store.proofs.verify_days import day_problems
 from wallet_grpc.store.reads import slices
+from wallet_grpc.store.reads.moments import ClockAheadError
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 NewDays = Callable[..., DayStore]
-NewLane = Callable[[], SteppedLane]
+NewLane = Callable[..., SteppedLane]
+FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
+"""A process's own clock, where only the database's matters."""
 
 
 @pytest.fixture
@@ -54,8 +60,8 @@ async def new_lane_by_clock(own_ledger: Installation, clock: Clock) -> AsyncIter
     )
     made: list[SteppedLane] = []
 
-    def make() -> SteppedLane:
-        made.append(SteppedLane(BatchStore(settings, directory)))
+    def make(*, own_clock: Callable[[], datetime] = lambda: FAR_AHEAD) -> SteppedLane:
+        made.append(SteppedLane(BatchStore(settings, directory, own_clock=own_clock)))
         return made[-1]
 
     yield make
@@ -67,10 +73,6 @@ async def new_lane_by_clock(own_ledger: Installation, clock: Clock) -> AsyncIter
 @pytest.fixture
 def lane(new_lane_by_clock: NewLane) -> SteppedLane:
     return new_lane_by_clock()
-
-
-FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
-"""A process's own clock, where only the database's matters."""
 
 
 @pytest_asyncio.fixture
@@ -472,23 +474,65 @@ def test_what_a_player_did_today_is_of_finances_day(own_ledger: Installation) ->
     assert [(kind, transactions) for _, kind, transactions, _, _ in told] == [("BET", wanted)]
 
 
-async def test_a_server_whose_clock_is_hours_ahead_closes_no_day(
-    own_ledger: Installation, clock: Clock, lane: SteppedLane, new_days: NewDays
+async def test_a_server_whose_clock_is_hours_ahead_stores_nothing_and_closes_no_day(
+    own_ledger: Installation, clock: Clock, new_lane_by_clock: NewLane, new_days: NewDays
 ) -> None:
-    """The process's own clock has to agree; and when the server's is right again, time goes on within a minute."""
+    """The process's own clock has to agree; and when the server's is right again, all goes on, at the right time."""
+    own = [BEGINNING]
+    lane = new_lane_by_clock(own_clock=lambda: own[0])
     await lane.accepted(deposit("d", 100))
     await new_days(own_clock=BEGINNING).count()
     clock.turn(timedelta(days=2))
-    counted = await new_days(own_clock=BEGINNING + timedelta(seconds=30)).count()
+    own[0] = BEGINNING + timedelta(seconds=30)
+    with pytest.raises(ClockAheadError, match="ahead of this process's own"):
+        await lane.attempt(bet("ahead"))
+    assert not lane.store.holds_locks
+    counted = await new_days(own_clock=own[0]).count()
     assert counted.days_closed == 0
+    assert counted.clock_ahead
     ((until,),) = own_ledger.rows("SELECT counting_until FROM day_marks")
     assert until <= BEGINNING + timedelta(seconds=90)
-    clock.set(BEGINNING + timedelta(minutes=2))
+    own[0] = BEGINNING + timedelta(minutes=2)
+    clock.set(own[0])
     await lane.accepted(bet("b"))
-    right = await new_days(own_clock=BEGINNING + timedelta(minutes=2)).count()
+    right = await new_days(own_clock=own[0]).count()
     assert right.days_closed == 0
-    ((bet_at,),) = own_ledger.rows("SELECT created_at FROM ledger_transactions WHERE kind = 'BET'")
-    assert bet_at < BEGINNING + timedelta(minutes=3)
+    assert not right.clock_ahead
+    rows = own_ledger.rows("SELECT created_at, tx_id::TEXT FROM ledger_transactions ORDER BY owner_version")
+    for made_at, tx_id in rows:
+        assert BEGINNING <= made_at < BEGINNING + timedelta(minutes=3)
+        assert abs(slices.time_of(tx_id) - made_at) < timedelta(seconds=1)
+    assert len(rows) == 2
     clock.turn(timedelta(days=2))
     assert (await new_days().count()).days_closed > 0
     check_days(own_ledger)
+
+
+async def test_a_server_whose_clock_is_a_little_ahead_stores(clock: Clock, new_lane_by_clock: NewLane) -> None:
+    assert clock.installation
+    lane = new_lane_by_clock(own_clock=lambda: BEGINNING - timedelta(seconds=30))
+    await lane.accepted(deposit("d"))
+
+
+async def test_a_poster_takes_no_time_of_a_clock_that_is_hours_ahead(
+    own_ledger: Installation, clock: Clock, new_lane_by_clock: NewLane
+) -> None:
+    """It posts once the clock is right."""
+    assert clock.installation is own_ledger
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        ledger_id = create_ledger(connection, source=GAMES, name="points", currency_network_id=TRON)
+    purse = wallet_address(f"{ledger_id}:purse")
+    assert purse is not None
+    await new_lane_by_clock().send(credit("c", 5, purse))
+    pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000, writes=True)
+    networks = NetworkDirectory(pool)
+    await networks.refresh()
+    own = [BEGINNING - timedelta(hours=3)]
+    settings = PostingSettings(interval_ms=0, wallets_max=10, queue_rows_max=10, ledgers_max=10)
+    posting = PostingStore(settings, pool, networks, own_clock=lambda: own[0])
+    (due,) = await posting.due()
+    with pytest.raises(ClockAheadError):
+        await posting.post(due)
+    own[0] = BEGINNING
+    assert (await posting.post(due)).wallets == 1
+    await pool.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -297,4 +298,24 @@ async def test_a_fault_after_a_try_that_may_be_stored_does_not_say_that_nothing_
     again = await desk.send(bet("x", 60))
     assert isinstance(again, Accepted)
     assert again.replayed
+    check_invariants(own_ledger)
+
+
+@newest
+async def test_who_is_refused_for_a_clock_is_told_so_and_nothing_is_stored(
+    desk: Desk, own_ledger: Installation
+) -> None:
+    """The process's own is hours behind the database's; once they agree, the same can be sent again."""
+    for lane in desk._engine._lanes:
+        lane._settings = replace(lane._settings, outage_wait_ms=0)
+        lane._store._own_clock = lambda: datetime.now(UTC) - timedelta(hours=3)
+    refused = await desk.send(bet("x", 60))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.DATABASE_UNAVAILABLE
+    assert "clock" in refused.message
+    for lane in desk._engine._lanes:
+        lane._store._own_clock = lambda: datetime.now(UTC)
+    sent = await desk.send(bet("x", 60))
+    assert isinstance(sent, Accepted)
+    assert not sent.replayed
     check_invariants(own_ledger)

@@ -163,3 +163,18 @@ def test_lanes_of_processes_with_the_same_seed_have_keys_of_their_own() -> None:
         random.seed(7)
         drawn.add(store._new_clock_key())
     assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(seconds=30)])
+async def test_what_a_clock_that_is_ahead_takes_for_past_is_not_settled(ahead: timedelta) -> None:
+    """It may be set right, and then all that time is still to come."""
+    own = datetime(2026, 3, 1, tzinfo=UTC)
+
+    async def ask(statement: LiteralString, _: Mapping[str, object]) -> list[Any]:
+        return [(own + ahead,)] if "clock_timestamp" in statement else []
+
+    past = Moments(ask, own_clock=lambda: own)
+    await past.settle(own)
+    assert await past.now() == min(own + ahead, own + timedelta(minutes=1))
+    with pytest.raises(FutureMomentError):
+        await past.settle(own + timedelta(minutes=2))

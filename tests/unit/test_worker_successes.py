@@ -133,18 +133,18 @@ async def test_expiry(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     assert await successes(run, monkeypatch) == one(failed=how in {"queue full", "refused"})
 
 
-@pytest.mark.parametrize("settles", [True, False])
-async def test_days(monkeypatch: pytest.MonkeyPatch, *, settles: bool) -> None:
+@pytest.mark.parametrize("how", ["counted", "unsettled", "clock ahead"])
+async def test_days(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     async def count() -> Round:
-        if not settles:
+        if how == "unsettled":
             raise UnsettledMomentError
-        return Round()
+        return Round(clock_ahead=how == "clock ahead")
 
     def run(metrics: ChoreMetrics) -> Awaitable[Any]:
         store: Any = SimpleNamespace(count=counted(count))
         return DayWorker(1, store, metrics, WorkerMetrics(CollectorRegistry())).run()
 
-    assert await successes(run, monkeypatch) == one(failed=not settles)
+    assert await successes(run, monkeypatch) == one(failed=how != "counted")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@
 -- there.
 --
 -- Where a time that is asked for lies in the history is found by halving: a look-up for each doubling of its length.
--- Times grow with versions, but for steps of the database's clock: as long as none went back by more than a minute,
--- nothing is left out, since the walk takes in a minute more on both sides and looks at each row's own time.
+-- Times grow with versions, but for steps of the database's clock: as long as none went back by more than two minutes,
+-- nothing is left out, since the walk takes in as much on both sides and looks at each row's own time.
 --
 -- The amount is what the transaction did to MAIN. Of bets and wins, which are nearly all rows, their own columns tell
 -- it: the page takes half the time. Of every other kind, also of those to come, the postings do.
@@ -19,8 +19,8 @@ WITH RECURSIVE halving AS (
         newest.owner_version + 1 AS from_version
     FROM (
         VALUES
-        (%(created_from)s::TIMESTAMPTZ - INTERVAL '1 minute'),
-        (%(created_to)s::TIMESTAMPTZ + INTERVAL '1 minute')
+        (%(created_from)s::TIMESTAMPTZ - INTERVAL '2 minutes'),
+        (%(created_to)s::TIMESTAMPTZ + INTERVAL '2 minutes')
     ) AS wanted (at)
     CROSS JOIN
         LATERAL (
@@ -53,10 +53,10 @@ WITH RECURSIVE halving AS (
 bounds AS (
     SELECT
         max(halving.before_version) FILTER (
-            WHERE halving.at = %(created_from)s::TIMESTAMPTZ - INTERVAL '1 minute'
+            WHERE halving.at = %(created_from)s::TIMESTAMPTZ - INTERVAL '2 minutes'
         ) AS after_version,
         min(halving.from_version) FILTER (
-            WHERE halving.at = %(created_to)s::TIMESTAMPTZ + INTERVAL '1 minute'
+            WHERE halving.at = %(created_to)s::TIMESTAMPTZ + INTERVAL '2 minutes'
         ) AS before_version
     FROM halving
 )

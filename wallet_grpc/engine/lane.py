@@ -38,6 +38,7 @@ from wallet_grpc.store.batch.store import (
     mark_of,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.reads.moments import ClockAheadError
 from wallet_grpc.tasks import a_turn
 from wallet_grpc.tracing import BatchTimes, Tracer, known_as
 
@@ -51,6 +52,10 @@ CONFLICT = Refusal(reason=Reason.CONFLICT, message="others kept changing the sam
 DATABASE_UNAVAILABLE = Refusal(
     reason=Reason.DATABASE_UNAVAILABLE,
     message="the database does not answer, or takes no changes; nothing was changed, send it again",
+)
+_CLOCK_AHEAD = Refusal(
+    reason=Reason.DATABASE_UNAVAILABLE,
+    message="the database's clock and this server's are more than a minute apart; nothing was changed, send it again",
 )
 OUTCOME_UNKNOWN = Refusal(
     reason=Reason.OUTCOME_UNKNOWN,
@@ -267,7 +272,8 @@ class Lane:
                     # what is told may be in an earlier commit that has not ended: then nobody knows either
                     uncertain = unknown or isinstance(failure, CommitUnderWayError)
                     self._note_times(batch, times)
-                    return [OUTCOME_UNKNOWN if uncertain else DATABASE_UNAVAILABLE] * len(batch)
+                    away = _CLOCK_AHEAD if isinstance(failure, ClockAheadError) else DATABASE_UNAVAILABLE
+                    return [OUTCOME_UNKNOWN if uncertain else away] * len(batch)
                 await self._back_off(attempts + 3)
             else:
                 if self._down:

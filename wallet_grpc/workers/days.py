@@ -49,4 +49,6 @@ class DayWorker:
         self._counted.days_closed.inc(counted.days_closed)
         ended = time.monotonic()
         self._counted_at = ended - counted.lag_s
+        if counted.clock_ahead:
+            raise PostponedError("the database's clock is ahead of this process's own", pause_ms=self._interval_ms)
         return (ended - began) * 1000 if counted.full else self._interval_ms

@@ -29,7 +29,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -39,7 +39,7 @@ from wallet_grpc.domain.days import BusinessDay
 from wallet_grpc.store.connection.placement import holding_cell, named_here
 from wallet_grpc.store.connection.pool import Connection, DatabaseUnavailableError, Pool, only_row
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.moments import Moments
+from wallet_grpc.store.reads.moments import CLOCK_AHEAD_MAX, Moments, own_clock
 from wallet_grpc.store.reads.slices import (
     LEDGER_TOTALS,
     MOVEMENTS,
@@ -62,8 +62,6 @@ _SQL = statements(__package__, "days.sql")
 _LAG_MS = 5_000
 """How far behind the clock days are counted. A batch that is older when it is stored may have to take its time anew;
 nobody's time is moved by a clock that is set back by less."""
-_AHEAD_MAX = timedelta(minutes=1)
-"""How far the database's clock may be ahead of a process's own before that process counts no further."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOSE = ("close_day", "close_totals", "close_movements", "close_balances", "clear_totals", "clear_movements")
 _TOTAL_COLUMNS = (*TotalKey._fields, *Total._fields)
@@ -114,14 +112,14 @@ class Round:
     lag_s: float = 0.0
     full: bool = False
     """Whether there is more that could be counted at once."""
+    clock_ahead: bool = False
+    """Whether the database's clock is too far ahead of this process's own to count by."""
 
 
 class DayStore:
     """Counts the days of one cell. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(
-        self, settings: DaySettings, pool: Pool, *, own_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, settings: DaySettings, pool: Pool, *, own_clock: Callable[[], datetime] = own_clock) -> None:
         self._settings = settings
         self._pool = pool
         self._own_clock = own_clock
@@ -151,6 +149,7 @@ class DayStore:
         mark = await self._mark()
         round_.lag_s = mark.lag_s
         round_.full = round_.slices == self._settings.slices_max
+        round_.clock_ahead = self._is_ahead
         return round_
 
     async def count_until(self, until: datetime) -> int:
@@ -199,19 +198,19 @@ class DayStore:
 
     def _latest(self) -> datetime:
         """Give what this process takes the time to be at most, whatever the database says."""
-        return self._own_clock() + _AHEAD_MAX
+        return self._own_clock() + CLOCK_AHEAD_MAX
 
     def _note_clock(self, mark: DayMark) -> None:
         """Say once when the database's clock is too far ahead to count by, and once when it is not any more."""
         ahead = mark.now - self._own_clock()
-        if (ahead > _AHEAD_MAX) != self._is_ahead:
+        if (ahead > CLOCK_AHEAD_MAX) != self._is_ahead:
             self._is_ahead = not self._is_ahead
             if self._is_ahead:
                 _log.error(
                     "database_clock_ahead",
                     cell=self._pool.cell,
                     ahead_s=round(ahead.total_seconds()),
-                    advice="days are counted no further; set the server's clock, or this process's, right",
+                    advice="this process stores nothing and counts no days until one of the two clocks is set right",
                 )
             else:
                 _log.info("database_clock_right", cell=self._pool.cell)

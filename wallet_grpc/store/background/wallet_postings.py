@@ -19,7 +19,7 @@ HOUSE:WALLETS gains is appended (see house_postings.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ from wallet_grpc.store.connection.halves import by_halves
 from wallet_grpc.store.connection.placement import holding_cell, named_here
 from wallet_grpc.store.connection.pool import Connection, Pool, look_up_by_key, only_row
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.moments import clock_class_of
+from wallet_grpc.store.reads.moments import check_clock, clock_class_of, own_clock
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 _SQL = statements(__package__, "wallet_postings.sql")
@@ -108,9 +108,16 @@ class PostingStore:
     """Posts credit wallets. Every method raises DatabaseUnavailableError where the database does not answer."""
 
     def __init__(
-        self, settings: PostingSettings, pool: Pool, networks: NetworkDirectory, cells: Cells | None = None
+        self,
+        settings: PostingSettings,
+        pool: Pool,
+        networks: NetworkDirectory,
+        cells: Cells | None = None,
+        *,
+        own_clock: Callable[[], datetime] = own_clock,
     ) -> None:
         self._settings = settings
+        self._own_clock = own_clock
         self._pool = pool
         self._networks = networks
         self._cells = cells or Cells()
@@ -146,6 +153,7 @@ class PostingStore:
 
         Raises:
             UnknownNetworkError: This process has yet to learn of its currency network.
+            ClockAheadError: The database's time cannot be taken.
         """
         if await self._networks.find(ledger.currency_network_id) is None:
             raise UnknownNetworkError(f"currency network {ledger.currency_network_id}")
@@ -270,6 +278,7 @@ class PostingStore:
             return None
         (now,) = await only_row(connection, named_here(connection, _SQL["posting_time"]))
         assert isinstance(now, datetime)
+        check_clock(now, self._own_clock())
         return now
 
     async def _begins(self, connection: Connection, ledger: DueLedger, now: datetime) -> bool:

@@ -20,8 +20,9 @@ _POLL_S = 0.05
 _POLLS_MAX = 100
 """Looks at a replica that is behind: five seconds."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_OUT_OF_ORDER_MAX = timedelta(minutes=1)
-"""How far the times of a player's transactions may go back, amply: where a clock is set back, time stands still."""
+_OUT_OF_ORDER_MAX = timedelta(minutes=2)
+"""How far the times of a player's transactions may go back, amply: where a clock is set back, time stands still, and a
+minute of it is taken ahead at most (store/reads/moments.py)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 

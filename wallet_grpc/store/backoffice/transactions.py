@@ -56,7 +56,7 @@ RARE_KINDS = frozenset(
 POSTINGS_MAX = 20
 """Of a transaction in a list or a chain; GetTransaction tells all."""
 _LAST_VERSION = 2**63 - 1
-_SPARE = timedelta(minutes=1)
+_SPARE = timedelta(minutes=2)
 """What the database's clock may have gone back by: ids never do."""
 
 TransactionPlace = tuple[str | int]

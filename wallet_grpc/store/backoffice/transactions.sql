@@ -114,8 +114,8 @@ WITH RECURSIVE halving AS (
         newest.owner_version + 1 AS from_version
     FROM (
         VALUES
-        (FALSE, %(begins_at)s::TIMESTAMPTZ - INTERVAL '1 minute'),
-        (TRUE, %(ends_at)s::TIMESTAMPTZ + INTERVAL '1 minute')
+        (FALSE, %(begins_at)s::TIMESTAMPTZ - INTERVAL '2 minutes'),
+        (TRUE, %(ends_at)s::TIMESTAMPTZ + INTERVAL '2 minutes')
     ) AS wanted (is_end, at)
     CROSS JOIN
         LATERAL (

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,7 +72,7 @@ from wallet_grpc.store.connection.sqlstates import (
 )
 from wallet_grpc.store.connection.standby import Commits, NotCommittedError, StepApart, UnconfirmedError
 from wallet_grpc.store.connection.statements import Positional, positional, statements
-from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, clock_class_of
+from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, ClockAheadError, check_clock, clock_class_of, own_clock
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .part import Decided, Query
@@ -207,8 +207,10 @@ class BatchStore:
         *,
         shared_writes: SharedWrites | None = None,
         following: asyncio.Lock | None = None,
+        own_clock: Callable[[], datetime] = own_clock,
     ) -> None:
         """Make a lane's store; `following` is that of all of a cell's lanes: one of them at a time follows a move."""
+        self._own_clock = own_clock
         self._settings = settings
         self._networks = networks
         self._cell = cell
@@ -238,6 +240,7 @@ class BatchStore:
         Raises:
             LostRaceError: The lock that was waited for could not be had in time.
             CommitUnderWayError: The lane's last store still waits for a synchronous standby.
+            ClockAheadError: The database's time cannot be taken; the owners are free.
             DatabaseUnavailableError: The database does not answer.
         """
         try:
@@ -246,6 +249,9 @@ class BatchStore:
                 with suppress(CellMovedError):
                     return await self._load(needs, locking)
                 return await self._load_where_it_went(needs, locking)
+        except ClockAheadError:
+            await self._roll_back()
+            raise
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
@@ -406,6 +412,7 @@ class BatchStore:
         if not locked.clocked:
             self._clock_key = _new_clock_key()
             raise psycopg.errors.LockNotAvailable("another lane has this key of the clock")
+        check_clock(locked.now, self._own_clock())
         book = Book()
         book.ask(needs)
         for read_into in readings:

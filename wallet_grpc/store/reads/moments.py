@@ -14,6 +14,9 @@ it. Whoever answers about a moment waits for what is under way then, and only fo
 So: look at the clock; wait until every lock of the clock that is held then has been given back; then wait until every
 transaction that writes to the tables then has ended. Nothing waits for the reader, which takes no lock itself. The
 database's clock must not be set back, and a standby's not be behind (docs/decisions/0013).
+
+A clock that ran hours ahead will be set back. So nobody takes a time of it that is more than a minute ahead of the
+process's own clock: what is stored goes back by little, and `wallet_grpc/store/backoffice` finds it by halving.
 """
 
 from __future__ import annotations
@@ -21,16 +24,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 from wallet_grpc.domain.cells import ONLY_CELL, Cell
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "moments.sql")
 
 _CLOCK_CLASSES = 0x57430000
 CLOCK_KEY_MAX = 2**31 - 1
+
+CLOCK_AHEAD_MAX = timedelta(minutes=1)
+"""How far a time may be ahead of the clock of the process that takes it. Clocks that are steered are apart by far less,
+also where a machine was paused a moment ago.
+"""
 
 WAIT_MAX_S = 5.0
 """How long an answer waits for its moment: to come, and to be settled."""
@@ -49,6 +58,28 @@ def clock_class_of(cell: Cell) -> int:
     return _CLOCK_CLASSES + cell
 
 
+class ClockAheadError(DatabaseUnavailableError):
+    """The database's time is more than a minute ahead of this process's own: one of the two clocks is wrong."""
+
+
+def own_clock() -> datetime:
+    """Give the time by this process's own clock."""
+    return datetime.now(UTC)
+
+
+def check_clock(now: datetime, own: datetime) -> None:
+    """See that the database's time can be taken, beside that of the process's own clock.
+
+    Raises:
+        ClockAheadError: It is too far ahead.
+    """
+    if now - own > CLOCK_AHEAD_MAX:
+        ahead_s = round((now - own).total_seconds())
+        raise ClockAheadError(
+            f"the database's clock is {ahead_s} s ahead of this process's own: set the wrong one right"
+        )
+
+
 class UnsettledMomentError(Exception):
     """What happened until the moment is still being stored; the same may work later."""
 
@@ -60,8 +91,9 @@ class FutureMomentError(Exception):
 class Moments:
     """Knows up to when the past of a cell is settled. Any number may ask; one at a time looks."""
 
-    def __init__(self, ask: Ask, cell: Cell = ONLY_CELL) -> None:
+    def __init__(self, ask: Ask, cell: Cell = ONLY_CELL, *, own_clock: Callable[[], datetime] = own_clock) -> None:
         self._ask = ask
+        self._own_clock = own_clock
         self._clock_class = clock_class_of(cell)
         self._settled_until: datetime | None = None
         self._looking = asyncio.Lock()
@@ -83,10 +115,10 @@ class Moments:
             raise UnsettledMomentError("what happened until then is still being stored") from None
 
     async def now(self) -> datetime:
-        """Give the database's time."""
+        """Give the database's time, as far as it can be taken: what is past by it stays past once it is set right."""
         ((now,),) = await self._ask(_SQL["clock"], {})
         assert isinstance(now, datetime)
-        return now
+        return min(now, self._own_clock() + CLOCK_AHEAD_MAX)
 
     async def _look(self, moment: datetime, ends_at: float) -> datetime:
         """Settle the present, once the moment is past; gives until when all is settled."""
