@@ -35,7 +35,7 @@ from xdist.remote import Producer
 
 from devstack.servers.postgres import PostgresCluster
 
-pytest_plugins = ("support.broker", "support.events")
+pytest_plugins = ("support.broker", "support.events", "support.reruns")
 
 # How long an example takes is the machine's affair, which does other things meanwhile.
 settings.register_profile("wallet", deadline=None, suppress_health_check=[HealthCheck.too_slow])

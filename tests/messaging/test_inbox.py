@@ -63,6 +63,18 @@ def test_one_id_of_two_sources_is_two_events(platform: Platform) -> None:
     assert platform.wallet.main(player) == "110"
 
 
+def test_an_event_that_is_parked_is_not_waited_for_as_if_it_came_late(platform: Platform) -> None:
+    """Nor one that is applied where it should not be: CI takes what was waited for in vain for a busy machine."""
+    player = Player()
+    applied, parked = player.deposit("50"), changed(player.deposit("50"), currency_network_id=UNKNOWN_NETWORK)
+    with pytest.raises(AssertionError) as wrong:
+        platform.settled(deposit_settled(parked), "APPLIED")
+    assert wrong.type is AssertionError
+    with pytest.raises(AssertionError) as wrong:
+        platform.settled(deposit_settled(applied), "WAITING")
+    assert wrong.type is AssertionError
+
+
 def test_an_early_event_that_contradicts_another_early_one_is_parked(platform: Platform) -> None:
     withdrawal_id, event_id = fresh_id("payout"), fresh_id("event")
     platform.settled(withdrawal_settled(withdrawal_id, "1", id=event_id), "WAITING")

@@ -38,6 +38,8 @@ NAMES = Topology.of("TEST")
 
 CLOUD_EVENT = "application/cloudevents+json"
 WITHIN_S = 60.0
+_ENDED = {"APPLIED", "PARKED", "DISCARDED"}
+"""States that stay unless somebody does something; here nobody does while it is waited for."""
 _SUBSCRIBERS = "test.subscriber"
 _ARCHIVE = "test.archive"
 _IN_FLIGHT = 100
@@ -362,6 +364,12 @@ class Worker(WalletProcess):
             self.kill()
 
 
+def have_ended_otherwise(found: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Tell whether an event's rows in the inbox cannot become these states any more by themselves: no need to wait."""
+    ended = any(state in _ENDED and state != expected for state, expected in zip(found, wanted, strict=False))
+    return ended or len(found) > len(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """A wallet with its server, a consumer, a relay, and a bus beside them."""
@@ -384,10 +392,22 @@ class Platform:
         return self.becomes(event, *states)
 
     def becomes(self, event: Published, *states: str) -> list[tuple[str, str | None]]:
+        """Wait until the inbox tells exactly these states of an event's id.
+
+        Raises:
+            AssertionError: It tells another one, which stays as it is.
+            NotInTimeError: It does not tell them all.
+        """
         assert event.message_id is not None
         event_id = event.message_id
+
+        def has_become() -> bool:
+            found = self.inbox(event_id)
+            assert not have_ended_otherwise([state for state, _ in found], states), f"not {states}: {found}"
+            return [state for state, _ in found] == list(states)
+
         wait_until(
-            lambda: [state for state, _ in self.inbox(event_id)] == list(states),
+            has_become,
             what=f"{event_id} is {states}\n{self.inbox(event_id)}\n{self.consumer.log[-2000:]}",
             timeout_s=WITHIN_S,
         )

@@ -11,6 +11,7 @@ BUSY_S = float(os.environ.get("WALLET_TEST_OUTAGE_MARGIN_S", "10"))
 """How much later than the wallet promises something may come, on a machine that does other things as well."""
 PATIENCE_S = 20.0
 """How long what is refused because the database does not answer is asked for again."""
+_PATIENT = f"told again and again for {PATIENCE_S:.0f} s"
 _FIRST_PAUSE_S = 0.02
 _PAUSE_GROWS_BY = 1.2
 _LONGEST_PAUSE_S = 0.2
@@ -42,6 +43,15 @@ def patient(ask: Callable[[], T], away: Callable[[T], bool]) -> T:
     Nothing is changed by what is refused so. A busy machine brings it about: a connection is not made in a second.
     """
     deadline = time.monotonic() + PATIENCE_S
-    while away(answer := ask()) and time.monotonic() < deadline:
+    while away(answer := ask()):
+        if time.monotonic() >= deadline:
+            if isinstance(answer, BaseException):
+                answer.add_note(_PATIENT)
+            break
         time.sleep(_LONGEST_PAUSE_S)
     return answer
+
+
+def was_patient(error: BaseException) -> bool:
+    """Tell whether an error is what came last of `patient`: it was told again and again, for all that time."""
+    return _PATIENT in getattr(error, "__notes__", ())

@@ -1,5 +1,6 @@
 """Which failures CI tries once more: those that a busy machine brings about, and no other."""
 
+import os
 import re
 import subprocess
 import sys
@@ -16,18 +17,50 @@ import subprocess
 import grpc
 import psycopg
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from support.waiting import NotInTimeError, wait_until
+from support.wallet import patiently
 
 
 class _InactiveRpcError(grpc.RpcError):
     """As gRPC's own."""
 
+    def __init__(self, text, status, details=()):
+        super().__init__(text)
+        self.status, self.details_of_status = status, details
+
+    def code(self):
+        return self.status
+
+    def details(self):
+        return "why"
+
+    def trailing_metadata(self):
+        return self.details_of_status
+
 
 times = dict.fromkeys(["opened", "kept"], 0)
 
 
-def told(status):
-    return _InactiveRpcError(f"<_InactiveRpcError of RPC that terminated with:\\n\\tstatus = StatusCode.{status}")
+def told(status, reason=None):
+    code = grpc.StatusCode[status]
+    details = []
+    if reason is not None:
+        refusal = status_pb2.Status(code=code.value[0], message="why")
+        refusal.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="wallet"))
+        details = [("grpc-status-details-bin", refusal.SerializeToString())]
+    text = f"<_InactiveRpcError of RPC that terminated with:\\n\\tstatus = StatusCode.{status}"
+    return _InactiveRpcError(text, code, details)
+
+
+def told_for_long(error, monkeypatch):
+    """As what patient callers raise in the end."""
+    monkeypatch.setattr("support.waiting.PATIENCE_S", 0.0)
+
+    def call():
+        raise error
+
+    patiently(call)
 
 
 ERRORS = {
@@ -38,6 +71,9 @@ ERRORS = {
     "connection": psycopg.errors.ConnectionTimeout("connection timeout expired"),
     "command": subprocess.TimeoutExpired("wallet", 60),
     "refused": told("FAILED_PRECONDITION"),
+    "outcome_unknown": told("DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"),
+    "database_once": told("UNAVAILABLE", "DATABASE_UNAVAILABLE"),
+    "served_elsewhere": told("UNAVAILABLE", "SERVED_ELSEWHERE"),
     "value": AssertionError("expected 90, got 100"),
     "text": AssertionError("TimeoutError: NotInTimeError: StatusCode.UNAVAILABLE"),
     "hangs": pytest.fail.Exception("Timeout (>300.0s) from pytest-timeout."),
@@ -66,6 +102,29 @@ def test_once(name, kept, opened, failed=set()):
     assert opened > 1, "a test's own fixture is made anew"
 
 
+def test_database_for_long(monkeypatch, failed=[]):
+    if not failed:
+        failed.append(1)
+        told_for_long(told("UNAVAILABLE", "DATABASE_UNAVAILABLE"), monkeypatch)
+
+
+def test_unknown_to_the_patient(monkeypatch, failed=[]):
+    if not failed:
+        failed.append(1)
+        told_for_long(told("DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"), monkeypatch)
+
+
+@pytest.fixture
+def refused_at_first(failed=[]):
+    if not failed:
+        failed.append(1)
+        raise told("UNAVAILABLE", "DATABASE_UNAVAILABLE")
+
+
+def test_fixture(refused_at_first):
+    pass
+
+
 def test_value_after_a_timeout(failed=[]):
     if not failed:
         failed.append(1)
@@ -88,7 +147,7 @@ def test_in_coroutine(failed=[]):
     asyncio.run(run())
 '''
 UPSET = {"not_in_time", "time_is_over", "unavailable", "no_answer", "connection", "command"}
-WRONG = {"refused", "value", "text", "hangs", "statement"}
+WRONG = {"refused", "value", "text", "hangs", "statement", "outcome_unknown", "database_once", "served_elsewhere"}
 
 
 @pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["one-process", "two-processes"])
@@ -98,9 +157,22 @@ def summary(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT / 'tests'}\n")
     (folder / "test_failing.py").write_text(FAILING)
     (folder / "test_beside.py").write_text("def test_nothing(): pass\n")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"@{ROOT / '.ci/reruns'}", *request.param]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "support.reruns",
+        f"@{ROOT / '.ci/reruns'}",
+        *request.param,
+    ]
     command += ["--max-suite-reruns=20", "--dist=loadfile"] if request.param else ["--max-suite-reruns=20"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}  # pytest loads plugins before its own
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
 
@@ -110,14 +182,18 @@ def told_of(summary: str, outcome: str) -> set[str]:
 
 
 def test_what_a_busy_machine_upsets_runs_once_more_and_is_told(summary: str) -> None:
-    again = {f"once[{name}]" for name in UPSET} | {"twice", "in_coroutine"}
+    again = {f"once[{name}]" for name in UPSET} | {"twice", "in_coroutine", "database_for_long"}
     assert told_of(summary, "RERUN") == again, summary
     assert f"{len(again)} rerun" in summary
+    assert "NotInTimeError: not within 60 s: it is there" in summary, (
+        "what passed in the end tells why it failed at first"
+    )
 
 
 def test_what_is_wrong_fails_at_once_and_what_fails_twice_has_failed(summary: str) -> None:
-    wrong = {f"once[{name}]" for name in WRONG} | {"value_after_a_timeout", "twice"}
+    wrong = {f"once[{name}]" for name in WRONG} | {"value_after_a_timeout", "twice", "unknown_to_the_patient"}
     assert told_of(summary, "FAILED") == wrong, summary
+    assert told_of(summary, "ERROR") == {"fixture"}, summary
 
 
 def test_few_may_run_once_more() -> None:
