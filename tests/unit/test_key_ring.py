@@ -96,6 +96,44 @@ async def test_keys_are_not_known_from_a_reading_that_is_too_old(monkeypatch: py
     assert gate.known("Bearer sk_test_a") is None
 
 
+class SilentLater(FewKeys):
+    """Is read once, and never again answered."""
+
+    async def callers(self) -> dict[bytes, Caller]:
+        if not self.keys:
+            await asyncio.Event().wait()
+        return await super().callers()
+
+
+@pytest.mark.parametrize("kind", [FewKeys, SilentLater])
+@pytest.mark.parametrize("refresh_ms", [2_000, 4_000], ids=["as it is set", "the longest that may be set"])
+async def test_a_key_stops_working_within_five_seconds_of_the_wallets_own_time(
+    monkeypatch: pytest.MonkeyPatch, refresh_ms: int, kind: type[FewKeys]
+) -> None:
+    """However long a machine takes for it: tests with a server leave it more time. It is used all the while."""
+    reader = kind("sk_test_a")
+    now = [1_000.0]
+    monkeypatch.setattr("wallet_grpc.rpc.key_ring.time", SimpleNamespace(monotonic=lambda: now[0]))
+    gate = Authenticator(KeyRing(cast("KeyReader", reader), refresh_ms=refresh_ms), "TEST")
+    shown = "Bearer sk_test_a"
+    assert isinstance(await gate.caller(shown, "ipv4:127.0.0.1:1"), Caller)
+    reader.keys.clear()  # revoked right after it was read
+    revoked_at, worked_at = now[0], now[0]
+    calls = set()
+    while now[0] < revoked_at + 10:
+        now[0] += 0.1
+        call = asyncio.create_task(gate.caller(shown, "ipv4:127.0.0.1:1"))
+        calls.add(call)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if gate.known(shown) is not None or (call.done() and isinstance(call.result(), Caller)):
+            worked_at = now[0]
+    assert refresh_ms / 1_000 <= worked_at - revoked_at < 5
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
 async def test_strangers_take_no_room_in_the_memory_of_good_keys() -> None:
     gate = Authenticator(KeyRing(cast("KeyReader", FewKeys()), refresh_ms=2_000), "TEST")
     shown = "Bearer sk_test_guessed"
