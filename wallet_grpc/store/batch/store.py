@@ -36,7 +36,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -530,15 +530,25 @@ class BatchStore:
         """Find the cell's new node and load there; it ends by the load's time.
 
         The other lanes of the cell wait for the first: to connect and to prepare what a load asks for takes processor
-        time, and if all did it at once, callers would wait for the last of them.
+        time, and if all did it at once, callers would wait for the last of them. Whoever waits for an owner there keeps
+        none of them waiting: it goes first as far as to connect.
         """
         await self._follow_cell()
-        async with self._following:
-            for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
-                with suppress(CellMovedError):
-                    return await self._load(needs, locking)
-                await self._follow_cell()
-                await asyncio.sleep(pause_ms / 1000)
+        if locking is Locking.TRY:
+            async with self._following:
+                return await self._load_when_found(needs, locking, nullcontext())
+        return await self._load_when_found(needs, locking, self._following)
+
+    async def _load_when_found(
+        self, needs: Needs, locking: Locking, connecting: AbstractAsyncContextManager[object]
+    ) -> Loaded:
+        for pause_ms in chain(_MOVE_LOOKED_AFTER_MS, repeat(_MOVE_LOOKED_AFTER_MS[-1])):
+            with suppress(CellMovedError):
+                async with connecting:
+                    await self._connected()
+                return await self._load(needs, locking)
+            await self._follow_cell()
+            await asyncio.sleep(pause_ms / 1000)
         raise AssertionError("it ends by its time")
 
     async def _follow_cell(self) -> None:
