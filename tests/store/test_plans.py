@@ -18,6 +18,7 @@ from support.database import Installation, own_installation
 from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY, OUTBOX_BY_ID
 from wallet_grpc.store.connection.pool import _KEYED_LOOKUPS
 from wallet_grpc.store.connection.statements import positional, statements
+from wallet_grpc.store.proofs.verify_histories import ENDED, NOTHING_CARRIED
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
@@ -108,7 +109,14 @@ def test_verify_takes_as_long_as_the_journal_is(
         connection.execute(journals[chunk] % {"entries": entries})
         row = connection.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {_VERIFY[chunk][f'{chunk}_chunk']}",  # type: ignore[arg-type]
-            {"after": str(UUID(int=0)), "upto": str(UUID(int=2**128 - 1))},
+            {
+                "after": str(UUID(int=0)),
+                "after_no": ENDED,
+                "upto": str(UUID(int=2**128 - 1)),
+                "upto_no": ENDED,
+                "ended": ENDED,
+                "carried": NOTHING_CARRIED,
+            },
         ).fetchone()
     assert row is not None
     looked_at = sum(

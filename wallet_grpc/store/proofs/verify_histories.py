@@ -31,9 +31,9 @@ _HISTORY_ROWS_MAX = 50_000
 """What one statement reads: entries of journals, transactions of players, or postings of accounts. Those that are
 written between two statements come on top."""
 _ROWS_CHUNK = 20_000
-_ENDED = 2**63 - 1
+ENDED = 2**63 - 1
 """In place of the number of a history's row: the last one, whichever that is."""
-_NOTHING_CARRIED = "{}"
+NOTHING_CARRIED = "{}"
 
 
 def walk_histories(
@@ -45,21 +45,21 @@ def walk_histories(
     they are measured by; without, they end with those rows. Chunks grow and shrink with how long they take: one session
     may hold as many entries as thousands of others. The last column of a row is what is carried over.
     """
-    chunk, after_no, carried = first, _ENDED, _NOTHING_CARRIED
-    while after != last or after_no != _ENDED:
+    chunk, after_no, carried = first, ENDED, NOTHING_CARRIED
+    while after != last or after_no != ENDED:
         end = connection.execute(_SQL[f"{name}_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
         upto = end[0] if end and end[0] is not None else last
-        if upto is None and after_no == _ENDED:
+        if upto is None and after_no == ENDED:
             return
         place = {"after": after, "after_no": after_no, "upto": after if upto is None else upto}
         cut = connection.execute(_SQL[f"{name}_chunk_cut"], place | {"rows_max": _HISTORY_ROWS_MAX}).fetchone()
-        upto, upto_no = cut or (place["upto"], _ENDED)
-        place |= {"upto": upto, "upto_no": upto_no, "ended": _ENDED, "carried": carried}
+        upto, upto_no = cut or (place["upto"], ENDED)
+        place |= {"upto": upto, "upto_no": upto_no, "ended": ENDED, "carried": carried}
         started = time.monotonic()
         *row, carries = one_row(connection, _SQL[f"{name}_chunk"], place)
         took_s = max(time.monotonic() - started, 0.001)
-        yield chunk if upto_no == _ENDED else 0, row
-        after, after_no, carried = upto, upto_no, carries or _NOTHING_CARRIED
+        yield chunk if upto_no == ENDED else 0, row
+        after, after_no, carried = upto, upto_no, carries or NOTHING_CARRIED
         chunk = max(1, min(_CHUNK_MAX, chunk * 2, int(chunk * _CHUNK_WANTED_S / took_s)))
 
 
