@@ -28,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 from wallet_grpc.domain.cells import ONLY_CELL, Cell
-from wallet_grpc.store.connection.pool import DatabaseUnavailableError
+from wallet_grpc.store.connection.lending import DatabaseUnavailableError
 from wallet_grpc.store.connection.statements import statements
 
 _SQL = statements(__package__, "moments.sql")
