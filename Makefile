@@ -65,8 +65,8 @@ types: $(STAMP) ## mypy --strict
 
 .PHONY: imports
 imports: $(STAMP) ## the layers
-	$(BIN)/lint-imports
-	$(BIN)/lint-imports --config importlinter_api.ini
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --config importlinter_api.ini
 
 .PHONY: check
 check: lint types imports protos-check protos-lint sdk-typescript-check test ## everything that must be green
