@@ -276,6 +276,8 @@ def test_a_statement_reads_the_players_own_rows_since_it_began(filled: Installat
 def test_a_round_that_nobody_played_is_looked_for_in_hardly_any_range(filled: Installation) -> None:
     statement = statements("wallet_grpc.store.backoffice", "search.sql")["rounds"]
     blocks = []
+    with filled.connect() as connection:  # also the newest range, which autovacuum might do in between
+        connection.execute("SELECT brin_summarize_new_values('ledger_transactions_round_id_idx')")
     with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:
         for number in range(_SEARCHES):
             plan = explained(connection, statement, _SEARCH | {"named": f"nothing-{number}"})
@@ -283,10 +285,7 @@ def test_a_round_that_nobody_played_is_looked_for_in_hardly_any_range(filled: In
             blocks.append(scan["Lossy Heap Blocks"])
         pages = connection.execute("SELECT pg_relation_size('ledger_transactions') / 8192").fetchone()
     assert pages is not None
-    newest = min(blocks)  # which the summaries leave out
-    assert sum(blocks) - newest * _SEARCHES <= _SEARCHES * pages[0] * 0.005, (
-        "these rows are narrow: a range has more of them"
-    )
+    assert sum(blocks) <= _SEARCHES * pages[0] * 0.005, "these rows are narrow: a range has more of them"
 
 
 def test_what_bets_moved_is_counted_without_a_look_at_their_entries(filled: Installation) -> None:
