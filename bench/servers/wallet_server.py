@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.servers.revision import Revision
 from devstack.servers import process
-from devstack.servers.ports import free_port, is_free
+from devstack.servers.ports import free_port
 from devstack.servers.process import ProcessId
 from devstack.stack_settings import StackError
 from devstack.wallet_command import WalletCommand
@@ -35,7 +35,7 @@ _POLL_S = 0.05
 _STOP_WITHIN_S = 45.0
 _SCRAPE_TIMEOUT_S = 5.0
 _LOG_BYTES_SHOWN = 4000
-_PORT_TRIES_MAX = 100
+_WORKER_LABEL = "worker_number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +114,12 @@ class RunningWallet:
         return tuple(child.pid for child in process.children_of(supervisor))
 
     def counters(self) -> Counters:
-        """Read the workers' metrics."""
-        read = [_scrape(self.metrics_port + number) for number in range(self.workers)]
+        """Read the workers' metrics, which their supervisor tells of all at one address.
+
+        Raises:
+            KeyError: Some tell nothing yet.
+        """
+        read = _by_worker(_scrape(self.metrics_port), self.workers)
         batches = tuple(each["wallet_batch_operations_count"] for each in read)
         return Counters(
             batches=sum(batches),
@@ -132,7 +136,7 @@ def serving(command: BenchCommand, *, workers: int = 1) -> Iterator[RunningWalle
     Raises:
         StackError: The server did not come up, or had ended before it was asked to.
     """
-    metrics_port = _free_ports(workers)
+    metrics_port = free_port()
     address = command.settings.grpc_address
     extra = {**command.extra, "WALLET_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}"}
     served = replace(command, extra=extra)
@@ -217,28 +221,23 @@ def _complain_if_ended(server: subprocess.Popen[bytes]) -> None:
         raise StackError(f"the wallet ended by itself with status {server.returncode}")
 
 
-def _scrape(port: int) -> dict[str, float]:
+def _scrape(port: int) -> str:
     connection = HTTPConnection("127.0.0.1", port, timeout=_SCRAPE_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        return connection.getresponse().read().decode()
     finally:
         connection.close()
-    return {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if not sample.labels
-    }
 
 
-def _free_ports(count: int) -> int:
-    """Return the first of some neighbouring free ports."""
-    for _ in range(_PORT_TRIES_MAX):
-        first = free_port()
-        if all(is_free(first + offset) for offset in range(count)):
-            return first
-    raise StackError(f"no {count} neighbouring ports are free")
+def _by_worker(text: str, workers: int) -> list[dict[str, float]]:
+    """Give what has no label but its worker's number, by name, of each worker; one alone has no number."""
+    found: list[dict[str, float]] = [{} for _ in range(workers)]
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.labels.keys() <= {_WORKER_LABEL}:
+                found[int(sample.labels.get(_WORKER_LABEL, 0))][sample.name] = sample.value
+    return found
 
 
 def repository() -> Path:
