@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from support import citus
 from support.cell_loads import CellLoads, DepositLoad
 from support.database import Installation
 from support.server import WalletServer
+from support.wallet import Wallet
 
 from wallet_grpc.domain.cells import Cell, schema_of
 
@@ -36,19 +39,33 @@ def _cells_on(installation: Installation, node: int) -> list[int]:
     return [cell for cell in range(installation.cells) if citus.node_of(installation, schema_of(Cell(cell))) == here]
 
 
+@contextmanager
+def _loads(installation: Installation, wallet: Wallet) -> Iterator[tuple[CellLoads, DepositLoad]]:
+    """Bet and deposit in all cells while the block lasts; what was acknowledged is looked for afterwards."""
+    cells = installation.cells
+    with CellLoads(wallet, cells, again=True) as loads, DepositLoad(wallet, cells) as deposits:
+        yield loads, deposits
+    loads.check_all_is_there(installation)
+    deposits.check_all_is_there(installation)
+
+
+def _nodes_in_turn(installation: Installation, loads: CellLoads) -> Iterator[tuple[int, list[int], list[int]]]:
+    """Give each node with its cells and the others' ones; the loads are counted anew for each."""
+    cells_of_nodes = [_cells_on(installation, node) for node in range(len(installation.cluster.nodes))]
+    for node, cells in enumerate(cells_of_nodes):
+        loads.forget()
+        yield node, cells, [cell for cell in range(installation.cells) if cell not in cells]
+
+
 @pytest.mark.timeout(600)
 def test_nodes_are_killed_in_mid_load(citus_installation: Installation, citus_server: WalletServer) -> None:
     made = citus_installation
     nodes = range(len(made.cluster.nodes))
-    of_nodes = {node: _cells_on(made, node) for node in nodes}
-    wallet = citus_server.wallet()
-    with CellLoads(wallet, made.cells, again=True) as loads, DepositLoad(wallet, made.cells) as deposits:
-        for node in nodes:
-            loads.forget()
-            others = [cell for cell in range(made.cells) if cell not in of_nodes[node]]
+    with _loads(made, citus_server.wallet()) as (loads, deposits):
+        for node, cells, others in _nodes_in_turn(made, loads):
             _control("kill", node)
             loads.goes_on(*others)
-            told = f"\nnode {node} with cells {of_nodes[node]} was killed. Before it is back: {loads}"
+            told = f"\nnode {node} with cells {cells} was killed. Before it is back: {loads}"
             assert not any(loads.refused(cell) for cell in others), told
             _control("up", node)
             loads.goes_on()
@@ -63,31 +80,22 @@ def test_nodes_are_killed_in_mid_load(citus_installation: Installation, citus_se
         loads.goes_on()
         deposits.goes_on()
         sys.stderr.write(f"\nAll were killed, and are back: {loads}; deposits: {len(deposits.answered)}\n")
-    loads.check_all_is_there(made)
-    deposits.check_all_is_there(made)
 
 
 @pytest.mark.timeout(600)
 def test_nodes_are_frozen_in_mid_load(citus_installation: Installation, citus_server: WalletServer) -> None:
     """A node that is frozen takes connections and says nothing, so whoever asks it waits: only its own cells may."""
     made = citus_installation
-    nodes = range(len(made.cluster.nodes))
-    of_nodes = {node: _cells_on(made, node) for node in nodes}
-    wallet = citus_server.wallet()
-    with CellLoads(wallet, made.cells, again=True) as loads, DepositLoad(wallet, made.cells) as deposits:
-        for node in nodes:
-            loads.forget()
-            others = [cell for cell in range(made.cells) if cell not in of_nodes[node]]
+    with _loads(made, citus_server.wallet()) as (loads, deposits):
+        for node, cells, others in _nodes_in_turn(made, loads):
             _control("freeze", node)
             try:
                 for _ in range(3):  # long enough for what waits for the node to reach the others' queues
                     loads.goes_on(*others)
-                told = f"\nnode {node} with cells {of_nodes[node]} is frozen: {loads}"
+                told = f"\nnode {node} with cells {cells} is frozen: {loads}"
             finally:
                 _control("thaw", node)
             loads.goes_on()
             deposits.goes_on()
             sys.stderr.write(f"{told}\nAfterwards: {loads}; deposits: {len(deposits.answered)}")
             assert not any(loads.refused(cell) for cell in others), str(loads)
-    loads.check_all_is_there(made)
-    deposits.check_all_is_there(made)
