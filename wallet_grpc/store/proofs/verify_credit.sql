@@ -8,19 +8,6 @@ WHERE credit_wallets.wallet_id > %(after)s::UUID
 ORDER BY credit_wallets.wallet_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
--- Where a chunk ends that would have more entries than one statement reads: in the middle of a journal.
--- name: wallets_chunk_cut
-SELECT
-    entries.subledger_id::TEXT,
-    entries.entry_no
-FROM subledger_entries AS entries
-WHERE
-    (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
-    AND entries.subledger_id <= %(upto)s::UUID
-    AND entries.entry_no > 0
-ORDER BY entries.subledger_id, entries.entry_no
-LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
-
 -- The wallets of a chunk beside their journals, reservations, postings and watermarks; journals beside their wallets.
 -- What a posting covers is what the balances after its last entry and before its first one differ by: each entry's is
 -- proved here to be the sum up to it. So a wallet's watermark is the last posting's, and what it has posted the balance

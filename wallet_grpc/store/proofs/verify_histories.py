@@ -20,6 +20,7 @@ _SQL = statements(
     __package__,
     "verify_transactions.sql",
     "verify_players.sql",
+    "verify_journals.sql",
     "verify_sessions.sql",
     "verify_credit.sql",
     "verify_ledgers.sql",
@@ -30,6 +31,8 @@ _CHUNK_WANTED_S = 2.0
 _HISTORY_ROWS_MAX = 50_000
 """What one statement reads: entries of journals, transactions of players, or postings of accounts. Those that are
 written between two statements come on top."""
+_CUTS = {"sessions": "journals", "wallets": "journals"}
+"""Whose statement tells where a chunk is cut, where it is not its own."""
 _ROWS_CHUNK = 20_000
 ENDED = 2**63 - 1
 """In place of the number of a history's row: the last one, whichever that is."""
@@ -46,13 +49,14 @@ def walk_histories(
     may hold as many entries as thousands of others. The last column of a row is what is carried over.
     """
     chunk, after_no, carried = first, ENDED, NOTHING_CARRIED
+    chunk_cut = _SQL[f"{_CUTS.get(name, name)}_chunk_cut"]
     while after != last or after_no != ENDED:
         end = connection.execute(_SQL[f"{name}_chunk_end"], {"after": after, "chunk": chunk}).fetchone()
         upto = end[0] if end and end[0] is not None else last
         if upto is None and after_no == ENDED:
             return
         place = {"after": after, "after_no": after_no, "upto": after if upto is None else upto}
-        cut = connection.execute(_SQL[f"{name}_chunk_cut"], place | {"rows_max": _HISTORY_ROWS_MAX}).fetchone()
+        cut = connection.execute(chunk_cut, place | {"rows_max": _HISTORY_ROWS_MAX}).fetchone()
         upto, upto_no = cut or (place["upto"], ENDED)
         place |= {"upto": upto, "upto_no": upto_no, "ended": ENDED, "carried": carried}
         started = time.monotonic()

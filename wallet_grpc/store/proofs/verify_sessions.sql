@@ -9,19 +9,6 @@ WHERE sessions.session_id > %(after)s::UUID
 ORDER BY sessions.session_id
 LIMIT 1 OFFSET %(chunk)s::INTEGER - 1;
 
--- Where a chunk ends that would have more entries than one statement reads: in the middle of a journal.
--- name: sessions_chunk_cut
-SELECT
-    entries.subledger_id::TEXT,
-    entries.entry_no
-FROM subledger_entries AS entries
-WHERE
-    (entries.subledger_id, entries.entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
-    AND entries.subledger_id <= %(upto)s::UUID
-    AND entries.entry_no > 0
-ORDER BY entries.subledger_id, entries.entry_no
-LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
-
 -- The sessions of a chunk beside their journals, openings and settlements, and journals beside their sessions. What was
 -- late is left out of what a session had when it was settled. What an entry refers to is looked up by its key, one by
 -- one (OFFSET 0): a chunk has no index, and joined with itself by a plan for few rows it takes the square of a
