@@ -13,6 +13,7 @@ from wallet_grpc.store.operator import ledgers as ledger_store
 from wallet_grpc.store.operator import networks as network_store
 from wallet_grpc.store.operator.migrate import MigrationError, migrate, plan
 from wallet_grpc.store.operator.migration_plan import PlannedMigration
+from wallet_grpc.store.reads.moments import ClockAheadError
 
 from .options import admin_connection, failed, json_option, read_admin_settings, read_settings, reason_option, source_of
 
@@ -132,9 +133,12 @@ def create_ledger(name: str, source: str, network_id: int, reason: str, *, as_js
     if not (name.isprintable() and 0 < len(name) <= _LEDGER_NAME_LENGTH_MAX):
         raise click.BadParameter(f"must be 1 to {_LEDGER_NAME_LENGTH_MAX} printable characters", param_hint="NAME")
     with admin_connection(read_settings()) as connection:
-        ledger_id = ledger_store.create_ledger(
-            connection, source=source_of(source), name=name, currency_network_id=network_id, reason=reason
-        )
+        try:
+            ledger_id = ledger_store.create_ledger(
+                connection, source=source_of(source), name=name, currency_network_id=network_id, reason=reason
+            )
+        except ClockAheadError as error:
+            raise click.ClickException(str(error)) from error
     if ledger_id is None:
         raise click.ClickException(f"there is no currency network {network_id}; `wallet currencies list` shows them")
     if as_json:

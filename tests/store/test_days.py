@@ -441,7 +441,7 @@ async def test_verify_names_what_is_wrong_with_days(
 def test_a_ledger_that_an_operator_creates_has_no_time_that_is_counted(own_ledger: Installation) -> None:
     with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
         ((mark,),) = connection.execute(
-            "UPDATE day_marks SET counting_until = date_trunc('second', now() + INTERVAL '1 hour')"
+            "UPDATE day_marks SET counting_until = date_trunc('second', now() + INTERVAL '50 seconds')"
             " RETURNING counting_until"
         ).fetchall()
         ledger_id = create_ledger(connection, source=Source("credit"), name="by hand", currency_network_id=1)
@@ -449,6 +449,16 @@ def test_a_ledger_that_an_operator_creates_has_no_time_that_is_counted(own_ledge
         assert times.fetchall() == [(mark,)]
     assert ledger_id is not None
     assert slices.time_of(ledger_id) == mark
+
+
+def test_a_ledger_is_not_created_at_a_time_of_a_clock_that_is_hours_ahead(own_ledger: Installation) -> None:
+    """An operator can create it once the clock is right."""
+    named: dict[str, Any] = {"source": GAMES, "name": "points", "currency_network_id": TRON}
+    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
+        with pytest.raises(ClockAheadError):
+            create_ledger(connection, **named, own_clock=lambda: datetime.now(UTC) - timedelta(hours=3))
+        assert connection.execute("SELECT FROM ledgers").rowcount == 0
+        assert create_ledger(connection, **named) is not None
 
 
 def test_what_a_player_did_today_is_of_finances_day(own_ledger: Installation) -> None:

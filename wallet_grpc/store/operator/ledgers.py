@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from wallet_grpc.domain.identifiers import Source, TxIdSequence, caller_key, uni
 from wallet_grpc.domain.ledgers.state import new_ledger_owner
 from wallet_grpc.domain.operators import Act, ActKind
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.moments import clock_class_of
+from wallet_grpc.store.reads.moments import check_clock, clock_class_of, own_clock
 from wallet_grpc.store.trail.acts import note
 
 from .cells import all_cells, look_into, looking_around
@@ -42,11 +43,20 @@ def list_ledgers(connection: psycopg.Connection[Any]) -> list[ListedLedger]:
 
 
 def create_ledger(
-    connection: psycopg.Connection[Any], *, source: Source, name: str, currency_network_id: int, reason: str = ""
+    connection: psycopg.Connection[Any],
+    *,
+    source: Source,
+    name: str,
+    currency_network_id: int,
+    reason: str = "",
+    own_clock: Callable[[], datetime] = own_clock,
 ) -> str | None:
     """Create a ledger for a source; gives its id, or None if there is no such currency network.
 
     It has one time, which was taken under the clock's lock and is not before what is counted into days.
+
+    Raises:
+        ClockAheadError: The database's time cannot be taken.
     """
     reference = f"wallet:ledger:{uuid4()}"
     owner_id = new_ledger_owner(source, reference)
@@ -58,6 +68,7 @@ def create_ledger(
         connection.execute(_SQL["share_clock"], {"clock_class": clock_class_of(cell)})
         (now,) = connection.execute(_SQL["time"]).fetchone() or (None,)
         assert now is not None
+        check_clock(now, own_clock())
         ledger_id = TxIdSequence(cell).next(unix_ms_of(now))
         made = connection.execute(
             _SQL["create_ledger"], {**asked, **hidden, "ledger_id": ledger_id, "now": now}
