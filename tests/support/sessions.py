@@ -110,12 +110,12 @@ class SessionCaller(Sender):
     # ------------------------------------------------------------------------------------------- send, with a check
 
     def open(self, player: Player, lock_minor: str = "50", **fields: Any) -> Play:
-        session = self.call(open_session(player, lock_minor, **fields))
+        session = self.first(open_session(player, lock_minor, **fields))
         assert not session.replayed
         return Play(session.session_token)
 
     def applied(self, request: Message, *, late: bool = False) -> pb.SessionResult:
-        result = self.call(request)
+        result = self.first(request)
         assert result.status == wallet_pb2.OPERATION_STATUS_APPLIED, result
         assert (result.replayed, result.late) == (False, late), result
         return result

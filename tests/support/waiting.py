@@ -10,7 +10,7 @@ T = TypeVar("T")
 BUSY_S = float(os.environ.get("WALLET_TEST_OUTAGE_MARGIN_S", "10"))
 """How much later than the wallet promises something may come, on a machine that does other things as well."""
 PATIENCE_S = 20.0
-"""How long what is refused because the database does not answer is asked for again."""
+"""How long what is refused because the database does not answer, or did not in time, is asked for again."""
 _PATIENT = f"told again and again for {PATIENCE_S:.0f} s"
 _FIRST_PAUSE_S = 0.02
 _PAUSE_GROWS_BY = 1.2
@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], object], *, what: str, timeout_s: float =
 def patient(ask: Callable[[], T], away: Callable[[T], bool]) -> T:
     """Ask again while the wallet's database is away, as callers are told to do; for a while, then what came last.
 
-    Nothing is changed by what is refused so. A busy machine brings it about: a connection is not made in a second.
+    The same request changes nothing twice. A busy machine brings it about: a connection is not made in a second.
     """
     deadline = time.monotonic() + PATIENCE_S
     while away(answer := ask()):

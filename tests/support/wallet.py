@@ -1,8 +1,8 @@
 """The wallet as its callers have it: keys on a real channel, and one strict way to send, to be refused, and to read.
 
 What expects an answer is patient, as callers are told to be: where the wallet refuses because its database does not
-answer, which a busy machine brings about, the same request is sent again for a while. What looks for an outage is not:
-`call_once` and `attempt` give what came at first.
+answer, or cannot tell whether a commit that hangs is done, which a busy machine brings about, the same request is sent
+again for a while. What looks for an outage is not: `call_once` and `attempt` give what came at first.
 """
 
 import threading
@@ -33,7 +33,8 @@ from wallet.v1 import wallet_pb2_grpc
 T = TypeVar("T")
 
 TIMEOUT_S = 30.0
-_AWAY = "DATABASE_UNAVAILABLE"
+_UNSURE = "OUTCOME_UNKNOWN"
+_SEND_AGAIN = {"DATABASE_UNAVAILABLE", _UNSURE}
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # the client sets no limit: the server's is what is tested
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
@@ -59,6 +60,29 @@ class Sender(ABC):
         """Make the call, patiently; raises grpc.RpcError."""
         return patiently(lambda: self.call_once(request, timeout_s=timeout_s))
 
+    def first(self, request: Message) -> Any:
+        """Make a call of which nothing is stored yet, patiently; raises grpc.RpcError.
+
+        Where nobody knew whether a try was stored, and it was, its replay is given as the answer that did not come.
+        """
+        reasons = set()
+
+        def tried() -> Any:
+            try:
+                return self.call_once(request)
+            except grpc.RpcError as error:
+                reasons.add(refusal_of_call(error).reason)
+                raise
+
+        answer = patiently(tried)
+        if _UNSURE in reasons:
+            self.make_first(answer)
+        return answer
+
+    def make_first(self, answer: Any) -> None:
+        """Change an answer to that of a first call, if it is a replay's."""
+        answer.replayed = False
+
     def attempt(self, request: Message, *, timeout_s: float = TIMEOUT_S) -> Any:
         """Make the call once; an error is a value."""
         try:
@@ -72,7 +96,9 @@ class Sender(ABC):
 
     def refusal(self, request: Message, reason: str) -> Any:
         """Give what a call that should be refused for this reason is answered."""
-        return patient(lambda: self.attempt(request), lambda outcome: reason != _AWAY and _tells_away(outcome))
+        return patient(
+            lambda: self.attempt(request), lambda outcome: reason not in _SEND_AGAIN and _says_send_again(outcome)
+        )
 
     def at_once(self, *requests: Message) -> list[Any]:
         """Send all requests at the same moment; the answers and refusals in their order."""
@@ -162,7 +188,7 @@ class Wallet:
 
     def applied(self, request: Message, *, by: Caller | None = None) -> pb.OperationResult:
         """Send a mutation that must be applied now, and not as a replay."""
-        result = self.send(request, by=by)
+        result = (by or self.default_caller(request)).first(request)
         assert result.status == pb.OPERATION_STATUS_APPLIED, result
         assert not result.replayed, result
         return result
@@ -231,7 +257,7 @@ class Wallet:
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Make a call again while it is refused because the database does not answer.
+    """Make a call again while it is refused because the database does not answer, or did not in time.
 
     Raises:
         grpc.RpcError: Any other refusal, or the last one of these.
@@ -243,14 +269,14 @@ def patiently(call: Callable[[], T]) -> T:
         except grpc.RpcError as error:
             return error
 
-    outcome = patient(tried, lambda it: isinstance(it, grpc.RpcError) and _tells_away(refusal_of_call(it)))
+    outcome = patient(tried, lambda it: isinstance(it, grpc.RpcError) and _says_send_again(refusal_of_call(it)))
     if isinstance(outcome, grpc.RpcError):
         raise outcome
     return outcome
 
 
-def _tells_away(outcome: object) -> bool:
-    return isinstance(outcome, Refusal) and outcome.reason == _AWAY
+def _says_send_again(outcome: object) -> bool:
+    return isinstance(outcome, Refusal) and outcome.reason in _SEND_AGAIN
 
 
 def check_replay(again: Any, first: Any) -> None:

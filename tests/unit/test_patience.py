@@ -1,4 +1,4 @@
-"""The tests' clients send again what is refused because the database does not answer, and nothing else."""
+"""The tests' clients send again what is refused because the database does not answer in time, and nothing else."""
 
 import asyncio
 from typing import Any
@@ -15,20 +15,22 @@ from wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.rpc.status import abort
 
-AWAY, FULL = "DATABASE_UNAVAILABLE", "QUEUE_FULL"
+AWAY, UNSURE, FULL = "DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN", "QUEUE_FULL"
 TAKEN = wallet_pb2.OperationResult(status=wallet_pb2.OPERATION_STATUS_APPLIED)
+REPLAYED = wallet_pb2.OperationResult(status=wallet_pb2.OPERATION_STATUS_APPLIED, replayed=True)
 
 
 class Away(wallet_pb2_grpc.WalletServiceServicer):
     """Refuses as it is told to, then takes what comes."""
 
-    def __init__(self, *reasons: str) -> None:
+    def __init__(self, *reasons: str, answer: wallet_pb2.OperationResult = TAKEN) -> None:
         self._reasons = list(reasons)
+        self._answer = answer
         self.came: list[Any] = []
 
     async def Bet(self, request: Any, context: Any) -> wallet_pb2.OperationResult:  # noqa: N802 - the proto's name
         await self._come(request, context)
-        return TAKEN
+        return self._answer
 
     async def ExecuteBatch(self, request: Any, context: Any) -> wallet_pb2.ExecuteBatchResponse:  # noqa: N802
         await self._come(request, context)
@@ -53,9 +55,10 @@ async def done(server: Away, what: str, *given: Any) -> Any:
 BET = Player().bet("1")
 
 
-@pytest.mark.parametrize(("what", "given"), [("call", BET), ("batch", [BET])])
-async def test_who_expects_an_answer_sends_again(what: str, given: Any) -> None:
-    server = Away(AWAY, AWAY)
+@pytest.mark.parametrize(("what", "given"), [("call", BET), ("first", BET), ("batch", [BET])])
+@pytest.mark.parametrize("reason", [AWAY, UNSURE])
+async def test_who_expects_an_answer_sends_again(what: str, given: Any, reason: str) -> None:
+    server = Away(reason, reason)
     outcome = await done(server, what, given)
     assert outcome in (TAKEN, [TAKEN])
     assert len(server.came) == 3
@@ -63,16 +66,26 @@ async def test_who_expects_an_answer_sends_again(what: str, given: Any) -> None:
 
 
 async def test_who_expects_a_refusal_sends_again_until_it_is_another_one() -> None:
-    server = Away(AWAY, FULL)
+    server = Away(AWAY, UNSURE, FULL)
     check_refusal(await done(server, "refusal", BET, FULL), FULL)
-    assert len(server.came) == 2
+    assert len(server.came) == 3
 
 
-@pytest.mark.parametrize(("what", "given"), [("attempt", (BET,)), ("refused", (BET, AWAY))])
-async def test_who_looks_for_an_outage_is_told_at_once(what: str, given: tuple[Any, ...]) -> None:
-    server = Away(AWAY, AWAY)
-    check_refusal(await done(server, what, *given), AWAY)
+@pytest.mark.parametrize("reason", [AWAY, UNSURE])
+@pytest.mark.parametrize("what", ["attempt", "refused"])
+async def test_who_looks_for_an_outage_is_told_at_once(what: str, reason: str) -> None:
+    server = Away(reason, reason)
+    check_refusal(await done(server, what, BET, *([reason] if what == "refused" else [])), reason)
     assert len(server.came) == 1
+
+
+async def test_what_nobody_knew_to_be_stored_is_no_replay_to_who_sends_it_first() -> None:
+    assert await done(Away(UNSURE, AWAY, answer=REPLAYED), "first", BET) == TAKEN
+
+
+@pytest.mark.parametrize(("what", "reasons"), [("first", [AWAY]), ("call", [UNSURE])])
+async def test_any_other_replay_is_one(what: str, reasons: list[str]) -> None:
+    assert await done(Away(*reasons, answer=REPLAYED), what, BET) == REPLAYED
 
 
 @pytest.mark.parametrize(("what", "given"), [("call", BET), ("batch", [BET])])
