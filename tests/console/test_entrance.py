@@ -208,6 +208,15 @@ def test_connections_that_say_nothing_end_and_others_are_served(small_console: C
                 pass
 
 
+def test_any_number_of_operators_are_logged_in_at_once(console: ConsoleServer) -> None:
+    """A session is kept by its browser alone: what many of them hold of the console is nothing."""
+    console.operator("warm")
+    rss_before = console.rss_bytes
+    browsers = [console.operator(f"operator-{number}") for number in range(1_000)]
+    assert console.rss_bytes - rss_before < 8 * 1024 * 1024
+    assert len({browser.csrf() for browser in browsers[::50]}) == 20, "the first are as well logged in as the last"
+
+
 def test_who_logs_out_is_nobody(console: ConsoleServer) -> None:
     anna = console.operator()
     assert anna.post("/logout", {"csrf": anna.csrf()}).location == "/login"
