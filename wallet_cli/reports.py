@@ -17,7 +17,7 @@ from wallet_grpc.domain.identifiers import PLAYER_ID_MAX, PlayerId
 from wallet_grpc.store.backoffice.figures import AccountFigures, Basis, FutureDayError
 from wallet_grpc.store.backoffice.lookups import Lookups
 from wallet_grpc.store.backoffice.open_day import DaysBehindError
-from wallet_grpc.store.backoffice.player_statements import BEFORE_ALL, StatementPeriod, StatementPlace
+from wallet_grpc.store.backoffice.player_statements import StatementPeriod, StatementPlace, StatementTooLongError
 from wallet_grpc.store.backoffice.revenue import FIRST_PART, RevenueKey, RevenueSplit
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 from wallet_grpc.store.reads.slices import SESSION_PLAY
@@ -132,12 +132,14 @@ def statement(  # noqa: PLR0917 - its options
 
     async def read_lines(lookups: Lookups) -> list[Sequence[Any]]:
         rows: list[Sequence[Any]] = []
-        after: StatementPlace = BEFORE_ALL
+        after: StatementPlace | None = None
         settled = await lookups.statements.settled(period)
-        while page := await lookups.statements.lines(settled, after, _PAGE_ROWS):
-            rows += [(line.created_at, line.tx_id, line.kind, *line[4:]) for line in page]
-            after = page[-1].place
-        return rows
+        while True:
+            page = await lookups.statements.page(settled, after, _PAGE_ROWS, with_accounts=False)
+            rows += [(line.created_at, line.tx_id, line.kind, *line[5:]) for line in page.lines]
+            after = page.next_place
+            if after is None:
+                return rows
 
     async def read_accounts(lookups: Lookups) -> list[Sequence[Any]]:
         return [
@@ -167,6 +169,8 @@ def _asked(read: Callable[[Lookups], Any]) -> Any:
         return ask(read)
     except FutureDayError:
         raise click.BadParameter("is yet to come", param_hint="--at") from None
+    except StatementTooLongError as error:
+        raise click.BadParameter(f"{error}: name a later time", param_hint="--from") from None
     except (DaysBehindError, UnsettledMomentError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -146,9 +146,13 @@ _STATEMENT = {
     "player_id": 7,
     "network_id": None,
     "since_tx_id": first_id_at(datetime(2026, 1, 1, 0, 1, 34, tzinfo=UTC)),
+    "until_tx_id": _LAST_UUID,
     "first_tx_id": first_id_at(datetime(2026, 1, 1, 0, 1, 35, tzinfo=UTC)),
     "end_tx_id": _LAST_UUID,
-    "after_tx_id": _FIRST_UUID,
+    "after_version": 188,
+    "upto_version": 200,
+    "from_version": 189,
+    "end_version": 201,
     "after_entry_no": 0,
     "rows_max": _PAGE,
 }
@@ -263,7 +267,7 @@ def test_a_page_of_the_trail_touches_each_row_that_is_looked_at_a_few_times(fill
     assert touched <= 30 * _SCAN_ROWS, plan
 
 
-@pytest.mark.parametrize("name", ["statement_accounts", "statement_lines"])
+@pytest.mark.parametrize("name", ["statement_start", "statement_moved", "statement_lines"])
 def test_a_statement_reads_the_players_own_rows_since_it_began(filled: Installation, name: str) -> None:
     statement = statements("wallet_grpc.store.backoffice", "figures.sql")[name]
     with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:

@@ -4,6 +4,7 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +20,12 @@ from wallet_grpc.domain.identifiers import PlayerId
 from wallet_grpc.store.background.days import DaySettings, DayStore
 from wallet_grpc.store.backoffice.figures import FigureReader, FutureDayError
 from wallet_grpc.store.backoffice.open_day import DaysBehindError
-from wallet_grpc.store.backoffice.player_statements import BEFORE_ALL, StatementPeriod, StatementReader
+from wallet_grpc.store.backoffice.player_statements import (
+    StatementLine,
+    StatementPeriod,
+    StatementReader,
+    StatementTooLongError,
+)
 from wallet_grpc.store.backoffice.revenue import FIRST_PART, Revenue, RevenueKey, RevenueSplit
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import Pool
@@ -178,14 +184,11 @@ async def test_a_statement_opens_moves_and_closes(
     for _ in range(70):
         await play.step()
         clock.turn(timedelta(minutes=10))
-    reader = StatementReader(pools, pools)
+    reader = StatementReader(pools, pools, scan_rows_max=10)
     times = [None, BEGINNING + timedelta(hours=3), BEGINNING + timedelta(hours=7), None]
     for begins_at, ends_at in itertools.pairwise(times):
         period = StatementPeriod(player_id=PlayerId(1), begins_at=begins_at, ends_at=ends_at)
-        lines, after = [], BEFORE_ALL
-        while page := await reader.lines(period, after, 3):
-            lines += page
-            after = page[-1].place
+        lines = await lines_of(reader, period, 3)
         accounts = await reader.accounts(period)
         for account in accounts:
             of_account = [
@@ -200,8 +203,57 @@ async def test_a_statement_opens_moves_and_closes(
             assert balance == account.closing_minor
             assert sum(moved for _, moved in account.totals.values()) == balance - account.opening_minor
     told = own_ledger.rows("SELECT count(*) FROM ledger_entries WHERE owner_id = 1 AND account_version IS NOT NULL")
-    whole = await reader.lines(StatementPeriod(player_id=PlayerId(1)), BEFORE_ALL, 10_000)
+    whole = await lines_of(reader, StatementPeriod(player_id=PlayerId(1)), 10_000)
     assert told == [(len(whole),)]
+
+
+async def test_what_accounts_had_is_the_same_however_few_transactions_a_query_sums(
+    clock: Clock, lane: SteppedLane, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = Play(lane, random.Random(15))
+    await play.fund()
+    for _ in range(50):
+        await play.step()
+        clock.turn(timedelta(minutes=10))
+    reader = StatementReader(pools, pools, scan_rows_max=10)
+    period = StatementPeriod(
+        player_id=PlayerId(1), begins_at=BEGINNING + timedelta(hours=2), ends_at=BEGINNING + timedelta(hours=6)
+    )
+    whole = await reader.accounts(period)
+    assert any(account.totals for account in whole)
+    for part in (1, 7):
+        monkeypatch.setattr("wallet_grpc.store.backoffice.player_statements._PART", part)
+        assert await reader.accounts(period) == whole
+
+
+async def test_a_player_who_did_more_since_than_is_summed_has_lines_and_a_later_statement(
+    clock: Clock, lane: SteppedLane, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallet_grpc.store.backoffice.player_statements._SUMMED_MAX", 3)
+    await lane.accepted(deposit("d", 50))
+    clock.turn(timedelta(hours=1))
+    for number in range(3):
+        await lane.accepted(bet(f"b{number}", 5))
+    reader = StatementReader(pools, pools, scan_rows_max=10)
+    whole = StatementPeriod(player_id=PlayerId(1))
+    for asked in (reader.accounts(whole), reader.page(whole, None, 10)):
+        with pytest.raises(StatementTooLongError, match="has made 4 transactions since then"):
+            await asked
+    assert len(await lines_of(reader, whole, 10)) == 4
+    (account,) = await reader.accounts(replace(whole, begins_at=BEGINNING + timedelta(minutes=30)))
+    assert (account.opening_minor, account.closing_minor) == (50, 35)
+
+
+async def lines_of(reader: StatementReader, period: StatementPeriod, limit: int) -> list[StatementLine]:
+    """Give all lines of a statement, page by page."""
+    lines: list[StatementLine] = []
+    page = await reader.page(period, None, limit, with_accounts=False)
+    lines += page.lines
+    while page.next_place is not None:
+        page = await reader.page(period, page.next_place, limit)
+        lines += page.lines
+        assert not page.accounts
+    return lines
 
 
 async def test_a_statement_is_of_one_player_and_one_currency_network(
@@ -214,8 +266,8 @@ async def test_a_statement_is_of_one_player_and_one_currency_network(
     await lane.accepted(reserve("w", 10))
     clock.turn(timedelta(minutes=1))
     period = StatementPeriod(player_id=PlayerId(1), currency_network_id=1)
-    reader = StatementReader(pools, pools)
-    lines = await reader.lines(period, BEFORE_ALL, 10)
+    reader = StatementReader(pools, pools, scan_rows_max=10)
+    lines = await lines_of(reader, period, 10)
     assert [(line.kind, line.account_type, line.amount_minor) for line in lines] == [
         ("DEPOSIT", "MAIN", "50"),
         ("BET", "MAIN", "-5"),

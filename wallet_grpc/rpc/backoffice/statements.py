@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wallet.v1 import backoffice_pb2 as pb
 from wallet_grpc.domain import fields
+from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.identifiers import PlayerId
-from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Operations
@@ -13,19 +14,19 @@ from wallet_grpc.rpc.pages import page_size
 from wallet_grpc.rpc.wire import fill_timestamp
 from wallet_grpc.store.backoffice.figures import Basis
 from wallet_grpc.store.backoffice.player_statements import (
-    BEFORE_ALL,
     StatementAccount,
     StatementLine,
     StatementPeriod,
     StatementPlace,
     StatementReader,
+    StatementTooLongError,
 )
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .answers import KIND_NUMBERS
 from .figures import fill_basis, moment
 from .lookups import READERS
-from .pages import number_part, read_token, uuid_part, write_token
+from .pages import number_part, read_token, write_token
 
 
 class StatementServicer:
@@ -47,24 +48,24 @@ class StatementServicer:
             currency_network_id=fields.currency_network_id(network) if network else None,
         )
         size = page_size(request.page_size)
-        place = read_token(request.page_token, uuid_part, number_part)
-        after = BEFORE_ALL if place is None else StatementPlace(*place)
-        response = pb.GetStatementResponse()
+        place = read_token(request.page_token, number_part, number_part)
         try:
             period = await self._statements.settled(period)
-            now = await self._statements.as_of(period.player_id)
-            if place is None:
-                for account in await self._statements.accounts(period):
-                    _statement_account(account, response.accounts.add())
-            lines = await self._statements.lines(period, after, size + 1)
+            page = await self._statements.page(period, None if place is None else StatementPlace(*place), size)
         except UnsettledMomentError as error:
             raise RefusedError(Refusal(reason=Reason.DATABASE_UNAVAILABLE, message=f"{error}; send it again")) from None
+        except StatementTooLongError as error:
+            why = f"{error}: name a later time, or have its lines by `wallet report statement`"
+            raise MalformedError(invalid(Reason.INVALID_FIELD, "from", why)) from None
+        response = pb.GetStatementResponse()
         ends_at = period.ends_at if period.written is not None else None
-        fill_basis(Basis(as_of=ends_at or now, closed_until=ends_at, open_day_as_of=None), response.basis)
-        for line in lines[:size]:
+        fill_basis(Basis(as_of=ends_at or page.as_of, closed_until=ends_at, open_day_as_of=None), response.basis)
+        for account in page.accounts:
+            _statement_account(account, response.accounts.add())
+        for line in page.lines:
             _statement_line(line, response.lines.add())
-        if len(lines) > size:
-            response.next_page_token = write_token(lines[size - 1].place)
+        if page.next_place is not None:
+            response.next_page_token = write_token(page.next_place)
         return response
 
 

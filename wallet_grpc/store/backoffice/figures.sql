@@ -130,24 +130,46 @@ WHERE
 ORDER BY parts.begins_at, parts.currency_network_id, parts.source, parts.game_code
 LIMIT %(rows_max)s::INTEGER;
 
--- A player's accounts: what each has now, and what moved it from a time on, in the period that is asked for and after.
--- Where the time lies in the player's own rows is found by halving, as of a player's transactions: no other's are read.
--- name: statement_accounts
-WITH RECURSIVE halving AS (
+-- How far this server is, where a period lies in a player's own rows, and what each of the player's accounts has after
+-- the newest of them. Where a time lies is found by halving: a look-up for each doubling of their number, and no
+-- other's rows are read. It is asked once for all that a page has.
+--
+-- transactions.sql and wallet_api/sql/history.sql halve as well, by the rows' own times: there it is a part of the one
+-- statement that a page is, and without it a page would need a second round trip. The HTTP API loads nothing of what
+-- operators use, and a function in the database would be planned apart from what asks for it.
+-- name: statement_start
+WITH RECURSIVE newest AS MATERIALIZED (
     SELECT
+        coalesce(
+            (
+                SELECT ledger_transactions.owner_version
+                FROM ledger_transactions
+                WHERE ledger_transactions.owner_id = %(player_id)s::BIGINT
+                ORDER BY ledger_transactions.owner_version DESC
+                LIMIT 1
+            ),
+            0
+        ) AS owner_version
+),
+
+halving AS (
+    SELECT
+        wanted.is_end,
+        wanted.tx_id,
         0::BIGINT AS before_version,
         newest.owner_version + 1 AS from_version
-    FROM (
-        SELECT ledger_transactions.owner_version
-        FROM ledger_transactions
-        WHERE ledger_transactions.owner_id = %(player_id)s::BIGINT
-        ORDER BY ledger_transactions.owner_version DESC
-        LIMIT 1
-    ) AS newest
+    FROM newest
+    CROSS JOIN (
+        VALUES
+        (FALSE, %(since_tx_id)s::UUID),
+        (TRUE, %(until_tx_id)s::UUID)
+    ) AS wanted (is_end, tx_id)
     UNION ALL
     SELECT
-        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN middle.owner_version ELSE halving.before_version END,
-        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN halving.from_version ELSE middle.owner_version END
+        halving.is_end,
+        halving.tx_id,
+        CASE WHEN middle.tx_id < halving.tx_id THEN middle.owner_version ELSE halving.before_version END,
+        CASE WHEN middle.tx_id < halving.tx_id THEN halving.from_version ELSE middle.owner_version END
     FROM halving
     CROSS JOIN
         LATERAL (
@@ -163,88 +185,71 @@ WITH RECURSIVE halving AS (
     WHERE halving.before_version + 1 < halving.from_version
 ),
 
-posted AS MATERIALIZED (
+bounds AS (
     SELECT
-        entries.account_id,
-        made.kind,
-        made.tx_id < %(end_tx_id)s::UUID AS is_in_period,
-        count(DISTINCT made.tx_id) AS transactions,
-        sum(entries.amount_minor) AS amount_minor
-    FROM (
-        SELECT
-            own.tx_id,
-            own.kind
-        FROM ledger_transactions AS own
-        WHERE
-            own.owner_id = %(player_id)s::BIGINT
-            AND own.owner_version > (SELECT coalesce(max(halving.before_version), 0) FROM halving)
-        OFFSET 0
-    ) AS made
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                posting.account_id,
-                posting.amount_minor
-            FROM ledger_entries AS posting
-            WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
-            OFFSET 0
-        ) AS entries
-    WHERE made.tx_id >= %(first_tx_id)s::UUID
-    GROUP BY entries.account_id, made.kind, made.tx_id < %(end_tx_id)s::UUID
+        max(halving.before_version) FILTER (WHERE NOT halving.is_end) AS before_version,
+        min(halving.from_version) FILTER (WHERE halving.is_end) AS end_version
+    FROM halving
 )
 
 SELECT
+    CASE
+        WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
+        ELSE clock_timestamp()
+    END AS as_of,
+    bounds.before_version,
+    bounds.end_version,
+    newest.owner_version AS newest_version,
+    accounts.account_id,
     accounts.currency_network_id,
     accounts.account_type,
-    coalesce(account_balances.balance_minor, 0)::TEXT AS balance_minor,
-    posted.kind,
-    posted.is_in_period,
-    posted.transactions,
-    posted.amount_minor::TEXT
-FROM accounts
-LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
-LEFT JOIN posted ON accounts.account_id = posted.account_id
-WHERE
-    accounts.player_id = %(player_id)s::BIGINT
-    AND (%(network_id)s::INTEGER IS NULL OR accounts.currency_network_id = %(network_id)s::INTEGER)
-ORDER BY accounts.currency_network_id, accounts.account_type, posted.kind;
+    coalesce(account_balances.balance_minor, 0)::TEXT AS balance_minor
+FROM bounds
+CROSS JOIN newest
+LEFT JOIN accounts
+    ON
+        accounts.player_id = %(player_id)s::BIGINT
+        AND (%(network_id)s::INTEGER IS NULL OR accounts.currency_network_id = %(network_id)s::INTEGER)
+LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id;
+
+-- What some of a player's transactions moved, of those from a time on: in the period that is asked for, and after it.
+-- name: statement_moved
+SELECT
+    entries.account_id,
+    made.kind,
+    made.tx_id < %(end_tx_id)s::UUID AS is_in_period,
+    count(DISTINCT made.tx_id) AS transactions,
+    sum(entries.amount_minor)::TEXT AS amount_minor
+FROM (
+    SELECT
+        own.tx_id,
+        own.kind
+    FROM ledger_transactions AS own
+    WHERE
+        own.owner_id = %(player_id)s::BIGINT
+        AND own.owner_version > %(after_version)s::BIGINT
+        AND own.owner_version <= %(upto_version)s::BIGINT
+    OFFSET 0
+) AS made
+CROSS JOIN
+    LATERAL (
+        SELECT
+            posting.account_id,
+            posting.amount_minor
+        FROM ledger_entries AS posting
+        WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
+        OFFSET 0
+    ) AS entries
+WHERE made.tx_id >= %(first_tx_id)s::UUID
+GROUP BY entries.account_id, made.kind, made.tx_id < %(end_tx_id)s::UUID;
 
 -- Postings to a player's accounts, oldest first, after one. Whatever posts at all posts to an account of its player, so
 -- as many transactions as lines are enough, and the one that the page before may have ended in.
 -- name: statement_lines
-WITH RECURSIVE halving AS (
-    SELECT
-        0::BIGINT AS before_version,
-        newest.owner_version + 1 AS from_version
-    FROM (
-        SELECT ledger_transactions.owner_version
-        FROM ledger_transactions
-        WHERE ledger_transactions.owner_id = %(player_id)s::BIGINT
-        ORDER BY ledger_transactions.owner_version DESC
-        LIMIT 1
-    ) AS newest
-    UNION ALL
-    SELECT
-        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN middle.owner_version ELSE halving.before_version END,
-        CASE WHEN middle.tx_id < %(since_tx_id)s::UUID THEN halving.from_version ELSE middle.owner_version END
-    FROM halving
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                ledger_transactions.owner_version,
-                ledger_transactions.tx_id
-            FROM ledger_transactions
-            WHERE
-                ledger_transactions.owner_id = %(player_id)s::BIGINT
-                AND ledger_transactions.owner_version = (halving.before_version + halving.from_version) / 2
-            LIMIT 1
-        ) AS middle
-    WHERE halving.before_version + 1 < halving.from_version
-),
-
-made AS MATERIALIZED (
+WITH made AS MATERIALIZED (
     SELECT
         walked.tx_id,
+        walked.owner_version,
         walked.created_at,
         walked.kind,
         walked.reference,
@@ -254,6 +259,7 @@ made AS MATERIALIZED (
     FROM (
         SELECT
             own.tx_id,
+            own.owner_version,
             own.created_at,
             own.kind,
             own.reference,
@@ -265,21 +271,24 @@ made AS MATERIALIZED (
         FROM ledger_transactions AS own
         WHERE
             own.owner_id = %(player_id)s::BIGINT
-            AND own.owner_version > (SELECT coalesce(max(halving.before_version), 0) FROM halving)
+            AND own.owner_version >= %(from_version)s::BIGINT
+            AND own.owner_version < %(end_version)s::BIGINT
+        ORDER BY own.owner_version
         OFFSET 0
     ) AS walked
     WHERE
-        walked.tx_id >= greatest(%(first_tx_id)s::UUID, %(after_tx_id)s::UUID)
+        walked.tx_id >= %(first_tx_id)s::UUID
         AND walked.tx_id < %(end_tx_id)s::UUID
         AND walked.entry_count > 0
         AND (%(network_id)s::INTEGER IS NULL OR walked.currency_network_id = %(network_id)s::INTEGER)
-    ORDER BY walked.tx_id
+    ORDER BY walked.owner_version
     LIMIT %(rows_max)s::INTEGER + 1
 )
 
 SELECT
-    made.tx_id::TEXT,
+    made.owner_version,
     entries.entry_no,
+    made.tx_id::TEXT,
     made.created_at,
     made.kind,
     made.reference,
@@ -301,11 +310,12 @@ CROSS JOIN
             posting.balance_after
         FROM ledger_entries AS posting
         WHERE posting.tx_id = made.tx_id AND posting.account_version IS NOT NULL
+        ORDER BY posting.entry_no
         OFFSET 0
     ) AS entries
 INNER JOIN accounts ON entries.account_id = accounts.account_id
-WHERE (made.tx_id, entries.entry_no) > (%(after_tx_id)s::UUID, %(after_entry_no)s::SMALLINT)
-ORDER BY made.tx_id, entries.entry_no
+WHERE (made.owner_version, entries.entry_no) > (%(from_version)s::BIGINT, %(after_entry_no)s::BIGINT)
+ORDER BY made.owner_version, entries.entry_no
 LIMIT %(rows_max)s::INTEGER;
 
 -- Up to where the primary has written. What is settled by now is before it.
@@ -315,11 +325,3 @@ SELECT pg_current_wal_insert_lsn()::TEXT;
 -- Whether this server has that: the primary has, a replica once it has replayed it.
 -- name: reached
 SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= %(written)s::PG_LSN;
-
--- How far this server is.
--- name: as_of
-SELECT
-    CASE
-        WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
-        ELSE clock_timestamp()
-    END;

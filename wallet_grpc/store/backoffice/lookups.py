@@ -61,7 +61,7 @@ class Lookups:
         self.wallets = WalletLookup(self.pools)
         self.figures = FigureReader(self.pools)
         self._primaries = ByCell(every, {cell: _primary(settings, cell) for cell in every.served})
-        self.statements = StatementReader(self.pools, self._primaries)
+        self.statements = StatementReader(self.pools, self._primaries, scan_rows_max=settings.scan_rows_max)
         self.overview = OverviewReader(self.shared, self.pools)
         self.events = EventLookup(self.shared, self.pools)
         self.actions = ActionReader(self.shared, looked_max=settings.scan_rows_max)

@@ -1,4 +1,8 @@
-"""Statements: what a player's money did in a period, from the player's own rows."""
+"""Statements: what a player's money did in a period, from the player's own rows.
+
+Where the period lies in them is asked once. What accounts had is what they have now, less what moved it since: summed
+part by part, of rows that never change, so that no query is longer for who plays much.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 from wallet_grpc.domain.cells import ByCell
-from wallet_grpc.domain.identifiers import FIRST_UUID, PlayerId, first_id_at
+from wallet_grpc.domain.identifiers import PlayerId, first_id_at
 from wallet_grpc.store.connection.pool import Connection, Pool, only_row
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.moments import Moments, UnsettledMomentError
+from wallet_grpc.store.reads.rows import rows_of
 
 _SQL = statements(__package__, "figures.sql")
 _POLL_S = 0.05
@@ -24,16 +29,22 @@ _OUT_OF_ORDER_MAX = timedelta(minutes=2)
 """How far the times of a player's transactions may go back, amply: where a clock is set back, time stands still, and a
 minute of it is taken ahead at most (store/reads/moments.py)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+_PART = 20_000
+"""Transactions that are summed by one query: a tenth of a second's work."""
+_SUMMED_MAX = 1_500_000
+"""Transactions that are summed for one statement: some ten seconds' work."""
+
+
+class StatementTooLongError(Exception):
+    """The player did too much since the period began for it to be summed while somebody waits."""
 
 
 class StatementPlace(NamedTuple):
     """A line's place in its statement."""
 
-    tx_id: str
+    owner_version: int
+    """The number of its transaction among the player's own."""
     entry_no: int
-
-
-BEFORE_ALL = StatementPlace(FIRST_UUID, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +65,24 @@ class StatementPeriod:
             "player_id": self.player_id,
             "since_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING) - _OUT_OF_ORDER_MAX),
             "network_id": self.currency_network_id,
+            "until_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING) + _OUT_OF_ORDER_MAX),
             "first_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING)),
             "end_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING)),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """Where a period lies in the player's rows, and what the player's accounts have after the newest of them."""
+
+    as_of: datetime
+    """How far the server is that is read: the present, or of a replica the last commit that it has."""
+    before_version: int
+    """All that is of the period, or after it, comes after this row."""
+    end_version: int
+    """All that is of the period comes before this row."""
+    newest_version: int
+    balances: Sequence[Any]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,12 +96,23 @@ class StatementAccount:
     totals: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By kind: how many transactions, and what they moved."""
 
+    def take_back(self, row: Any) -> None:
+        """Go back from now to before some transactions: of one kind, of the period or all after it."""
+        moved_minor = int(row.amount_minor)
+        self.opening_minor -= moved_minor
+        if row.is_in_period:
+            transactions, total_minor = self.totals.get(row.kind, (0, 0))
+            self.totals[row.kind] = transactions + row.transactions, total_minor + moved_minor
+        else:
+            self.closing_minor -= moved_minor
+
 
 class StatementLine(NamedTuple):
     """A posting to an account of the player."""
 
-    tx_id: str
+    owner_version: int
     entry_no: int
+    tx_id: str
     created_at: datetime
     kind: str
     transaction_id: str
@@ -90,15 +127,29 @@ class StatementLine(NamedTuple):
     @property
     def place(self) -> StatementPlace:
         """Where it stands."""
-        return StatementPlace(self.tx_id, self.entry_no)
+        return StatementPlace(self.owner_version, self.entry_no)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementPage:
+    """Some lines of a statement, oldest first."""
+
+    as_of: datetime
+    accounts: Sequence[StatementAccount]
+    """Of the first page only."""
+    lines: Sequence[StatementLine]
+    next_place: StatementPlace | None
+    """Where the next page goes on; None: this is the last one."""
 
 
 class StatementReader:
     """Reads statements. Every method raises DatabaseUnavailableError where the database does not answer."""
 
-    def __init__(self, pools: ByCell[Pool], primaries: ByCell[Pool]) -> None:
+    def __init__(self, pools: ByCell[Pool], primaries: ByCell[Pool], *, scan_rows_max: int) -> None:
+        """Take what is read, what settles the past, and how many transactions are looked at for a page of lines."""
         self._pools = pools
         self._primaries = primaries
+        self._scan_rows_max = scan_rows_max
         self._moments = ByCell(
             primaries.cells, {cell: Moments(partial(_ask, pool), cell) for cell, pool in primaries.items()}
         )
@@ -116,47 +167,85 @@ class StatementReader:
         ((written,),) = await _ask(self._primaries.of(period.player_id), _SQL["written"], {})
         return replace(period, written=written)
 
-    async def as_of(self, player_id: PlayerId) -> datetime:
-        """Tell how far the server is that is read: the present, or of a replica the last commit that it has."""
-        ((now,),) = await _ask(self._pools.of(player_id), _SQL["as_of"], {})
-        assert isinstance(now, datetime)
-        return now
-
     async def accounts(self, period: StatementPeriod) -> Sequence[StatementAccount]:
         """Tell what each account had before and after: from what it has now, less what moved it since.
 
         It looks at all that the player did since the period began.
+
+        Raises:
+            StatementTooLongError: That is too much.
         """
         async with self._pools.of(period.player_id).connection() as connection:
-            await _until_reached(connection, period)
-            rows = await (await connection.execute(_SQL["statement_accounts"], period.named)).fetchall()
-        accounts: dict[tuple[int, str], StatementAccount] = {}
-        for network_id, account_type, balance, kind, is_in_period, transactions, moved in rows:
-            account = accounts.setdefault(
-                (network_id, account_type),
-                StatementAccount(
-                    currency_network_id=network_id,
-                    account_type=account_type,
-                    opening_minor=int(balance),
-                    closing_minor=int(balance),
-                ),
-            )
-            if kind is None:
-                continue
-            account.opening_minor -= int(moved)
-            if is_in_period:
-                account.totals[kind] = (transactions, int(moved))
-            else:
-                account.closing_minor -= int(moved)
-        return list(accounts.values())
+            return await _accounts(connection, period, await _start(connection, period))
 
-    async def lines(self, period: StatementPeriod, after: StatementPlace, limit: int) -> Sequence[StatementLine]:
-        """Give the lines after one, oldest first."""
-        named = period.named | {"after_tx_id": after.tx_id, "after_entry_no": after.entry_no, "rows_max": limit}
+    async def page(
+        self, period: StatementPeriod, after: StatementPlace | None, limit: int, *, with_accounts: bool = True
+    ) -> StatementPage:
+        """Give the lines after one, oldest first; with the first page what `accounts` tells.
+
+        Raises:
+            StatementTooLongError: See there.
+        """
         async with self._pools.of(period.player_id).connection() as connection:
-            await _until_reached(connection, period)
+            start = await _start(connection, period)
+            is_told = with_accounts and after is None
+            accounts = await _accounts(connection, period, start) if is_told else ()
+            place = after or StatementPlace(start.before_version + 1, 0)
+            end_version = min(start.end_version, place.owner_version + self._scan_rows_max)
+            named = period.named | {
+                "from_version": place.owner_version,
+                "after_entry_no": place.entry_no,
+                "end_version": end_version,
+                "rows_max": limit + 1,
+            }
             rows = await (await connection.execute(_SQL["statement_lines"], named)).fetchall()
-        return [StatementLine._make(row) for row in rows]
+        lines = [StatementLine._make(row) for row in rows[:limit]]
+        next_place = None
+        if len(rows) > limit:
+            next_place = lines[-1].place
+        elif end_version < start.end_version:
+            next_place = StatementPlace(end_version, 0)
+        return StatementPage(as_of=start.as_of, accounts=accounts, lines=lines, next_place=next_place)
+
+
+async def _start(connection: Connection, period: StatementPeriod) -> _Start:
+    """Find where a period lies, once the server knows all of it."""
+    await _until_reached(connection, period)
+    rows = await rows_of(connection, _SQL["statement_start"], period.named)
+    return _Start(
+        as_of=rows[0].as_of,
+        before_version=rows[0].before_version,
+        end_version=rows[0].end_version,
+        newest_version=rows[0].newest_version,
+        balances=[row for row in rows if row.account_id is not None],
+    )
+
+
+async def _accounts(connection: Connection, period: StatementPeriod, start: _Start) -> Sequence[StatementAccount]:
+    """Sum what moved a player's accounts since a period began, a part of the player's transactions at a time."""
+    summed = start.newest_version - start.before_version
+    if summed > _SUMMED_MAX:
+        raise StatementTooLongError(
+            f"the player has made {summed} transactions since then, and at most {_SUMMED_MAX} are summed"
+        )
+    accounts = {
+        row.account_id: StatementAccount(
+            currency_network_id=row.currency_network_id,
+            account_type=row.account_type,
+            opening_minor=int(row.balance_minor),
+            closing_minor=int(row.balance_minor),
+        )
+        for row in sorted(start.balances, key=lambda row: (row.currency_network_id, row.account_type))
+    }
+    for after_version in range(start.before_version, start.newest_version, _PART):
+        upto_version = min(after_version + _PART, start.newest_version)
+        named = period.named | {"after_version": after_version, "upto_version": upto_version}
+        for row in await rows_of(connection, _SQL["statement_moved"], named):
+            if row.account_id in accounts:
+                accounts[row.account_id].take_back(row)
+    for account in accounts.values():
+        account.totals = dict(sorted(account.totals.items()))
+    return list(accounts.values())
 
 
 async def _ask(pool: Pool, statement: LiteralString, parameters: Mapping[str, object]) -> Sequence[Any]:
