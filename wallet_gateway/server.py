@@ -16,6 +16,7 @@ from wallet_grpc.vitals import Vitals
 from .app import front_of, upstream_of
 from .listeners import Listeners
 from .settings import GatewaySettings
+from .silence import end_silent
 
 _MS_PER_S = 1_000
 
@@ -48,6 +49,9 @@ async def serve(settings: GatewaySettings) -> None:
     serving = asyncio.create_task(listeners.serve(), name="listeners")
     stopping = asyncio.create_task(stop.asked.wait(), name="stop")
     watching = asyncio.create_task(vitals.watch_loop(), name="loop watch")
+    ending_silent = asyncio.create_task(
+        end_silent(port, settings.gateway_silence_timeout_ms / _MS_PER_S), name="silence"
+    )
     _log.info("serving", address=settings.gateway_address, wallet=settings.gateway_wallet_address)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
@@ -59,6 +63,7 @@ async def serve(settings: GatewaySettings) -> None:
     await listeners.stop(settings.gateway_stop_timeout_ms / _MS_PER_S)
     await upstream.close()
     watching.cancel()
+    ending_silent.cancel()
     _log.info("stopped")
 
 

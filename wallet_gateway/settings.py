@@ -61,6 +61,9 @@ class GatewaySettings(EnvironmentSettings):
     gateway_connections_max: int = Field(
         default=4_096, ge=1, le=100_000, description="Connections that are served at once; more wait to be accepted."
     )
+    gateway_silence_timeout_ms: Milliseconds = Field(
+        default=75_000, description="How long a connection may be open and say nothing, in ms; then it is ended."
+    )
     gateway_request_timeout_ms: Milliseconds = Field(
         default=31_000,
         description="The longest that a unary call waits for its answer, in ms; `Connect-Timeout-Ms` may be shorter.",

@@ -135,6 +135,27 @@ def test_connections_beyond_the_bound_wait(narrow: GatewayServer, wallet: Wallet
         assert one_more.getresponse().status == 200
 
 
+def test_connections_that_say_nothing_give_their_places_back(shared_wallet: Any, wallet: Wallet) -> None:
+    """One that is silent, or stops within what HTTP/2 begins with; who has said more has granian's own bounds."""
+    key = wallet.keys["games"]
+    places = {"WALLET_GATEWAY_CONNECTIONS_MAX": str(CONNECTIONS_MAX)}
+    with (
+        GatewayServer(shared_wallet.wallet.target, WALLET_GATEWAY_SILENCE_TIMEOUT_MS="2000", **places) as server,
+        SlowCall(server, key) as slow,
+        contextlib.ExitStack() as stack,
+    ):
+        host, port = server.address.split(":")
+        silent = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=WITHIN_S))
+            for _ in range(CONNECTIONS_MAX - 1)
+        ]
+        silent[0].sendall(b"PRI * HTTP/2")
+        assert [connection.recv(1) for connection in silent] == [b""] * len(silent)
+        assert server.ask(BALANCE, ASKED, key=key).status == 200
+        slow.send()
+        assert slow.status() == 200
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "application/proto"])
 def test_a_body_over_the_limit_is_not_read_to_its_end(narrow: GatewayServer, wallet: Wallet, content_type: str) -> None:
     """Its size is told at once where it is announced, and when it is reached where it is not."""
