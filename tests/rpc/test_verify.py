@@ -25,7 +25,8 @@ from wallet.v1.ledger_pb2 import JournalPosting, PostJournalEntryRequest
 from wallet.v1.wallet_pb2 import PLAYER_STATE_BLOCKED, WIN_KIND_PROMO
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.sessions.state import session_address
-from wallet_grpc.store.proofs.rebuild import rebuild_balances
+from wallet_grpc.store.proofs import rebuild
+from wallet_grpc.store.proofs.rebuild import Correction, rebuild_balances
 from wallet_grpc.store.proofs.verify import Check, verify
 from wallet_grpc.store.proofs.verify_histories import walk_histories
 
@@ -535,7 +536,12 @@ def finds(played: tuple[Installation, dict[str, object]], *planted: tuple[Check,
             assert any(subject.format(**names) in it for it in found), found
 
 
-def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installation, dict[str, object]]) -> None:
+@pytest.mark.parametrize("rows_max", [1, 2, 1_000])
+def test_a_rebuild_mends_derived_balances_and_tells_each(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch, rows_max: int
+) -> None:
+    """So it does where it sums histories in parts."""
+    monkeypatch.setattr("wallet_grpc.store.proofs.rebuild._HISTORY_ROWS_MAX", rows_max)
     template, names = played
     with own_installation(template) as installation:
         with installation.connect() as connection:
@@ -556,8 +562,8 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
                 assert connection.execute(statement, [names[row]]).rowcount == 1  # type: ignore[arg-type]
             connection.commit()
         assert installation.run("verify", "--json").returncode == 1
-        told = json.loads(installation.run("balances", "rebuild", "--json").stdout)
-        assert {(row["subject"], row["field"], row["was"], row["now"]) for row in told} == {
+        told = list(rebuild_balances(installation.admin_dsn))
+        assert {(row.subject, row.field, row.was, row.now) for row in told} == {
             (f"account {names['main']}", "balance_minor", "77", "70"),
             (f"account {names['main']}", "version", "0", "5"),
             (f"account {names['hold']}", "balance_minor", None, "20"),
@@ -570,11 +576,45 @@ def test_a_rebuild_mends_derived_balances_and_tells_each(played: tuple[Installat
             (f"account {names['journal_account']}", "version", None, "1"),
             (f"account {names['house']}", "balance_minor", "-524", "-531"),
         }
-        assert {row["name"] for row in told if row["subject"] == f"account {names['main']}"} == {
+        assert {row.name for row in told if row.subject == f"account {names['main']}"} == {
             f"MAIN of player {names['player']} in network 1"
         }
         assert json.loads(installation.run("balances", "rebuild", "--json").stdout) == []
         assert installation.run("verify", "--json").returncode == 0
+
+
+@pytest.mark.parametrize("rows_max", [1, 2])
+def test_a_rebuild_holds_nobody_while_it_reads_a_long_history(
+    played: tuple[Installation, dict[str, object]], monkeypatch: pytest.MonkeyPatch, rows_max: int
+) -> None:
+    """Under a lock it sums less than a part."""
+    left: dict[str, list[int]] = {}
+    corrections_of = rebuild._corrections
+
+    def counted(connection: psycopg.Connection[Any], name: str, parameters: dict[str, Any]) -> list[Correction]:
+        if history := _HISTORIES.get(name):
+            ((rows,),) = connection.execute(history, parameters)  # type: ignore[call-overload]
+            left.setdefault(name, []).append(rows)
+        return corrections_of(connection, name, parameters)
+
+    monkeypatch.setattr(rebuild, "_corrections", counted)
+    monkeypatch.setattr(rebuild, "_HISTORY_ROWS_MAX", rows_max)
+    template, _ = played
+    with own_installation(template) as installation:
+        assert list(rebuild_balances(installation.admin_dsn)) == []
+    assert set(left) == set(_HISTORIES)
+    assert max(map(max, left.values())) < rows_max
+
+
+_HISTORIES = {
+    "rebuild_players": "SELECT count(*) FROM ledger_transactions WHERE owner_id::TEXT = ANY(%(ids)s)"
+    " AND owner_version > %(after_no)s",
+    "rebuild_wallets": "SELECT count(*) FROM wallet_postings WHERE wallet_id::TEXT = ANY(%(ids)s)"
+    " AND last_entry_no > %(after_no)s",
+    "rebuild_journal_accounts": "SELECT count(*) FROM journal_postings WHERE account_id::TEXT = ANY(%(ids)s)"
+    " AND posting_no > %(after_no)s",
+}
+"""Rows that a statement of a chunk sums."""
 
 
 def test_a_rebuild_sums_what_is_old_before_it_stops_anybody_and_stops_nobody_for_long(

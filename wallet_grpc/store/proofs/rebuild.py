@@ -2,14 +2,17 @@
 
 Players' accounts from their postings, sessions and credit wallets from their journals, the accounts of ledgers from
 their histories, chunk by chunk under the owners' locks; then the house accounts.
+
+A lock is held for as long as one statement of bounded size takes. A history is only appended to, so most of a long one
+is summed before the lock, part by part, and under it only what is left.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row, namedtuple_row
@@ -22,6 +25,7 @@ from wallet_grpc.store.operator.cells import all_cells, look_into
 from wallet_grpc.store.trail.acts import note
 
 from .verify import Progress, cut_of
+from .verify_histories import ENDED
 
 _SQL = statements(
     __package__,
@@ -32,6 +36,17 @@ _SQL = statements(
     "rebuild_credit.sql",
     "rebuild_ledgers.sql",
 )
+_VERIFY_SQL = statements(__package__, "verify_players.sql", "verify_journals.sql", "verify_ledgers.sql")
+_CUTS: dict[str, LiteralString] = {
+    "players": _VERIFY_SQL["owners_chunk_cut"],
+    "sessions": _VERIFY_SQL["journals_chunk_cut"],
+    "wallets": _SQL["wallets_chunk_cut"],
+    "journal_accounts": _VERIFY_SQL["journal_accounts_chunk_cut"],
+}
+"""What tells where a chunk has as many rows of histories as one statement reads."""
+_HISTORY_ROWS_MAX = 50_000
+"""Rows of histories that a statement sums, beside what is written meanwhile. A session is read whole: only there it
+shows which rounds are open."""
 _KINDS: dict[str, tuple[str, int]] = {
     "players": ("0", 200),
     "sessions": (FIRST_UUID, 50),
@@ -118,16 +133,65 @@ def _rebuild(connection: psycopg.Connection[Any], kind: str) -> Iterator[tuple[i
     after, chunk = _KINDS[kind]
     done = 0
     while rows := _rows(connection, f"{kind}_chunk", {"after": after, "chunk": chunk}):
-        ids = [row.id for row in rows]
-        owner_ids = sorted({owner_id for row in rows for owner_id in row.owner_ids})
+        bounded, is_long = _bounded(connection, kind, after, rows)
+        ids = [row.id for row in bounded]
+        owner_ids = sorted({owner_id for row in bounded for owner_id in row.owner_ids})
+        summed = _Summed()
+        if is_long:
+            _sum_parts(connection, kind, ids[0], summed)
         with connection.transaction():
             connection.execute(_SQL["lock_owners"], {"owner_ids": owner_ids})
             connection.execute(_SQL[f"lock_{kind}"], {"ids": ids})
-            corrections = _corrections(connection, f"rebuild_{kind}", {"ids": ids})
+            corrections = _corrections(connection, f"rebuild_{kind}", {"ids": ids, **summed.named})
             _note(connection, kind.replace("_", " "), corrections)
         after = ids[-1]
         done += len(ids)
         yield done, corrections
+
+
+def _bounded(
+    connection: psycopg.Connection[Any], kind: str, after: str, rows: Sequence[Any]
+) -> tuple[Sequence[Any], bool]:
+    """Give the first rows of a chunk whose histories one statement sums, or the first alone, if its own is longer."""
+    place = {"after": after, "after_no": ENDED, "upto": rows[-1].id, "rows_max": _HISTORY_ROWS_MAX}
+    cut = connection.execute(_CUTS[kind], place).fetchone()
+    if cut is None:
+        return rows, False
+    before = [row for row in rows if type(cut[0])(row.id) < cut[0]]
+    return (before, False) if before else (rows[:1], kind != "sessions")
+
+
+@dataclass(slots=True)
+class _Summed:
+    """What is summed of a history before its owner is locked: up to which of its rows, and by account or wallet."""
+
+    after_no: int = 0
+    totals: dict[int | str, tuple[int, int]] = field(default_factory=dict)
+    """In minor units, and of how many rows."""
+
+    @property
+    def named(self) -> dict[str, object]:
+        """Give it as the statements take it."""
+        return {
+            "after_no": self.after_no,
+            "keys": list(self.totals),
+            "totals_minor": [total for total, _ in self.totals.values()],
+            "counts": [counted for _, counted in self.totals.values()],
+        }
+
+
+def _sum_parts(connection: psycopg.Connection[Any], kind: str, id_: str, summed: _Summed) -> None:
+    """Sum a long history, until less than a part of it is left."""
+    while True:
+        place = {"after": id_, "after_no": summed.after_no, "upto": id_, "rows_max": _HISTORY_ROWS_MAX}
+        cut = connection.execute(_CUTS[kind], place).fetchone()
+        if cut is None:
+            return
+        part = {"id": id_, "after_no": summed.after_no, "upto_no": cut[1]}
+        for row in _rows(connection, f"{kind}_part", part):
+            total, counted = summed.totals.get(row.key, (0, 0))
+            summed.totals[row.key] = total + int(row.total), counted + row.counted
+        summed.after_no = cut[1]
 
 
 def _note(connection: psycopg.Connection[Any], kind: str, corrections: Sequence[Correction]) -> None:

@@ -1,7 +1,8 @@
 -- What `wallet balances rebuild` asks; see rebuild.py. Each kind of derived row has a file with three statements: one
 -- names a chunk of it and the owners to lock for it, one locks the rows, and one sets them right and tells each value
--- that was wrong. Rows are locked since a store may be under way without its owner's lock (its lane has lost
--- that connection); one that comes later fails to serialize with this, and loads again.
+-- that was wrong; of most kinds one more sums a part of a long history before the lock. Rows are locked since a store
+-- may be under way without its owner's lock (its lane has lost that connection); one that comes later fails to
+-- serialize with this, and loads again.
 
 -- name: expected
 SELECT

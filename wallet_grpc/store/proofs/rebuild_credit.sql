@@ -20,15 +20,48 @@ WHERE accounts.wallet_id = any(%(ids)s::UUID[])
 ORDER BY account_balances.account_id
 FOR UPDATE OF account_balances;
 
+-- Where a chunk has as many postings as one statement sums.
+-- name: wallets_chunk_cut
+SELECT
+    wallet_postings.wallet_id::TEXT,
+    wallet_postings.last_entry_no
+FROM wallet_postings
+WHERE
+    (wallet_postings.wallet_id, wallet_postings.last_entry_no) > (%(after)s::UUID, %(after_no)s::BIGINT)
+    AND wallet_postings.wallet_id <= %(upto)s::UUID
+ORDER BY wallet_postings.wallet_id, wallet_postings.last_entry_no
+LIMIT 1 OFFSET %(rows_max)s::INTEGER - 1;
+
+-- name: wallets_part
+SELECT
+    wallet_postings.wallet_id::TEXT AS key,
+    sum(wallet_postings.amount_minor) AS total,
+    count(*) AS counted
+FROM wallet_postings
+WHERE
+    wallet_postings.wallet_id = %(id)s::UUID
+    AND wallet_postings.last_entry_no > %(after_no)s::BIGINT
+    AND wallet_postings.last_entry_no <= %(upto_no)s::BIGINT
+GROUP BY wallet_postings.wallet_id;
+
+-- Of a wallet that is summed in parts, the last posting that they hold ends with the entry `after_no`.
 -- name: rebuild_wallets
-WITH posted AS MATERIALIZED (
+WITH summed AS MATERIALIZED (
     SELECT
-        wallet_postings.wallet_id,
-        max(wallet_postings.last_entry_no) AS last_no,
-        sum(wallet_postings.amount_minor) AS total
-    FROM wallet_postings
-    WHERE wallet_postings.wallet_id = any(%(ids)s::UUID[])
-    GROUP BY wallet_postings.wallet_id
+        unnest(%(keys)s::UUID[]) AS wallet_id,
+        unnest(%(totals_minor)s::NUMERIC[]) AS total
+),
+
+posted AS MATERIALIZED (
+    SELECT
+        wanted.wallet_id,
+        coalesce(max(wallet_postings.last_entry_no), %(after_no)s::BIGINT) AS last_no,
+        coalesce(max(summed.total), 0) + coalesce(sum(wallet_postings.amount_minor), 0) AS total
+    FROM unnest(%(ids)s::UUID[]) AS wanted (wallet_id)
+    LEFT JOIN summed ON wanted.wallet_id = summed.wallet_id
+    LEFT JOIN wallet_postings
+        ON wanted.wallet_id = wallet_postings.wallet_id AND wallet_postings.last_entry_no > %(after_no)s::BIGINT
+    GROUP BY wanted.wallet_id
 ),
 
 known AS MATERIALIZED (
@@ -37,13 +70,12 @@ known AS MATERIALIZED (
         accounts.account_id,
         account_balances.balance_minor AS posted_minor,
         account_balances.version AS posted_no,
-        coalesce(posted.total, 0) AS now_posted_minor,
-        coalesce(posted.last_no, 0) AS now_posted_no
+        posted.total AS now_posted_minor,
+        posted.last_no AS now_posted_no
     FROM credit_wallets
     INNER JOIN accounts ON credit_wallets.wallet_id = accounts.wallet_id
     LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
-    LEFT JOIN posted ON credit_wallets.wallet_id = posted.wallet_id
-    WHERE credit_wallets.wallet_id = any(%(ids)s::UUID[])
+    INNER JOIN posted ON credit_wallets.wallet_id = posted.wallet_id
 ),
 
 watermarks AS (

@@ -18,15 +18,35 @@ WHERE account_balances.account_id = any(%(ids)s::BIGINT[])
 ORDER BY account_balances.account_id
 FOR UPDATE;
 
+-- name: journal_accounts_part
+SELECT
+    journal_postings.account_id AS key,
+    sum(journal_postings.amount_minor) AS total,
+    count(*) AS counted
+FROM journal_postings
+WHERE
+    journal_postings.account_id = %(id)s::BIGINT
+    AND journal_postings.posting_no > %(after_no)s::BIGINT
+    AND journal_postings.posting_no <= %(upto_no)s::BIGINT
+GROUP BY journal_postings.account_id;
+
 -- name: rebuild_journal_accounts
-WITH known AS MATERIALIZED (
+WITH summed AS MATERIALIZED (
+    SELECT
+        unnest(%(keys)s::BIGINT[]) AS account_id,
+        unnest(%(totals_minor)s::NUMERIC[]) AS total,
+        unnest(%(counts)s::BIGINT[]) AS postings
+),
+
+known AS MATERIALIZED (
     SELECT
         accounts.*,
         account_balances.balance_minor,
         account_balances.version,
-        history.total,
-        history.postings
+        coalesce(summed.total, 0) + history.total AS total,
+        coalesce(summed.postings, 0) + history.postings AS postings
     FROM accounts
+    LEFT JOIN summed ON accounts.account_id = summed.account_id
     LEFT JOIN account_balances ON accounts.account_id = account_balances.account_id
     CROSS JOIN
         LATERAL (
@@ -34,7 +54,9 @@ WITH known AS MATERIALIZED (
                 coalesce(sum(journal_postings.amount_minor), 0) AS total,
                 count(*) AS postings
             FROM journal_postings
-            WHERE journal_postings.account_id = accounts.account_id
+            WHERE
+                journal_postings.account_id = accounts.account_id
+                AND journal_postings.posting_no > %(after_no)s::BIGINT
         ) AS history
     WHERE accounts.account_id = any(%(ids)s::BIGINT[])
 ),

@@ -21,18 +21,43 @@ INNER JOIN account_balances ON accounts.account_id = account_balances.account_id
 ORDER BY account_balances.account_id
 FOR UPDATE OF account_balances;
 
+-- What some of a player's transactions posted to each account: they never change, so this needs no lock.
+-- name: players_part
+SELECT
+    ledger_entries.account_id AS key,
+    sum(ledger_entries.amount_minor) AS total,
+    count(*) AS counted
+FROM ledger_transactions
+INNER JOIN ledger_entries ON ledger_transactions.tx_id = ledger_entries.tx_id
+WHERE
+    ledger_transactions.owner_id = %(id)s::BIGINT
+    AND ledger_transactions.owner_version > %(after_no)s::BIGINT
+    AND ledger_transactions.owner_version <= %(upto_no)s::BIGINT
+GROUP BY ledger_entries.account_id;
+
 -- name: rebuild_players
-WITH posted AS MATERIALIZED (
+WITH summed AS MATERIALIZED (
+    SELECT
+        unnest(%(keys)s::BIGINT[]) AS account_id,
+        unnest(%(totals_minor)s::NUMERIC[]) AS total,
+        unnest(%(counts)s::BIGINT[]) AS entries
+),
+
+posted AS MATERIALIZED (
     SELECT
         accounts.account_id,
         accounts.player_id,
         accounts.account_type,
         accounts.currency_network_id,
-        coalesce(sum(ledger_entries.amount_minor), 0) AS total,
-        count(ledger_entries.entry_no) AS entries
+        coalesce(max(summed.total), 0) + coalesce(sum(ledger_entries.amount_minor), 0) AS total,
+        coalesce(max(summed.entries), 0) + count(ledger_entries.entry_no) AS entries
     FROM unnest(%(ids)s::BIGINT[]) AS wanted (owner_id)
     INNER JOIN accounts ON wanted.owner_id = accounts.player_id
-    LEFT JOIN ledger_transactions ON wanted.owner_id = ledger_transactions.owner_id
+    LEFT JOIN summed ON accounts.account_id = summed.account_id
+    LEFT JOIN ledger_transactions
+        ON
+            wanted.owner_id = ledger_transactions.owner_id
+            AND ledger_transactions.owner_version > %(after_no)s::BIGINT
     LEFT JOIN ledger_entries
         ON ledger_transactions.tx_id = ledger_entries.tx_id AND accounts.account_id = ledger_entries.account_id
     GROUP BY accounts.account_id
