@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psycopg
 from support.credit import ACCEPTED, Purse, credit_of, wait_until_posted
-from support.database import Installation
+from support.database import Installation, look_into_cell
 from support.ledger import check_invariants
 from support.outbox import told
 from support.requests import Player, fail
@@ -15,6 +15,7 @@ from support.wallet import Wallet
 
 from wallet.v1 import ledger_pb2
 from wallet.v1 import wallet_pb2 as pb
+from wallet_grpc.domain.cells import Cell, cell_of_owner
 
 AMOUNT_MAX = 10**38 - 1
 BALANCE_MAX = 10**60 - 1
@@ -90,8 +91,9 @@ def test_case_53_a_session_whose_balance_has_more_digits_than_an_amount(
     assert games.call(play.settle()).payout_minor == payout
 
 
-def change_as_if_it_were_copied(connection: psycopg.Connection) -> None:
-    """Have a transaction fire no trigger: what is append-only may be changed, on whichever node it is."""
+def change_as_if_it_were_copied(connection: psycopg.Connection, cell: Cell) -> None:
+    """Have a transaction fire no trigger: what is append-only may be changed, in one cell, on whichever node it is."""
+    look_into_cell(connection, cell)
     connection.execute("SET citus.propagate_set_commands = 'local'")  # where there is Citus; else it means nothing
     connection.execute("SET LOCAL session_replication_role = replica")
 
@@ -99,7 +101,7 @@ def change_as_if_it_were_copied(connection: psycopg.Connection) -> None:
 def enrich(installation: Installation, player: Player, main_minor: int) -> None:
     """Make what was once deposited to a player this much, wherever it stands, as 10^22 deposits would have."""
     with installation.connect() as connection:
-        change_as_if_it_were_copied(connection)
+        change_as_if_it_were_copied(connection, cell_of_owner(player.player_id, installation.cells))
         connection.execute(
             """
             WITH raised AS (
@@ -173,9 +175,10 @@ def test_what_wallets_gain_together_may_have_more_digits_than_a_posting(
         purses = [Purse(ledger_id) for _ in range(3)]
         credit.batch([purse.credit("1") for purse in purses])
         wait_until_posted(installation)
-        with installation.connect() as connection:
-            change_as_if_it_were_copied(connection)
-            connection.execute("UPDATE subledger_entries SET balance_after_minor = %s", (BALANCE_MAX - 7,))
+        for cell in range(installation.cells):  # each wallet may be in another one
+            with installation.connect() as connection:
+                change_as_if_it_were_copied(connection, Cell(cell))
+                connection.execute("UPDATE subledger_entries SET balance_after_minor = %s", (BALANCE_MAX - 7,))
         outcomes = credit.batch([purse.credit("7") for purse in purses])  # one posting of more than 60 digits
         assert [outcome.balance_minor for outcome in outcomes] == [str(BALANCE_MAX)] * 3
         credit.refused(purses[0].credit("1"), "INVALID_AMOUNT", field="amount_minor")

@@ -272,6 +272,12 @@ def look_into_the_first_cell(installation: Installation) -> None:
     installation.cluster.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(name, path))
 
 
+def look_into_cell(connection: psycopg.Connection, cell: Cell) -> None:
+    """Have a connection see one cell only; what is written by SQL is written there."""
+    path = sql.SQL("SET search_path = {}, {}")
+    connection.execute(path.format(*map(sql.Identifier, (schema_of(cell), SHARED_SCHEMA))))
+
+
 def look_at_all_cells(installation: Installation) -> None:
     """Have plain connections to a database see the views of `see_all_cells`."""
     names = sql.Identifier(installation.database), sql.Identifier(_ALL_CELLS), sql.Identifier(SHARED_SCHEMA)

@@ -1,11 +1,8 @@
 """The ledger as SQL tells it, beside the server: what a test believes only when it stands in the tables."""
 
-from psycopg import sql
-from support.database import Installation
+from support.database import Installation, look_into_cell
 from support.requests import Player
-
-from wallet_grpc.domain.cells import Cell, schema_of
-from wallet_grpc.store.connection.kinds import SHARED_SCHEMA
+from wallet_grpc.domain.cells import Cell
 
 _POSTED_TO = """
     SELECT accounts.account_type, SUM(entries.amount_minor)
@@ -111,8 +108,7 @@ def check_invariants(installation: Installation) -> None:
     """Assert them of each cell by itself: on Citus a query over several is no snapshot, and workers fold meanwhile."""
     with installation.connect() as connection:
         for cell in range(installation.cells):
-            path = sql.SQL("SET search_path = {}, {}")
-            connection.execute(path.format(*map(sql.Identifier, (schema_of(Cell(cell)), SHARED_SCHEMA))))
+            look_into_cell(connection, Cell(cell))
             for what, query in _INVARIANTS.items():
                 broken = connection.execute(query).fetchmany(5)
                 assert not broken, f"cell {cell}: {what}: {broken}"
