@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from unit.desk import bet, deposit
 
+from wallet_grpc.domain.commands import owner_of
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.engine.backlog import Backlog
 from wallet_grpc.engine.lane import Lane
@@ -103,3 +106,46 @@ async def test_who_comes_when_no_lane_works_any_more_wakes_an_idle_one() -> None
     await asyncio.sleep(0)
     backlog.put(job(2, FLOOD))
     await asyncio.wait_for(idle, 1)
+
+
+class Recording(Lane):
+    """A lane that tells what it has executed together, and of which owners jobs are given back."""
+
+    executed: list[list[Job]]
+    given_back: Collection[int] = ()
+
+    async def _execute(self, batch: Sequence[Job]) -> list[Job]:
+        if batch:
+            self.executed.append(list(batch))
+        return [job for job in batch if job.owner_id in self.given_back]
+
+
+def executed(batch: list[Job], *, is_on_citus: bool, given_back: Collection[int] = ()) -> tuple[Any, list[Job]]:
+    nothing = cast("Any", None)
+    store = cast("Any", SimpleNamespace(is_on_citus=is_on_citus))
+    lane = Recording(Backlog(batch_operations_max=BATCH_MAX), store, nothing, nothing, nothing, nothing)
+    lane.executed, lane.given_back = [], given_back
+    held = asyncio.run(lane._execute_parts(batch))
+    return lane.executed, held
+
+
+def mixed() -> list[Job]:
+    """Bets of three players, of whom the second deposits between its bets, and an event of a fourth."""
+    commands = [bet("a", 1, player=1), bet("b", 1, player=2), deposit("c", 1, player=2), bet("d", 1, player=2)]
+    commands += [bet("e", 1, player=3), bet("f", 1, player=4)]
+    jobs = [Job(command, owner_of(command), Ticket([None]), 0) for command in commands]
+    jobs[-1].ticket.receipt = cast("Any", "an event")
+    return jobs
+
+
+def test_on_citus_nobodys_bet_is_in_one_commit_with_what_is_written_on_all_nodes_of_another() -> None:
+    """Else a node that freezes in that commit keeps them all. Those of one owner stay in their order."""
+    jobs = mixed()
+    together, held = executed(jobs, is_on_citus=True, given_back=[2, 3])
+    assert together == [[jobs[0], jobs[4]], [*jobs[1:4], jobs[5]]]
+    assert held == [jobs[4], *jobs[1:4]]
+
+
+def test_on_one_server_all_commit_together() -> None:
+    jobs = mixed()
+    assert executed(jobs, is_on_citus=False) == ([jobs], [])

@@ -10,8 +10,15 @@ from typing import Any, get_args
 
 from wallet_grpc.domain.credit.commands import CreditCommand
 from wallet_grpc.domain.identifiers import OwnerId
-from wallet_grpc.domain.ledgers.commands import LedgerCommand
-from wallet_grpc.domain.players.commands import PlayerCommand, UnlocatedEnding
+from wallet_grpc.domain.ledgers.commands import CreateLedger, LedgerCommand
+from wallet_grpc.domain.players.commands import (
+    Adjust,
+    ApplyDeposit,
+    PlayerCommand,
+    ReserveWithdrawal,
+    SetPlayerState,
+    UnlocatedEnding,
+)
 from wallet_grpc.domain.sessions.commands import OpenSession, SessionCommand
 
 Command = PlayerCommand | OpenSession | SessionCommand | CreditCommand | LedgerCommand
@@ -46,3 +53,6 @@ _OWNER_OF: Mapping[type[Command], Callable[[Any], OwnerId]] = {
 """By the exact class: each `case` of a match that a command is not would cost a tenth of a microsecond (decision 21).
 """
 assert set(_OWNER_OF) == set(get_args(Command))
+
+WRITTEN_FOR_ALL_CELLS = frozenset({ApplyDeposit, ReserveWithdrawal, Adjust, SetPlayerState, CreateLedger})
+"""Commands that write to what all cells share, with their effect: claims, the trail, ledgers."""

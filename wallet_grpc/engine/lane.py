@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import structlog
 
 from wallet_grpc.domain.batch import decide_batch
+from wallet_grpc.domain.commands import WRITTEN_FOR_ALL_CELLS
 from wallet_grpc.domain.decisions import Moment
 from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
 from wallet_grpc.domain.needs import Needs, needs_of
@@ -136,7 +137,7 @@ class Lane:
                     held: Sequence[Job] = ()
                     self._taken = batch
                     try:
-                        held = await self._execute(self._wanted(batch))
+                        held = await self._execute_parts(batch)
                     finally:
                         self._backlog.done(batch, held)
                 elif self._store.holds_locks:
@@ -182,6 +183,20 @@ class Lane:
             else:
                 wanted.append(job)
         return wanted
+
+    async def _execute_parts(self, batch: Sequence[Job]) -> list[Job]:
+        """Execute a batch; on Citus, first without the owners of whom something is written on all nodes, then theirs.
+
+        A node that freezes before it has confirmed its part of a commit leaves that commit undecided: what it holds
+        waits until the node is back, and nobody can tell what became of it. So no bet of somebody else is in it.
+        """
+        if not self._store.is_on_citus:
+            return await self._execute(self._wanted(batch))
+        apart = {job.owner_id for job in batch if _is_written_on_all_nodes(job)}
+        held: list[Job] = []
+        for is_apart in (False, True):
+            held += await self._execute(self._wanted([job for job in batch if (job.owner_id in apart) is is_apart]))
+        return held
 
     async def _execute(self, batch: Sequence[Job]) -> list[Job]:
         """Execute a batch to its end: everybody gets an answer, whatever happens, but those that are given back.
@@ -365,6 +380,10 @@ class Lane:
                 answered.append(job)
         self._on_answered(answered)
         return held
+
+
+def _is_written_on_all_nodes(job: Job) -> bool:
+    return job.ticket.receipt is not None or type(job.command) in WRITTEN_FOR_ALL_CELLS
 
 
 def _known_as(job: Job) -> dict[str, str]:
