@@ -37,6 +37,7 @@ def test_each_node_has_the_settings_that_cells_need() -> None:
         assert {settings[name] for name in ("fsync", "full_page_writes", "synchronous_commit")} == {"on"}
         for name, fits in needed:
             assert re.search(fits, settings[name]), name
+        assert settings["client_connection_check_interval"] == "20ms"
 
 
 def test_nodes_and_what_joins_them_are_started_by_the_profile_only() -> None:

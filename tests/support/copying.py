@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support.database import Installation, create_empty_installation, drop_database, see_all_cells
+from support.database import (
+    Cluster,
+    Installation,
+    create_empty_installation,
+    drop_database,
+    let_service_log_in,
+    see_all_cells,
+)
 from wallet_grpc.store.operator.migrate import migrate
 
 SETTINGS = {"WALLET_DAYS_INTERVAL_MS": "1000"}
@@ -14,12 +21,14 @@ SETTINGS = {"WALLET_DAYS_INTERVAL_MS": "1000"}
 
 
 @contextmanager
-def new_target(source: Installation, cells: int) -> Iterator[Installation]:
-    """Set up an installation and nothing else; its callers will be those of another one."""
-    made = create_empty_installation(source.cluster)
+def new_target(source: Installation, cells: int, *, cluster: Cluster | None = None) -> Iterator[Installation]:
+    """Set up an installation and nothing else, beside another one unless it is said; its callers will be that one's."""
+    made = create_empty_installation(cluster or source.cluster)
     target = Installation(cluster=made.cluster, database=made.database, keys=dict(source.keys), cells=cells)
     try:
         migrate(target.admin_dsn, "TEST", cells=cells)
+        if cluster is not None:
+            let_service_log_in(cluster)
         if cells > 1:
             see_all_cells(target)
         yield target

@@ -92,7 +92,8 @@ def check_database(
             for name, wanted in _WANTED_PRED_LOCKS.items()
             if 0 <= int(settings[name]) < wanted
         ]
-        + _few_locks(settings, owners_locked_max * len(cells.served)),
+        + _few_locks(settings, owners_locked_max * len(cells.served))
+        + _slow_moves(settings),
     )
 
 
@@ -134,6 +135,16 @@ def _few_locks(settings: Mapping[str, str], owners_locked_max: int) -> list[str]
         "max_locks_per_transaction, or lower these, so that all processes together stay below half of it"
     )
     return [message]
+
+
+def _slow_moves(settings: Mapping[str, str]) -> list[str]:
+    """Tell where Citus would look once a second only whether a cell that it moves has caught up (docs/scaling.md)."""
+    if "citus.shard_count" not in settings or settings["client_connection_check_interval"] != "0":
+        return []
+    return [
+        "client_connection_check_interval is 0; with 20ms on the coordinator of Citus a cell that is moved waits up to "
+        "a second less"
+    ]
 
 
 def _refuse_undurable(settings: Mapping[str, str]) -> None:

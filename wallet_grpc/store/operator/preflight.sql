@@ -10,7 +10,8 @@ WHERE
     pg_settings.name IN (
         'fsync', 'full_page_writes', 'synchronous_commit', 'session_replication_role',
         'max_pred_locks_per_page', 'max_pred_locks_per_relation', 'max_pred_locks_per_transaction',
-        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions'
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions',
+        'client_connection_check_interval', 'citus.shard_count'
     );
 
 -- What `wallet copy` fills has all that it will have when it says so; see store/copying/.
