@@ -141,10 +141,11 @@ def _slow_moves(settings: Mapping[str, str]) -> list[str]:
     """Tell where Citus would look once a second only whether a cell that it moves has caught up (docs/scaling.md)."""
     if "citus.shard_count" not in settings or settings["client_connection_check_interval"] != "0":
         return []
-    return [
+    message = (
         "client_connection_check_interval is 0; with 20ms on the coordinator of Citus a cell that is moved waits up to "
         "a second less"
-    ]
+    )
+    return [message]
 
 
 def _refuse_undurable(settings: Mapping[str, str]) -> None:
