@@ -94,14 +94,14 @@ class ProposalStore:
     async def find(self, proposal_id: str) -> Proposal | None:
         """Give a proposal; None if there is none of this id."""
         async with self._pool.connection() as connection:
-            found = await _found(connection, "by_id", {"proposal_id": proposal_id})
+            found = await _found(connection, proposal_id=proposal_id)
             await self._pool.confirm(connection)
         return found
 
     async def of_key(self, key: Key) -> Proposal | None:
         """Give the proposal under a caller's id; None if there is none."""
         async with self._pool.connection() as connection:
-            found = await _found(connection, "by_key", {"key": key})
+            found = await _found(connection, key=key)
             await self._pool.confirm(connection)
         return found
 
@@ -133,7 +133,7 @@ class ProposalStore:
             if is_new:
                 act = _act_of_proposal(asked, proposal_id)
                 await note_call(connection, act, operator, request_id=request_id, now=now)
-            return await _found(connection, "by_key", {"key": asked.key}), is_new
+            return await _found(connection, key=asked.key), is_new
 
         found, is_new = await written(self._pool, store)
         assert found is not None, "proposals are never removed"
@@ -167,7 +167,7 @@ class ProposalStore:
                     after={"state": Verdict.REFUSED, "proposed_by": proposal.operator},
                 )
                 await note_call(connection, act, operator, request_id=request_id, now=now)
-            return await _found(connection, "by_id", {"proposal_id": proposal.proposal_id}), is_new
+            return await _found(connection, proposal_id=proposal.proposal_id), is_new
 
         found, is_new = await written(self._pool, store)
         assert found is not None, "proposals are never removed"
@@ -229,8 +229,8 @@ def _act_of_proposal(asked: AskedAdjustment, proposal_id: str) -> Act:
     )
 
 
-async def _found(connection: Connection, name: str, parameters: Mapping[str, object]) -> Proposal | None:
-    rows = await rows_of(connection, _SQL[name], parameters)
+async def _found(connection: Connection, *, proposal_id: str | None = None, key: Key | None = None) -> Proposal | None:
+    rows = await rows_of(connection, _SQL["one"], {"proposal_id": proposal_id, "key": key})
     return proposal_of(rows[0]) if rows else None
 
 
@@ -285,7 +285,7 @@ class ProposalReader:
     async def find(self, proposal_id: str) -> Proposal | None:
         """Give a proposal; None if there is none of this id."""
         async with self._pool.connection() as connection:
-            return await _found(connection, "by_id", {"proposal_id": proposal_id})
+            return await _found(connection, proposal_id=proposal_id)
 
     async def page(self, wanted: ProposalFilter, after: Place | None, rows_max: int) -> Slice[Place, Proposal]:
         """Give the next proposals that fit, newest first, at most so many."""

@@ -38,7 +38,8 @@ SELECT
 ON CONFLICT (proposal_id) DO NOTHING
 RETURNING adjustment_decisions.proposal_id;
 
--- name: by_id
+-- A proposal by its id, or by that of its adjustment.
+-- name: one
 SELECT
     adjustment_proposals.proposal_id::TEXT,
     adjustment_proposals.proposed_at,
@@ -59,30 +60,15 @@ SELECT
     adjustment_decisions.tx_id::TEXT
 FROM adjustment_proposals
 LEFT JOIN adjustment_decisions ON adjustment_proposals.proposal_id = adjustment_decisions.proposal_id
-WHERE adjustment_proposals.proposal_id = %(proposal_id)s::UUID;
-
--- name: by_key
-SELECT
-    adjustment_proposals.proposal_id::TEXT,
-    adjustment_proposals.proposed_at,
-    adjustment_proposals.player_id,
-    adjustment_proposals.currency_network_id,
-    adjustment_proposals.amount_minor,
-    adjustment_proposals.direction,
-    adjustment_proposals.source,
-    adjustment_proposals.transaction_id,
-    adjustment_proposals.operator,
-    adjustment_proposals.actor,
-    adjustment_proposals.reason,
-    adjustment_proposals.metadata,
-    adjustment_decisions.verdict,
-    adjustment_decisions.operator AS decided_by,
-    adjustment_decisions.reason AS decision_reason,
-    adjustment_decisions.decided_at,
-    adjustment_decisions.tx_id::TEXT
-FROM adjustment_proposals
-LEFT JOIN adjustment_decisions ON adjustment_proposals.proposal_id = adjustment_decisions.proposal_id
-WHERE adjustment_proposals.key_hash = %(key)s::UUID;
+WHERE
+    adjustment_proposals.proposal_id = coalesce(
+        %(proposal_id)s::UUID,
+        (
+            SELECT named.proposal_id
+            FROM adjustment_proposals AS named
+            WHERE named.key_hash = %(key)s::UUID
+        )
+    );
 
 -- Newest first: of so many rows as may be looked at, those that fit, each looked up by its key: no plan can put two
 -- lists beside each other. The first columns tell how many were looked at, and the last of them.
