@@ -131,7 +131,8 @@ class Lane:
         """Work until cancelled."""
         try:
             while True:
-                await self._gather()
+                with self._backlog.gathered_for():
+                    await self._gather()
                 batch = self._take()
                 if batch:
                     held: Sequence[Job] = ()
@@ -163,6 +164,8 @@ class Lane:
             before, waiting = waiting, len(backlog)
             if waiting == before:
                 barren += 1
+            elif waiting < before:
+                return  # another lane has taken it
             else:
                 barren = 0
                 if backlog.keeps_a_source_waiting():
