@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from wallet_grpc.domain.cells import Cell
+from wallet_grpc.tallies import Spreads
 
 _LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
 
@@ -65,12 +66,12 @@ class OutboxMetrics:
         self.refused = Counter(
             "wallet_outbox_refused", "Events that the broker refused; they are tried again", registry=registry
         )
-        self.lag_seconds = Histogram(
+        self.lag_seconds = Spreads(
             "wallet_outbox_lag_seconds",
             "From a mutation to the broker's confirmation of its event",
-            buckets=_LAG_BUCKETS_S,
+            bounds=_LAG_BUCKETS_S,
             registry=registry,
-        )
+        ).of()
         self._waiting = Gauge("wallet_outbox_waiting", "Events that are to be published", ["cell"], registry=registry)
         self._oldest_seconds = Gauge(
             "wallet_outbox_oldest_seconds", "How long the oldest event has waited", ["cell"], registry=registry

@@ -253,7 +253,7 @@ class Relay:
             metrics.published.inc(len(done.published))
             now = datetime.now(UTC)
             for row in done.published:
-                metrics.lag_seconds.observe((now - row.created_at).total_seconds())
+                metrics.lag_seconds.note((now - row.created_at).total_seconds())
         if done.unroutable:
             unparked = await self._queue.park([row.outbox_id for row in done.unroutable], _UNROUTABLE)
             kept.failed += unparked.failed
