@@ -1,4 +1,4 @@
-"""What the event loop counts for Prometheus at every call and every batch.
+"""What the event loop counts for Prometheus at every call, batch and event.
 
 One thread counts, that of the event loop, so nothing is locked: to count a call and its time costs less than a
 microsecond, a tenth of what prometheus_client's own counter and histogram take. The thread that answers a scrape only
