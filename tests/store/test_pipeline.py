@@ -14,6 +14,7 @@ from support.database import Installation
 from support.waiting import wait_until
 
 from wallet_grpc.store.connection import pipeline as module
+from wallet_grpc.store.connection.arrays import nullable_uuids
 from wallet_grpc.store.connection.pipeline import Pipeline, RoundTrip
 from wallet_grpc.store.connection.statements import positional
 
@@ -26,6 +27,7 @@ KEPT = positional("SELECT number FROM kept ORDER BY number")
 DIVIDE = positional("SELECT 1 / %(number)s::INTEGER")
 PREPARED = positional("SELECT count(*) FROM pg_prepared_statements")
 _RUNS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+UUIDS = positional("SELECT unnest(%(ids)s::UUID[])::TEXT, %(beside)s::INTEGER")
 SLEEP = positional("SELECT pg_sleep(60)")
 
 
@@ -55,6 +57,43 @@ async def test_each_question_has_its_answer(pipeline: Pipeline) -> None:
         assert not pipeline.is_idle
         await pipeline.execute(COMMIT)
         assert pipeline.is_idle
+
+
+_UUID, _OTHER = "0189abcd-0000-7000-8000-00000000dead", "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [],
+        [_UUID],
+        [_UUID, _OTHER, _UUID],
+        [None, _UUID],
+        [_UUID, None, _OTHER, None],
+        [_UUID, _OTHER] * 50,
+        [_UUID, _OTHER, None] * 50,
+    ],
+    ids=["none", "one", "some", "a missing one", "some that are missing", "many", "many and missing ones"],
+)
+async def test_uuids_arrive_as_they_were_sent(pipeline: Pipeline, ids: list[str | None]) -> None:
+    trip = RoundTrip()
+    dashed = trip.ask(UUIDS, {"ids": nullable_uuids(ids), "beside": 7})
+    plain = trip.ask(UUIDS, {"ids": nullable_uuids([value and value.replace("-", "") for value in ids]), "beside": 7})
+    await pipeline.make(trip)
+    assert [value for value, _ in dashed.rows] == [value for value, _ in plain.rows] == ids
+    assert all(beside == 7 for _, beside in dashed.rows)
+
+
+async def test_of_columns_that_are_unnested_side_by_side_one_without_any_uuid_is_filled_up(pipeline: Pipeline) -> None:
+    statement = positional("SELECT unnest(%(numbers)s::BIGINT[]), unnest(%(ids)s::UUID[])")
+    answer = await pipeline.execute(statement, {"numbers": "{1,2}", "ids": nullable_uuids([None, None])})
+    assert answer.rows == [(1, None), (2, None)]
+
+
+@pytest.mark.parametrize("ids", [["0189abcd"], [_UUID, "00"], ["not a uuid"]])
+def test_what_is_no_uuid_is_not_sent(ids: list[str]) -> None:
+    with pytest.raises((ValueError, AssertionError)):
+        nullable_uuids(ids)
 
 
 async def test_a_nul_is_refused_and_never_cuts_a_text_off(pipeline: Pipeline) -> None:

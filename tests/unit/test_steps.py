@@ -41,6 +41,7 @@ from wallet_grpc.store.batch.columns import (
 )
 from wallet_grpc.store.batch.part import Decided, Step, Steps
 from wallet_grpc.store.batch.steps import PARTS
+from wallet_grpc.store.connection.arrays import uuids
 
 MODULES = (accounts, credit, events, inbox, ledgers, players, sessions, subledger, trail, transactions)
 STEPS = [thing for module in MODULES for thing in vars(module).values() if isinstance(thing, Step)]
@@ -143,10 +144,15 @@ def test_rows_become_a_parameter_for_each_column_and_their_count(statement: str,
     assert parameters == {"notes__amount_minor": "{-1,7}", "notes__note": "\x1fseven", **count}
 
 
-@pytest.mark.parametrize("kind", [NullableBigInt, NullableInstant, NullableNumeric, NullableUuid, NullableWord])
+@pytest.mark.parametrize("kind", [NullableBigInt, NullableInstant, NullableNumeric, NullableWord])
 def test_a_column_without_any_value_is_an_empty_array(kind: Any) -> None:
     (render, _) = get_args(kind)[1]
     assert render((None,)) == render((None, None)) == "{}"
+
+
+def test_a_column_without_any_uuid_is_an_empty_array() -> None:
+    (render, _) = get_args(NullableUuid)[1]
+    assert render((None,)) == render((None, None)) == uuids(())
 
 
 @pytest.mark.parametrize("kind", [NullableJsonb, NullableText])

@@ -20,7 +20,7 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key, OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.transactions import Kind
-from wallet_grpc.store.connection.arrays import words
+from wallet_grpc.store.connection.arrays import uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -46,7 +46,7 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
     ids, outputs = needs.players.claimed_keys, needs.players.output_keys
     if ids or outputs:
         keys = [*ids, *outputs]
-        yield LOAD_CLAIMS.ask(trip, {"claim_keys": words(keys)}, partial(_read_claim, keys, len(ids)))
+        yield LOAD_CLAIMS.ask(trip, {"claim_keys": uuids(keys)}, partial(_read_claim, keys, len(ids)))
 
 
 def _read_claim(keys: list[Key], ids: int, book: Book, row: LoadedClaim) -> None:

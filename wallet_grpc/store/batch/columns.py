@@ -18,8 +18,10 @@ from wallet_grpc.store.connection.arrays import (
     literal,
     nullable_literal,
     nullable_separated,
+    nullable_uuids,
     nullable_words,
     separated,
+    uuids,
     words,
 )
 
@@ -29,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 class Column(NamedTuple):
     """How a column's values go into one parameter."""
 
-    render: Callable[[Sequence[Any]], str]
+    render: Callable[[Sequence[Any]], str | bytes]
     sql: str
     """What makes an array of it, `{}` being the parameter."""
 
@@ -37,8 +39,8 @@ class Column(NamedTuple):
 _TEXTS = r"string_to_array({}, E'\x1f')"
 _NULLABLE_TEXTS = r"string_to_array({}, E'\x1f', '')"
 
-Uuid = Annotated[str, Column(words, "{}::UUID[]")]
-NullableUuid = Annotated[str | None, Column(nullable_words, "{}::UUID[]")]
+Uuid = Annotated[str, Column(uuids, "{}::UUID[]")]
+NullableUuid = Annotated[str | None, Column(nullable_uuids, "{}::UUID[]")]
 BigInt = Annotated[int, Column(literal, "{}::BIGINT[]")]
 NullableBigInt = Annotated[int | None, Column(nullable_literal, "{}::BIGINT[]")]
 Integer = Annotated[int, Column(literal, "{}::INTEGER[]")]

@@ -24,7 +24,7 @@ from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.transactions import TransactionStatus
 from wallet_grpc.domain.values import by_text
-from wallet_grpc.store.connection.arrays import words
+from wallet_grpc.store.connection.arrays import uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -94,11 +94,11 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
     wanted = needs.credit
     if wanted is None:
         return
-    yield LOAD_WALLETS.ask(trip, {"wallet_ids": words(wanted.wallets)}, partial(_read_wallet, wanted.wallets))
+    yield LOAD_WALLETS.ask(trip, {"wallet_ids": uuids(wanted.wallets)}, partial(_read_wallet, wanted.wallets))
     if wanted.entry_keys:
-        yield LOAD_WALLET_ENTRIES.ask(trip, {"entry_keys": words(wanted.entry_keys)}, _read_entry)
+        yield LOAD_WALLET_ENTRIES.ask(trip, {"entry_keys": uuids(wanted.entry_keys)}, _read_entry)
     if wanted.reservation_keys:
-        parameters = {"reservation_keys": words(wanted.reservation_keys)}
+        parameters = {"reservation_keys": uuids(wanted.reservation_keys)}
         yield LOAD_RESERVATIONS.ask(trip, parameters, _read_reservation)
 
 

@@ -12,7 +12,7 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.receipts import KnownReceipt, ReceiptState
-from wallet_grpc.store.connection.arrays import words
+from wallet_grpc.store.connection.arrays import uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -36,7 +36,7 @@ LOAD_RECEIPTS = Query(_SQL["load_receipts"], LoadedReceipt)
 def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
     """Ask which of the received events were known before."""
     if needs.receipt_keys:
-        parameters = {"receipt_keys": words(needs.receipt_keys)}
+        parameters = {"receipt_keys": uuids(needs.receipt_keys)}
         yield LOAD_RECEIPTS.ask(trip, parameters, partial(_read_receipt, needs.receipt_keys))
 
 

@@ -13,7 +13,7 @@ from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId, Source
 from wallet_grpc.domain.ledgers.state import JournalAccount, Ledger, LedgerId, Leg
 from wallet_grpc.domain.needs import Needs
-from wallet_grpc.store.connection.arrays import literal, separated, words
+from wallet_grpc.store.connection.arrays import literal, separated, uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -69,15 +69,15 @@ def ask(trip: RoundTrip, needs: Needs, _standing_max: int) -> Iterator[Reading]:
     if wanted is None:
         return
     if wanted.creation_keys:
-        yield LOAD_LEDGERS.ask(trip, {"creation_keys": words(wanted.creation_keys)}, _read_ledger)
+        yield LOAD_LEDGERS.ask(trip, {"creation_keys": uuids(wanted.creation_keys)}, _read_ledger)
     if wanted.entry_keys:
         accounts = {
-            "ledger_ids": words([ledger_id for (ledger_id, _), _ in wanted.accounts]),
+            "ledger_ids": uuids([ledger_id for (ledger_id, _), _ in wanted.accounts]),
             "account_codes": separated([code for (_, code), _ in wanted.accounts]),
             "network_ids": literal([network for _, network in wanted.accounts]),
         }
         yield LOAD_JOURNAL_ACCOUNTS.ask(trip, accounts, _read_account)
-        yield LOAD_JOURNAL_LEGS.ask(trip, {"entry_keys": words(wanted.entry_keys)}, _read_leg)
+        yield LOAD_JOURNAL_LEGS.ask(trip, {"entry_keys": uuids(wanted.entry_keys)}, _read_leg)
 
 
 def _read_ledger(book: Book, row: LoadedLedger) -> None:

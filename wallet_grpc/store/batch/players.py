@@ -11,7 +11,7 @@ from msgspec import Struct
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.needs import Needs
-from wallet_grpc.store.connection.arrays import words
+from wallet_grpc.store.connection.arrays import uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -44,10 +44,10 @@ LOAD_DEPOSIT_OUTPUTS = Query(_SQL["load_deposit_outputs"], LoadedOutput)
 def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     """Ask which rounds are closed, and which outputs are used up."""
     if needs.players.round_keys:
-        parameters = {"round_keys": words(needs.players.round_keys), "closers_max": standing_max}
+        parameters = {"round_keys": uuids(needs.players.round_keys), "closers_max": standing_max}
         yield LOAD_ROUNDS.ask(trip, parameters, partial(_read_round, needs.players.round_keys))
     if needs.players.output_keys:
-        parameters = {"output_keys": words(needs.players.output_keys)}
+        parameters = {"output_keys": uuids(needs.players.output_keys)}
         yield LOAD_DEPOSIT_OUTPUTS.ask(trip, parameters, partial(_read_output, needs.players.output_keys))
 
 

@@ -17,7 +17,7 @@ from wallet_grpc.domain.sessions.needs import SessionNeeds
 from wallet_grpc.domain.sessions.state import Entry, Rail, Session, SessionId, SessionRound, SessionState
 from wallet_grpc.domain.transactions import NO_METADATA, Kind, TransactionStatus
 from wallet_grpc.domain.values import by_text
-from wallet_grpc.store.connection.arrays import literal, separated, words
+from wallet_grpc.store.connection.arrays import literal, separated, uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -97,7 +97,7 @@ def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     wanted = needs.sessions
     if wanted is None:
         return
-    named = {"session_ids": words(wanted.session_ids), "opening_keys": words(wanted.opening_keys)}
+    named = {"session_ids": uuids(wanted.session_ids), "opening_keys": uuids(wanted.opening_keys)}
     yield LOAD_SESSIONS.ask(trip, named, _read_session)
     yield from _ask_journals(trip, wanted, standing_max)
     if wanted.rails:
@@ -111,10 +111,10 @@ def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
 def _ask_journals(trip: RoundTrip, wanted: SessionNeeds, standing_max: int) -> Iterator[Reading]:
     bounds = {"closers_max": standing_max, "bets_max": wanted.rollbacks + 1}
     if wanted.round_keys:
-        rounds = {"round_keys": words(wanted.round_keys), **bounds}
+        rounds = {"round_keys": uuids(wanted.round_keys), **bounds}
         yield LOAD_SESSION_ROUNDS.ask(trip, rounds, partial(_read_round, wanted.round_keys))
     if wanted.entry_keys:
-        entries = {"entry_keys": words(wanted.entry_keys), "wins_max": standing_max, **bounds}
+        entries = {"entry_keys": uuids(wanted.entry_keys), "wins_max": standing_max, **bounds}
         yield LOAD_SESSION_ENTRIES.ask(trip, entries, _read_entry)
 
 

@@ -30,7 +30,7 @@ from wallet_grpc.domain.transactions import (
     WinKind,
 )
 from wallet_grpc.domain.values import by_text
-from wallet_grpc.store.connection.arrays import words
+from wallet_grpc.store.connection.arrays import uuids
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import statements
 
@@ -137,7 +137,7 @@ TOLD_TRANSACTIONS = Query(_SQL["told_transactions"], ToldTransaction)
 def ask(trip: RoundTrip, needs: Needs, standing_max: int) -> Iterator[Reading]:
     """Ask for the transactions that the commands are or name."""
     if needs.keys:
-        parameters = {"keys": words(needs.keys), "standing_wins_max": standing_max}
+        parameters = {"keys": uuids(needs.keys), "standing_wins_max": standing_max}
         yield LOAD_TRANSACTIONS.ask(trip, parameters, partial(_read_transaction, needs.keys))
 
 

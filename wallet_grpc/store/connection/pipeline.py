@@ -49,6 +49,8 @@ class Answer:
 class _Question(NamedTuple):
     statement: Positional
     values: Sequence[bytes | None]
+    formats: Sequence[int] | None
+    """Of each value: 1 for binary, 0 for text; None if all are text."""
     make_row: RowMaker
     answer: Answer
 
@@ -64,14 +66,18 @@ class RoundTrip:
     def ask(
         self, statement: Positional, parameters: Mapping[str, object] | None = None, make_row: RowMaker = tuple
     ) -> Answer:
-        """Add a statement. Parameters go as text; the statement says what they are. Each row is made by `make_row`.
+        """Add a statement. Parameters go as text, bytes as they are: the statement says what they are.
+
+        Each row is made by `make_row`.
 
         Raises:
             psycopg.DataError: A parameter holds a NUL.
         """
         answer = Answer()
-        values = [_text(value) for value in statement.values(parameters or {})]
-        self.questions.append(_Question(statement, values, make_row, answer))
+        given = statement.values(parameters or {})
+        formats = [int(type(value) is bytes) for value in given]
+        values = [value if is_binary else _text(value) for value, is_binary in zip(given, formats, strict=True)]
+        self.questions.append(_Question(statement, values, formats if any(formats) else None, make_row, answer))
         return answer
 
 
@@ -177,7 +183,7 @@ class Pipeline:
         begins_anew = len(self._names) > _PREPARED_MAX
         if begins_anew:
             self._names.clear()
-        texts = dict.fromkeys(statement.text for statement, _, _, _ in questions)
+        texts = dict.fromkeys(statement.text for statement, *_ in questions)
         new = {text: b"lane_%d" % next(self._numbers) for text in texts if text not in self._names}
         names = self._names | new if new else self._names
         pgconn.enter_pipeline_mode()
@@ -185,8 +191,8 @@ class Pipeline:
             pgconn.send_query_params(b"DEALLOCATE ALL", None)
         for text, name in new.items():
             pgconn.send_prepare(name, self._as_sent(text))
-        for statement, values, _, _ in questions:
-            pgconn.send_query_prepared(names[statement.text], values)
+        for statement, values, formats, _, _ in questions:
+            pgconn.send_query_prepared(names[statement.text], values, formats)
         pgconn.pipeline_sync()
         yield from generators.send(pgconn)
         results: list[PGresult] = []
