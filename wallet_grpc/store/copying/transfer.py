@@ -29,6 +29,7 @@ from wallet_grpc.domain.ledgers.state import WALLET_POSTING_NAMESPACE
 from wallet_grpc.store.connection.kinds import SHARED_SCHEMA
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.operator.cells import look_into
+from wallet_grpc.store.operator.citus import is_citus
 from wallet_grpc.store.operator.networks import open_house
 from wallet_grpc.store.reads.slices import MILLISECOND, SLICES, SliceLengths, time_of
 
@@ -130,9 +131,20 @@ def _split_postings(sides: Sides, marks: Marks) -> None:
     }
     for statement in _POSTINGS.values():
         sides.target.execute(statement, named)
-    for cell in sides.to_cells:
-        look_into(sides.target, cell)
-        sides.target.execute(_SQL["number_ledgers"], {"cell": cell})
+    for cell in sides.of_cells(sides.target):
+        _number_ledgers(sides.target, cell)
+
+
+def _number_ledgers(target: psycopg.Connection[Any], cell: Cell) -> None:
+    """Number what is staged of a cell's ledgers from where each of them is in it."""
+    owner_ids = [owner_id for (owner_id,) in target.execute(_SQL["staged_ledgers"], {"cell": cell}).fetchall()]
+    if not owner_ids:
+        return
+    versions = dict(target.execute(_SQL["last_versions"], {"owner_ids": owner_ids}).fetchall())
+    target.execute(
+        _SQL["number_ledgers"],
+        {"cell": cell, "owner_ids": list(versions), "owner_versions": list(versions.values())},
+    )
 
 
 def copy_journal(sides: Sides, marks: Marks, until: datetime) -> Iterator[Stretch]:
@@ -296,10 +308,26 @@ def copy_queues(sides: Sides, marks: Marks) -> None:
                         sides.target.execute(_SQL["add_queued"], named)
             sides.target.execute(sql.SQL("TRUNCATE {}").format(staged_name(OUTBOX)))
         sides.target.execute(_SQL["go_on_with_inbox"])
-        for cell in sides.to_cells:
-            look_into(sides.target, cell)
-            sides.target.execute(_SQL["go_on_with_accounts"])
+        for cell in sides.of_cells(sides.target):
+            _go_on_with_accounts(sides.target, cell)
         marks.put("queues", "copied")
+
+
+def _go_on_with_accounts(target: psycopg.Connection[Any], cell: Cell) -> None:
+    """Let a cell's new accounts have ids that none of the copied ones has, on whatever node they come into being.
+
+    Raises:
+        CopyError: A node of Citus could not be told.
+    """
+    last_ids = [account_id for (account_id,) in target.execute(_SQL["last_accounts"]).fetchall()]
+    named = {"account_ids": last_ids, "schema": schema_of(cell)}
+    if not is_citus(target):
+        target.execute(_SQL["go_on_with_accounts"], named)
+        return
+    command = psycopg.ClientCursor(target).mogrify(_SQL["go_on_with_accounts"], named)
+    for success, result in target.execute(_SQL["on_all_nodes"], {"command": command}).fetchall():
+        if not success:
+            raise CopyError(f"a node of the target could not be told where ids of accounts go on: {result}")
 
 
 def _cell_of(sides: Sides, owner_id: int, cell: Cell) -> Cell:
