@@ -92,7 +92,7 @@ class Store:
     """What a lane's batch costs: in the place of `BatchStore`; what it is asked to load is how many."""
 
     holds_locks = False
-    is_on_citus = False
+    may_be_on_citus = False
 
     def __init__(self, world: World) -> None:
         self._world = world

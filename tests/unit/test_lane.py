@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import pytest
 from unit.desk import bet, deposit
 
 from wallet_grpc.domain.commands import owner_of
-from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.domain.identifiers import OwnerId, Source
 from wallet_grpc.engine.backlog import Backlog
 from wallet_grpc.engine.lane import Lane
 from wallet_grpc.engine.tickets import Job, Ticket
@@ -38,8 +38,8 @@ class Ground:
 
     def __init__(self, *, crowd: int) -> None:
         self.backlog = Backlog(batch_operations_max=BATCH_MAX)
-        nothing = cast("Any", None)
-        self._lane = Lane(self.backlog, nothing, cast("Any", Settings()), nothing, nothing, nothing)
+        nothing, store = cast("Any", None), cast("Any", SimpleNamespace(may_be_on_citus=False))
+        self._lane = Lane(self.backlog, store, cast("Any", Settings()), nothing, nothing, nothing)
         self._lane._crowd = crowd
 
     def crowd_after(self, batch: int) -> int:
@@ -108,27 +108,6 @@ async def test_who_comes_when_no_lane_works_any_more_wakes_an_idle_one() -> None
     await asyncio.wait_for(idle, 1)
 
 
-class Recording(Lane):
-    """A lane that tells what it has executed together, and of which owners jobs are given back."""
-
-    executed: list[list[Job]]
-    given_back: Collection[int] = ()
-
-    async def _execute(self, batch: Sequence[Job]) -> list[Job]:
-        if batch:
-            self.executed.append(list(batch))
-        return [job for job in batch if job.owner_id in self.given_back]
-
-
-def executed(batch: list[Job], *, is_on_citus: bool, given_back: Collection[int] = ()) -> tuple[Any, list[Job]]:
-    nothing = cast("Any", None)
-    store = cast("Any", SimpleNamespace(is_on_citus=is_on_citus))
-    lane = Recording(Backlog(batch_operations_max=BATCH_MAX), store, nothing, nothing, nothing, nothing)
-    lane.executed, lane.given_back = [], given_back
-    held = asyncio.run(lane._execute_parts(batch))
-    return lane.executed, held
-
-
 def mixed() -> list[Job]:
     """Bets of three players, of whom the second deposits between its bets, and an event of a fourth."""
     commands = [bet("a", 1, player=1), bet("b", 1, player=2), deposit("c", 1, player=2), bet("d", 1, player=2)]
@@ -138,14 +117,32 @@ def mixed() -> list[Job]:
     return jobs
 
 
+def lane_of(backlog: Backlog, *, may_be_on_citus: bool) -> Lane:
+    nothing = cast("Any", None)
+    store = cast("Any", SimpleNamespace(may_be_on_citus=may_be_on_citus))
+    return Lane(backlog, store, nothing, nothing, nothing, nothing)
+
+
 def test_on_citus_nobodys_bet_is_in_one_commit_with_what_is_written_on_all_nodes_of_another() -> None:
     """Else a node that freezes in that commit keeps them all. Those of one owner stay in their order."""
-    jobs = mixed()
-    together, held = executed(jobs, is_on_citus=True, given_back=[2, 3])
-    assert together == [[jobs[0], jobs[4]], [*jobs[1:4], jobs[5]]]
-    assert held == [jobs[4], *jobs[1:4]]
+    backlog, jobs = Backlog(batch_operations_max=BATCH_MAX), mixed()
+    lane, other = lane_of(backlog, may_be_on_citus=True), lane_of(backlog, may_be_on_citus=True)
+    for job in jobs:
+        backlog.put(job)
+    first = lane._take()
+    assert first == [jobs[0], jobs[4]]
+    backlog.done(first)
+    apart = lane._take()
+    assert apart == [*jobs[1:4], jobs[5]]
+    # while that hangs, who was answered may play on, with another lane; who is in it waits
+    backlog.is_held_up(apart)
+    for id_, player in (("g", 2), ("h", 1)):
+        backlog.put(Job(bet(id_, 1, player=player), OwnerId(player), Ticket([None]), 0))
+    assert [job.owner_id for job in other._take()] == [1]
 
 
 def test_on_one_server_all_commit_together() -> None:
-    jobs = mixed()
-    assert executed(jobs, is_on_citus=False) == ([jobs], [])
+    backlog, jobs = Backlog(batch_operations_max=BATCH_MAX), mixed()
+    for job in jobs:
+        backlog.put(job)
+    assert lane_of(backlog, may_be_on_citus=False)._take() == jobs

@@ -141,7 +141,7 @@ class Backlog:
         self._looked_at = 0.0  # when it was last asked whether it still rests
         self._idle: deque[asyncio.Future[None]] = deque()
         self._gathering = 0  # how many lanes let in what comes, and will look in a moment
-        self._again: deque[list[Job]] = deque()  # whose locks were not free once
+        self._again: deque[list[Job]] = deque()  # whose locks were not free once, or who were kept apart
         self._tried: set[OwnerId] = set()  # the owners of those
         self._aside: asyncio.Queue[Aside] = asyncio.Queue()
 
@@ -204,6 +204,17 @@ class Backlog:
             yield
         finally:
             self._gathering -= 1
+
+    def keep_apart(self, batch: list[Job], owner_ids: Collection[OwnerId]) -> None:
+        """Take these owners out of a batch that was just taken, unless it has no others: they come next, by themselves.
+
+        They stay busy meanwhile; the others are free as soon as `done` says so.
+        """
+        apart = [job for job in batch if job.owner_id in owner_ids]
+        if apart and len(apart) < len(batch):
+            batch[:] = [job for job in batch if job.owner_id not in owner_ids]
+            self._at_work[id(batch)] = self._at_work[id(batch)]._replace(operations=len(batch))
+            self._again.append(apart)
 
     async def pause(self, batch: Sequence[Job]) -> None:
         """Let others go first, between two parts of a batch that is of those alone who flood."""

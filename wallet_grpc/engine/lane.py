@@ -138,7 +138,7 @@ class Lane:
                     held: Sequence[Job] = ()
                     self._taken = batch
                     try:
-                        held = await self._execute_parts(batch)
+                        held = await self._execute(self._wanted(batch))
                     finally:
                         self._backlog.done(batch, held)
                 elif self._store.holds_locks:
@@ -172,9 +172,16 @@ class Lane:
                     return
 
     def _take(self) -> list[Job]:
+        """Take a batch; on Citus, without the owners of whom something is written on all nodes: those are the next one.
+
+        A node that freezes before it has confirmed its part of a commit leaves that commit undecided: what it holds
+        waits until the node is back, and nobody can tell what became of it. So no bet of somebody else is in it.
+        """
         batch = self._backlog.take()
         if batch:
             self._crowd = max(len(batch), self._crowd - 1)
+            if self._store.may_be_on_citus:
+                self._backlog.keep_apart(batch, {job.owner_id for job in batch if _is_written_on_all_nodes(job)})
         return batch
 
     def _wanted(self, batch: Sequence[Job]) -> list[Job]:
@@ -186,20 +193,6 @@ class Lane:
             else:
                 wanted.append(job)
         return wanted
-
-    async def _execute_parts(self, batch: Sequence[Job]) -> list[Job]:
-        """Execute a batch; on Citus, first without the owners of whom something is written on all nodes, then theirs.
-
-        A node that freezes before it has confirmed its part of a commit leaves that commit undecided: what it holds
-        waits until the node is back, and nobody can tell what became of it. So no bet of somebody else is in it.
-        """
-        if not self._store.is_on_citus:
-            return await self._execute(self._wanted(batch))
-        apart = {job.owner_id for job in batch if _is_written_on_all_nodes(job)}
-        held: list[Job] = []
-        for is_apart in (False, True):
-            held += await self._execute(self._wanted([job for job in batch if (job.owner_id in apart) is is_apart]))
-        return held
 
     async def _execute(self, batch: Sequence[Job]) -> list[Job]:
         """Execute a batch to its end: everybody gets an answer, whatever happens, but those that are given back.

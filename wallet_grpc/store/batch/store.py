@@ -221,8 +221,8 @@ class BatchStore:
         self._ledger: Commits | None = None
         self._holds_locks = False
         self._reads_snapshot = False
-        self.is_on_citus = False
-        """Whether what all cells share is written on several nodes; known once it has connected."""
+        self.may_be_on_citus = True
+        """Whether what all cells share may be written on several nodes; known once it has connected."""
         self._account_ids: list[AccountId] = []
         self._clock_class = clock_class_of(cell)
         self._clock_key = _new_clock_key()
@@ -511,7 +511,7 @@ class BatchStore:
                 kinds.lane_ledger(timeout_ms=timeout_ms, lock_timeout_ms=lock_timeout_ms),
             )
             self._ledger = Commits(ledger, timeout_s=self._settings.timeout_ms / 1000)
-            self.is_on_citus = self._locks.place is not None
+            self.may_be_on_citus = self._locks.place is not None
             if ledger.place != self._locks.place:
                 raise CellMovedError("the cell was moved between two connections")
         return self._locks

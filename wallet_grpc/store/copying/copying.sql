@@ -213,7 +213,8 @@ SELECT
         FALSE
     );
 
--- The last account of each node's range of ids: on Citus each node counts in its own, which have 48 bits.
+-- The last account of each node's range of ids: on Citus each node counts in its own, which have 48 bits. The
+-- coordinator's sequence has no upper bound, so a range is told by where it begins.
 -- name: last_accounts
 SELECT max(accounts.account_id) AS account_id
 FROM accounts
@@ -225,7 +226,7 @@ SELECT setval(quote_ident(pg_sequences.schemaname) || '.accounts_account_id_seq'
 FROM pg_sequences
 INNER JOIN
     unnest(%(account_ids)s::BIGINT[]) AS last_accounts (account_id)
-    ON last_accounts.account_id BETWEEN pg_sequences.min_value AND pg_sequences.max_value
+    ON (last_accounts.account_id - 1) >> 48 = (pg_sequences.min_value - 1) >> 48
 WHERE pg_sequences.schemaname = %(schema)s::TEXT AND pg_sequences.sequencename = 'accounts_account_id_seq';
 
 -- A cell may come to any node of Citus, and goes on there by the node's own sequence.

@@ -142,8 +142,8 @@ def _slow_moves(settings: Mapping[str, str]) -> list[str]:
     if "citus.shard_count" not in settings or settings["client_connection_check_interval"] != "0":
         return []
     message = (
-        "client_connection_check_interval is 0; with 20ms on the coordinator of Citus a cell that is moved waits up to "
-        "a second less"
+        "client_connection_check_interval is 0; with 20ms on the coordinator of Citus, or in the session that moves a "
+        "cell, that cell waits up to a second less"
     )
     return [message]
 

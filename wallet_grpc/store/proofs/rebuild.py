@@ -3,8 +3,8 @@
 Players' accounts from their postings, sessions and credit wallets from their journals, the accounts of ledgers from
 their histories, chunk by chunk under the owners' locks; then the house accounts.
 
-A lock is held for as long as one statement of bounded size takes. A history is only appended to, so most of a long one
-is summed before the lock, part by part, and under it only what is left.
+A history is only appended to, so most of a long one is summed before the lock, part by part, and under it only what is
+left, by a statement of bounded size. A session alone is read whole under its lock.
 """
 
 from __future__ import annotations
