@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aio_pika.exceptions import DeliveryError
+from pamqp.commands import Basic
 from prometheus_client import CollectorRegistry
 
 from wallet_grpc import chores
@@ -23,7 +25,6 @@ from wallet_grpc.engine.engine import QueueFullError
 from wallet_grpc.engine.shares import QUEUE_FULL
 from wallet_grpc.messaging import consumer, relay
 from wallet_grpc.messaging.metrics import InboxMetrics, OutboxMetrics
-from wallet_grpc.messaging.publications import RefusedByBrokerError
 from wallet_grpc.messaging.retries import Retries
 from wallet_grpc.store.background.days import Round
 from wallet_grpc.store.background.reservations import Swept
@@ -38,7 +39,7 @@ from wallet_grpc.workers.poster import Poster, PosterSettings
 from wallet_grpc.workers.sweeper import Sweeper, SweeperSettings
 
 TURNS = 3
-EVENT: Any = SimpleNamespace(event_id="e", event_type="t", traceparent=None)
+EVENT: Any = SimpleNamespace(event_type="t", traceparent=None)
 SETTLED = Settled(payout_minor=0, net_minor=0, open_rounds=0, tx_id=TxId("t"), replayed=False)
 
 
@@ -234,7 +235,7 @@ async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
 
     async def publish(*_: Any, **__: Any) -> None:
         if not taken:
-            raise RefusedByBrokerError
+            raise DeliveryError(None, Basic.Nack())
 
     async def nothing(*_: Any) -> None: ...
 
@@ -244,8 +245,11 @@ async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
     async def remove(_: Any) -> Halved[int]:
         return Halved()
 
+    async def exchange(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(publish=publish)
+
     async def channel(**_: Any) -> Any:
-        return SimpleNamespace(get_underlay_channel=nothing, is_closed=False)
+        return SimpleNamespace(get_exchange=exchange, is_closed=False)
 
     @asynccontextmanager
     async def connected(*_: Any, **__: Any) -> Any:
@@ -254,15 +258,14 @@ async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
     monkeypatch.setattr(relay, "connected", connected)
     monkeypatch.setattr(relay, "declare_outbound", nothing)
     monkeypatch.setattr(relay, "_REFUSED_PAUSE_S", 0.0)
-    monkeypatch.setattr(relay, "Publications", lambda *_, **__: SimpleNamespace(publish=publish))
-    monkeypatch.setattr(relay, "render", lambda *_, **__: b"")
+    monkeypatch.setattr(relay.Relay, "_message", lambda *_: None)
 
     def run(metrics: ChoreMetrics) -> Awaitable[Any]:
         queue: Any = SimpleNamespace(
             cell=0, partitions=(), share=nothing, next=counted(next_rows), remove=remove, close=nothing
         )
-        named: Any = SimpleNamespace(broker=None, topology=SimpleNamespace(events_exchange="x"), environment="TEST",
-                                     in_flight_max=1, round_events_max=1, poll_ms=0)  # fmt: skip
+        named: Any = SimpleNamespace(broker=None, topology=SimpleNamespace(events_exchange="x"), in_flight_max=1,
+                                     round_events_max=1, poll_ms=0)  # fmt: skip
         made = relay.Relay(named, queue, OutboxMetrics(CollectorRegistry()), metrics)
         return made._session(asyncio.Event())
 
