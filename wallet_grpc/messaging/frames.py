@@ -1,4 +1,4 @@
-"""Frames: takes out of a connection's stream of bytes what the client library is not to see, above all deliveries.
+"""Frames: takes deliveries out of a connection's stream of bytes, whole, before the client library sees them.
 
 The library decodes what senders wrote, and a single property that it cannot decode ends its connection; then the broker
 delivers everything again, the same message included. So what the broker delivers goes past it, as bytes. All else is
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -21,12 +20,12 @@ from typing import Any, Final, cast
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
-METHOD, HEADER, BODY = 1, 2, 3
-FRAME = struct.Struct(">BHI")
+_METHOD, _HEADER, _BODY = 1, 2, 3
+_FRAME = struct.Struct(">BHI")
 _DELIVER = struct.pack(">HH", 60, 60)
 _CLOSINGS = frozenset({struct.pack(">HH", 10, 50), struct.pack(">HH", 20, 40)})
 """Connection.Close and Channel.Close."""
-CONTENT = struct.Struct(">HHQ")
+_CONTENT = struct.Struct(">HHQ")
 
 LARGE_BODY_BYTES_MAX: Final = 1024 * 1024
 """The largest body, beyond what an event may have, that is held at all."""
@@ -73,8 +72,9 @@ class DeliveryTransport(TransportFactory):
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect."""
-        reader, writer = await plain_transport(url).create(url, **kwargs)
-        return cast("asyncio.StreamReader", _DeliveryReader(reader, self)), writer
+        plain = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, writer = await plain.create(url, **kwargs)
+        return cast("asyncio.StreamReader", _FrameReader(reader, self)), writer
 
     def release(self, delivery: RawDelivery) -> None:
         """Give back the room that a delivery took, once it is settled."""
@@ -100,36 +100,23 @@ class DeliveryTransport(TransportFactory):
         return body_bytes > self._body_bytes_max
 
 
-def plain_transport(url: URL) -> TransportFactory:
-    """Give what the library itself would connect with."""
-    return TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+class _FrameReader:
+    """What the client library reads from: the connection's bytes without the deliveries, in whole frames."""
 
-
-class FrameReader(ABC):
-    """What the client library reads from: the connection's bytes, in whole frames, without those that are taken out."""
-
-    def __init__(self, reader: asyncio.StreamReader) -> None:
+    def __init__(self, reader: asyncio.StreamReader, transport: DeliveryTransport) -> None:
         self._reader = reader
+        self._transport = transport
+        self._arriving: dict[int, _Arriving] = {}
         self._ready = b""
         self._at = 0
 
-    @abstractmethod
-    def taken(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes:
-        """Give what the library is to read in the place of a frame, of which this is the head, and what is after it.
-
-        The frame itself, if it is the library's; nothing, if it is not.
-        """
-
     def at_eof(self) -> bool:
-        """Whether there is nothing more to read."""
         return self._at == len(self._ready) and self._reader.at_eof()
 
     async def read(self) -> bytes:
-        """Read what is left."""
         return await self._reader.read()
 
     async def readexactly(self, size: int) -> bytes:
-        """Read so many bytes."""
         while len(self._ready) - self._at < size:
             frame = await self._next_frame()
             if frame:
@@ -139,38 +126,27 @@ class FrameReader(ABC):
         return self._ready[start : self._at]
 
     async def _next_frame(self) -> bytes:
-        head = await self._reader.readexactly(FRAME.size)
+        """Read a frame; gives it if it is the library's, and nothing if it was a delivery's."""
+        head = await self._reader.readexactly(_FRAME.size)
         if head.startswith(b"AMQP"):  # a broker of another version says no without a frame
             return head
-        kind, channel, size = FRAME.unpack(head)
-        return self.taken(kind, channel, head, await self._reader.readexactly(size + 1))
-
-
-class _DeliveryReader(FrameReader):
-    """What is read of a connection that has deliveries."""
-
-    def __init__(self, reader: asyncio.StreamReader, transport: DeliveryTransport) -> None:
-        super().__init__(reader)
-        self._transport = transport
-        self._arriving: dict[int, _Arriving] = {}
-
-    def taken(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes:
-        """Take what is a delivery's."""
-        if kind == METHOD and rest[: len(_DELIVER)] == _DELIVER:
+        kind, channel, size = _FRAME.unpack(head)
+        rest = await self._reader.readexactly(size + 1)
+        if kind == _METHOD and rest[: len(_DELIVER)] == _DELIVER:
             self._arriving[channel] = _delivering(rest)
-        elif kind == METHOD and rest[: len(_DELIVER)] in _CLOSINGS:
+        elif kind == _METHOD and rest[: len(_DELIVER)] in _CLOSINGS:
             self._arriving.pop(channel, None)
             return head + rest
-        elif kind in {HEADER, BODY} and channel in self._arriving:
+        elif kind in {_HEADER, _BODY} and channel in self._arriving:
             self._take(channel, self._arriving[channel], kind, rest[:-1])
         else:
             return head + rest
         return b""
 
     def _take(self, channel: int, arriving: _Arriving, kind: int, payload: bytes) -> None:
-        if kind == HEADER:
-            _, _, arriving.body_bytes = CONTENT.unpack_from(payload)
-            arriving.properties = payload[CONTENT.size :]
+        if kind == _HEADER:
+            _, _, arriving.body_bytes = _CONTENT.unpack_from(payload)
+            arriving.properties = payload[_CONTENT.size :]
             if not self._transport.admits(arriving.body_bytes):
                 arriving.held = None
         else:

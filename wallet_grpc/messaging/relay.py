@@ -21,8 +21,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika import DeliveryMode
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
 from wallet_grpc.store.connection.halves import Halved
@@ -34,7 +37,6 @@ from wallet_grpc.tracing import SpanKind, Tracer, is_sampled
 from .broker import BROKER_ERRORS, BrokerAddress, BrokerGoneError, connected, keep_up
 from .cloudevents import CONTENT_TYPE, render
 from .metrics import OutboxMetrics
-from .publications import Publications, PublishingTransport, RefusedByBrokerError, UnroutableError
 from .topology import Topology, declare_outbound
 
 _log = structlog.get_logger(__name__)
@@ -80,7 +82,7 @@ class _Line:
 
     connection: AbstractConnection
     channel: AbstractChannel
-    publications: Publications
+    exchange: AbstractExchange
 
     @property
     def is_cut_by_an_event(self) -> bool:
@@ -126,18 +128,12 @@ class Relay:
 
     async def _session(self, stop: asyncio.Event) -> None:
         try:
-            transport = PublishingTransport()
-            async with connected(self._settings.broker, name="relay", transport=transport) as connection:
+            async with connected(self._settings.broker, name="relay") as connection:
                 names = self._settings.topology
                 await declare_outbound(connection, names)
-                channel = await connection.channel(publisher_confirms=True)
-                publications = Publications(
-                    transport,
-                    await channel.get_underlay_channel(),
-                    exchange=names.events_exchange,
-                    content_type=CONTENT_TYPE,
-                )
-                line = _Line(connection=connection, channel=channel, publications=publications)
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                exchange = await channel.get_exchange(names.events_exchange, ensure=False)
+                line = _Line(connection=connection, channel=channel, exchange=exchange)
                 _log.info("relaying", exchange=names.events_exchange)
                 shared_at = float("-inf")
                 while not stop.is_set():
@@ -171,8 +167,8 @@ class Relay:
             owners.setdefault(row.owner_id, []).append(row)
         try:
             async with asyncio.timeout(_ROUND_TIMEOUT_S):
-                await self._publish_side_by_side(line.publications, iter(trusted.values()), len(trusted), done)
-                await self._publish(line.publications, iter(doubted.values()), done)
+                await self._publish_side_by_side(line.exchange, iter(trusted.values()), len(trusted), done)
+                await self._publish(line.exchange, iter(doubted.values()), done)
         except BROKER_ERRORS as error:
             if line.is_cut_by_an_event:
                 self._doubt(done, error)
@@ -183,10 +179,10 @@ class Relay:
         return _REFUSED_PAUSE_S if done.refused else 0.0
 
     async def _publish_side_by_side(
-        self, publications: Publications, left: Iterator[list[OutboxRow]], owners: int, done: _RelayRound
+        self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], owners: int, done: _RelayRound
     ) -> None:
         publishers = [
-            asyncio.create_task(self._publish(publications, left, done))
+            asyncio.create_task(self._publish(exchange, left, done))
             for _ in range(min(self._settings.in_flight_max, owners))
         ]
         try:
@@ -194,16 +190,16 @@ class Relay:
         finally:
             await end(publishers)
 
-    async def _publish(self, publications: Publications, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
+    async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
         """Publish the events of one owner after the other, each confirmed before the next."""
         for events in left:
             for row in events:
                 done.unconfirmed[row.owner_id] = row
                 try:
-                    await self._publish_one(publications, row.tell())
-                except UnroutableError:
+                    await self._publish_one(exchange, row.tell())
+                except PublishError:
                     done.unroutable.append(row)
-                except RefusedByBrokerError as error:
+                except DeliveryError as error:
                     done.refused += 1
                     _log.warning("event_refused", event_id=row.event_id, cause=str(error))
                     break
@@ -217,7 +213,7 @@ class Relay:
             del done.unconfirmed[events[0].owner_id]
             self._doubted.discard(events[0].owner_id)
 
-    async def _publish_one(self, publications: Publications, event: ToldEvent) -> None:
+    async def _publish_one(self, exchange: AbstractExchange, event: ToldEvent) -> None:
         """Publish an event, in a span of its own where that of its call is traced."""
         span = None
         if self._tracer is not None and is_sampled(event.traceparent):
@@ -225,8 +221,7 @@ class Relay:
             span = self._tracer.begin(f"publish {event.event_type}", SpanKind.PRODUCER, event.traceparent, attributes)
         failure: str | None = "CANCELLED"
         try:
-            body = render(event, environment=self._settings.environment)
-            await publications.publish(event.event_id, event.event_type, body)
+            await exchange.publish(self._message(event), event.event_type, mandatory=True)
             failure = None
         except Exception as error:
             failure = type(error).__name__
@@ -243,6 +238,15 @@ class Relay:
             self._doubted.discard(owner_id)
         else:
             self._doubted.update(done.unconfirmed)
+
+    def _message(self, event: ToldEvent) -> aio_pika.Message:
+        return aio_pika.Message(
+            render(event, environment=self._settings.environment),
+            content_type=CONTENT_TYPE,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            message_id=event.event_id,
+            type=event.event_type,
+        )
 
     async def _settle(self, done: _RelayRound) -> None:
         metrics = self._metrics
