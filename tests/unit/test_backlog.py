@@ -132,30 +132,6 @@ async def test_a_batch_that_leaves_enough_behind_wakes_another_lane() -> None:
     await asyncio.wait_for(idle, 1)
 
 
-async def test_what_comes_while_a_lane_gathers_wakes_no_other_before_it_is_worth_it() -> None:
-    backlog = backlog_of([])
-    idle = asyncio.create_task(backlog.changed())
-    await asyncio.sleep(0)
-    with backlog.gathered_for():
-        for owner_id in range(ENOUGH - 1):
-            backlog.put(job(owner_id))
-        await asyncio.sleep(0)
-        assert not idle.done()
-        backlog.put(job(ENOUGH))
-        await asyncio.wait_for(idle, 1)
-
-
-async def test_a_source_that_nobody_works_for_wakes_a_lane_though_another_gathers() -> None:
-    backlog = backlog_of([1])
-    batch = backlog.take()
-    idle = asyncio.create_task(backlog.changed())
-    await asyncio.sleep(0)
-    with backlog.gathered_for():
-        backlog.put(job(2, source=QUIET))
-        await asyncio.wait_for(idle, 1)
-    backlog.done(batch)
-
-
 def test_sources_take_turns_and_a_batch_ends_when_only_the_flood_has_more() -> None:
     rivalry = Told()
     backlog = Backlog(batch_operations_max=LIMIT, rivalry=rivalry)

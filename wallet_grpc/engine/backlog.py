@@ -18,8 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -140,7 +139,6 @@ class Backlog:
         self._flood_rests_until = 0.0
         self._looked_at = 0.0  # when it was last asked whether it still rests
         self._idle: deque[asyncio.Future[None]] = deque()
-        self._gathering = 0  # how many lanes let in what comes, and will look in a moment
         self._again: deque[list[Job]] = deque()  # whose locks were not free once, or who were kept apart
         self._tried: set[OwnerId] = set()  # the owners of those
         self._aside: asyncio.Queue[Aside] = asyncio.Queue()
@@ -192,18 +190,6 @@ class Backlog:
             self._begun(batch, sources)
             self._wake()
         return batch
-
-    @contextmanager
-    def gathered_for(self) -> Iterator[None]:
-        """Have a lane let in what comes, for the length of a block, after which it takes: meanwhile it needs no other.
-
-        Another one would wait for the same, and find nothing.
-        """
-        self._gathering += 1
-        try:
-            yield
-        finally:
-            self._gathering -= 1
 
     def keep_apart(self, batch: list[Job], owner_ids: Collection[OwnerId]) -> None:
         """Take these owners out of a batch that was just taken, unless it has no others: they come next, by themselves.
@@ -396,9 +382,7 @@ class Backlog:
         return (self._source,) if self._turns is None else self._turns.sources()
 
     def _wake(self) -> None:
-        """Wake one idle lane, if it would find something that no lane is about to take."""
-        if self._gathering and len(self) < self._worth_company and not self.keeps_a_source_waiting():
-            return
+        """Wake one idle lane, if it would find something."""
         while self._idle and self._worth_taking():
             future = self._idle.popleft()
             if not future.done():

@@ -131,8 +131,7 @@ class Lane:
         """Work until cancelled."""
         try:
             while True:
-                with self._backlog.gathered_for():
-                    await self._gather()
+                await self._gather()
                 batch = self._take()
                 if batch:
                     held: Sequence[Job] = ()
@@ -164,8 +163,6 @@ class Lane:
             before, waiting = waiting, len(backlog)
             if waiting == before:
                 barren += 1
-            elif waiting < before:
-                return  # another lane has taken it
             else:
                 barren = 0
                 if backlog.keeps_a_source_waiting():
