@@ -25,6 +25,8 @@ from wallet_grpc.domain.cells import Cell, schema_of
 pytestmark = pytest.mark.faults
 
 _CONTROL_TIMEOUT_S = 120
+_OTHERS_PAUSE_MAX_S = 4.0
+"""Seen were 0.3 s; half of WALLET_DATABASE_TIMEOUT_MS, 5 s, is what a bet would wait in one commit with a deposit."""
 COORDINATOR = 0
 
 
@@ -72,6 +74,7 @@ def test_nodes_are_killed_in_mid_load(citus_installation: Installation, citus_se
             deposits.goes_on()
             sys.stderr.write(f"{told}\nAfterwards: {loads}; deposits: {len(deposits.answered)}")
             assert not any(loads.refused(cell) for cell in others), str(loads)
+            assert all(loads.longest_pauses_s[cell] < _OTHERS_PAUSE_MAX_S for cell in others), str(loads)
         loads.forget()
         for node in nodes:
             _control("kill", node)
@@ -99,3 +102,4 @@ def test_nodes_are_frozen_in_mid_load(citus_installation: Installation, citus_se
             deposits.goes_on()
             sys.stderr.write(f"{told}\nAfterwards: {loads}; deposits: {len(deposits.answered)}")
             assert not any(loads.refused(cell) for cell in others), str(loads)
+            assert all(loads.longest_pauses_s[cell] < _OTHERS_PAUSE_MAX_S for cell in others), str(loads)
