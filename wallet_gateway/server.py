@@ -14,9 +14,10 @@ from wallet_grpc.signals import StopSignals
 from wallet_grpc.vitals import Vitals
 
 from .app import front_of, upstream_of
+from .descriptors import take_descriptors
 from .listeners import Listeners
 from .settings import GatewaySettings
-from .silence import end_silent
+from .silence import SilentConnections
 
 _MS_PER_S = 1_000
 
@@ -31,6 +32,7 @@ async def serve(settings: GatewaySettings) -> None:
         UnusableTlsFilesError: The certificate or its key cannot be used.
     """
     _check_address(settings.gateway_address)
+    take_descriptors(settings.gateway_connections_max)
     registry = CollectorRegistry()
     vitals = Vitals("gateway", registry)
     if settings.gateway_metrics_address is not None:
@@ -39,6 +41,7 @@ async def serve(settings: GatewaySettings) -> None:
     upstream = upstream_of(settings)
     front = front_of(settings, upstream, registry)
     host, port = host_and_port(settings.gateway_address)
+    silent = SilentConnections(port, settings.gateway_silence_timeout_ms / _MS_PER_S)
     listeners = Listeners(
         front,
         host=host,
@@ -49,9 +52,7 @@ async def serve(settings: GatewaySettings) -> None:
     serving = asyncio.create_task(listeners.serve(), name="listeners")
     stopping = asyncio.create_task(stop.asked.wait(), name="stop")
     watching = asyncio.create_task(vitals.watch_loop(), name="loop watch")
-    ending_silent = asyncio.create_task(
-        end_silent(port, settings.gateway_silence_timeout_ms / _MS_PER_S), name="silence"
-    )
+    ending_silent = asyncio.create_task(silent.end(), name="silence")
     _log.info("serving", address=settings.gateway_address, wallet=settings.gateway_wallet_address)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():

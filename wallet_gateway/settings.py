@@ -59,10 +59,14 @@ class GatewaySettings(EnvironmentSettings):
         default=2_000, ge=2, description="Calls that are held at once, half of them streams; more get QUEUE_FULL."
     )
     gateway_connections_max: int = Field(
-        default=4_096, ge=1, le=100_000, description="Connections that are served at once; more wait to be accepted."
+        default=4_096,
+        ge=1,
+        le=100_000,
+        description="Connections that are served at once; more wait to be accepted. Each takes a file descriptor.",
     )
     gateway_silence_timeout_ms: Milliseconds = Field(
-        default=75_000, description="How long a connection may be open and say nothing, in ms; then it is ended."
+        default=75_000,
+        description="How long a connection may be open and say nothing, or fewer than 24 bytes, in ms; then it ends.",
     )
     gateway_request_timeout_ms: Milliseconds = Field(
         default=31_000,

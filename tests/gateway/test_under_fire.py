@@ -4,9 +4,11 @@ import contextlib
 import http.client
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+import psutil
 import pytest
 from gateway.test_streams import EXECUTE, Stream, bet
 from support.database import Installation
@@ -26,8 +28,11 @@ CALLS_MAX = 4
 CONNECTIONS_MAX = 6
 MIB = 1024 * 1024
 WITHIN_S = 20.0
+FEW_DESCRIPTORS = 160
+MORE_THAN_FIT = 300
 _UNREAD_S = 5.0
 """After so long without a byte more that it takes, the gateway takes none."""
+_BYTE_EACH_S = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,21 @@ def narrow(shared_wallet: Any) -> Iterator[GatewayServer]:
     }
     with GatewayServer(shared_wallet.wallet.target, **settings) as server:
         yield server
+
+
+class LimitedGateway(GatewayServer):
+    """A gateway that has few file descriptors, and may not have more."""
+
+    program = ("/bin/sh", "-c", f'ulimit -n {FEW_DESCRIPTORS}; exec "$0" "$@"', sys.executable)
+
+    def __init__(self, wallet_address: str, **settings: str) -> None:
+        super().__init__(wallet_address, **settings)
+        self._arguments = ("-m", "wallet_cli", *self._arguments)
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in self.log.splitlines()]
+        return [line for line in told if line["level"] != "info"]
 
 
 class SlowCall:
@@ -156,6 +176,37 @@ def test_connections_that_say_nothing_give_their_places_back(shared_wallet: Any,
         assert slow.status() == 200
 
 
+def test_a_connection_that_begins_too_slowly_gives_its_place_back(shared_wallet: Any) -> None:
+    """Each byte comes in time, and all of them together would hold the place for ever so long."""
+    with GatewayServer(shared_wallet.wallet.target, WALLET_GATEWAY_SILENCE_TIMEOUT_MS="2000") as server:
+        host, port = server.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=_BYTE_EACH_S) as slow:
+            assert is_ended_meanwhile(slow, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r")
+
+
+def test_silent_connections_end_where_no_descriptor_is_left(shared_wallet: Any, wallet: Wallet) -> None:
+    """More than there are descriptors for: each is ended in its turn, and who has something to say is served."""
+    settings = {"WALLET_GATEWAY_SILENCE_TIMEOUT_MS": "2000", "WALLET_GATEWAY_CONNECTIONS_MAX": str(MORE_THAN_FIT)}
+    with LimitedGateway(shared_wallet.wallet.target, **settings) as server, contextlib.ExitStack() as stack:
+        host, port = server.address.split(":")
+        silent = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=WITHIN_S))
+            for _ in range(MORE_THAN_FIT)
+        ]
+        process = psutil.Process(server.process.pid)
+        wait_until(lambda: process.num_fds() == FEW_DESCRIPTORS, what="descriptors are used up")
+        assert {connection.recv(1) for connection in silent} == {b""}
+        assert server.ask(BALANCE, ASKED, key=wallet.keys["games"]).status == 200
+
+
+def test_a_gateway_says_when_its_connections_need_more_descriptors_than_it_may_have(shared_wallet: Any) -> None:
+    with LimitedGateway(shared_wallet.wallet.target) as server:
+        (warning,) = server.warnings
+        assert (warning["event"], warning["level"]) == ("too_few_descriptors", "warning")
+        assert (warning["setting"], warning["limit"]) == ("WALLET_GATEWAY_CONNECTIONS_MAX", FEW_DESCRIPTORS)
+        assert "ulimit -Hn" in warning["hint"]
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "application/proto"])
 def test_a_body_over_the_limit_is_not_read_to_its_end(narrow: GatewayServer, wallet: Wallet, content_type: str) -> None:
     """Its size is told at once where it is announced, and when it is reached where it is not."""
@@ -240,3 +291,16 @@ def is_open(gateway: GatewayServer) -> bool:
     except (OSError, http.client.HTTPException):
         return False
     return True
+
+
+def is_ended_meanwhile(connection: socket.socket, said: bytes) -> bool:
+    """Say something byte by byte, with a pause after each; true if the other side ends the connection meanwhile."""
+    for byte in said:
+        try:
+            connection.sendall(bytes([byte]))
+            return connection.recv(1) == b""
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return True
+    return False
