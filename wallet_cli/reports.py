@@ -136,7 +136,7 @@ def statement(  # noqa: PLR0917 - its options
         settled = await lookups.statements.settled(period)
         while True:
             page = await lookups.statements.page(settled, after, _PAGE_ROWS, with_accounts=False)
-            rows += [(line.created_at, line.tx_id, line.kind, *line[5:]) for line in page.lines]
+            rows += [(line.created_at, line.tx_id, line.kind, *line[4:]) for line in page.lines]
             after = page.next_place
             if after is None:
                 return rows

@@ -10,7 +10,7 @@ from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
 from wallet_grpc.rpc.operations import Execution, Operations
-from wallet_grpc.rpc.pages import page_size
+from wallet_grpc.rpc.pages import FOREIGN_TOKEN, page_size
 from wallet_grpc.rpc.wire import fill_timestamp
 from wallet_grpc.store.backoffice.figures import Basis
 from wallet_grpc.store.backoffice.player_statements import (
@@ -20,13 +20,14 @@ from wallet_grpc.store.backoffice.player_statements import (
     StatementPlace,
     StatementReader,
     StatementTooLongError,
+    UnknownPlaceError,
 )
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .answers import KIND_NUMBERS
 from .figures import fill_basis, moment
 from .lookups import READERS
-from .pages import number_part, read_token, write_token
+from .pages import number_part, read_token, uuid_part, write_token
 
 
 class StatementServicer:
@@ -48,12 +49,14 @@ class StatementServicer:
             currency_network_id=fields.currency_network_id(network) if network else None,
         )
         size = page_size(request.page_size)
-        place = read_token(request.page_token, number_part, number_part)
+        place = read_token(request.page_token, uuid_part, number_part)
         try:
             period = await self._statements.settled(period)
             page = await self._statements.page(period, None if place is None else StatementPlace(*place), size)
         except UnsettledMomentError as error:
             raise RefusedError(Refusal(reason=Reason.DATABASE_UNAVAILABLE, message=f"{error}; send it again")) from None
+        except UnknownPlaceError:
+            raise MalformedError(FOREIGN_TOKEN) from None
         except StatementTooLongError as error:
             why = f"{error}: name a later time, or have its lines by `wallet report statement`"
             raise MalformedError(invalid(Reason.INVALID_FIELD, "from", why)) from None

@@ -200,6 +200,14 @@ SELECT
     bounds.before_version,
     bounds.end_version,
     newest.owner_version AS newest_version,
+    (
+        SELECT ledger_transactions.owner_version
+        FROM ledger_transactions
+        WHERE
+            ledger_transactions.tx_id = %(after_tx_id)s::UUID
+            AND ledger_transactions.owner_id = %(player_id)s::BIGINT
+    ) AS after_version,
+    pg_is_in_recovery() AS is_replica,
     accounts.account_id,
     accounts.currency_network_id,
     accounts.account_type,
@@ -286,7 +294,6 @@ WITH made AS MATERIALIZED (
 )
 
 SELECT
-    made.owner_version,
     entries.entry_no,
     made.tx_id::TEXT,
     made.created_at,
@@ -317,6 +324,14 @@ INNER JOIN accounts ON entries.account_id = accounts.account_id
 WHERE (made.owner_version, entries.entry_no) > (%(from_version)s::BIGINT, %(after_entry_no)s::BIGINT)
 ORDER BY made.owner_version, entries.entry_no
 LIMIT %(rows_max)s::INTEGER;
+
+-- Which transaction of a player has this number; no row if this server does not have it.
+-- name: statement_made
+SELECT ledger_transactions.tx_id::TEXT
+FROM ledger_transactions
+WHERE
+    ledger_transactions.owner_id = %(player_id)s::BIGINT
+    AND ledger_transactions.owner_version = %(owner_version)s::BIGINT;
 
 -- Up to where the primary has written. What is settled by now is before it.
 -- name: written

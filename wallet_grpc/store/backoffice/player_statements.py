@@ -39,12 +39,16 @@ class StatementTooLongError(Exception):
     """The player did too much since the period began for it to be summed while somebody waits."""
 
 
-class StatementPlace(NamedTuple):
-    """A line's place in its statement."""
+class UnknownPlaceError(Exception):
+    """A page is asked for after a transaction that the player has not made."""
 
-    owner_version: int
-    """The number of its transaction among the player's own."""
+
+class StatementPlace(NamedTuple):
+    """A line's place in its statement. Servers of 0.1.0 give and take it in tokens as well, so its form stays."""
+
+    tx_id: str
     entry_no: int
+    """The line's; 0: before all lines of the transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,9 @@ class _Start:
     end_version: int
     """All that is of the period comes before this row."""
     newest_version: int
+    after_version: int | None
+    """The transaction that a page is asked for after, if the player has made it."""
+    is_replica: bool
     balances: Sequence[Any]
 
 
@@ -110,7 +117,6 @@ class StatementAccount:
 class StatementLine(NamedTuple):
     """A posting to an account of the player."""
 
-    owner_version: int
     entry_no: int
     tx_id: str
     created_at: datetime
@@ -127,7 +133,7 @@ class StatementLine(NamedTuple):
     @property
     def place(self) -> StatementPlace:
         """Where it stands."""
-        return StatementPlace(self.owner_version, self.entry_no)
+        return StatementPlace(self.tx_id, self.entry_no)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,40 +191,59 @@ class StatementReader:
 
         Raises:
             StatementTooLongError: See there.
+            UnknownPlaceError: There is no such place in what the player did.
+            UnsettledMomentError: The replica that is asked has not come to that place yet.
         """
         async with self._pools.of(period.player_id).connection() as connection:
-            start = await _start(connection, period)
+            start = await _start(connection, period, after)
             is_told = with_accounts and after is None
             accounts = await _accounts(connection, period, start) if is_told else ()
-            place = after or StatementPlace(start.before_version + 1, 0)
-            end_version = min(start.end_version, place.owner_version + self._scan_rows_max)
+            from_version, after_entry_no = _page_begins(start, after)
+            end_version = min(start.end_version, from_version + self._scan_rows_max)
             named = period.named | {
-                "from_version": place.owner_version,
-                "after_entry_no": place.entry_no,
+                "from_version": from_version,
+                "after_entry_no": after_entry_no,
                 "end_version": end_version,
                 "rows_max": limit + 1,
             }
             rows = await (await connection.execute(_SQL["statement_lines"], named)).fetchall()
-        lines = [StatementLine._make(row) for row in rows[:limit]]
-        next_place = None
-        if len(rows) > limit:
-            next_place = lines[-1].place
-        elif end_version < start.end_version:
-            next_place = StatementPlace(end_version, 0)
+            lines = [StatementLine._make(row) for row in rows[:limit]]
+            next_place = None
+            if len(rows) > limit:
+                next_place = lines[-1].place
+            elif end_version < start.end_version:
+                named = {"player_id": period.player_id, "owner_version": end_version}
+                (tx_id,) = await only_row(connection, _SQL["statement_made"], named)
+                next_place = StatementPlace(tx_id, 0)
         return StatementPage(as_of=start.as_of, accounts=accounts, lines=lines, next_place=next_place)
 
 
-async def _start(connection: Connection, period: StatementPeriod) -> _Start:
-    """Find where a period lies, once the server knows all of it."""
+async def _start(connection: Connection, period: StatementPeriod, after: StatementPlace | None = None) -> _Start:
+    """Find where a period and a place lie, once the server knows all of the period."""
     await _until_reached(connection, period)
-    rows = await rows_of(connection, _SQL["statement_start"], period.named)
+    named = period.named | {"after_tx_id": None if after is None else after.tx_id}
+    rows = await rows_of(connection, _SQL["statement_start"], named)
     return _Start(
         as_of=rows[0].as_of,
         before_version=rows[0].before_version,
         end_version=rows[0].end_version,
         newest_version=rows[0].newest_version,
+        after_version=rows[0].after_version,
+        is_replica=rows[0].is_replica,
         balances=[row for row in rows if row.account_id is not None],
     )
+
+
+def _page_begins(start: _Start, after: StatementPlace | None) -> tuple[int, int]:
+    """Give the transaction that a page begins with, and the entry of it after which it does."""
+    first = (start.before_version + 1, 0)
+    if after is None:
+        return first
+    if start.after_version is not None:
+        return max((start.after_version, after.entry_no), first)
+    if start.is_replica:
+        raise UnsettledMomentError("the replica has not come to this page yet")
+    raise UnknownPlaceError
 
 
 async def _accounts(connection: Connection, period: StatementPeriod, start: _Start) -> Sequence[StatementAccount]:
