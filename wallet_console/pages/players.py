@@ -21,6 +21,7 @@ from wallet_console.visits import PageRequest, Visit, whole_number
 from .page import Page, choices, number_of_enum, set_time
 from .transactions import filters_of, timeline
 
+_NO_LINE_YET = "None among those that were looked at for this page. Go on with the next page."
 _STATES = choices(wallet_pb2.PlayerState, "PLAYER_STATE_")
 
 
@@ -101,7 +102,7 @@ async def statement(visit: Visit) -> Response:
             columns=_LINES,
             rows=answer.lines,
             next_token=answer.next_page_token,
-            empty="Nothing moved in this period.",
+            empty=_NO_LINE_YET if answer.next_page_token else "Nothing moved in this period.",
             command=command("report", "statement", str(player_id), from_=visit.asked("begin"), to=visit.asked("end")),
         )
 
