@@ -170,7 +170,9 @@ def _asked(read: Callable[[Lookups], Any]) -> Any:
     except FutureDayError:
         raise click.BadParameter("is yet to come", param_hint="--at") from None
     except StatementTooLongError as error:
-        raise click.BadParameter(f"{error}: name a later time", param_hint="--from") from None
+        raise click.BadParameter(
+            f"{error}: name a later time, or have the lines without --accounts", param_hint="--from"
+        ) from None
     except (DaysBehindError, UnsettledMomentError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -152,6 +152,7 @@ _STATEMENT = {
     "after_version": 188,
     "upto_version": 200,
     "after_tx_id": _FIRST_UUID,
+    "owner_version": 200,
     "from_version": 189,
     "end_version": 201,
     "after_entry_no": 0,
@@ -268,7 +269,7 @@ def test_a_page_of_the_trail_touches_each_row_that_is_looked_at_a_few_times(fill
     assert touched <= 30 * _SCAN_ROWS, plan
 
 
-@pytest.mark.parametrize("name", ["statement_start", "statement_moved", "statement_lines"])
+@pytest.mark.parametrize("name", ["statement_start", "statement_moved", "statement_lines", "statement_made"])
 def test_a_statement_reads_the_players_own_rows_since_it_began(filled: Installation, name: str) -> None:
     statement = statements("wallet_grpc.store.backoffice", "figures.sql")[name]
     with kinds.connect(filled.admin_dsn, kinds.backoffice(timeout_ms=60_000), autocommit=True) as connection:

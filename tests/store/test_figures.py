@@ -4,6 +4,7 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,11 +25,12 @@ from wallet_grpc.store.backoffice.player_statements import (
     StatementLine,
     StatementPeriod,
     StatementReader,
+    StatementsBusyError,
     StatementTooLongError,
 )
 from wallet_grpc.store.backoffice.revenue import FIRST_PART, Revenue, RevenueKey, RevenueSplit
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.connection.pool import Connection, Pool
 from wallet_grpc.store.reads.networks import NetworkDirectory
 
 Pools = ByCell[Pool]
@@ -246,6 +248,36 @@ async def test_a_player_who_did_more_since_than_is_summed_has_lines_and_a_later_
     )
     (account,) = await reader.accounts(replace(whole, begins_at=BEGINNING + timedelta(minutes=30)))
     assert (account.opening_minor, account.closing_minor) == (50, 35)
+
+
+async def test_a_long_statement_leaves_connections_to_others_and_waits_for_the_one_before(
+    lane: SteppedLane, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        await lane.accepted(deposit(f"d{number}", 50))
+    monkeypatch.setattr("wallet_grpc.store.backoffice.player_statements._PART", 2)
+    monkeypatch.setattr("wallet_grpc.store.backoffice.player_statements._TURN_WAIT_S", 0.1)
+    reader, whole, pool = (
+        StatementReader(pools, pools, scan_rows_max=10),
+        StatementPeriod(player_id=PlayerId(1)),
+        pools.at(ONLY_CELL),
+    )
+    lent: list[int] = []
+    plain = pool.connection
+
+    def counted() -> AbstractAsyncContextManager[Connection]:
+        lent.append(pool.lent)
+        return plain()
+
+    monkeypatch.setattr(pool, "connection", counted)
+    (account,) = (await reader.page(whole, None, 10)).accounts
+    assert account.closing_minor == 200
+    assert lent == [0, 0, 0], "one for the lines and one for each part, and none is held meanwhile"
+    async with reader._turns.at(ONLY_CELL):
+        with pytest.raises(StatementsBusyError):
+            await reader.accounts(whole)
+        monkeypatch.setattr("wallet_grpc.store.backoffice.player_statements._PART", 4)
+        assert await reader.accounts(whole) == [account], "a short one waits for nobody"
 
 
 async def lines_of(reader: StatementReader, period: StatementPeriod, limit: int) -> list[StatementLine]:

@@ -19,6 +19,7 @@ from wallet_grpc.store.backoffice.player_statements import (
     StatementPeriod,
     StatementPlace,
     StatementReader,
+    StatementsBusyError,
     StatementTooLongError,
     UnknownPlaceError,
 )
@@ -53,7 +54,7 @@ class StatementServicer:
         try:
             period = await self._statements.settled(period)
             page = await self._statements.page(period, None if place is None else StatementPlace(*place), size)
-        except UnsettledMomentError as error:
+        except (UnsettledMomentError, StatementsBusyError) as error:
             raise RefusedError(Refusal(reason=Reason.DATABASE_UNAVAILABLE, message=f"{error}; send it again")) from None
         except UnknownPlaceError:
             raise MalformedError(FOREIGN_TOKEN) from None

@@ -130,9 +130,9 @@ WHERE
 ORDER BY parts.begins_at, parts.currency_network_id, parts.source, parts.game_code
 LIMIT %(rows_max)s::INTEGER;
 
--- How far this server is, where a period lies in a player's own rows, and what each of the player's accounts has after
--- the newest of them. Where a time lies is found by halving: a look-up for each doubling of their number, and no
--- other's rows are read. It is asked once for all that a page has.
+-- Where a period lies in a player's own rows, and what each of the player's accounts has after the newest of them.
+-- Where a time lies is found by halving: a look-up for each doubling of their number, and no other's rows are read. It
+-- is asked once for all that a page has.
 --
 -- transactions.sql and wallet_api/sql/history.sql halve as well, by the rows' own times: there it is a part of the one
 -- statement that a page is, and without it a page would need a second round trip. The HTTP API loads nothing of what
@@ -193,10 +193,6 @@ bounds AS (
 )
 
 SELECT
-    CASE
-        WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
-        ELSE clock_timestamp()
-    END AS as_of,
     bounds.before_version,
     bounds.end_version,
     newest.owner_version AS newest_version,
@@ -337,6 +333,14 @@ WHERE
 -- name: written
 SELECT pg_current_wal_insert_lsn()::TEXT;
 
--- Whether this server has that: the primary has, a replica once it has replayed it.
+-- Whether this server has that: the primary has, a replica once it has replayed it. And how far it is: the present, or
+-- of a replica the last commit that it has. What is read after this is not older.
 -- name: reached
-SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= %(written)s::PG_LSN;
+SELECT
+    %(written)s::PG_LSN IS NULL
+    OR NOT pg_is_in_recovery()
+    OR pg_last_wal_replay_lsn() >= %(written)s::PG_LSN AS has_reached,
+    CASE
+        WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
+        ELSE statement_timestamp()
+    END AS as_of;

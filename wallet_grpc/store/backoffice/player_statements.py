@@ -1,13 +1,15 @@
 """Statements: what a player's money did in a period, from the player's own rows.
 
 Where the period lies in them is asked once. What accounts had is what they have now, less what moved it since: summed
-part by part, of rows that never change, so that no query is longer for who plays much.
+part by part, of rows that never change, so that no query is longer for who plays much. Each part takes a connection and
+gives it back, and one long sum at a time is under way for a cell: other look-ups have the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,12 +33,18 @@ minute of it is taken ahead at most (store/reads/moments.py)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _PART = 20_000
 """Transactions that are summed by one query: a tenth of a second's work."""
-_SUMMED_MAX = 1_500_000
-"""Transactions that are summed for one statement: some ten seconds' work."""
+_SUMMED_MAX = 300_000
+"""Transactions that are summed for one statement: some two seconds' work. The console waits five for all of a call."""
+_TURN_WAIT_S = 1.5
+"""How long a sum of several parts waits for the one before it."""
 
 
 class StatementTooLongError(Exception):
     """The player did too much since the period began for it to be summed while somebody waits."""
+
+
+class StatementsBusyError(Exception):
+    """Another long statement of that cell is being summed; the same may work later."""
 
 
 class UnknownPlaceError(Exception):
@@ -87,7 +95,7 @@ class _Start:
     """All that is of the period comes before this row."""
     newest_version: int
     after_version: int | None
-    """The transaction that a page is asked for after, if the player has made it."""
+    """The transaction that a page is asked for after, if this server has it."""
     is_replica: bool
     balances: Sequence[Any]
 
@@ -156,6 +164,7 @@ class StatementReader:
         self._pools = pools
         self._primaries = primaries
         self._scan_rows_max = scan_rows_max
+        self._turns = ByCell(primaries.cells, {cell: asyncio.Lock() for cell, _ in primaries.items()})
         self._moments = ByCell(
             primaries.cells, {cell: Moments(partial(_ask, pool), cell) for cell, pool in primaries.items()}
         )
@@ -180,9 +189,12 @@ class StatementReader:
 
         Raises:
             StatementTooLongError: That is too much.
+            StatementsBusyError: Another long sum does not end.
+            UnsettledMomentError: A replica that is asked is behind.
         """
-        async with self._pools.of(period.player_id).connection() as connection:
-            return await _accounts(connection, period, await _start(connection, period))
+        async with self._reached(period) as (connection, as_of):
+            start = await _start(connection, period, as_of)
+        return await self._accounts(period, start)
 
     async def page(
         self, period: StatementPeriod, after: StatementPlace | None, limit: int, *, with_accounts: bool = True
@@ -191,13 +203,15 @@ class StatementReader:
 
         Raises:
             StatementTooLongError: See there.
+            StatementsBusyError: See there.
             UnknownPlaceError: There is no such place in what the player did.
             UnsettledMomentError: The replica that is asked has not come to that place yet.
         """
-        async with self._pools.of(period.player_id).connection() as connection:
-            start = await _start(connection, period, after)
-            is_told = with_accounts and after is None
-            accounts = await _accounts(connection, period, start) if is_told else ()
+        is_told = with_accounts and after is None
+        async with self._reached(period) as (connection, as_of):
+            start = await _start(connection, period, as_of, after)
+            if is_told:
+                _check_length(start)
             from_version, after_entry_no = _page_begins(start, after)
             end_version = min(start.end_version, from_version + self._scan_rows_max)
             named = period.named | {
@@ -215,16 +229,81 @@ class StatementReader:
                 named = {"player_id": period.player_id, "owner_version": end_version}
                 (tx_id,) = await only_row(connection, _SQL["statement_made"], named)
                 next_place = StatementPlace(tx_id, 0)
+        accounts = await self._accounts(period, start) if is_told else ()
         return StatementPage(as_of=start.as_of, accounts=accounts, lines=lines, next_place=next_place)
 
+    @asynccontextmanager
+    async def _reached(self, period: StatementPeriod) -> AsyncIterator[tuple[Connection, datetime]]:
+        """Lend a connection to a server that knows all of a settled period, and tell how far it is.
 
-async def _start(connection: Connection, period: StatementPeriod, after: StatementPlace | None = None) -> _Start:
-    """Find where a period and a place lie, once the server knows all of the period."""
-    await _until_reached(connection, period)
+        While it does not, nobody holds a connection.
+        """
+        for _ in range(_POLLS_MAX):
+            async with self._pools.of(period.player_id).connection() as connection:
+                has_reached, as_of = await only_row(connection, _SQL["reached"], {"written": period.written})
+                if has_reached:
+                    yield connection, as_of
+                    return
+            await asyncio.sleep(_POLL_S)
+        raise UnsettledMomentError("the replica has not come to the end of the period yet")
+
+    async def _accounts(self, period: StatementPeriod, start: _Start) -> Sequence[StatementAccount]:
+        """Sum what moved a player's accounts since a period began, a part of the player's transactions at a time.
+
+        What is short does not wait for what is long.
+        """
+        _check_length(start)
+        if start.newest_version - start.before_version <= _PART:
+            return await self._sum(period, start)
+        turn = self._turns.of(period.player_id)
+        try:
+            async with asyncio.timeout(_TURN_WAIT_S):
+                await turn.acquire()
+        except TimeoutError:
+            raise StatementsBusyError("another long statement is being summed") from None
+        try:
+            return await self._sum(period, start)
+        finally:
+            turn.release()
+
+    async def _sum(self, period: StatementPeriod, start: _Start) -> Sequence[StatementAccount]:
+        """Do so. Parts lie between numbers that the first query has found, and rows never change: so they fit.
+
+        A part may be asked of another server, as one of several replicas; one that does not have all of it is behind.
+        """
+        accounts = {
+            row.account_id: StatementAccount(
+                currency_network_id=row.currency_network_id,
+                account_type=row.account_type,
+                opening_minor=int(row.balance_minor),
+                closing_minor=int(row.balance_minor),
+            )
+            for row in sorted(start.balances, key=lambda row: (row.currency_network_id, row.account_type))
+        }
+        for after_version in range(start.before_version, start.newest_version, _PART):
+            upto_version = min(after_version + _PART, start.newest_version)
+            named = period.named | {"after_version": after_version, "upto_version": upto_version}
+            last = {"player_id": period.player_id, "owner_version": upto_version}
+            async with self._pools.of(period.player_id).connection() as connection:
+                if not await rows_of(connection, _SQL["statement_made"], last):
+                    raise UnsettledMomentError("the replica is behind the one that was asked first")
+                moved = await rows_of(connection, _SQL["statement_moved"], named)
+            for row in moved:
+                if row.account_id in accounts:
+                    accounts[row.account_id].take_back(row)
+        for account in accounts.values():
+            account.totals = dict(sorted(account.totals.items()))
+        return list(accounts.values())
+
+
+async def _start(
+    connection: Connection, period: StatementPeriod, as_of: datetime, after: StatementPlace | None = None
+) -> _Start:
+    """Find where a period and a place lie."""
     named = period.named | {"after_tx_id": None if after is None else after.tx_id}
     rows = await rows_of(connection, _SQL["statement_start"], named)
     return _Start(
-        as_of=rows[0].as_of,
+        as_of=as_of,
         before_version=rows[0].before_version,
         end_version=rows[0].end_version,
         newest_version=rows[0].newest_version,
@@ -246,49 +325,14 @@ def _page_begins(start: _Start, after: StatementPlace | None) -> tuple[int, int]
     raise UnknownPlaceError
 
 
-async def _accounts(connection: Connection, period: StatementPeriod, start: _Start) -> Sequence[StatementAccount]:
-    """Sum what moved a player's accounts since a period began, a part of the player's transactions at a time."""
+def _check_length(start: _Start) -> None:
     summed = start.newest_version - start.before_version
     if summed > _SUMMED_MAX:
         raise StatementTooLongError(
             f"the player has made {summed} transactions since then, and at most {_SUMMED_MAX} are summed"
         )
-    accounts = {
-        row.account_id: StatementAccount(
-            currency_network_id=row.currency_network_id,
-            account_type=row.account_type,
-            opening_minor=int(row.balance_minor),
-            closing_minor=int(row.balance_minor),
-        )
-        for row in sorted(start.balances, key=lambda row: (row.currency_network_id, row.account_type))
-    }
-    for after_version in range(start.before_version, start.newest_version, _PART):
-        upto_version = min(after_version + _PART, start.newest_version)
-        named = period.named | {"after_version": after_version, "upto_version": upto_version}
-        for row in await rows_of(connection, _SQL["statement_moved"], named):
-            if row.account_id in accounts:
-                accounts[row.account_id].take_back(row)
-    for account in accounts.values():
-        account.totals = dict(sorted(account.totals.items()))
-    return list(accounts.values())
 
 
 async def _ask(pool: Pool, statement: LiteralString, parameters: Mapping[str, object]) -> Sequence[Any]:
     async with pool.connection() as connection:
         return await (await connection.execute(statement, parameters)).fetchall()
-
-
-async def _until_reached(connection: Connection, period: StatementPeriod) -> None:
-    """Wait until the server knows all of a period that is settled.
-
-    Raises:
-        UnsettledMomentError: It is a replica that is behind.
-    """
-    if period.written is None:
-        return
-    for _ in range(_POLLS_MAX):
-        (has_reached,) = await only_row(connection, _SQL["reached"], {"written": period.written})
-        if has_reached:
-            return
-        await asyncio.sleep(_POLL_S)
-    raise UnsettledMomentError("the replica has not come to the end of the period yet")
