@@ -151,10 +151,9 @@ class InboxStore:
 
     async def early(self, after: int) -> EarlyEvents:
         """Look at the next stretch of early events after `after`."""
+        statement = _SQL["early_of_cells" if self.has_several_cells else "early"]
         async with self._pool.connection() as connection:
-            looked_at, upto, fulfilled = await only_row(
-                connection, _SQL["early"], {"after": after, "rows_max": _STRETCH}
-            )
+            looked_at, upto, fulfilled = await only_row(connection, statement, {"after": after, "rows_max": _STRETCH})
         return EarlyEvents(upto=upto if looked_at == _STRETCH else None, fulfilled=fulfilled)
 
     async def receipts(self, inbox_ids: Sequence[int]) -> list[Receipt]:

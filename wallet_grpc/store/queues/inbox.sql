@@ -174,7 +174,30 @@ SELECT
                 SELECT FROM withdrawals
                 WHERE withdrawals.withdrawal_id = stretch.waits_for
             )
-            OR EXISTS (  -- in whichever cell it is: the claim is its key (domain/identifiers.py)
+        ),
+        '{}'
+    ) AS fulfilled
+FROM stretch;
+
+-- The same where there are several cells, none of which is looked into: a withdrawal's claim tells of it, whose key is
+-- its reservation's (domain/identifiers.py).
+-- name: early_of_cells
+WITH stretch AS MATERIALIZED (
+    SELECT
+        inbox_events.inbox_id,
+        inbox_events.waits_for
+    FROM inbox_events
+    WHERE inbox_events.waits_for IS NOT NULL AND inbox_events.inbox_id > %(after)s::BIGINT
+    ORDER BY inbox_events.inbox_id
+    LIMIT %(rows_max)s::INTEGER
+)
+
+SELECT
+    count(*) AS looked_at,
+    max(stretch.inbox_id) AS upto,
+    coalesce(
+        array_agg(stretch.inbox_id ORDER BY stretch.inbox_id) FILTER (
+            WHERE EXISTS (
                 SELECT FROM claims
                 WHERE
                     claims.claim_hash = left(
