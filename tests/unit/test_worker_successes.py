@@ -245,11 +245,11 @@ async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
     async def remove(_: Any) -> Halved[int]:
         return Halved()
 
-    async def exchange(*_: Any, **__: Any) -> Any:
-        return SimpleNamespace(publish=publish)
+    async def underlay() -> Any:
+        return SimpleNamespace(basic_publish=publish)
 
     async def channel(**_: Any) -> Any:
-        return SimpleNamespace(get_exchange=exchange, is_closed=False)
+        return SimpleNamespace(get_underlay_channel=underlay, is_closed=False)
 
     @asynccontextmanager
     async def connected(*_: Any, **__: Any) -> Any:
@@ -258,7 +258,7 @@ async def test_relay(monkeypatch: pytest.MonkeyPatch, *, taken: bool) -> None:
     monkeypatch.setattr(relay, "connected", connected)
     monkeypatch.setattr(relay, "declare_outbound", nothing)
     monkeypatch.setattr(relay, "_REFUSED_PAUSE_S", 0.0)
-    monkeypatch.setattr(relay.Relay, "_message", lambda *_: None)
+    monkeypatch.setattr(relay.Relay, "_message", lambda *_: SimpleNamespace(body=b"", properties=None))
 
     def run(metrics: ChoreMetrics) -> Awaitable[Any]:
         queue: Any = SimpleNamespace(

@@ -20,12 +20,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 import aio_pika
 import structlog
 from aio_pika import DeliveryMode
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import DeliveryError, PublishError
+from aiormq.channel import Channel as UnderlayChannel
 
 from wallet_grpc.chores import ChoreMetrics, SetAside
 from wallet_grpc.store.connection.halves import Halved
@@ -82,7 +84,8 @@ class _Line:
 
     connection: AbstractConnection
     channel: AbstractChannel
-    exchange: AbstractExchange
+    underlay: UnderlayChannel
+    """The client library's own channel, below that of aio-pika."""
 
     @property
     def is_cut_by_an_event(self) -> bool:
@@ -132,8 +135,8 @@ class Relay:
                 names = self._settings.topology
                 await declare_outbound(connection, names)
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                exchange = await channel.get_exchange(names.events_exchange, ensure=False)
-                line = _Line(connection=connection, channel=channel, exchange=exchange)
+                underlay = cast("UnderlayChannel", await channel.get_underlay_channel())
+                line = _Line(connection=connection, channel=channel, underlay=underlay)
                 _log.info("relaying", exchange=names.events_exchange)
                 shared_at = float("-inf")
                 while not stop.is_set():
@@ -167,8 +170,8 @@ class Relay:
             owners.setdefault(row.owner_id, []).append(row)
         try:
             async with asyncio.timeout(_ROUND_TIMEOUT_S):
-                await self._publish_side_by_side(line.exchange, iter(trusted.values()), len(trusted), done)
-                await self._publish(line.exchange, iter(doubted.values()), done)
+                await self._publish_side_by_side(line, iter(trusted.values()), len(trusted), done)
+                await self._publish(line, iter(doubted.values()), done)
         except BROKER_ERRORS as error:
             if line.is_cut_by_an_event:
                 self._doubt(done, error)
@@ -179,10 +182,10 @@ class Relay:
         return _REFUSED_PAUSE_S if done.refused else 0.0
 
     async def _publish_side_by_side(
-        self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], owners: int, done: _RelayRound
+        self, line: _Line, left: Iterator[list[OutboxRow]], owners: int, done: _RelayRound
     ) -> None:
         publishers = [
-            asyncio.create_task(self._publish(exchange, left, done))
+            asyncio.create_task(self._publish(line, left, done))
             for _ in range(min(self._settings.in_flight_max, owners))
         ]
         try:
@@ -190,13 +193,13 @@ class Relay:
         finally:
             await end(publishers)
 
-    async def _publish(self, exchange: AbstractExchange, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
+    async def _publish(self, line: _Line, left: Iterator[list[OutboxRow]], done: _RelayRound) -> None:
         """Publish the events of one owner after the other, each confirmed before the next."""
         for events in left:
             for row in events:
                 done.unconfirmed[row.owner_id] = row
                 try:
-                    await self._publish_one(exchange, row.tell())
+                    await self._publish_one(line, row.tell())
                 except PublishError:
                     done.unroutable.append(row)
                 except DeliveryError as error:
@@ -213,7 +216,7 @@ class Relay:
             del done.unconfirmed[events[0].owner_id]
             self._doubted.discard(events[0].owner_id)
 
-    async def _publish_one(self, exchange: AbstractExchange, event: ToldEvent) -> None:
+    async def _publish_one(self, line: _Line, event: ToldEvent) -> None:
         """Publish an event, in a span of its own where that of its call is traced."""
         span = None
         if self._tracer is not None and is_sampled(event.traceparent):
@@ -221,7 +224,15 @@ class Relay:
             span = self._tracer.begin(f"publish {event.event_type}", SpanKind.PRODUCER, event.traceparent, attributes)
         failure: str | None = "CANCELLED"
         try:
-            await exchange.publish(self._message(event), event.event_type, mandatory=True)
+            message = self._message(event)
+            await line.underlay.basic_publish(
+                message.body,
+                exchange=self._settings.topology.events_exchange,
+                routing_key=event.event_type,
+                properties=message.properties,
+                mandatory=True,
+                wait=False,  # for its bytes to leave, as every other event would have to: its confirmation is awaited
+            )
             failure = None
         except Exception as error:
             failure = type(error).__name__
