@@ -220,7 +220,9 @@ async def test_a_batch_that_is_stored_after_its_time_is_counted_takes_another(
     await new_days().count()  # the first one waits before it says up to when it counts
     batch = await lane.decide(bet("b"))
     clock.turn(timedelta(hours=5))
+    before = own_ledger.rows("SELECT counting_until FROM day_marks")
     counting = asyncio.create_task(new_days().count())
+    await until(lambda: own_ledger.rows("SELECT counting_until FROM day_marks") != before)
     await stays(counting)  # it waits for whoever has taken a time
     with pytest.raises(LostRaceError, match="day"):
         await lane.write(batch)
@@ -374,8 +376,8 @@ async def test_the_first_day_begins_before_what_takes_its_time_while_it_is_settl
 
     monkeypatch.setattr(DayStore, "_settle", settle_before_midnight)
     counting = asyncio.create_task(new_days().count())
+    await until(lambda: own_ledger.rows("SELECT day FROM day_marks") == [(BEGINNING.date(),)])
     await stays(counting)
-    assert own_ledger.rows("SELECT day FROM day_marks") == [(BEGINNING.date(),)]
     await lane.store.release()
     await counting
 
