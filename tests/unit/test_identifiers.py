@@ -15,6 +15,7 @@ from wallet_grpc.domain.identifiers import (
     TxIdSequence,
     caller_key,
     deposit_key,
+    first_id_at,
     hash_key,
     round_key,
     unix_ms_of,
@@ -34,6 +35,16 @@ def test_an_id_carries_the_millisecond_that_its_moment_is_in() -> None:
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=uuid.UUID(tx_id).int >> 80) == now
     assert unix_ms_of(now + timedelta(microseconds=999)) == unix_ms_of(now)
     assert unix_ms_of(now - timedelta(microseconds=1)) == unix_ms_of(now) - 1
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.timedeltas())
+def test_ids_of_any_time_begin_somewhere(moment: datetime, later_by: timedelta) -> None:
+    """Whoever asks may name any time; what lies outside all ids lies before or after all of them."""
+    milliseconds = timedelta(milliseconds=1)
+    begins_ms = uuid.UUID(first_id_at(moment, later_by)).int >> 80
+    wanted_ms = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // milliseconds + later_by // milliseconds
+    assert begins_ms == min(max(wanted_ms, 0), 2**48 - 1)
+    assert first_id_at(moment) == first_id_at(moment, timedelta(0))
 
 
 @given(clocks)

@@ -1,6 +1,8 @@
 """Slices of several cells: put together in order, none left out and none twice, wherever each cell stopped to look."""
 
-from datetime import UTC
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,16 @@ from hypothesis import strategies as st
 
 from wallet_grpc.domain.cells import Cell
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.rpc.backoffice.pages import number_part, read_token, text_part, time_part, uuid_part, write_token
+from wallet_grpc.rpc.backoffice.pages import (
+    Part,
+    network_part,
+    number_part,
+    read_token,
+    text_part,
+    time_part,
+    uuid_part,
+    write_token,
+)
 from wallet_grpc.store.backoffice.slices import CellSlice, Placed, merge
 
 CELLS = st.lists(
@@ -78,6 +89,39 @@ def test_a_token_that_nobody_gave_is_refused_and_no_more(token: str) -> None:
             read_token(token, *PARTS)
     else:
         assert read_token(token, *PARTS) is None
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(2**31 - 2, 2**31 + 1) | st.integers(2**63 - 2, 2**63 + 1),
+        st.floats(),
+        st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"), max_size=8),
+        st.datetimes(timezones=st.timezones()).map(str),
+        st.sampled_from(("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-31T12:00:00")),
+        st.uuids().map(str),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+"""What a token can be made of: whatever JSON spells, in Python's generous reading of it."""
+
+
+@given(st.sampled_from((*PARTS, network_part)), JSON)
+def test_what_comes_of_a_made_up_token_can_be_asked_of_the_database(part: Part, value: object) -> None:
+    try:
+        (read,) = read_token(urlsafe_b64encode(json.dumps([value]).encode()).decode(), part)
+    except MalformedError:
+        return
+    if isinstance(read, datetime):
+        assert read.tzinfo is UTC
+    elif isinstance(read, str):
+        assert "\0" not in read.encode().decode()
+    else:
+        assert type(read) is int
+        assert 0 <= read < (2**31 if part is network_part else 2**63)
 
 
 TEXTS = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=40)

@@ -30,6 +30,8 @@ _is_callers_own_id = re.compile(rf"(?!{'|'.join(OWN_PREFIXES)})[\x21-\x7e]{{1,{I
 _is_derived_id = re.compile(
     rf"(?:{DERIVED_ROLLBACK_PREFIX}){{1,{DERIVATIONS_MAX}}}[\x21-\x7e]{{1,{ID_LENGTH_MAX}}}"
 ).fullmatch
+_unstorable = re.compile("[\0\ud800-\udfff]")
+"""What the database cannot keep in a text: NUL, and half of a surrogate pair."""
 _ID_RULE = f"must be 1 to {ID_LENGTH_MAX} characters of ASCII 0x21 to 0x7E"
 
 
@@ -150,6 +152,16 @@ def choice(value: Number, members: Mapping[Number, Member], name: str) -> Member
 def optional_choice(value: Number, members: Mapping[Number, Member], name: str) -> Member | None:
     """Give the member that a protobuf enum's number stands for, None where it was not set."""
     return choice(value, members, name) if value else None
+
+
+def is_storable(value: str) -> bool:
+    """Whether the database can keep a text."""
+    return _unstorable.search(value) is None
+
+
+def storable(value: str) -> str:
+    """Give a text with a space for each character that the database cannot keep."""
+    return _unstorable.sub(" ", value)
 
 
 def metadata(value: Mapping[str, str]) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from .cells import CELL_BITS, ONLY_CELL, Cell
 PlayerId = NewType("PlayerId", int)
 PLAYER_ID_MAX = 2**63 - 1
 CurrencyNetworkId = NewType("CurrencyNetworkId", int)
+NETWORK_ID_MAX = 2**31 - 1
 AccountId = NewType("AccountId", int)
 OwnerId = NewType("OwnerId", int)
 """Whose state a mutation changes: the shard key. A player's owner id is their player id."""
@@ -164,7 +165,11 @@ def unix_ms_of(moment: datetime) -> int:
     return (moment - _UNIX_EPOCH) // _MILLISECOND
 
 
-def first_id_at(moment: datetime) -> str:
-    """Give what no id of an earlier time comes after: where ids of a time begin."""
-    digits = f"{min(max(unix_ms_of(moment), 0), (1 << _TIME_BITS) - 1):012x}"
+def first_id_at(moment: datetime, later_by: timedelta = timedelta(0)) -> str:
+    """Give what no id of an earlier time comes after: where ids of a time begin.
+
+    Ids tell of fewer years than a datetime does, and `later_by` may lead out of those: what lies outside is at the end.
+    """
+    unix_ms = unix_ms_of(moment) + later_by // _MILLISECOND
+    digits = f"{min(max(unix_ms, 0), (1 << _TIME_BITS) - 1):012x}"
     return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,8 +28,6 @@ LEDGER_SOURCE: Final = Source("payments")
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
-_unstorable = re.compile("[\0\ud800-\udfff]")
-"""What the database could not look into: NUL, and half of a surrogate pair."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 _TOO_DEEP = invalid(Reason.INVALID_FIELD, "data", "must not be nested so deeply")
 
@@ -111,7 +108,7 @@ def _cleaned(data: Data) -> Data:
 def _storable(value: Any) -> Any:
     """Give a JSON value with a space for each character, of values and of names, that the database cannot keep."""
     if isinstance(value, str):
-        return _unstorable.sub(" ", value)
+        return fields.storable(value)
     if isinstance(value, dict):
         return {_storable(name): _storable(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -15,6 +15,7 @@ from typing import NewType
 from msgspec import Struct, field
 
 from wallet_grpc.domain.identifiers import (
+    NETWORK_ID_MAX,
     PLAYER_ID_MAX,
     CurrencyNetworkId,
     Key,
@@ -35,7 +36,6 @@ SessionId = NewType("SessionId", str)
 SESSION_NAMESPACE = "session"
 SESSION_SETTLEMENT_NAMESPACE = "session-settlement"
 
-_NETWORK_ID_MAX = 2**31 - 1
 _ADDRESSES_KEPT = 50_000
 _parse_token = re.compile(
     r"ses_([1-9][0-9]{0,18})_([1-9][0-9]{0,9})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})",
@@ -80,7 +80,7 @@ def session_address(token: str) -> SessionAddress | None:
     if parts is None:
         return None
     player_id, network_id = int(parts[1]), int(parts[2])
-    if player_id > PLAYER_ID_MAX or network_id > _NETWORK_ID_MAX:
+    if player_id > PLAYER_ID_MAX or network_id > NETWORK_ID_MAX:
         return None
     return SessionAddress(
         session_id=SessionId("-".join(parts.groups()[2:])),

@@ -30,7 +30,7 @@ from wallet_grpc.store.reads.slices import SESSION_PLAY
 
 from .answers import KIND_NUMBERS
 from .lookups import READERS
-from .pages import number_part, read_token, text_part, time_part, write_token
+from .pages import network_part, read_token, text_part, time_part, write_token
 
 OWED = ("MAIN", "WITHDRAW_HOLD", "SESSION_HOLD", "BONUS", SESSION_PLAY, "WALLET")
 """Types of accounts that the house owes, and what sessions under way have won beside what they hold."""
@@ -81,7 +81,7 @@ class FigureServicer:
         """Tell what games earned."""
         split = _split(request)
         size = page_size(request.page_size)
-        place = read_token(request.page_token, time_part, number_part, text_part, text_part)
+        place = read_token(request.page_token, time_part, network_part, text_part, text_part)
         after = FIRST_PART if place is None else RevenueKey(*place)
         with _told_why():
             found = await self._figures.revenue(split, after, size)

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from wallet_grpc.domain.cells import Cell
-from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import is_uuid
+from wallet_grpc.domain.fields import MalformedError, is_storable
+from wallet_grpc.domain.identifiers import NETWORK_ID_MAX, is_uuid
 from wallet_grpc.rpc.pages import FOREIGN_TOKEN, FRAME_BYTES, PAGE_BYTES_MAX, ROWS_AT_ONCE
 from wallet_grpc.store.backoffice.slices import Slice
 
@@ -27,7 +27,7 @@ Place = TypeVar("Place", bound=tuple[Any, ...])
 Part = Callable[[object], Any]
 
 _TOKEN_LENGTH_MAX = 1_024
-_INTEGER_MAX = 2**63 - 1
+_NUMBER_MAX = 2**63 - 1
 
 
 def uuid_part(value: object) -> str:
@@ -38,28 +38,37 @@ def uuid_part(value: object) -> str:
 
 
 def text_part(value: object) -> str:
-    """Read a part of a place that is a text."""
-    if not isinstance(value, str) or "\x00" in value:
+    """Read a part of a place that is a text, which JSON can spell with what no database keeps."""
+    if not isinstance(value, str) or not is_storable(value):
         raise MalformedError(FOREIGN_TOKEN)
     return value
 
 
 def number_part(value: object) -> int:
     """Read a part of a place that is a number."""
-    if type(value) is not int or not 0 <= value <= _INTEGER_MAX:
-        raise MalformedError(FOREIGN_TOKEN)
-    return value
+    return _number(value, _NUMBER_MAX)
+
+
+def network_part(value: object) -> int:
+    """Read a part of a place that is the number of a currency network."""
+    return _number(value, NETWORK_ID_MAX)
 
 
 def time_part(value: object) -> datetime:
     """Read a part of a place that is a time."""
     try:
         moment = datetime.fromisoformat(text_part(value))
-    except ValueError:
-        raise MalformedError(FOREIGN_TOKEN) from None
-    if moment.tzinfo is None:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter of one that only another offset has
+        pass
+    raise MalformedError(FOREIGN_TOKEN)
+
+
+def _number(value: object, highest: int) -> int:
+    if type(value) is not int or not 0 <= value <= highest:
         raise MalformedError(FOREIGN_TOKEN)
-    return moment.astimezone(UTC)
+    return value
 
 
 def write_token(place: Sequence[object]) -> str:

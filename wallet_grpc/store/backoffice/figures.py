@@ -111,6 +111,8 @@ class FigureReader:
         """
         if at is None:
             return await self._live_accounts()
+        if at < _FIRST_MOMENT:
+            return AccountFigures(basis=Basis(as_of=at, closed_until=None, open_day_as_of=None), accounts=())
         marks = await self._marks()
         if at > max(mark.now for mark in marks):
             raise FutureDayError(at.isoformat())

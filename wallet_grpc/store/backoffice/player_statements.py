@@ -75,11 +75,11 @@ class StatementPeriod:
         """Give it as the statements take it."""
         return {
             "player_id": self.player_id,
-            "since_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING) - _OUT_OF_ORDER_MAX),
+            "since_tx_id": first_id_at(self.begins_at or _BEGINNING, -_OUT_OF_ORDER_MAX),
             "network_id": self.currency_network_id,
-            "until_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING) + _OUT_OF_ORDER_MAX),
-            "first_tx_id": first_id_at(max(self.begins_at or _BEGINNING, _BEGINNING)),
-            "end_tx_id": first_id_at(max(self.ends_at or _FOREVER, _BEGINNING)),
+            "until_tx_id": first_id_at(self.ends_at or _FOREVER, _OUT_OF_ORDER_MAX),
+            "first_tx_id": first_id_at(self.begins_at or _BEGINNING),
+            "end_tx_id": first_id_at(self.ends_at or _FOREVER),
         }
 
 

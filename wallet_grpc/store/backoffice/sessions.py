@@ -122,7 +122,7 @@ class SessionLookup:
     ) -> CellSlice[SessionPlace, str]:
         first_id_after = LAST_UUID
         if wanted.older_than is not None:
-            first_id_after = first_id_at(datetime.now(UTC) - wanted.older_than)
+            first_id_after = first_id_at(datetime.now(UTC), -wanted.older_than)
         parameters = {
             "player_id": wanted.player_id,
             "source": wanted.source,

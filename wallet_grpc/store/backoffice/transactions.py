@@ -137,10 +137,10 @@ class TransactionLookup:
         is_rare = wanted.kinds is not None and RARE_KINDS.issuperset(wanted.kinds)
         last = LAST_UUID if after is None else str(after[0])
         if wanted.ends_at is not None:
-            last = min(last, first_id_at(wanted.ends_at + _SPARE))
+            last = min(last, first_id_at(wanted.ends_at, _SPARE))
         parameters = wanted.parameters() | {
             "before_tx_id": last,
-            "from_tx_id": FIRST_UUID if wanted.begins_at is None else first_id_at(wanted.begins_at - _SPARE),
+            "from_tx_id": FIRST_UUID if wanted.begins_at is None else first_id_at(wanted.begins_at, -_SPARE),
             "scan_rows_max": self._scan_rows_max,
             "rows_max": rows_max,
         }

@@ -11,7 +11,7 @@ import asyncio
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, LiteralString, TextIO
 
@@ -27,8 +27,6 @@ from wallet_grpc.store.reads.moments import FutureMomentError, Moments
 _SQL = statements(__package__, "reconcile.sql")
 _KIND = command("wallet-reconcile")
 _FETCHED_AT_ONCE = 5_000
-_FIRST_MOMENT = datetime(1970, 1, 2, tzinfo=UTC)
-"""No id is of an earlier time."""
 _LEAD = timedelta(minutes=1)
 """A transaction's id carries the time of its batch or, where a clock went back, a later one: never an earlier."""
 
@@ -52,7 +50,7 @@ class Period:
             "source": self.source,
             "begins_at": self.begins_at,
             "ends_at": self.ends_at,
-            "first_tx_id": first_id_at(max(self.begins_at, _FIRST_MOMENT) - _LEAD),
+            "first_tx_id": first_id_at(self.begins_at, -_LEAD),
         }
 
 

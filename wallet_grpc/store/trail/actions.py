@@ -36,10 +36,10 @@ class TimeSpan:
         """Give the bounds of a statement that goes on after a place: of ids, roughly, and of times."""
         before = LAST_UUID if after is None else after[0]
         if self.ends_at is not None:
-            before = min(before, first_id_at(self.ends_at + _SPARE))
+            before = min(before, first_id_at(self.ends_at, _SPARE))
         return {
             "before": before,
-            "begins": FIRST_UUID if self.begins_at is None else first_id_at(self.begins_at - _SPARE),
+            "begins": FIRST_UUID if self.begins_at is None else first_id_at(self.begins_at, -_SPARE),
             "begins_at": self.begins_at or _FIRST_TIME,
             "ends_at": self.ends_at or _LAST_TIME,
         }
