@@ -48,6 +48,14 @@ _COMMANDS = {
 class Commands(click.Group):
     """The commands of all parts."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse what is no text: no name in the database can be, and nothing is found by it."""
+        try:
+            "".join(args).encode()
+        except UnicodeEncodeError:
+            raise click.UsageError("an argument is not UTF-8") from None
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
         del ctx

@@ -14,7 +14,7 @@ from wallet_grpc.store.operator import keys as key_store
 from wallet_grpc.store.operator import rails as rail_store
 from wallet_grpc.store.reads.keys import Role
 
-from .options import admin_connection, json_option, read_settings, reason_option, source_of
+from .options import NETWORK, admin_connection, json_option, read_settings, reason_option, source_of
 
 _RATE = click.IntRange(1, 1_000_000)
 
@@ -169,7 +169,7 @@ def rails() -> None:
 
 @rails.command("set")
 @click.option("--source", required=True, help="The caller's name, as in `wallet keys list`.")
-@click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
+@click.option("--currency-network", "network_id", required=True, type=NETWORK, help="Its id, as in `currencies list`.")
 @click.option(
     "--rail",
     required=True,

@@ -37,7 +37,7 @@ from wallet_grpc.store.connection.kinds import command, connect
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.operator.cells import all_cells
 
-from .options import failed, moment_of, read_settings, source_of
+from .options import NETWORK, failed, period_of, read_settings, source_of
 
 if TYPE_CHECKING:
     from wallet_grpc.store.reads.players import TransactionRecord
@@ -48,6 +48,7 @@ _PAGE_ROWS = 500
 _PLAYER = click.IntRange(1, PLAYER_ID_MAX)
 _UNDER_WAY_MAX = 50
 _AGES = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_AGE_MAX = timedelta(days=36_500)
 _parse_age = re.compile(r"([0-9]{1,7})([smhd])", re.ASCII).fullmatch
 
 
@@ -116,7 +117,10 @@ class AgeType(click.ParamType[timedelta]):
         parts = _parse_age(value)
         if parts is None:
             self.fail(f"{value!r} is no age, such as 90s, 30m, 4h or 7d", param, ctx)
-        return timedelta(**{_AGES[parts[2]]: int(parts[1])})
+        age = timedelta(**{_AGES[parts[2]]: int(parts[1])})
+        if age > _AGE_MAX:
+            self.fail(f"{value!r} is more than {_AGE_MAX.days:,} days", param, ctx)
+        return age
 
 
 AGE = AgeType()
@@ -224,7 +228,7 @@ def transactions() -> None:
     type=click.Choice([kind.value.lower() for kind in Kind]),
     help="Only of this kind; several times for several.",
 )
-@click.option("--currency-network", "network_id", type=click.IntRange(1), help="Only in this one.")
+@click.option("--currency-network", "network_id", type=NETWORK, help="Only in this one.")
 @click.option("--game", "game_code", help="Only of this game.")
 @click.option("--round", "round_id", help="Only of this round.")
 @click.option("--from", "begins_at", help="From this time on, ISO 8601; without an offset it is UTC.")
@@ -245,6 +249,7 @@ def list_transactions(
     file_format: str | None,
 ) -> None:
     """List transactions, newest first."""
+    begins, ends = period_of(begins_at, ends_at)
     wanted = TransactionFilter(
         player_id=None if player_id is None else PlayerId(player_id),
         source=None if source is None else source_of(source),
@@ -252,8 +257,8 @@ def list_transactions(
         currency_network_id=None if network_id is None else CurrencyNetworkId(network_id),
         game_code=game_code,
         round_id=round_id,
-        begins_at=None if begins_at is None else moment_of(begins_at, "--from"),
-        ends_at=None if ends_at is None else moment_of(ends_at, "--to"),
+        begins_at=begins,
+        ends_at=ends,
     )
     print_pages(
         lambda lookups: partial(lookups.transactions.page, wanted),

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings
 from wallet_cli import running_stack
 from wallet_grpc.domain.cells import Cells
 from wallet_grpc.domain.fields import TEXT_LENGTH_MAX
-from wallet_grpc.domain.identifiers import Source
+from wallet_grpc.domain.identifiers import NETWORK_ID_MAX, Source
 from wallet_grpc.settings import AdminSettings, Settings
 from wallet_grpc.store.connection.kinds import ConnectionKind, command, connect
 from wallet_grpc.store.operator.preflight import UnfitDatabaseError, check_database
@@ -24,6 +24,9 @@ AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 _SOURCE_LENGTH_MAX = 64
 _INSUFFICIENT_PRIVILEGE = "42501"
+
+NETWORK = click.IntRange(1, NETWORK_ID_MAX)
+"""The type of an option that names a currency network."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -53,11 +56,20 @@ def moment_of(text: str, option: str) -> datetime:
     """Read a time; without an offset it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(
             f"{text!r} is no time, such as 2026-01-31 or 2026-01-31T12:00:00Z", param_hint=option
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def period_of(begins_at: str | None, ends_at: str | None) -> tuple[datetime | None, datetime | None]:
+    """Read `--from` and `--to`, which are None where they are not given."""
+    begins = None if begins_at is None else moment_of(begins_at, "--from")
+    ends = None if ends_at is None else moment_of(ends_at, "--to")
+    if begins is not None and ends is not None and ends < begins:
+        raise click.BadParameter("is before --from", param_hint="--to")
+    return begins, ends
 
 
 def read_settings() -> Settings:

@@ -16,7 +16,7 @@ from wallet_grpc.store.proofs.verifications import record
 from wallet_grpc.store.proofs.verify import verify
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
-from .options import failed, json_option, moment_of, read_settings
+from .options import failed, json_option, period_of, read_settings, source_of
 
 
 @click.command("reconcile")
@@ -46,9 +46,10 @@ def reconcile_command(
     """
     if by_round and against is not None:
         raise click.UsageError("--against compares transactions; leave --rounds out")
-    period = reconciliation.Period(
-        source=source, begins_at=moment_of(begins_at, "--from"), ends_at=moment_of(ends_at, "--to")
-    )
+    begins, ends = period_of(begins_at, ends_at)
+    assert begins is not None, "required"
+    assert ends is not None, "required"
+    period = reconciliation.Period(source=source_of(source), begins_at=begins, ends_at=ends)
     settings = read_settings()
     dsn = settings.service_dsn
     try:

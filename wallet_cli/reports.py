@@ -7,7 +7,7 @@ service on connections that cannot write.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import click
@@ -23,7 +23,7 @@ from wallet_grpc.store.reads.moments import UnsettledMomentError
 from wallet_grpc.store.reads.slices import SESSION_PLAY
 
 from .lookups import ask, formats
-from .options import moment_of
+from .options import NETWORK, moment_of, period_of
 
 _PAGE_ROWS = 1_000
 _OWED = ("MAIN", "WITHDRAW_HOLD", "SESSION_HOLD", "BONUS", SESSION_PLAY, "WALLET")
@@ -78,9 +78,10 @@ def liabilities(at: str | None, file_format: str | None) -> None:
 @formats
 def revenue(begins_at: str | None, ends_at: str | None, ways: tuple[str, ...], file_format: str | None) -> None:
     """Show gross gaming revenue of the business days that begin in a period: bets less wins, less what was undone."""
+    begins, ends = period_of(begins_at, ends_at)
     split = RevenueSplit(
-        begins_at=_moment(begins_at, "--from"),
-        ends_at=_moment(ends_at, "--to"),
+        begins_at=begins,
+        ends_at=ends,
         by_day="day" in ways,
         by_source="source" in ways,
         by_game="game" in ways,
@@ -111,7 +112,7 @@ def revenue(begins_at: str | None, ends_at: str | None, ways: tuple[str, ...], f
 @click.argument("player_id", type=click.IntRange(1, PLAYER_ID_MAX))
 @_from
 @_to
-@click.option("--currency-network", "network_id", type=click.IntRange(1), help="Only in this one.")
+@click.option("--currency-network", "network_id", type=NETWORK, help="Only in this one.")
 @click.option("--accounts", "only_accounts", is_flag=True, help="What each account had and has, instead of the lines.")
 @formats
 def statement(  # noqa: PLR0917 - its options
@@ -123,10 +124,11 @@ def statement(  # noqa: PLR0917 - its options
     file_format: str | None,
 ) -> None:
     """Show what a player's money did in a period, posting by posting."""
+    begins, ends = period_of(begins_at, ends_at)
     period = StatementPeriod(
         player_id=PlayerId(player_id),
-        begins_at=_moment(begins_at, "--from"),
-        ends_at=_moment(ends_at, "--to"),
+        begins_at=begins,
+        ends_at=ends,
         currency_network_id=network_id,
     )
 
@@ -159,7 +161,7 @@ def statement(  # noqa: PLR0917 - its options
 
 
 def _accounts(at: str | None) -> AccountFigures:
-    moment = _moment(at, "--at")
+    moment = None if at is None else moment_of(at, "--at")
     found: AccountFigures = _asked(lambda lookups: lookups.figures.accounts(moment))
     return found
 
@@ -175,10 +177,6 @@ def _asked(read: Callable[[Lookups], Any]) -> Any:
         ) from None
     except (DaysBehindError, UnsettledMomentError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    return None if text is None else moment_of(text, option)
 
 
 def _tell(basis: Basis) -> None:

@@ -15,7 +15,16 @@ from wallet_grpc.store.operator.migrate import MigrationError, migrate, plan
 from wallet_grpc.store.operator.migration_plan import PlannedMigration
 from wallet_grpc.store.reads.moments import ClockAheadError
 
-from .options import admin_connection, failed, json_option, read_admin_settings, read_settings, reason_option, source_of
+from .options import (
+    NETWORK,
+    admin_connection,
+    failed,
+    json_option,
+    read_admin_settings,
+    read_settings,
+    reason_option,
+    source_of,
+)
 
 _LEDGER_NAME_LENGTH_MAX = 256
 
@@ -88,7 +97,7 @@ def currencies() -> None:
 @click.argument("currency")
 @click.argument("network")
 @click.option("--decimals", required=True, type=click.IntRange(0, 18), help="Decimals of a major unit.")
-@click.option("--id", "network_id", type=click.IntRange(1, 2**31 - 1), help="Its id. Default: the next one.")
+@click.option("--id", "network_id", type=NETWORK, help="Its id. Default: the next one.")
 @reason_option
 @json_option
 def add_currency(
@@ -125,7 +134,7 @@ def ledgers() -> None:
 @ledgers.command("create")
 @click.argument("name")
 @click.option("--source", required=True, help="Whose it is: the caller's name, as in `keys list`. No other uses it.")
-@click.option("--currency-network", "network_id", required=True, type=int, help="Its id, as in `currencies list`.")
+@click.option("--currency-network", "network_id", required=True, type=NETWORK, help="Its id, as in `currencies list`.")
 @reason_option
 @json_option
 def create_ledger(name: str, source: str, network_id: int, reason: str, *, as_json: bool) -> None:

@@ -31,7 +31,7 @@ from wallet_grpc.store.trail.actions import ActionFilter, FoundAction, TimeSpan
 from wallet_grpc.store.trail.proposals import Proposal, ProposalFilter
 
 from .lookups import ask, formats, limited, print_pages
-from .options import json_option, moment_of, reason_option
+from .options import json_option, period_of, reason_option
 from .running_stack import path_of_stack, read_stack
 
 _KEY = "WALLET_OPERATOR_KEY"
@@ -41,10 +41,8 @@ _STATES = {"open": None, "applied": Verdict.APPROVED, "refused": Verdict.REFUSED
 
 
 def _span(begins_at: str | None, ends_at: str | None) -> TimeSpan:
-    return TimeSpan(
-        begins_at=None if begins_at is None else moment_of(begins_at, "--from"),
-        ends_at=None if ends_at is None else moment_of(ends_at, "--to"),
-    )
+    begins, ends = period_of(begins_at, ends_at)
+    return TimeSpan(begins_at=begins, ends_at=ends)
 
 
 # ------------------------------------------------------------------------------------------------------------- actions

@@ -1,4 +1,4 @@
-"""Made-up page tokens, and times at the ends of what a Timestamp can tell: refused or answered, never a fault.
+"""Made-up page tokens, times at the ends of what a Timestamp can tell, periods that end before they begin: no fault.
 
 A token is no secret, and anybody whom a list is for may send any. The parts of each list's token are told here, so that
 what is made up comes as far as the statement that it is for.
@@ -204,3 +204,14 @@ def test_no_time_is_a_fault(senders: dict[type[Message], Any], kind: Any) -> Non
             for more in ({}, {"player_id": 1}) if "player_id" in kind.DESCRIPTOR.fields_by_name else ({},):
                 request = kind(**({field.name: end} | named | more))
                 check_no_fault(sender.attempt(request), request, field=field.name, may_be_answered=True)
+
+
+PERIODS = requests_with(lambda field: field.name == "from")
+
+
+@pytest.mark.parametrize("kind", PERIODS, ids=lambda kind: kind.__name__)
+def test_no_period_ends_before_it_begins(senders: dict[type[Message], Any], kind: Any) -> None:
+    sender, named = senders[kind]
+    at, later = Timestamp(seconds=1_760_000_000), Timestamp(seconds=1_760_000_000, nanos=1_000)
+    sender.refused(kind(**({"from": later, "to": at} | named)), "INVALID_FIELD", field="to")
+    assert not isinstance(sender.attempt(kind(**({"from": at, "to": at} | named))), Refusal)

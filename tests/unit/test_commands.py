@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from wallet_cli import console
 from wallet_cli.__main__ import main
@@ -41,6 +42,38 @@ def test_a_command_starts_without_what_only_others_use() -> None:
     asked = f"{started} print(sorted(sys.modules.keys() & {{'rich', 'structlog', 'grpc', 'wallet_cli.proofs'}}))"
     done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        *(
+            (f"{name} --from 2026-02-01 --to 2026-01-31T23:59:59Z", "--to: is before --from")
+            for name in (
+                "report revenue",
+                "report statement 1",
+                "transactions list",
+                "actions list",
+                "proposals list",
+                "reconcile --source games",
+            )
+        ),
+        ("report trial-balance --at 0001-01-01T00:00+14:00", "--at: '0001-01-01T00:00+14:00' is no time"),
+        ("transactions list --to 9999-12-31T23:59-14:00", "--to: '9999-12-31T23:59-14:00' is no time"),
+        ("transactions list --currency-network 2147483648", "'--currency-network': 2147483648 is not in the range"),
+        ("rails set --source games --currency-network 2147483648", "2147483648 is not in the range"),
+        ("sessions list --older-than 36501d", "'36501d' is more than 36,500 days"),
+        ("withdrawals list --older-than 9999999d", "'9999999d' is more than 36,500 days"),
+        ("find \udcff", "an argument is not UTF-8"),
+        ("transactions list --game \udcff", "an argument is not UTF-8"),
+        ("reconcile --source a\tb --from 2026-01-01 --to 2026-02-01", "--source: must be"),
+    ],
+)
+def test_what_cannot_be_asked_of_the_database_is_told_before(asked: str, told: str) -> None:
+    """No database is here: what is wrong is seen before one is looked for."""
+    refused = CliRunner().invoke(main, asked.split(" "), env={"WALLET_DATABASE_URL": "host=/nowhere"})
+    assert refused.exit_code == 2, refused.output
+    assert told in " ".join(refused.output.split())
 
 
 @pytest.mark.parametrize(

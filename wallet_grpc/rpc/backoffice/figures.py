@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from wallet.v1 import backoffice_pb2 as pb
 from wallet_grpc.domain.days import DAY_LENGTH
 from wallet_grpc.domain.fields import MalformedError
@@ -31,6 +29,7 @@ from wallet_grpc.store.reads.slices import SESSION_PLAY
 from .answers import KIND_NUMBERS
 from .lookups import READERS
 from .pages import network_part, read_token, text_part, time_part, write_token
+from .requests import period_of
 
 OWED = ("MAIN", "WITHDRAW_HOLD", "SESSION_HOLD", "BONUS", SESSION_PLAY, "WALLET")
 """Types of accounts that the house owes, and what sessions under way have won beside what they hold."""
@@ -116,23 +115,16 @@ def _told_why() -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------------ requests
 
 
-def moment(request: pb.GetStatementRequest | pb.GetGamingRevenueRequest, name: str) -> datetime | None:
-    """Read a bound of a period; None: there is none."""
-    if not request.HasField(name):
-        return None
-    given: Timestamp = getattr(request, name)
-    return moment_of(given, name)
-
-
 def _split(request: pb.GetGamingRevenueRequest) -> RevenueSplit:
     ways: set[str] = set()
     for number in request.by:
         if number not in _BY:
             raise MalformedError(invalid(Reason.INVALID_FIELD, "by", f"{number} is no way to split revenue"))
         ways.add(_BY[number])
+    begins_at, ends_at = period_of(request)
     return RevenueSplit(
-        begins_at=moment(request, "from"),
-        ends_at=moment(request, "to"),
+        begins_at=begins_at,
+        ends_at=ends_at,
         by_day="by_day" in ways,
         by_source="by_source" in ways,
         by_game="by_game" in ways,

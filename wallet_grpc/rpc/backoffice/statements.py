@@ -5,7 +5,6 @@ from __future__ import annotations
 from wallet.v1 import backoffice_pb2 as pb
 from wallet_grpc.domain import fields
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import PlayerId
 from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from wallet_grpc.domain.transactions import Kind
 from wallet_grpc.rpc.gate import CallContext, CallGate, RefusedError, gated
@@ -26,9 +25,10 @@ from wallet_grpc.store.backoffice.player_statements import (
 from wallet_grpc.store.reads.moments import UnsettledMomentError
 
 from .answers import KIND_NUMBERS
-from .figures import fill_basis, moment
+from .figures import fill_basis
 from .lookups import READERS
 from .pages import number_part, read_token, uuid_part, write_token
+from .requests import network_of, period_of
 
 
 class StatementServicer:
@@ -42,12 +42,13 @@ class StatementServicer:
     @gated(*READERS)
     async def GetStatement(self, request: pb.GetStatementRequest, _call: CallContext) -> pb.GetStatementResponse:
         """Tell what a player's money did."""
-        network = request.currency_network_id
+        player_id = fields.player_id(request.player_id)
+        begins_at, ends_at = period_of(request)
         period = StatementPeriod(
-            player_id=PlayerId(fields.player_id(request.player_id)),
-            begins_at=moment(request, "from"),
-            ends_at=moment(request, "to"),
-            currency_network_id=fields.currency_network_id(network) if network else None,
+            player_id=player_id,
+            begins_at=begins_at,
+            ends_at=ends_at,
+            currency_network_id=network_of(request.currency_network_id),
         )
         size = page_size(request.page_size)
         place = read_token(request.page_token, uuid_part, number_part)

@@ -70,6 +70,10 @@ class StatementPeriod:
     written: str | None = None
     """Up to where a server must have replayed the primary's log to know all of the period; None: as far as it has."""
 
+    def __post_init__(self) -> None:
+        """Be no period that ends before it begins: what its accounts had in the end would be what they had when."""
+        assert self.begins_at is None or self.ends_at is None or self.begins_at <= self.ends_at, "it ends before"
+
     @property
     def named(self) -> dict[str, object]:
         """Give it as the statements take it."""
