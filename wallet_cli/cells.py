@@ -9,6 +9,7 @@ import click
 import psycopg
 
 from wallet_cli import console
+from wallet_grpc.settings import check_dsn
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.copying.comparing import Comparison
 from wallet_grpc.store.copying.copy import compare, copy
@@ -55,12 +56,21 @@ def freeze_command(*, is_lifted: bool, reason: str, as_json: bool) -> None:
         click.echo(("it is" if changed else "it was") + (" not frozen" if is_lifted else " frozen"))
 
 
+def _dsn(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    try:
+        check_dsn(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
 @click.command("copy")
 @click.option(
     "--from",
     "source_url",
     envvar="WALLET_COPY_FROM_DATABASE_URL",
     required=True,
+    callback=_dsn,
     help="The DSN of the owner of the schemas to copy from; with a password better in WALLET_COPY_FROM_DATABASE_URL.",
 )
 @click.option("--finish", is_flag=True, help="Freeze the source, copy the rest, and make the target ready.")

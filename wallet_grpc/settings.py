@@ -60,11 +60,27 @@ def _queue_name(value: str) -> str:
     return value
 
 
-def _as_libpq_takes_it(value: SecretStr) -> SecretStr:
+def check_dsn(dsn: str) -> None:
+    """See that a DSN can be read, and that no part of its password is read as a host or as a database.
+
+    What cannot be connected to is told by the names of these.
+
+    Raises:
+        ValueError: It cannot, or some is. The message tells nothing of what it holds.
+    """
     try:
-        conninfo_to_dict(value.get_secret_value())
+        conninfo_to_dict(dsn)
     except ProgrammingError:  # its message may hold the password
         raise ValueError("cannot be read: it must be a DSN as libpq takes it") from None
+    scheme, _, named = dsn.partition("://")
+    if "@" in named.partition("/")[0]:
+        named = named.partition("@")[2]
+    if scheme in {"postgres", "postgresql"} and "@" in named.partition("?")[0]:
+        raise ValueError("is no URL: in a password, `@` and `/` are written %40 and %2F")
+
+
+def _as_libpq_takes_it(value: SecretStr) -> SecretStr:
+    check_dsn(value.get_secret_value())
     return value
 
 

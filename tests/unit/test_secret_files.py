@@ -15,7 +15,7 @@ from wallet_cli.__main__ import main
 from wallet_cli.options import read_as
 from wallet_cli.running_stack import is_asked_for
 from wallet_grpc.secret_files import FILE_BYTES_MAX, EnvironmentSettings
-from wallet_grpc.settings import AdminSettings, Settings
+from wallet_grpc.settings import AdminSettings, Settings, check_dsn
 
 DSN = "postgresql://wallet:hunter2@database/wallet"
 SECRETS = {
@@ -140,6 +140,9 @@ def test_a_cookie_is_signed_with_the_secret_of_a_file(tmp_path: Path, monkeypatc
         ("WALLET_DATABASE_URL", "postgresql://u:hunter2 more@database/x", "must be a DSN as libpq takes it"),
         ("WALLET_ADMIN_DATABASE_URL", "postgresql://u:hunter2%zz@database/x", "must be a DSN as libpq takes it"),
         ("WALLET_ADMIN_DATABASE_URL", "host=database password='hunter2", "must be a DSN as libpq takes it"),
+        ("WALLET_DATABASE_URL", "postgresql://u:some@hunter2@database/x", "in a password, `@` and `/` are written"),
+        ("WALLET_DATABASE_URL", "postgresql://u:1/hunter2@database/x", "in a password, `@` and `/` are written"),
+        ("WALLET_DATABASE_URL", "postgres://hunter2/more@database:5432", "in a password, `@` and `/` are written"),
         ("WALLET_AMQP_URL", "http://u:hunter2@broker/", "is not amqp:// or amqps://"),
         ("WALLET_AMQP_URL", "amqp://u:hunter2/more@broker/", "is no URL"),
         ("WALLET_AMQP_URL", "amqp://u:2/hunter2@broker/", "is no URL"),
@@ -156,6 +159,35 @@ def test_an_address_that_cannot_be_read_is_told_without_its_password(
     assert f"{variable}: Value error, " in raised.value.message
     assert told in raised.value.message
     assert "hunter2" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:p%40p%2Fp@one:5432,two/database?sslmode=verify-full",
+        "postgresql://u:p?p#p@[::1]/database",
+        "postgres:///database?host=/var/run/postgresql&user=u&password=p@p",
+        "postgresql://?user=u&password=p@p&host=/tmp",
+        "host=database password=p@p/p://@/ user=u",
+    ],
+)
+def test_an_at_sign_that_is_no_hosts_is_taken(dsn: str) -> None:
+    check_dsn(dsn)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgres//u:hunter2@database/x", "postgres://u:some@hunter2@database/x", "host=x password='hunter2"]
+)
+@pytest.mark.parametrize("is_option", [True, False])
+def test_what_is_copied_from_is_told_without_its_password(
+    dsn: str,
+    is_option: bool,  # noqa: FBT001 an example's
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_all(monkeypatch, {"WALLET_ADMIN_DATABASE_URL": DSN, "WALLET_COPY_FROM_DATABASE_URL": dsn})
+    refused = CliRunner().invoke(main, ["copy", *(["--from", dsn] if is_option else [])])
+    assert (refused.exit_code, "hunter2" in refused.output) == (2, False), refused.output
+    assert "Invalid value for '--from'" in refused.output
 
 
 def test_files_for_tls_with_the_broker_belong_together(monkeypatch: pytest.MonkeyPatch) -> None:
