@@ -27,8 +27,6 @@ from wallet_grpc.store.reads.slices import (
 )
 
 _SQL = statements(__package__, "verify_days.sql")
-_LOOKUPS = "SET LOCAL enable_nestloop = on; SET LOCAL enable_sort = on"
-"""What looking up every account needs beside: whichever way is the shortest."""
 _NAMED_MAX = 20
 """How many figures of one day are named; who looks at the day sees the others."""
 
@@ -120,7 +118,6 @@ def _counted(connection: psycopg.Connection[Any], slice_: TimeSlice) -> Counted:
     counted = Counted()
     for name in TOTALS:
         counted.add_totals(connection.execute(SLICES[name], slice_.parameters))
-    connection.execute(_LOOKUPS)
     counted.add_movements(connection.execute(_SQL["movements"], slice_.parameters))
     counted.add_play()
     return counted
