@@ -18,8 +18,6 @@ from unit.desk import deposit
 from wallet_grpc.domain.cells import Cell, Cells
 from wallet_grpc.domain.identifiers import PlayerId
 from wallet_grpc.store.batch.store import BatchStore, LostRaceError, StoreSettings
-from wallet_grpc.store.connection.pool import Pool
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 _TIMEOUT_MS = 60_000
 _MOVE_WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = 'ExclusiveLock'"
@@ -34,16 +32,7 @@ _KILL_LOCKS = """
 
 
 @pytest_asyncio.fixture
-async def networks(citus_installation: Installation) -> AsyncIterator[NetworkDirectory]:
-    pool = Pool(citus_installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    directory = NetworkDirectory(pool)
-    await directory.refresh()
-    yield directory
-    await pool.close()
-
-
-@pytest_asyncio.fixture
-async def lane(citus_installation: Installation, networks: NetworkDirectory) -> AsyncIterator[SteppedLane]:
+async def lane(citus_installation: Installation) -> AsyncIterator[SteppedLane]:
     """A lane of the first cell."""
     settings = StoreSettings(
         database_url=citus_installation.service_dsn,
@@ -51,7 +40,7 @@ async def lane(citus_installation: Installation, networks: NetworkDirectory) -> 
         lock_timeout_ms=_TIMEOUT_MS,
         batch_operations_max=100,
     )
-    made = SteppedLane(BatchStore(settings, networks, Cells(citus_installation.cells), Cell(0)))
+    made = SteppedLane(BatchStore(settings, Cells(citus_installation.cells), Cell(0)))
     yield made
     await made.store.close()
 

@@ -11,10 +11,9 @@ from unit.desk import deposit
 from devstack.servers.postgres import PostgresCluster
 from devstack.servers.postgres_settings import PostgresSettings
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
-from wallet_grpc.store.connection.pool import DatabaseUnavailableError, Pool
+from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.store.operator.migrate import migrate
 from wallet_grpc.store.operator.networks import add_network
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 pytestmark = pytest.mark.faults
 
@@ -37,16 +36,13 @@ async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_i
     forgetful: tuple[PostgresCluster, Installation],
 ) -> None:
     postgres, installation = forgetful
-    pool = Pool(installation.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    networks = NetworkDirectory(pool)
-    await networks.refresh()
     settings = StoreSettings(
         database_url=installation.service_dsn,
         timeout_ms=5_000,
         lock_timeout_ms=2_000,
         batch_operations_max=100,
     )
-    lanes = [SteppedLane(BatchStore(settings, networks)) for _ in range(2)]
+    lanes = [SteppedLane(BatchStore(settings)) for _ in range(2)]
     await lanes[0].decide(deposit("never", player=1))  # reserves ids; nothing is committed
     postgres.kill()
     postgres.start()
@@ -58,4 +54,3 @@ async def test_a_crash_of_the_database_makes_no_two_lanes_use_the_same_account_i
     check_invariants(installation)
     for lane in lanes:
         await lane.store.close()
-    await pool.close()

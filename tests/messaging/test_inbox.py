@@ -4,9 +4,12 @@ import json
 
 import pytest
 from support.events import Platform, Published, Worker, deposit_settled, withdrawal_failed, withdrawal_settled
+from support.refusals import Refusal
 from support.requests import UNKNOWN_NETWORK, Player, changed, fresh_id
 from support.waiting import wait_until
 from support.wallet import at_once
+
+_NEW_NETWORK = 79
 
 
 def test_the_data_alone_is_accepted_under_its_message_id(platform: Platform) -> None:
@@ -79,6 +82,21 @@ def test_an_early_event_that_contradicts_another_early_one_is_parked(platform: P
     withdrawal_id, event_id = fresh_id("payout"), fresh_id("event")
     platform.settled(withdrawal_settled(withdrawal_id, "1", id=event_id), "WAITING")
     platform.settled(withdrawal_settled(withdrawal_id, "2", id=event_id), "WAITING", "PARKED")
+
+
+def test_a_withdrawal_ends_in_a_network_that_its_consumer_never_heard_of(platform: Platform) -> None:
+    platform.settled(deposit_settled(Player().deposit("1")), "APPLIED")  # it works, and has read what there was
+    installation = platform.installation
+    installation.command("currencies", "add", "DASH", "DASH", "--decimals", "8", "--id", str(_NEW_NETWORK))
+    player = Player(currency_network_id=_NEW_NETWORK)
+    deposit = player.deposit("100")
+    wait_until(lambda: not isinstance(platform.wallet.attempt(deposit), Refusal), what="the server knows it")
+    settled, failed = player.reserve("40"), player.reserve("30")
+    for reservation in (settled, failed):
+        platform.wallet.applied(reservation)
+    platform.settled(withdrawal_settled(settled.withdrawal_id), "APPLIED")
+    platform.settled(withdrawal_failed(failed.withdrawal_id), "APPLIED")
+    assert platform.wallet.main(player) == "60"
 
 
 def test_both_endings_before_their_reservation(platform: Platform) -> None:

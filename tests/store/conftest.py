@@ -26,10 +26,8 @@ from support.database import (
 from devstack.servers.binaries import BinariesNotFoundError, find_binaries
 from devstack.servers.postgres import PostgresCluster
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
-from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.operator.migrate import migrate
 from wallet_grpc.store.operator.networks import add_network
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 # Version: where its programs come from, and what to install where they are missing.
 VERSIONS = {
@@ -172,16 +170,7 @@ def empty(any_cluster: Cluster) -> Iterator[Installation]:
 
 
 @pytest_asyncio.fixture
-async def networks(ledger: Installation) -> AsyncIterator[NetworkDirectory]:
-    pool = Pool(ledger.service_dsn, connections_max=1, wait_ms=30_000, timeout_ms=30_000)
-    directory = NetworkDirectory(pool)
-    await directory.refresh()
-    yield directory
-    await pool.close()
-
-
-@pytest_asyncio.fixture
-async def new_lane(ledger: Installation, networks: NetworkDirectory) -> AsyncIterator[NewLane]:
+async def new_lane(ledger: Installation) -> AsyncIterator[NewLane]:
     """Make lanes, each as if of another process."""
     made: list[SteppedLane] = []
 
@@ -192,7 +181,7 @@ async def new_lane(ledger: Installation, networks: NetworkDirectory) -> AsyncIte
             lock_timeout_ms=lock_timeout_ms,
             batch_operations_max=100,
         )
-        made.append(SteppedLane(BatchStore(settings, networks)))
+        made.append(SteppedLane(BatchStore(settings)))
         return made[-1]
 
     yield make

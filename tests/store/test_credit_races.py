@@ -31,7 +31,6 @@ from wallet_grpc.store.background.wallet_postings import PostingSettings, Postin
 from wallet_grpc.store.batch.store import LostRaceError
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.proofs.verify import verify
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 NewLane = Callable[..., SteppedLane]
 
@@ -127,9 +126,9 @@ async def pool(ledger: Installation) -> AsyncIterator[MortalPool]:
     await made.close()
 
 
-def poster(pool: Pool, networks: NetworkDirectory, *, wallets_max: int = 2) -> PostingStore:
+def poster(pool: Pool, *, wallets_max: int = 2) -> PostingStore:
     settings = PostingSettings(interval_ms=1, wallets_max=wallets_max, queue_rows_max=3, ledgers_max=10)
-    return PostingStore(settings, pool, networks)
+    return PostingStore(settings, pool)
 
 
 def wallets_of(ledger: Ledger, count: int) -> list[WalletAddress]:
@@ -152,14 +151,14 @@ STATEMENTS_OF_A_ROUND = 19
 
 @pytest.mark.parametrize("statements", range(1, STATEMENTS_OF_A_ROUND + 1))
 async def test_a_poster_that_is_killed_between_any_two_steps(
-    new_lane: NewLane, ledger: Installation, networks: NetworkDirectory, pool: MortalPool, statements: int
+    new_lane: NewLane, ledger: Installation, pool: MortalPool, statements: int
 ) -> None:
     lane = new_lane()
     made = await new_ledger(lane)
     purses = wallets_of(made, 5)
     await lane.attempt(*(credit(f"c{number}", 10**37, purse) for number, purse in enumerate(purses)))
     await lane.attempt(*(credit(f"d{number}", number + 1, purse) for number, purse in enumerate(purses)))
-    mortal = poster(pool, networks)
+    mortal = poster(pool)
     pool.lives = [statements]
     with suppress(Killed):
         for due in await mortal.due():
@@ -182,13 +181,11 @@ async def post_all(store: PostingStore, installation: Installation) -> None:
             await asyncio.sleep(0.002)
 
 
-async def test_many_posters_post_each_entry_once(
-    new_lane: NewLane, ledger: Installation, networks: NetworkDirectory, pool: MortalPool
-) -> None:
+async def test_many_posters_post_each_entry_once(new_lane: NewLane, ledger: Installation, pool: MortalPool) -> None:
     lane = new_lane()
     made = await new_ledger(lane)
     purses = wallets_of(made, 12)
-    posters = [poster(pool, networks, wallets_max=5) for _ in range(3)]
+    posters = [poster(pool, wallets_max=5) for _ in range(3)]
     for turn in range(12):
         await lane.attempt(*(credit(f"{turn}", turn + 1, purse) for purse in purses))
         due = await posters[0].due()
@@ -200,13 +197,13 @@ async def test_many_posters_post_each_entry_once(
 
 
 async def test_a_poster_leaves_a_ledger_to_whoever_has_it(
-    new_lane: NewLane, ledger: Installation, networks: NetworkDirectory, pool: MortalPool
+    new_lane: NewLane, ledger: Installation, pool: MortalPool
 ) -> None:
     lane = new_lane()
     made = await new_ledger(lane)
     (purse,) = wallets_of(made, 1)
     await lane.attempt(credit("c", 10, purse))
-    store = poster(pool, networks)
+    store = poster(pool)
     (due,) = await store.due()
     with ledger.connect() as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [made.owner_id])
@@ -215,16 +212,14 @@ async def test_a_poster_leaves_a_ledger_to_whoever_has_it(
     assert (await store.post(due)).transactions == 1
 
 
-async def test_a_write_under_way_is_posted_after_it(
-    new_lane: NewLane, ledger: Installation, networks: NetworkDirectory, pool: MortalPool
-) -> None:
+async def test_a_write_under_way_is_posted_after_it(new_lane: NewLane, ledger: Installation, pool: MortalPool) -> None:
     """A batch that was decided before a posting, and stored after it, queues itself."""
     lane = new_lane()
     made = await new_ledger(lane)
     (purse,) = wallets_of(made, 1)
     await lane.attempt(credit("c", 10, purse))
     under_way = await lane.decide(credit("d", 5, purse))
-    store = poster(pool, networks)
+    store = poster(pool)
     (due,) = await store.due()
     assert (await store.post(due)).journal_entries == 1
     await lane.write(under_way)
@@ -234,13 +229,13 @@ async def test_a_write_under_way_is_posted_after_it(
 
 
 async def test_balances_of_more_digits_than_an_entry_are_posted(
-    new_lane: NewLane, ledger: Installation, networks: NetworkDirectory, pool: MortalPool
+    new_lane: NewLane, ledger: Installation, pool: MortalPool
 ) -> None:
     lane = new_lane()
     made = await new_ledger(lane)
     (purse,) = wallets_of(made, 1)
     await lane.attempt(*(credit(f"c{number}", 10**38 - 1, purse) for number in range(11)))
-    await post_all(poster(pool, networks), ledger)
+    await post_all(poster(pool), ledger)
     assert books(ledger) == (11 * (10**38 - 1),) * 2
     check_invariants(ledger)
     assert verify(ledger.admin_dsn).clean

@@ -34,7 +34,6 @@ from wallet_grpc.store.proofs.verify import verify
 from wallet_grpc.store.proofs.verify_days import day_problems
 from wallet_grpc.store.reads import slices
 from wallet_grpc.store.reads.moments import ClockAheadError
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 NewDays = Callable[..., DayStore]
 NewLane = Callable[..., SteppedLane]
@@ -52,22 +51,18 @@ def clock(own_ledger: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def new_lane_by_clock(own_ledger: Installation, clock: Clock) -> AsyncIterator[NewLane]:
     """Make lanes that read the test's clock, each as if of another process."""
     assert clock.installation is own_ledger
-    pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    directory = NetworkDirectory(pool)
-    await directory.refresh()
     settings = StoreSettings(
         database_url=own_ledger.service_dsn, timeout_ms=5_000, lock_timeout_ms=2_000, batch_operations_max=100
     )
     made: list[SteppedLane] = []
 
     def make(*, own_clock: Callable[[], datetime] = lambda: FAR_AHEAD) -> SteppedLane:
-        made.append(SteppedLane(BatchStore(settings, directory, own_clock=own_clock)))
+        made.append(SteppedLane(BatchStore(settings, own_clock=own_clock)))
         return made[-1]
 
     yield make
     for lane in made:
         await lane.store.close()
-    await pool.close()
 
 
 @pytest.fixture
@@ -537,11 +532,9 @@ async def test_a_poster_takes_no_time_of_a_clock_that_is_hours_ahead(
     assert purse is not None
     await new_lane_by_clock().send(credit("c", 5, purse))
     pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000, writes=True)
-    networks = NetworkDirectory(pool)
-    await networks.refresh()
     own = [BEGINNING - timedelta(hours=3)]
     settings = PostingSettings(interval_ms=0, wallets_max=10, queue_rows_max=10, ledgers_max=10)
-    posting = PostingStore(settings, pool, networks, own_clock=lambda: own[0])
+    posting = PostingStore(settings, pool, own_clock=lambda: own[0])
     (due,) = await posting.due()
     with pytest.raises(ClockAheadError):
         await posting.post(due)

@@ -31,7 +31,6 @@ from wallet_grpc.store.backoffice.player_statements import (
 from wallet_grpc.store.backoffice.revenue import FIRST_PART, Revenue, RevenueKey, RevenueSplit
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import Connection, Pool
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 Pools = ByCell[Pool]
 DAYS = DaySettings(begins_at_hour=0, interval_ms=1, slices_max=1_000)
@@ -53,13 +52,11 @@ async def pools(own_ledger: Installation, clock: Clock) -> AsyncIterator[Pools]:
 
 
 @pytest_asyncio.fixture
-async def lane(own_ledger: Installation, pools: Pools) -> AsyncIterator[SteppedLane]:
-    directory = NetworkDirectory(pools.at(ONLY_CELL))
-    await directory.refresh()
+async def lane(own_ledger: Installation) -> AsyncIterator[SteppedLane]:
     settings = StoreSettings(
         database_url=own_ledger.service_dsn, timeout_ms=5_000, lock_timeout_ms=2_000, batch_operations_max=100
     )
-    lane = SteppedLane(BatchStore(settings, directory))
+    lane = SteppedLane(BatchStore(settings))
     yield lane
     await lane.store.close()
 

@@ -39,7 +39,6 @@ from wallet_grpc.store.batch.store import BatchStore, OutcomeUnknownError, Store
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.standby import StepApart
 from wallet_grpc.store.connection.statements import positional
-from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.withdrawals import WithdrawalReader
 
 _TIMEOUT_MS = 1_000
@@ -113,13 +112,11 @@ async def desk(own_ledger: Installation) -> AsyncIterator[Desk]:
     )
     settings = EngineSettings(lanes=1, queue_operations_max=1_000, source_share=1.0, lane=lane, store=store)
     pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    networks = NetworkDirectory(pool)
-    await networks.refresh()
-    engine = Engine(settings, networks, WithdrawalReader(pool), EngineMetrics(CollectorRegistry()))
+    engine = Engine(settings, WithdrawalReader(pool), EngineMetrics(CollectorRegistry()))
     engine.start()
     with own_ledger.connect(autocommit=True) as admin:
         admin.execute(_COMMITS_WAIT)
-        made = Desk(engine, admin, lambda: BatchStore(store, networks))
+        made = Desk(engine, admin, lambda: BatchStore(store))
         assert isinstance(await made.send(deposit("d", 100)), Accepted)
         yield made
     await asyncio.wait_for(engine.stop(), _ANSWERED_WITHIN_S)

@@ -126,7 +126,7 @@ def engine_of(world: World, patch: pytest.MonkeyPatch) -> Engine:
         batch_operations_max=200, attempts_max=10, backoff_ms=2, outage_wait_ms=1_000, lock_timeout_ms=1_000
     )
     settings = EngineSettings(lanes=2, queue_operations_max=10_000, source_share=0.5, lane=bounds, store=None)  # type: ignore[arg-type]
-    parts: Any = (None, None, EngineMetrics(CollectorRegistry()))
+    parts: Any = (None, EngineMetrics(CollectorRegistry()))
     return Engine(settings, *parts, clock=world.now_s)
 
 

@@ -115,15 +115,11 @@ async def test_expiry(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
         refusal = Refusal(reason=Reason.CONFLICT, message="")
         ticket.outcomes[0] = refusal if how == "refused" else SETTLED
 
-    async def find(_: Any) -> object:
-        return object()
-
     def run(metrics: ChoreMetrics) -> Awaitable[Any]:
         worker = ExpiryWorker(
             ExpirySettings(poll_ms=1, grace_ms=0, round_sessions_max=10),
             SimpleNamespace(execute=execute),  # type: ignore[arg-type]
             SimpleNamespace(expired=counted(expired)),  # type: ignore[arg-type]
-            SimpleNamespace(find=find),  # type: ignore[arg-type]
             metrics,
             WorkerMetrics(CollectorRegistry()),
         )

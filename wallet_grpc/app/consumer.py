@@ -69,9 +69,7 @@ async def consume(settings: Settings, cells: Cells) -> None:
     )
     PoolMetrics([*lookups.named(), *named_pools("inbox", inbox_pools, inbox_pool)], registry)
     tracer = tracer_of("consume")
-    engine = Engine(
-        engine_settings(settings), networks, withdrawals, EngineMetrics(registry), cells=cells, tracer=tracer
-    )
+    engine = Engine(engine_settings(settings), withdrawals, EngineMetrics(registry), cells=cells, tracer=tracer)
     database = DatabaseWatch(
         (lookups.shared, inbox_pool),
         lookups.of_cells,

@@ -201,9 +201,7 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
     PoolMetrics(pools.named(), registry)
     networks = NetworkDirectory(pools.lookups.shared)
     metrics = EngineMetrics(registry)
-    engine = Engine(
-        engine_settings(settings), networks, pools.lookups.withdrawals(), metrics, cells=cells, tracer=tracer
-    )
+    engine = Engine(engine_settings(settings), pools.lookups.withdrawals(), metrics, cells=cells, tracer=tracer)
     certificate = None if (files := settings.tls_files) is None else ServedCertificate(files)
     keys = KeyRing(KeyReader(pools.keys), refresh_ms=settings.keys_refresh_ms)
     server = _server(
@@ -218,7 +216,7 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
         tracer,
         shares_address=worker is not None,
     )
-    workers = _workers(settings, pools, keys, networks, engine, ChoreMetrics(registry), registry)
+    workers = _workers(settings, pools, keys, engine, ChoreMetrics(registry), registry)
     watch = DatabaseWatch(
         pools.watched(), pools.lookups.of_cells, unhealthy_after_ms=settings.unhealthy_after_ms, registry=registry
     )
@@ -392,7 +390,6 @@ def _workers(  # noqa: PLR0917 - their parts
     settings: Settings,
     pools: Pools,
     keys: KeyRing,
-    networks: NetworkDirectory,
     engine: Engine,
     chores: ChoreMetrics,
     registry: CollectorRegistry,
@@ -411,8 +408,8 @@ def _workers(  # noqa: PLR0917 - their parts
         made.append(("lookup lag", LookupLagWatch(pools.backoffice.overview.behind_s, chores, counted).run))
     for cell, pool in pools.background.items():
         for name, worker in (
-            ("expiry", _expiry(settings, pool, networks, engine, chores, counted)),
-            ("poster", _poster(settings, pool, cells, networks, chores, counted)),
+            ("expiry", _expiry(settings, pool, engine, chores, counted)),
+            ("poster", _poster(settings, pool, cells, chores, counted)),
             ("sweeper", _sweeper(settings, pool, chores, counted)),
             ("house", _house(pool, chores, counted)),
             ("days", _days(settings, pool, chores, counted)),
@@ -423,10 +420,9 @@ def _workers(  # noqa: PLR0917 - their parts
     return made
 
 
-def _expiry(  # noqa: PLR0917 - its parts
+def _expiry(
     settings: Settings,
     pool: Pool,
-    networks: NetworkDirectory,
     engine: Engine,
     chores: ChoreMetrics,
     counted: WorkerMetrics,
@@ -437,14 +433,13 @@ def _expiry(  # noqa: PLR0917 - its parts
         grace_ms=settings.session_expiry_grace_ms,
         round_sessions_max=settings.batch_operations_max,
     )
-    return ExpiryWorker(bounds, engine, SessionReader(pool), networks, chores, counted)
+    return ExpiryWorker(bounds, engine, SessionReader(pool), chores, counted)
 
 
-def _poster(  # noqa: PLR0917 - its parts
+def _poster(
     settings: Settings,
     pool: Pool,
     cells: Cells,
-    networks: NetworkDirectory,
     chores: ChoreMetrics,
     counted: WorkerMetrics,
 ) -> Poster:
@@ -457,7 +452,6 @@ def _poster(  # noqa: PLR0917 - its parts
             ledgers_max=_DUE_LEDGERS_MAX,
         ),
         pool,
-        networks,
         cells,
     )
     return Poster(

@@ -21,7 +21,6 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.store.batch.shared_writes import SharedWrites
 from wallet_grpc.store.batch.store import BatchStore, StoreSettings
 from wallet_grpc.store.connection.pool import ConnectionsBusyError, DatabaseUnavailableError
-from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.withdrawals import WithdrawalDirectory
 from wallet_grpc.tasks import end
 from wallet_grpc.tracing import Tracer
@@ -70,7 +69,6 @@ class Engine:
     def __init__(
         self,
         settings: EngineSettings,
-        networks: NetworkDirectory,
         withdrawals: WithdrawalDirectory,
         metrics: EngineMetrics,
         *,
@@ -110,7 +108,7 @@ class Engine:
             lanes = [
                 kind(
                     backlog,
-                    BatchStore(settings.store, networks, cells, cell, shared_writes=shared_writes, following=following),
+                    BatchStore(settings.store, cells, cell, shared_writes=shared_writes, following=following),
                     settings.lane,
                     tx_ids[cell],
                     metrics,

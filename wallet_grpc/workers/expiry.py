@@ -21,7 +21,6 @@ from wallet_grpc.domain.sessions.state import SessionId
 from wallet_grpc.engine.engine import Engine, QueueFullError
 from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
-from wallet_grpc.store.reads.networks import NetworkDirectory
 from wallet_grpc.store.reads.sessions import FIRST_EXPIRY, SessionReader
 
 from .metrics import WorkerMetrics
@@ -44,19 +43,17 @@ class ExpirySettings:
 class ExpiryWorker:
     """Settles expired sessions; `run` is its task."""
 
-    def __init__(  # noqa: PLR0917 - its parts, given once by the process
+    def __init__(
         self,
         settings: ExpirySettings,
         engine: Engine,
         reader: SessionReader,
-        networks: NetworkDirectory,
         chores: ChoreMetrics,
         counted: WorkerMetrics,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._reader = reader
-        self._networks = networks
         self._chores = chores
         self._aside: SetAside[SessionId] = SetAside(_WORKER, "session_id", chores)
         self._settled = counted.settled
@@ -91,14 +88,8 @@ class ExpiryWorker:
         await self.settle_expired()
         return self._settings.poll_ms
 
-    async def _settle(self, found: Sequence[SettleSession]) -> int:
+    async def _settle(self, commands: Sequence[SettleSession]) -> int:
         """Settle sessions, and set aside which cannot be; gives how many are settled."""
-        commands = []
-        for command in found:
-            if await self._networks.find(command.currency_network_id) is None:
-                self._aside.put(command.session_id, f"currency network {command.currency_network_id} is unknown")
-            else:
-                commands.append(command)
         if not commands:
             return 0
         ticket = Ticket([None] * len(commands), request_id="expiry")

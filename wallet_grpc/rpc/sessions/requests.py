@@ -6,27 +6,23 @@ Each maker is a row of the table in `service.py`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from wallet.v1 import session_pb2 as pb
 from wallet.v1 import wallet_pb2
 from wallet_grpc.domain import fields
-from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, CurrencyNetworkId, Source
+from wallet_grpc.domain.identifiers import DERIVED_ROLLBACK_PREFIX, Source
 from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.domain.sessions.commands import (
     OpenSession,
     SessionBet,
-    SessionCommand,
     SessionRollback,
     SessionWin,
     SettleSession,
 )
 from wallet_grpc.domain.sessions.opening import SESSION_NOT_FOUND
 from wallet_grpc.domain.sessions.state import SessionAddress, session_address
-from wallet_grpc.rpc.operations import Directories
 from wallet_grpc.rpc.wire import WIN_KINDS
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +43,6 @@ def addressed(token: str) -> SessionAddress:
     if address is None:
         raise fields.MalformedError(SESSION_NOT_FOUND)
     return address
-
-
-def in_possible_session(command: SessionCommand, known: Directories) -> Awaitable[None] | None:
-    """Refuse a session in a currency network that is not there: no session can be in it."""
-    network_id = command.currency_network_id
-    return None if known.networks.has(network_id) else _look_for(network_id, known.networks)
-
-
-async def _look_for(currency_network_id: CurrencyNetworkId, networks: NetworkDirectory) -> None:
-    if await networks.find(currency_network_id) is None:
-        raise fields.MalformedError(SESSION_NOT_FOUND)
 
 
 def open_session(times: SessionTimes, request: pb.OpenSessionRequest, source: Source) -> OpenSession:

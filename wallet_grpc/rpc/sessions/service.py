@@ -23,20 +23,20 @@ from wallet_grpc.store.reads.sessions import SessionReader
 
 from . import answers, requests
 from .answers import RESULT
-from .requests import SessionTimes, addressed, in_possible_session
+from .requests import SessionTimes, addressed
 
 
 def operations_of(times: SessionTimes) -> Mapping[str, Operation]:
-    """Give every mutation by its name in `SessionOperation`."""
+    """Give every mutation by its name in `SessionOperation`; what a token names is found, or not, by the rules."""
     return {
         "open_session": Operation(
             Role.GAME, pb.OpenSessionRequest, partial(requests.open_session, times), in_known_network, answers.SESSION
         ),
-        "bet": Operation(Role.GAME, pb.SessionBetRequest, requests.bet, in_possible_session, RESULT),
-        "win": Operation(Role.GAME, pb.SessionWinRequest, requests.win, in_possible_session, RESULT),
-        "rollback": Operation(Role.GAME, pb.SessionRollbackRequest, requests.rollback, in_possible_session, RESULT),
+        "bet": Operation(Role.GAME, pb.SessionBetRequest, requests.bet, None, RESULT),
+        "win": Operation(Role.GAME, pb.SessionWinRequest, requests.win, None, RESULT),
+        "rollback": Operation(Role.GAME, pb.SessionRollbackRequest, requests.rollback, None, RESULT),
         "settle_session": Operation(
-            Role.GAME, pb.SettleSessionRequest, requests.settle_session, in_possible_session, answers.SETTLEMENT
+            Role.GAME, pb.SettleSessionRequest, requests.settle_session, None, answers.SETTLEMENT
         ),
     }
 

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from wallet_grpc.domain.accounts import AccountType
+from wallet_grpc.domain.accounts import AccountType, house_account_id
 from wallet_grpc.domain.amounts import BALANCE_MAX
 from wallet_grpc.domain.cells import Cells
 from wallet_grpc.domain.identifiers import CurrencyNetworkId, OwnerId, TxIdSequence, hash_key, unix_ms_of
@@ -36,7 +36,6 @@ from wallet_grpc.store.connection.placement import holding_cell, named_here
 from wallet_grpc.store.connection.pool import Connection, Pool, look_up_by_key, only_row
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.moments import check_clock, clock_class_of, own_clock
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 _SQL = statements(__package__, "wallet_postings.sql")
 
@@ -100,10 +99,6 @@ class _PostingRound:
     failed: list[tuple[str, psycopg.Error]] = field(default_factory=list)
 
 
-class UnknownNetworkError(Exception):
-    """A currency network that this process has yet to learn of."""
-
-
 class PostingStore:
     """Posts credit wallets. Every method raises DatabaseUnavailableError where the database does not answer."""
 
@@ -111,7 +106,6 @@ class PostingStore:
         self,
         settings: PostingSettings,
         pool: Pool,
-        networks: NetworkDirectory,
         cells: Cells | None = None,
         *,
         own_clock: Callable[[], datetime] = own_clock,
@@ -119,7 +113,6 @@ class PostingStore:
         self._settings = settings
         self._own_clock = own_clock
         self._pool = pool
-        self._networks = networks
         self._cells = cells or Cells()
         self._tx_ids = TxIdSequence(pool.cell)
 
@@ -152,11 +145,8 @@ class PostingStore:
         posted is found by halves, and named in the answer.
 
         Raises:
-            UnknownNetworkError: This process has yet to learn of its currency network.
             ClockAheadError: The database's time cannot be taken.
         """
-        if await self._networks.find(ledger.currency_network_id) is None:
-            raise UnknownNetworkError(f"currency network {ledger.currency_network_id}")
         async with self._pool.connection() as connection:
             queued = await self._queued(connection, ledger, left_out)
             wallet_ids = sorted({wallet_id for _, wallets in queued for wallet_id in wallets})
@@ -219,13 +209,12 @@ class PostingStore:
                 return
             (last_version,) = await only_row(connection, _SQL["last_version"], {"owner_id": ledger.owner_id})
             tx_id = self._tx_ids.next(unix_ms_of(now))
-            network = self._networks.known(ledger.currency_network_id)
             wallets, journal_entries = await only_row(
                 connection,
                 named_here(connection, _SQL["post"]),
                 {
                     "wallet_ids": literal(wallet_ids),
-                    "house_account_id": network.house_account_ids[AccountType.HOUSE_WALLETS],
+                    "house_account_id": house_account_id(ledger.currency_network_id, AccountType.HOUSE_WALLETS),
                     "entry_max": BALANCE_MAX,
                     "network_id": ledger.currency_network_id,
                     "ledger_id": ledger.ledger_id,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from wallet_grpc.domain.accounts import AccountType, PlayerState
+from wallet_grpc.domain.accounts import AccountType, PlayerState, house_account_id
 from wallet_grpc.domain.book import Account, Book, Owner
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, OwnerId
 from wallet_grpc.domain.needs import Needs
@@ -139,9 +139,7 @@ def write(decided: Decided, steps: Steps) -> None:
     steps.add(
         HOUSE_POSTINGS,
         [
-            HousePosting(
-                account_id=decided.networks.known(network).house_account_ids[account_type], amount_minor=moved_minor
-            )
+            HousePosting(account_id=house_account_id(network, account_type), amount_minor=moved_minor)
             for (network, account_type), moved_minor in decided.book.house.items()
             if moved_minor != 0
         ],

@@ -25,7 +25,6 @@ from wallet_grpc.domain.identifiers import AccountId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.store.connection.pipeline import RoundTrip
 from wallet_grpc.store.connection.statements import positional
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .columns import Column
 
@@ -108,7 +107,6 @@ class Decided:
 
     book: Book
     now: datetime
-    networks: NetworkDirectory
     take_account_id: Callable[[], AccountId]
     """Gives the id of an account that comes into being."""
 

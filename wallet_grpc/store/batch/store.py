@@ -73,7 +73,6 @@ from wallet_grpc.store.connection.sqlstates import (
 from wallet_grpc.store.connection.standby import Commits, NotCommittedError, StepApart, UnconfirmedError
 from wallet_grpc.store.connection.statements import Positional, positional, statements
 from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, ClockAheadError, check_clock, clock_class_of, own_clock
-from wallet_grpc.store.reads.networks import NetworkDirectory
 
 from .part import Decided, Query
 from .shared_writes import TRY_MS, OtherNodeAwayError, SharedWrites
@@ -201,7 +200,6 @@ class BatchStore:
     def __init__(
         self,
         settings: StoreSettings,
-        networks: NetworkDirectory,
         cells: Cells | None = None,
         cell: Cell = ONLY_CELL,
         *,
@@ -212,7 +210,6 @@ class BatchStore:
         """Make a lane's store; `following` is that of all of a cell's lanes: one of them at a time follows a move."""
         self._own_clock = own_clock
         self._settings = settings
-        self._networks = networks
         self._cell = cell
         self._shared_writes = shared_writes or SharedWrites()
         self._following = following or asyncio.Lock()
@@ -267,9 +264,7 @@ class BatchStore:
             OutcomeUnknownError: The database went away in the middle, or a synchronous standby does not confirm it.
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
         """
-        decided = Decided(
-            book=loaded.book, now=loaded.now, networks=self._networks, take_account_id=self._account_ids.pop
-        )
+        decided = Decided(book=loaded.book, now=loaded.now, take_account_id=self._account_ids.pop)
         assert self._locks is not None
         place = self._locks.place
         statement, parameters, apart = steps_of(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState
+from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, PlayerState, house_account_id
 from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId, Key, OwnerId, Source, TxId
 from wallet_grpc.domain.ledgers.state import LedgerId
@@ -327,19 +327,18 @@ def _details(details: Details) -> str:
 
 def _entries_of(made: Iterable[Transaction], decided: Decided) -> list[EntryRow]:
     """Write what transactions post, in the order of the columns, as `row_of` does."""
-    book, networks = decided.book, decided.networks
+    book = decided.book
     accounts = book.accounts
     rows: list[EntryRow] = []
     for transaction in made:
         network, owner_id = transaction.currency_network_id, transaction.owner_id
         if network is None:
             continue
-        house_account_ids = networks.known(network).house_account_ids
         for entry_no, posting in enumerate(transaction.postings, start=1):
             account_type = posting.account_type
             account_id: AccountId | None
             if account_type in HOUSE_TYPES:
-                account_id = house_account_ids[account_type]
+                account_id = house_account_id(network, account_type)
             elif account_type is AccountType.JOURNAL:
                 ledger_id = LedgerId(transaction.reference_tx_id or "")
                 account_id = book.ledgers.accounts[ledger_id, posting.account_code].account_id

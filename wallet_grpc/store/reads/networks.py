@@ -1,16 +1,14 @@
-"""Currency networks: what the installation knows of currencies, with the house accounts of each."""
+"""Currency networks: what the installation knows of currencies."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from wallet_grpc.domain.accounts import HOUSE_TYPES, AccountType, house_account_id
 from wallet_grpc.domain.fields import MalformedError
-from wallet_grpc.domain.identifiers import AccountId, CurrencyNetworkId
+from wallet_grpc.domain.identifiers import CurrencyNetworkId
 from wallet_grpc.domain.refusals import Reason, invalid
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
@@ -28,7 +26,6 @@ class CurrencyNetwork:
     currency: str
     network: str
     decimals: int
-    house_account_ids: Mapping[AccountType, AccountId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +45,6 @@ class NetworkDirectory:
         self._asks_again_after_s = asks_again_after_s
         self._networks: dict[CurrencyNetworkId, CurrencyNetwork] = {}
         self._refreshed_at = float("-inf")
-
-    def known(self, currency_network_id: CurrencyNetworkId) -> CurrencyNetwork:
-        """Give a network that a command was checked against."""
-        return self._networks[currency_network_id]
-
-    def of(self, currency_network_id: CurrencyNetworkId | None) -> CurrencyNetwork | None:
-        """Give the network of a transaction; a player's state has none."""
-        return None if currency_network_id is None else self._networks[currency_network_id]
 
     def has(self, currency_network_id: CurrencyNetworkId) -> bool:
         """Tell whether a network is known already; `find` looks for those that are not."""
@@ -97,10 +86,6 @@ class NetworkDirectory:
                 currency=row.currency,
                 network=row.network,
                 decimals=row.decimals,
-                house_account_ids={
-                    account_type: house_account_id(CurrencyNetworkId(row.currency_network_id), account_type)
-                    for account_type in HOUSE_TYPES
-                },
             )
             for row in rows
         ]
