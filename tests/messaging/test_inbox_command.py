@@ -30,7 +30,7 @@ def test_a_parked_event_is_shown_replayed_and_applied_once_its_cause_is_gone(pla
     platform.installation.command("currencies", "add", "XMR", "MONERO", "--decimals", "12", "--id", str(LATE_NETWORK))
     assert "replayed" in platform.installation.command("inbox", "replay", str(row["inbox_id"]))
     platform.becomes(event, "APPLIED")
-    # A server asks for networks that it does not know once a second at most.
+    # A server asks for networks that it does not know ten times a second at most.
     asked = platform.wallet.attempt
     wait_until(lambda: not isinstance(asked(player.balance()), Refusal), what="the server knows it", timeout_s=10)
     assert platform.wallet.main(player) == "50"
