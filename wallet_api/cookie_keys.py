@@ -17,6 +17,8 @@ from typing import Any, Literal
 import jwt
 import structlog
 
+from wallet_grpc.followed_files import FollowedFiles
+
 from .settings import SECRET_BYTES_MIN
 
 KEYS_MAX = 16
@@ -59,7 +61,7 @@ def read_keys(path: Path) -> tuple[CookieKey, ...]:
         entries = json.loads(text)["keys"]
     except OSError as error:
         raise UnusableKeysError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UnusableKeysError(f"{path} is no JWK Set") from None
     if len(text) > FILE_BYTES_MAX or not isinstance(entries, list) or not 0 < len(entries) <= KEYS_MAX:
         raise UnusableKeysError(f"{path} must hold 1 to {KEYS_MAX} keys, in {FILE_BYTES_MAX} bytes at most")
@@ -70,7 +72,7 @@ def _key_of(path: Path, number: int, entry: Any) -> CookieKey:
     named = f"{path}, key {number}"
     try:
         made = jwt.PyJWK(entry)
-    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
+    except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError):
         raise UnusableKeysError(f"{named} is no JSON Web Key") from None
     key_id = entry.get("kid")
     match made.algorithm_name:
@@ -96,10 +98,9 @@ class CookieKeys:
             UnusableKeysError: The file cannot be used.
         """
         self._fixed = () if secret is None else (secret_key(secret),)
-        self._path = path
+        self._file = None if path is None else FollowedFiles([path], lambda: read_keys(path))
         self._refresh_s = refresh_ms / 1000
-        self._seen = None if path is None else _state_of(path)
-        self.standing: tuple[CookieKey, ...] = self._fixed + (() if path is None else read_keys(path))
+        self.standing: tuple[CookieKey, ...] = self._fixed + (() if self._file is None else self._file.content)
         self.generation = 0
         """Grows when keys change: what was verified before must be verified again."""
 
@@ -121,23 +122,13 @@ class CookieKeys:
                 _log.exception("cookie_keys_look_failed", hint="the keys before it stay")
 
     def refresh(self) -> None:
-        """Read the file if it has changed since it was last looked at."""
-        if self._path is None or (state := _state_of(self._path)) == self._seen:
-            return
-        self._seen = state
+        """Read the file if it is not as it was read last."""
         try:
-            self.standing = self._fixed + read_keys(self._path)
+            if self._file is None or not self._file.look():
+                return
         except UnusableKeysError as error:
             _log.error("cookie_keys_unusable", problem=str(error), hint="the keys before it stay")
             return
+        self.standing = self._fixed + self._file.content
         self.generation += 1
         _log.info("cookie_keys_read", keys=len(self.standing))
-
-
-def _state_of(path: Path) -> tuple[int, ...] | None:
-    """Tell one state of a file from another; a mounted secret is replaced by a link to another file."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_mtime_ns, stat.st_size, stat.st_ino)

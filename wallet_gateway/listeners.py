@@ -46,9 +46,7 @@ class Listeners:
         self._host = host
         self._port = port
         self._connections_max = connections_max
-        self._files = files
-        self._seen = None if files is None else files.state()
-        self._material = None if files is None else files.read()
+        self._files = None if files is None else files.followed()
         self._listeners: list[_Listener] = []
 
     async def serve(self) -> None:
@@ -97,22 +95,17 @@ class Listeners:
                 max_headers_size=_HEAD_BYTES_MAX,
             ),
         )
-        self._listeners.append(_Listener(server, self._material))
+        self._listeners.append(_Listener(server, None if self._files is None else self._files.content))
 
     def _renewed(self) -> bool:
-        """Read the files if they have changed since they were last looked at; gives whether there is something new."""
-        if self._files is None:
-            return False
-        state = self._files.state()
-        if state == self._seen:
-            return False
-        self._seen = state
+        """Read the files if they are not as they were read last; gives whether there is something new."""
         try:
-            self._material = self._files.read()
+            if self._files is None or not self._files.look():
+                return False
         except UnusableTlsFilesError as error:
             _log.error("tls_files_unusable", problem=str(error), hint="what was served before stays")
             return False
-        _log.info("tls_files_read", not_after=self._material.not_after.isoformat())
+        _log.info("tls_files_read", not_after=self._files.content.not_after.isoformat())
         return True
 
 

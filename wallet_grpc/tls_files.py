@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from .followed_files import FollowedFiles
 from .secret_files import content_of
 
 FILE_BYTES_MAX = 1_048_576
@@ -39,9 +40,14 @@ class TlsFiles:
     key_file: Path
     client_ca_file: Path | None
 
-    def state(self) -> tuple[object, ...]:
-        """Tell one state of the files from another; a mounted secret is replaced by a link to another file."""
-        return tuple(_state_of(path) for path in (self.cert_file, self.key_file, self.client_ca_file))
+    def followed(self) -> FollowedFiles[TlsMaterial]:
+        """Read the files, to be read again when they change.
+
+        Raises:
+            UnusableTlsFilesError: They cannot be served together; so does each look.
+        """
+        files = (self.cert_file, self.key_file, self.client_ca_file)
+        return FollowedFiles((file for file in files if file is not None), self.read)
 
     def read(self) -> TlsMaterial:
         """Read the files, and see that they can be served together.
@@ -50,19 +56,25 @@ class TlsFiles:
             UnusableTlsFilesError: They cannot.
         """
         from cryptography import x509  # late: a process without TLS starts without it
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         chain, key = _content_of(self.cert_file), _content_of(self.key_file)
         client_ca = None if self.client_ca_file is None else _content_of(self.client_ca_file)
         try:
             certificates = x509.load_pem_x509_certificates(chain)
+            certified_key = certificates[0].public_key()
         except ValueError:
             raise UnusableTlsFilesError(f"{self.cert_file} holds no certificate in PEM") from None
+        except UnsupportedAlgorithm:
+            raise UnusableTlsFilesError(f"{self.cert_file} is of a key of a kind that is not served") from None
         try:
             public_key = load_pem_private_key(key, password=None).public_key()
         except (ValueError, TypeError):  # TypeError: it is encrypted
             raise UnusableTlsFilesError(f"{self.key_file} holds no private key in PEM without a password") from None
-        if public_key != certificates[0].public_key():
+        except UnsupportedAlgorithm:
+            raise UnusableTlsFilesError(f"{self.key_file} is a key of a kind that is not served") from None
+        if public_key != certified_key:
             raise UnusableTlsFilesError(f"{self.key_file} is not the key of the certificate in {self.cert_file}")
         if client_ca is not None:
             try:
@@ -101,13 +113,3 @@ def _content_of(path: Path) -> bytes:
         return content_of(path, bytes_max=FILE_BYTES_MAX)
     except ValueError as error:
         raise UnusableTlsFilesError(str(error)) from None
-
-
-def _state_of(path: Path | None) -> tuple[int, ...] | None:
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)

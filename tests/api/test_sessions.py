@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.cookies import OTHER_SECRET, SECRET, bad_tokens, claims, token
 from support.database import Installation
 from support.http_api import BALANCES, OF_NOBODY, OF_PLAYERS, TRANSACTIONS, ApiServer, query
+from support.process import without_descriptors
 from support.requests import fresh_player_id
 from support.waiting import wait_until
 from support.wallet import Wallet
@@ -123,6 +124,11 @@ def test_keys_are_rotated_without_a_restart(installation: Installation, tmp_path
         wait_until(lambda: "cookie_keys_unusable" in api.log, what="a file that cannot be used is told")
         assert statuses() == (401, 200, 200)
         assert OTHER_SECRET not in api.log
+        with without_descriptors(api.process.pid):
+            _write(keys, _secret_entry(SECRET, kid="first"))
+            wait_until(lambda: "cannot be read" in api.log, what="a file that cannot be read is told")
+        wait_until(lambda: statuses() == (200, 401, 401), what="it is read once it can be")
+        assert api.log.count("cannot be read") == 1
 
 
 def test_a_public_key_is_no_secret(installation: Installation, tmp_path: Path) -> None:
@@ -153,6 +159,8 @@ def test_a_public_key_is_no_secret(installation: Installation, tmp_path: Path) -
         (json.dumps({"keys": [_secret_entry("too short")]}), "is shorter than 32 bytes"),
         (json.dumps({"keys": [{"kty": "oct", "alg": "HS512", "k": _encoded(b"x" * 64)}]}), "neither HS256 nor EdDSA"),
         (json.dumps({"keys": ["x"]}), "is no JSON Web Key"),
+        (json.dumps({"keys": [{"kty": "oct", "alg": "HS256"}]}), "is no JSON Web Key"),
+        ("[" * 60_000, "is no JWK Set"),
     ],
 )
 def test_it_does_not_start_on_keys_that_it_cannot_use(

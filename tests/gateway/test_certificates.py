@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.certificates import Mounted, make_authority, make_certificate
 from support.gateway import GatewayServer
-from support.process import WalletProcess
+from support.process import WalletProcess, without_descriptors
 from support.waiting import wait_until
 from support.wallet import Wallet
 
@@ -68,8 +68,10 @@ def test_a_certificate_is_replaced_under_a_running_gateway(wallet: Wallet, tmp_p
         assert begun.getresponse().status == 200, "what had begun is answered"
         begun.close()
 
-        mounted.show(first.cert_file, first.key_file, authority.cert_file)
-        wait_until(lambda: shows(gateway, "first"), what="it is replaced again")
+        with without_descriptors(gateway.process.pid):
+            mounted.show(first.cert_file, first.key_file, authority.cert_file)
+            wait_until(lambda: "cannot be read" in gateway.log, what="it told that they cannot be read")
+        wait_until(lambda: shows(gateway, "first"), what="it is replaced again, once it can be read")
         assert gateway.stop() == 0, gateway.log
         for secret in (first.key, second.key):
             assert secret.splitlines()[1].decode() not in gateway.log

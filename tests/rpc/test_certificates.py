@@ -11,6 +11,7 @@ import grpc
 import pytest
 from support.certificates import Certificate, Mounted, make_authority, make_certificate
 from support.database import Installation
+from support.process import without_descriptors
 from support.requests import Player
 from support.server import WalletServer
 from support.waiting import wait_until
@@ -87,6 +88,36 @@ def test_a_certificate_is_replaced_under_a_running_server(new_installation: New,
         )
         for secret in (first.key, second.key):
             assert secret.splitlines()[1].decode() not in server.log
+
+
+def test_a_certificate_that_could_not_be_read_for_a_moment_is_shown(new_installation: New, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path, "authority")
+    first, second = (make_certificate(tmp_path, name, authority) for name in ("first", "second"))
+    mounted = Mounted(tmp_path)
+    mounted.show(first.cert_file, first.key_file, authority.cert_file)
+    ours = ssl_credentials(authority)
+    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
+        with without_descriptors(server.process.pid):
+            mounted.show(second.cert_file, second.key_file, authority.cert_file)
+            wait_until(lambda: told(server, "tls_files_unusable"), what="it told that they cannot be read")
+        wait_until(lambda: shown(server, authority) == "second", what="the new certificate is shown")
+        assert told(server, "tls_files_unusable") == 1
+
+
+def test_a_certificate_of_a_kind_that_is_not_served_changes_nothing(new_installation: New, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path, "authority")
+    good, strange = (
+        make_certificate(tmp_path, "good", authority),
+        make_certificate(tmp_path, "strange", authority, curve="secp224k1"),
+    )
+    mounted = Mounted(tmp_path)
+    mounted.show(good.cert_file, good.key_file, authority.cert_file)
+    ours = ssl_credentials(authority)
+    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
+        mounted.show(strange.cert_file, strange.key_file, authority.cert_file)
+        wait_until(lambda: told(server, "tls_files_unusable"), what="it told that they cannot be used")
+        assert "of a kind that is not served" in server.log
+        assert shown(server, authority) == "good"
 
 
 def test_a_client_ca_is_replaced_under_a_running_server(new_installation: New, tmp_path: Path) -> None:

@@ -50,12 +50,12 @@ def make_authority(folder: Path, name: str) -> Certificate:
     return made
 
 
-def make_certificate(folder: Path, name: str, authority: Certificate) -> Certificate:
+def make_certificate(folder: Path, name: str, authority: Certificate, *, curve: str = "prime256v1") -> Certificate:
     """Make a certificate for 127.0.0.1, for servers and clients, signed by an authority."""
     made = Certificate(cert_file=folder / f"{name}.crt", key_file=folder / f"{name}.key.pem")
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
     extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n")
-    _openssl("req", *_new_key(made), "-out", str(request), "-subj", f"/CN={name}")
+    _openssl("req", *_new_key(made, curve), "-out", str(request), "-subj", f"/CN={name}")
     signer = ("-CA", str(authority.cert_file), "-CAkey", str(authority.key_file), "-CAcreateserial")
     _openssl(
         *("x509", "-req", "-in", str(request), *signer, "-days", "2"),
@@ -64,8 +64,8 @@ def make_certificate(folder: Path, name: str, authority: Certificate) -> Certifi
     return made
 
 
-def _new_key(certificate: Certificate) -> tuple[str, ...]:
-    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(certificate.key_file))
+def _new_key(certificate: Certificate, curve: str = "prime256v1") -> tuple[str, ...]:
+    return ("-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-keyout", str(certificate.key_file))
 
 
 def _openssl(*arguments: str) -> None:

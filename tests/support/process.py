@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import resource
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,17 @@ from support.database import ROOT
 from support.waiting import wait_until
 
 _KILLED_WITHIN_S = 10.0
+
+
+@contextlib.contextmanager
+def without_descriptors(pid: int) -> Iterator[None]:
+    """Let a process open nothing within the block: it has as many file descriptors as it may."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 class WalletProcess:

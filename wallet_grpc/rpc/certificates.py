@@ -23,36 +23,29 @@ class ServedCertificate:
         Raises:
             UnusableTlsFilesError: They cannot be used.
         """
-        self._files = files
-        self._seen = files.state()
-        self._material = files.read()
-        self._given = self._material
+        self._files = files.followed()
+        self._given = self._files.content
         """What gRPC has taken, or will not have again."""
 
     def credentials(self) -> grpc.ServerCredentials:
         """Give the credentials of the port."""
         return grpc.dynamic_ssl_server_credentials(
-            _configuration(self._material),
+            _configuration(self._files.content),
             self._changed,  # type: ignore[arg-type] # None means no change, which the stubs do not know
-            require_client_authentication=self._material.client_ca is not None,
+            require_client_authentication=self._given.client_ca is not None,
         )
 
     def look(self) -> None:
-        """Read the files if they have changed since they were last looked at."""
-        state = self._files.state()
-        if state == self._seen:
-            return
-        self._seen = state
+        """Read the files if they are not as they were read last."""
         try:
-            self._material = self._files.read()
+            if self._files.look():
+                _log.info("tls_files_read", not_after=self._files.content.not_after.isoformat())
         except UnusableTlsFilesError as error:
             _log.error("tls_files_unusable", problem=str(error), hint="what was served before stays")
-            return
-        _log.info("tls_files_read", not_after=self._material.not_after.isoformat())
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
         """Give what is new, if anything is. gRPC asks at each handshake, in a thread of its own."""
-        material = self._material
+        material = self._files.content
         if material is self._given:
             return None
         self._given = material
