@@ -9,6 +9,7 @@ import psutil
 from support.database import Installation
 from support.ledger import transactions_stored, verify
 from support.load import Load
+from support.process import without_descriptors
 from support.requests import fresh_id
 from support.scrapes import Scrape
 from support.server import WalletServer
@@ -135,6 +136,12 @@ def test_the_workers_metrics_and_probes_have_one_address(new_installation: New) 
         assert {sample.labels["worker_number"] for sample in shown.families["wallet_build_info"].samples} == {"0", "1"}
         of_each = [shown.value("process_start_time_seconds", worker_number=number) for number in ("0", "1")]
         assert all(of_each)
+
+        for worker in workers(parent):
+            with without_descriptors(worker.pid):
+                assert Scrape(address).value("wallet_worker_process_up") == 1, "it cannot take the question"
+        assert Scrape(address).value("wallet_worker_process_up") == 2
+        assert probed(address, "/readyz") == 200
 
         frozen = min(workers(parent), key=lambda worker: worker.pid)
         frozen.suspend()

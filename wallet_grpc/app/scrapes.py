@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
+import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
@@ -30,9 +31,13 @@ _NUMBER = "worker_number"
 _PATH_BYTES_MAX = 64
 _ANSWERED_WITHIN_S = 2.0
 """For all workers together."""
+_PAUSE_S = 0.1
+"""Before the next question, where one could not be answered: what fails at each of them must not take a processor."""
 _READ_BYTES = 65_536
 _ANSWER_BYTES_MAX = 16 * 1024 * 1024
 _READY = str(HTTPStatus.OK.value).encode()
+
+_log = structlog.get_logger(__name__)
 
 
 def answer_supervisor(descriptor: int, registry: CollectorRegistry, probes: Probes) -> None:
@@ -42,14 +47,26 @@ def answer_supervisor(descriptor: int, registry: CollectorRegistry, probes: Prob
 
 
 def _answer(line: socket.socket, registry: CollectorRegistry, probes: Probes) -> None:
+    """Answer until the supervisor is gone: whatever fails, the next question may have its answer."""
     while True:
-        path, descriptors, _, _ = socket.recv_fds(line, _PATH_BYTES_MAX, 1)
-        if not descriptors:
-            return  # the supervisor is gone
-        with socket.socket(fileno=descriptors[0]) as asked, suppress(OSError):  # it may have given up
+        try:
+            path, descriptors, _, _ = socket.recv_fds(line, _PATH_BYTES_MAX, 1)
+            if not path:
+                return  # the supervisor is gone
+            if descriptors:  # where this process has as many as it may, the question comes without
+                _answer_one(socket.socket(fileno=descriptors[0]), path.decode(), registry, probes)
+        except Exception:  # noqa: BLE001 - one answer that fails is no reason to give none any more
+            _log.exception("scrape_failed", hint="the supervisor goes on asking")
+            time.sleep(_PAUSE_S)
+
+
+def _answer_one(asked: socket.socket, path: str, registry: CollectorRegistry, probes: Probes) -> None:
+    with asked:
+        status = probes.answer(path)
+        answer = generate_latest(registry) if status is None else str(status.value).encode()
+        with suppress(OSError):  # it may have given up
             asked.settimeout(_ANSWERED_WITHIN_S)
-            status = probes.answer(path.decode())
-            asked.sendall(generate_latest(registry) if status is None else str(status.value).encode())
+            asked.sendall(answer)
 
 
 class WorkerLine:
