@@ -241,6 +241,8 @@ def test_the_overview_counts_what_waits(
     assert found.sessions_open > 0
     assert (found.environment, found.cells) == ("test", installation.cells)
     assert found.HasField("oldest_withdrawal_age")
+    assert found.HasField("outbox_oldest_age") == (stored["outbox_waiting"] > 0)
+    assert 0 <= found.outbox_oldest_age.seconds < 3_600
 
 
 @pytest.mark.parametrize("shared", ["group-commit"], indirect=True)

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
-from wallet_grpc.store.reads.rows import rows_of
+from wallet_grpc.store.reads.rows import rows_of, rows_together
 
 _SQL = statements(__package__, "overview.sql")
+_OUTBOX = statements("wallet_grpc.store.queues", "outbox.sql")["backlog"]
 
 COUNT_MAX = 100_000
 """Where counts stop."""
@@ -103,18 +104,17 @@ class OverviewReader:
     async def overview(self) -> Overview:
         """Give what stands and waits in all cells: sums, and the longest waits."""
         (shared,), *cells = await asyncio.gather(
-            self._rows(self._shared, "shared", {"count_max": COUNT_MAX}),
-            *(self._rows(pool, "of_cell", {"count_max": COUNT_MAX}) for pool in self._pools),
+            self._rows(self._shared, "shared", {"count_max": COUNT_MAX}), *map(self._of_cell, self._pools)
         )
-        parts = [rows[0] for rows in cells]
+        parts, outboxes = [part for part, _ in cells], [outbox for _, outbox in cells]
         overdue_s = _longest(parts, "session_overdue_s")
         return Overview(
             as_of=shared.as_of,
             environment=shared.environment.lower(),
             cells=shared.cells,
-            outbox_waiting=_count(parts, "outbox_waiting"),
-            outbox_oldest_age_s=_longest(parts, "outbox_oldest_age_s"),
-            outbox_parked=_count(parts, "outbox_parked"),
+            outbox_waiting=_count(outboxes, "waiting"),
+            outbox_oldest_age_s=_longest([outbox for outbox in outboxes if outbox.waiting], "oldest_age_s"),
+            outbox_parked=_count(outboxes, "parked"),
             inbox_waiting=shared.inbox_waiting,
             inbox_parked=shared.inbox_parked,
             withdrawals_under_way=_count(parts, "withdrawals_under_way"),
@@ -173,6 +173,16 @@ class OverviewReader:
             )
             for row in await self._rows(self._shared, "rails", {"rows_max": RAILS_MAX})
         ]
+
+    @staticmethod
+    async def _of_cell(pool: Pool) -> tuple[Any, Any]:
+        asked: list[tuple[LiteralString, Mapping[str, object]]] = [
+            (_SQL["of_cell"], {"count_max": COUNT_MAX}),
+            (_OUTBOX, {}),
+        ]
+        async with pool.connection() as connection:
+            (part,), (outbox,) = await rows_together(connection, asked)
+        return part, outbox
 
     @staticmethod
     async def _rows(pool: Pool, name: str, parameters: Mapping[str, object]) -> list[Any]:

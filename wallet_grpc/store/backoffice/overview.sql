@@ -34,9 +34,8 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS last_one ON TRUE;
 
--- What a cell has. Whoever waits longest stands first in an index; of what waits to be published, the first row tells.
--- Parked events stay in front of those that wait: where very many do, the first behind all of them is told instead of
--- the oldest.
+-- What a cell has, beside its outbox, which is told as everywhere (wallet_grpc/store/queues/outbox.sql). Whoever waits
+-- longest stands first in an index.
 -- name: of_cell
 WITH RECURSIVE queued AS (
     (
@@ -59,59 +58,6 @@ WITH RECURSIVE queued AS (
 )
 
 SELECT
-    (
-        SELECT count(*)
-        FROM (
-            SELECT FROM outbox_events
-            WHERE outbox_events.parked_at IS NULL
-            LIMIT %(count_max)s::BIGINT
-        ) AS bounded
-    ) AS outbox_waiting,
-    (
-        SELECT extract(EPOCH FROM now() - told.created_at)
-        FROM (
-            (
-                SELECT first_ones.tx_id
-                FROM (
-                    SELECT
-                        outbox_events.outbox_id,
-                        outbox_events.tx_id,
-                        outbox_events.parked_at
-                    FROM outbox_events
-                    ORDER BY outbox_events.outbox_id
-                    LIMIT %(count_max)s::BIGINT
-                ) AS first_ones
-                WHERE first_ones.parked_at IS NULL
-                ORDER BY first_ones.outbox_id
-                LIMIT 1
-            )
-            UNION ALL
-            (
-                SELECT outbox_events.tx_id
-                FROM outbox_events
-                WHERE
-                    outbox_events.outbox_id > (
-                        SELECT last_parked.outbox_id
-                        FROM outbox_events AS last_parked
-                        WHERE last_parked.parked_at IS NOT NULL
-                        ORDER BY last_parked.outbox_id DESC
-                        LIMIT 1
-                    )
-                ORDER BY outbox_events.outbox_id
-                LIMIT 1
-            )
-            LIMIT 1
-        ) AS oldest
-        INNER JOIN ledger_transactions AS told ON oldest.tx_id = told.tx_id
-    ) AS outbox_oldest_age_s,
-    (
-        SELECT count(*)
-        FROM (
-            SELECT FROM outbox_events
-            WHERE outbox_events.parked_at IS NOT NULL
-            LIMIT %(count_max)s::BIGINT
-        ) AS bounded
-    ) AS outbox_parked,
     (
         SELECT count(*)
         FROM (

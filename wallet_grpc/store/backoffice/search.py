@@ -18,8 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.rows import namedtuple_row
-
 from wallet_grpc.domain.cells import ByCell, Cell
 from wallet_grpc.domain.credit.state import wallet_address
 from wallet_grpc.domain.identifiers import (
@@ -35,9 +33,9 @@ from wallet_grpc.domain.identifiers import (
 )
 from wallet_grpc.domain.sessions.state import session_address, session_token
 from wallet_grpc.domain.transactions import Kind
-from wallet_grpc.store.connection.dialing import together
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
+from wallet_grpc.store.reads.rows import rows_together
 from wallet_grpc.tasks import a_turn
 
 from .events import EventRef, event_ref
@@ -186,16 +184,10 @@ class Search:
 
 
 async def _found(pool: Pool, asked: Mapping[str, Mapping[str, object]]) -> Mapping[str, Sequence[Any]]:
-    """Ask statements of a database in one round trip; gives the rows of each, of one that is not asked none.
-
-    Each has as long as a query of operators' look-ups may take.
-    """
-    async with pool.connection() as connection, together(connection, len(asked)):
-        cursors = {name: connection.cursor(row_factory=namedtuple_row) for name in asked}
-        for name, cursor in cursors.items():
-            await cursor.execute(_SQL[name], asked[name])
-        found = {name: await cursor.fetchall() for name, cursor in cursors.items()}
-    return defaultdict(tuple, found)
+    """Ask statements of a database in one round trip; gives the rows of each, of one that is not asked none."""
+    async with pool.connection() as connection:
+        found = await rows_together(connection, [(_SQL[name], parameters) for name, parameters in asked.items()])
+    return defaultdict(tuple, zip(asked, found, strict=True))
 
 
 async def _keys_of(named: _Named, sources: Sequence[Source]) -> list[Key]:

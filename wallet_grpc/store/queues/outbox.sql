@@ -79,8 +79,9 @@ WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 UPDATE outbox_events SET parked_at = now(), failure = %(failure)s
 WHERE outbox_events.outbox_id = any(%(outbox_ids)s::BIGINT[]);
 
--- How old the oldest is, its tx_id tells: it begins with the time of the transaction, in milliseconds. Parked events
--- stay in front of it: where ten thousand do, the first one behind all that are parked is told instead.
+-- How old the oldest is, its tx_id tells: it begins with the time of the transaction, in milliseconds, or one a little
+-- ahead. Parked events stay in front of it: where ten thousand do, the first one behind all that are parked is told
+-- instead. It is 0 where nothing waits.
 -- name: backlog
 SELECT
     (
@@ -90,7 +91,7 @@ SELECT
             WHERE outbox_events.parked_at IS NULL LIMIT 100000
         ) AS bounded
     ) AS waiting,
-    coalesce(
+    greatest(
         (
             SELECT
                 extract(EPOCH FROM clock_timestamp())
