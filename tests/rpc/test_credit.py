@@ -248,7 +248,14 @@ def test_a_journal_entry_and_its_accounts(wallet: Wallet, credit: CreditCaller) 
     other.refused(by_other, "TRANSACTION_NOT_FOUND")  # it reads all ledgers; an id is its own source's
     credit.refused(entry_of(ledger_id, ("a", "1"), ("b", "-2")), "UNBALANCED_POSTINGS")
     credit.refused(entry_of(NO_LEDGER, ("a", "1"), ("b", "-1")), "LEDGER_NOT_FOUND")
-    credit.refused(entry_of(ledger_id, ("a", "0"), ("b", "0")), "INVALID_AMOUNT", field="amount_minor")
+    credit.refused(entry_of(ledger_id, ("a", "0"), ("b", "0")), "INVALID_AMOUNT", field="postings[0].amount_minor")
+    for wrong, reason, field in (
+        (("", "1"), "MISSING_FIELD", "account_code"),
+        (("a b", "1"), "INVALID_FIELD", "account_code"),
+        (("c", "+1"), "INVALID_AMOUNT", "amount_minor"),
+    ):
+        legs = [("a", "1"), ("b", "-1")] * 8
+        credit.refused(entry_of(ledger_id, *legs, wrong, *legs), reason, field=f"postings[16].{field}")
     credit.refused(entry_of(ledger_id, ("a", "1")), "INVALID_FIELD", field="postings")
     credit.refused(entry_of(ledger_id, *[("a", "1"), ("b", "-1")] * 51), "INVALID_FIELD", field="postings")
     reused = entry_of(ledger_id, ("cash", "10"), ("sales", "-10"), transaction_id=request.transaction_id)

@@ -59,13 +59,13 @@ def _field_of_what_is_gained(command: Command) -> str:
             return "win_amount_minor"
         case Rollback() | SessionRollback():
             return "reference_transaction_id"
-        case Bet() | Win() | ApplyDeposit() | Adjust() | SessionBet() | SessionWin():
-            return "amount_minor"
-        case Credit() | Debit() | Reserve() | Commit() | Release() | PostJournalEntry():
+        case PostJournalEntry():
+            return "postings"  # several of them may be of the account
+        case Bet() | Win() | ApplyDeposit() | Adjust() | SessionBet() | SessionWin() | Credit() | Debit():
             return "amount_minor"
         case ReserveWithdrawal() | SettleWithdrawal() | FailWithdrawal() | SetPlayerState():
             return "amount_minor"
-        case OpenSession() | SettleSession() | CreateLedger():
+        case Reserve() | Commit() | Release() | OpenSession() | SettleSession() | CreateLedger():
             return "amount_minor"
         case _:
             assert_never(command)

@@ -51,7 +51,7 @@ def test_an_account_of_a_ledger_stays_within_the_range() -> None:
         entry("e2", ("equity", -1), ("other", 1)),
         entry("e2", ("cash", 1), ("cash", -1)),
     ):
-        assert told(desk.send(refused)) == (Reason.INVALID_AMOUNT, "amount_minor")
+        assert told(desk.send(refused)) == (Reason.INVALID_AMOUNT, "postings")
     assert isinstance(desk.send(entry("e2", ("cash", -1), ("cash", 1))), JournalPosted)
 
 

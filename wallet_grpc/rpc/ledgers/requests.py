@@ -52,8 +52,11 @@ def legs_of(postings: Sequence[pb.JournalPosting]) -> tuple[Leg, ...]:
             invalid(Reason.INVALID_FIELD, "postings", f"must be {_POSTINGS_MIN} to {_POSTINGS_MAX}")
         )
     return tuple(
-        Leg(fields.identifier(posting.account_code, "account_code"), _signed_amount(posting.amount_minor))
-        for posting in postings
+        Leg(
+            fields.identifier(posting.account_code, f"postings[{place}].account_code"),
+            _signed_amount(posting.amount_minor, f"postings[{place}].amount_minor"),
+        )
+        for place, posting in enumerate(postings)
     )
 
 
@@ -65,12 +68,12 @@ def ledger_id_of(value: str) -> LedgerId:
     return ledger_id
 
 
-def _signed_amount(text: str) -> int:
+def _signed_amount(text: str, name: str) -> int:
     if not _is_signed(text):
         raise fields.MalformedError(
             invalid(
                 Reason.INVALID_AMOUNT,
-                "amount_minor",
+                name,
                 "must be whole minor units, not 0: 1 to 38 digits without leading zero, `-` before them for DR",
             )
         )
