@@ -121,6 +121,35 @@ def test_a_stop_while_a_worker_starts(new_installation: New) -> None:
         assert server.stop() == 0
 
 
+def test_workers_end_whose_supervisor_was_killed_while_they_started(new_installation: New) -> None:
+    server = WalletServer(new_installation(), "--workers", "2")
+    server.launch()
+    parent = psutil.Process(server.process.pid)
+    wait_until(lambda: len(workers(parent)) == 2, what="two workers start")
+    started = workers(parent)
+    server.kill()
+    try:
+        wait_until(lambda: not any(map(is_alive, started)), what="they end")
+    finally:
+        for worker in filter(is_alive, started):
+            worker.kill()
+    server.start()
+    assert server.stop() == 0, "the address was free for the next one"
+
+
+def test_a_worker_that_cannot_be_started_for_a_moment_is_started_later(new_installation: New) -> None:
+    with WalletServer(new_installation(), "--workers", "2") as server:
+        parent = psutil.Process(server.process.pid)
+        wait_until(lambda: len(listening(parent)) == 2, what="two workers serve")
+        victim, survivor = sorted(workers(parent), key=lambda worker: worker.pid)
+        with without_descriptors(parent.pid):
+            victim.kill()
+            wait_until(lambda: "worker_not_started" in server.log, what="it told")
+            assert workers(parent) == {survivor}
+        wait_until(lambda: len(listening(parent)) == 2, what="a new worker serves")
+        assert server.stop() == 0
+
+
 def test_the_workers_metrics_and_probes_have_one_address(new_installation: New) -> None:
     address = f"127.0.0.1:{free_port()}"
     with WalletServer(new_installation(), "--workers", "2", WALLET_METRICS_ADDRESS=address) as server:

@@ -93,6 +93,7 @@ from .process import (
     pool_of,
     spare_the_garbage_collector,
 )
+from .supervisor import SUPERVISOR_PID
 
 _log = structlog.get_logger(__name__)
 Reader = TypeVar("Reader")
@@ -184,7 +185,8 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
     After SIGTERM calls are served for the lame-duck time, while health says NOT_SERVING and balancers turn away; not so
     after SIGINT or a second SIGTERM, which come from somebody who does not want to wait.
 
-    `worker` is the number of a supervised process, which shares its address with others and ends with its supervisor.
+    `worker` is the number of a supervised process, which shares its address with others and ends with its supervisor,
+    also where that has gone before this begins.
 
     Raises:
         AddressInUseError: Its address cannot be bound.
@@ -234,7 +236,7 @@ async def serve(settings: Settings, cells: Cells, *, worker: int | None) -> None
     watching = asyncio.create_task(watch.run(), name="database watch")
     beating = asyncio.create_task(probes.beat(), name="probes")
     try:
-        await _until_stopped(stop.asked, engine, server, certificate, watch, watching, supervised=worker is not None)
+        await _until_stopped(stop.asked, engine, server, certificate, watch, watching, supervisor=_supervisor(worker))
         server.leave_rotation()
         probes.leave()
         _log.info("leaving_rotation", worker=worker, lame_duck_ms=settings.lame_duck_ms)
@@ -266,6 +268,11 @@ def _show(settings: Settings, registry: CollectorRegistry, probes: Probes) -> No
         scrapes.answer_supervisor(int(descriptor), registry, probes)
 
 
+def _supervisor(worker: int | None) -> int | None:
+    """Give the process that a supervised worker ends with; one from before an upgrade does not say which it is."""
+    return None if worker is None else int(os.environ.get(SUPERVISOR_PID, os.getppid()))
+
+
 def _pulse() -> asyncio.Task[None] | None:
     """Begin to tell the supervisor, if there is one, that the event loop turns."""
     descriptor = os.environ.get(heartbeat.FILE_DESCRIPTOR)
@@ -280,15 +287,14 @@ async def _until_stopped(  # noqa: PLR0917 - what may end the process, and what 
     watch: DatabaseWatch,
     watching: asyncio.Task[None],
     *,
-    supervised: bool,
+    supervisor: int | None,
 ) -> None:
     """Wait for the signal, or for the supervisor's end; give up if a lane has died, or if only a restart helps.
 
     Meanwhile whether the database and its cells are reached is told to those who ask for this worker's health, and the
     certificate's files are looked at. Workers take nothing down: they set aside what they cannot do (see `chores.py`).
     """
-    parent = os.getppid()
-    while not stop.is_set() and not (supervised and os.getppid() != parent):
+    while not stop.is_set() and supervisor in {None, os.getppid()}:
         if engine.failed:
             raise ProcessFailedError("a lane has ended")
         if watching.done():

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import structlog
@@ -36,6 +36,8 @@ CELL_COUNT = "WALLET_CELL_COUNT"
 """Tells supervised workers how many cells the installation has, which their supervisor has looked up."""
 WORKER_NUMBER = "WALLET_WORKER_NUMBER"
 """Tells a process that it is a supervised worker, and which."""
+SUPERVISOR_PID = "WALLET_SUPERVISOR_PID"
+"""Tells a worker whose it is: one that is asked for its parent may have been left alone already."""
 
 
 def supervise(
@@ -96,7 +98,7 @@ class _Worker:
         self._command = command
         self._wait_s = _RESTART_WAIT_MIN_S
         self._start_at = 0.0
-        self.process = self._started()
+        self._start()
 
     def end_if_hung(self, hung_after_s: float) -> None:
         """Kill the worker if it lives and its event loop has said nothing for too long."""
@@ -112,32 +114,52 @@ class _Worker:
         now = time.monotonic()
         if self._start_at == 0.0:
             _log.error("worker_died", worker=self.number, exit_code=self.process.returncode)
-            lived_well = now - self._started_at > _HEALTHY_AFTER_S
-            self._wait_s = _RESTART_WAIT_MIN_S if lived_well else min(self._wait_s * 2, _RESTART_WAIT_MAX_S)
-            self._start_at = now + self._wait_s
+            self._start_later(now, lived_well=now - self._started_at > _HEALTHY_AFTER_S)
         elif now >= self._start_at:
+            before = self._heartbeat, self.line
+            try:
+                self._start()
+            except OSError as error:  # for want of memory, processes or descriptors; the others serve meanwhile
+                _log.error("worker_not_started", worker=self.number, problem=error.strerror)
+                self._start_later(now, lived_well=False)
+                return
             self._start_at = 0.0
-            self._heartbeat.close()
-            self.line.close()
-            self.process = self._started()
+            for told_by in before:
+                told_by.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _start_later(self, now: float, *, lived_well: bool) -> None:
+        self._wait_s = _RESTART_WAIT_MIN_S if lived_well else min(self._wait_s * 2, _RESTART_WAIT_MAX_S)
+        self._start_at = now + self._wait_s
+
+    def _start(self) -> None:
+        """Start the process; where that fails, all is as it was.
+
+        Raises:
+            OSError: It cannot be started now.
+        """
+        with ExitStack() as undone, ExitStack() as handed_on:
+            pulse = Heartbeat()
+            undone.callback(pulse.close)
+            handed_on.callback(pulse.worker_has_it)
+            line = WorkerLine()
+            undone.callback(line.close)
+            handed_on.callback(line.worker_has_it)
+            process = self._spawned(pulse, line)
+            undone.pop_all()
         self._started_at = time.monotonic()
-        self._heartbeat = Heartbeat()
-        self.line = WorkerLine()
-        inherited = self._heartbeat.writing, self.line.answering.fileno()
+        self._heartbeat, self.line, self.process = pulse, line, process
+
+    def _spawned(self, pulse: Heartbeat, line: WorkerLine) -> subprocess.Popen[bytes]:
+        inherited = pulse.writing, line.answering.fileno()
         environment = {
             **os.environ,
             "WALLET_WORKERS": "1",
             WORKER_NUMBER: str(self.number),
+            SUPERVISOR_PID: str(os.getpid()),
             heartbeat.FILE_DESCRIPTOR: str(inherited[0]),
             scrapes.FILE_DESCRIPTOR: str(inherited[1]),
         }
-        try:
-            return subprocess.Popen(self._command, env=environment, pass_fds=inherited)  # noqa: S603 - this very program
-        finally:
-            self._heartbeat.worker_has_it()
-            self.line.worker_has_it()
+        return subprocess.Popen(self._command, env=environment, pass_fds=inherited)  # noqa: S603 - this very program
 
 
 def _on_signals(handle: Callable[[int, FrameType | None], None]) -> None:
