@@ -8,6 +8,7 @@ from typing import NamedTuple
 from wallet_grpc.store.connection.pool import Pool
 from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.queues.outbox import OutboxReader
+from wallet_grpc.store.reads.rows import rows_together
 
 _SQL = statements(__package__, "backlog.sql")
 
@@ -37,14 +38,14 @@ class BacklogReader:
         return [
             QueueState("outbox", outbox.waiting, outbox.oldest_age_s),
             QueueState("outbox_parked", outbox.parked, 0.0),
-            *await self._rows("of_cell"),
+            *await self._rows("postings", "of_cell"),
         ]
 
     async def shared(self) -> Sequence[QueueState]:
         """Tell what waits in what all cells share."""
         return await self._rows("shared")
 
-    async def _rows(self, name: str) -> Sequence[QueueState]:
+    async def _rows(self, *names: str) -> Sequence[QueueState]:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SQL[name], {"count_max": _COUNT_MAX})
-            return [QueueState(*row) for row in await cursor.fetchall()]
+            found = await rows_together(connection, [(_SQL[name], {"count_max": _COUNT_MAX}) for name in names])
+        return [QueueState(row.queue, row.waiting, row.oldest_s) for rows in found for row in rows]

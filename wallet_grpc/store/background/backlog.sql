@@ -1,9 +1,9 @@
 -- What waits to be done in the background, and how long what waits longest has. Each count stops at a bound, so that a
 -- look costs the same however much waits. See backlog.py.
 
--- What a cell has, beside its outbox. Of each ledger the first that is queued is its oldest; ledgers are found by
--- jumping along the queue's key.
--- name: of_cell
+-- Batches of writes to credit wallets that are not posted. Of each ledger the first that is queued is its oldest;
+-- ledgers are found by jumping along the queue's key.
+-- name: postings
 WITH RECURSIVE queued AS (
     (
         SELECT posting_queue.ledger_id
@@ -41,8 +41,10 @@ CROSS JOIN
         WHERE posting_queue.ledger_id = queued.ledger_id
         ORDER BY posting_queue.queue_id
         LIMIT 1
-    ) AS oldest
-UNION ALL
+    ) AS oldest;
+
+-- What else a cell has, beside its outbox.
+-- name: of_cell
 SELECT
     'reservations' AS queue,
     count(*) AS waiting,

@@ -38,6 +38,7 @@ from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.reads.moments import check_clock, clock_class_of, own_clock
 
 _SQL = statements(__package__, "wallet_postings.sql")
+_BACKLOG = statements(__package__, "backlog.sql")["postings"]
 
 _FAILURES_MAX = 200
 """How many failed transactions one part of a round may cost in search of the wallets that break it: about twenty of a
@@ -182,7 +183,7 @@ class PostingStore:
     async def lag_s(self) -> float:
         """Tell how long the oldest write has been waiting, in seconds."""
         async with self._pool.connection() as connection:
-            (lag_s,) = await only_row(connection, _SQL["lag"])
+            (*_, lag_s) = await only_row(connection, _BACKLOG, {"count_max": 0})
         return float(lag_s)
 
     async def _queued(

@@ -277,36 +277,3 @@ SELECT
     min(removed.queued_at)
 FROM removed
 HAVING count(*) > 0;
-
--- How old the oldest write is that waits to be posted: the first of a ledger's is its oldest.
--- name: lag
-WITH RECURSIVE queued AS (
-    (
-        SELECT posting_queue.ledger_id
-        FROM posting_queue
-        ORDER BY posting_queue.ledger_id
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT further.ledger_id
-    FROM queued
-    CROSS JOIN
-        LATERAL (
-            SELECT posting_queue.ledger_id
-            FROM posting_queue
-            WHERE posting_queue.ledger_id > queued.ledger_id
-            ORDER BY posting_queue.ledger_id
-            LIMIT 1
-        ) AS further
-)
-
-SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(oldest.queued_at)), 0)::FLOAT8
-FROM queued
-CROSS JOIN
-    LATERAL (
-        SELECT posting_queue.queued_at
-        FROM posting_queue
-        WHERE posting_queue.ledger_id = queued.ledger_id
-        ORDER BY posting_queue.queue_id
-        LIMIT 1
-    ) AS oldest;

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 from wallet_grpc.domain.cells import ByCell
 from wallet_grpc.domain.identifiers import Source
@@ -16,6 +16,7 @@ from wallet_grpc.store.reads.rows import rows_of, rows_together
 
 _SQL = statements(__package__, "overview.sql")
 _OUTBOX = statements("wallet_grpc.store.queues", "outbox.sql")["backlog"]
+_POSTINGS = statements("wallet_grpc.store.background", "backlog.sql")["postings"]
 
 COUNT_MAX = 100_000
 """Where counts stop."""
@@ -106,7 +107,7 @@ class OverviewReader:
         (shared,), *cells = await asyncio.gather(
             self._rows(self._shared, "shared", {"count_max": COUNT_MAX}), *map(self._of_cell, self._pools)
         )
-        parts, outboxes = [part for part, _ in cells], [outbox for _, outbox in cells]
+        parts, outboxes, postings = zip(*cells, strict=True)
         overdue_s = _longest(parts, "session_overdue_s")
         return Overview(
             as_of=shared.as_of,
@@ -121,7 +122,7 @@ class OverviewReader:
             oldest_withdrawal_age_s=_longest(parts, "oldest_withdrawal_age_s"),
             sessions_open=_count(parts, "sessions_open"),
             session_overdue_s=overdue_s if overdue_s is not None and overdue_s > 0 else None,
-            posting_lag_s=_longest(parts, "posting_lag_s"),
+            posting_lag_s=_longest([queue for queue in postings if queue.waiting], "oldest_s"),
             last_verified_at=shared.last_verified_at,
             last_verification_clean=shared.last_verification_clean,
         )
@@ -175,14 +176,12 @@ class OverviewReader:
         ]
 
     @staticmethod
-    async def _of_cell(pool: Pool) -> tuple[Any, Any]:
-        asked: list[tuple[LiteralString, Mapping[str, object]]] = [
-            (_SQL["of_cell"], {"count_max": COUNT_MAX}),
-            (_OUTBOX, {}),
-        ]
+    async def _of_cell(pool: Pool) -> list[Any]:
+        """Give what a cell has, its outbox and its queue of postings, in one round trip."""
+        named = {"count_max": COUNT_MAX}
+        asked = [(statement, named) for statement in (_SQL["of_cell"], _OUTBOX, _POSTINGS)]
         async with pool.connection() as connection:
-            (part,), (outbox,) = await rows_together(connection, asked)
-        return part, outbox
+            return [row for (row,) in await rows_together(connection, asked)]
 
     @staticmethod
     async def _rows(pool: Pool, name: str, parameters: Mapping[str, object]) -> list[Any]:

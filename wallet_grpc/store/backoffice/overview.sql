@@ -34,29 +34,10 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS last_one ON TRUE;
 
--- What a cell has, beside its outbox, which is told as everywhere (wallet_grpc/store/queues/outbox.sql). Whoever waits
--- longest stands first in an index.
+-- What a cell has, beside its outbox and its queue of postings, which are told as to everybody: see
+-- wallet_grpc/store/queues/outbox.sql, wallet_grpc/store/background/backlog.sql. Who waits longest stands first in an
+-- index.
 -- name: of_cell
-WITH RECURSIVE queued AS (
-    (
-        SELECT posting_queue.ledger_id
-        FROM posting_queue
-        ORDER BY posting_queue.ledger_id
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT further.ledger_id
-    FROM queued
-    CROSS JOIN
-        LATERAL (
-            SELECT posting_queue.ledger_id
-            FROM posting_queue
-            WHERE posting_queue.ledger_id > queued.ledger_id
-            ORDER BY posting_queue.ledger_id
-            LIMIT 1
-        ) AS further
-)
-
 SELECT
     (
         SELECT count(*)
@@ -92,19 +73,7 @@ SELECT
         WHERE sessions.state = 'OPEN' AND sessions.lock_amount_minor > 0
         ORDER BY sessions.expires_at, sessions.session_id
         LIMIT 1
-    ) AS session_overdue_s,
-    (
-        SELECT extract(EPOCH FROM now() - min(oldest.queued_at))
-        FROM queued
-        CROSS JOIN
-            LATERAL (
-                SELECT posting_queue.queued_at
-                FROM posting_queue
-                WHERE posting_queue.ledger_id = queued.ledger_id
-                ORDER BY posting_queue.queue_id
-                LIMIT 1
-            ) AS oldest
-    ) AS posting_lag_s;
+    ) AS session_overdue_s;
 
 -- How long ago that was committed on the primary which this server has replayed last; 0 of a primary.
 -- name: behind
