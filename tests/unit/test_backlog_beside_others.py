@@ -130,6 +130,25 @@ def test_nothing_is_begun_for_a_flood_that_has_to_give_way() -> None:
     assert len(beside.backlog.take()) == LIMIT, "it waits for nobody who calls no more"
 
 
+def test_one_command_that_waits_for_a_busy_owner_frees_no_flood_of_its_bounds() -> None:
+    beside = Beside()
+    beside.backlog.put(job(7_000, 0, QUIET))
+    busy = beside.backlog.take()
+    assert [taken.owner_id for taken in busy if taken.ticket.source == QUIET] == [7_000]
+    beside.backlog.put(job(7_000, 1, QUIET))
+    beside.rivalry.waits = True
+    assert beside.backlog.take() == [], "those who flood give way"
+    beside.rivalry.waits = False
+    flood = beside.backlog.take()
+    assert len(flood) == BESIDE
+    assert beside.backlog.take() == [], "they have their share of the lanes"
+    beside.now += 0.02
+    beside.backlog.done(flood)
+    assert beside.backlog.take() == [], "they rest"
+    beside.backlog.done(busy)
+    assert QUIET in {taken.ticket.source for taken in beside.backlog.take()}
+
+
 async def test_an_idle_lane_is_woken_when_a_flood_need_no_longer_give_way() -> None:
     beside = Beside()
     beside.rivalry.waits = True

@@ -181,6 +181,7 @@ class Backlog:
                 busy=self._busy,
                 floods=self._rivalry.floods,
                 floods_wait=self._rivalry.gives_way,
+                floods_alone_max=self._floods_alone_max,
             )
             sources = frozenset(job.ticket.source for job in batch)
             if not self._turns:
@@ -276,6 +277,7 @@ class Backlog:
                 busy=set(),
                 floods=nobody.floods,
                 floods_wait=nobody.gives_way,
+                floods_alone_max=lambda: everything,
             )
             self._turns = None
         return jobs
@@ -359,6 +361,11 @@ class Backlog:
                 return True
             self._flood_rests_until = 0.0
         return self._rivalry.gives_way()
+
+    def _floods_alone_max(self) -> int:
+        """How large a batch may be now that is of those alone who flood beside others; 0 if none is begun."""
+        begins = not (self._floods_wait() or self._floods_have_their_lanes())
+        return self._beside_operations_max if begins else 0
 
     def _floods_have_their_lanes(self) -> bool:
         """Whether as many lanes as they may have work already for those who flood, and for nobody else."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 
 from wallet_grpc.domain.identifiers import OwnerId, Source
 
@@ -56,16 +57,21 @@ class Turns:
         busy: AbstractSet[OwnerId],
         floods: Callable[[Source | None], bool],
         floods_wait: Callable[[], bool],
+        floods_alone_max: Callable[[], int],
     ) -> list[Job]:
         """Take up to a batch, leaving out owners who are busy.
 
         Where some of those who wait flood, and others do not, the batch ends when only the former have anything left:
         how much they ask for then delays nobody else. Where the former have to wait as well, it has nothing of them.
+        Where all owners of the others are busy, it has as many of the former as a batch of theirs alone may have.
         """
         batch: list[Job] = []
         set_aside: dict[Source | None, list[Job]] = {}
         turns = self._order
-        modest = {source for source in turns if not floods(source)}
+        others = [source for source in turns if not floods(source)]
+        modest = {source for source in others if self._has_one_not_of(busy, source, scanned_max)}
+        if others and not modest:
+            operations_max = min(operations_max, floods_alone_max())
         ends_early = 0 < len(modest) < len(turns)
         leaves_floods = ends_early and floods_wait()
         while turns and len(batch) < operations_max and scanned_max > 0:
@@ -95,6 +101,11 @@ class Turns:
         self._put_back(set_aside)
         self._waiting -= len(batch)
         return batch
+
+    def _has_one_not_of(self, busy: AbstractSet[OwnerId], source: Source | None, scanned_max: int) -> bool:
+        """Whether a source has something for a batch, as far as one looks."""
+        queue, taken = self._queues[source], self._taken_early
+        return any(job.owner_id not in busy and job not in taken for job in islice(queue, scanned_max))
 
     def _take_up_to(self, job: Job, batch: list[Job], operations_max: int) -> bool:
         """Take a job and those of its owner that came before; False if the batch is full before its own turn."""
