@@ -61,11 +61,11 @@ def _field_of_what_is_gained(command: Command) -> str:
             return "reference_transaction_id"
         case PostJournalEntry():
             return "postings"  # several of them may be of the account
-        case Bet() | Win() | ApplyDeposit() | Adjust() | SessionBet() | SessionWin() | Credit() | Debit():
-            return "amount_minor"
-        case ReserveWithdrawal() | SettleWithdrawal() | FailWithdrawal() | SetPlayerState():
-            return "amount_minor"
-        case Reserve() | Commit() | Release() | OpenSession() | SettleSession() | CreateLedger():
+        case (
+            (Bet() | Win() | ApplyDeposit() | Adjust() | SessionBet() | SessionWin() | Credit() | Debit())
+            | (ReserveWithdrawal() | SettleWithdrawal() | FailWithdrawal() | SetPlayerState())
+            | (Reserve() | Commit() | Release() | OpenSession() | SettleSession() | CreateLedger())
+        ):
             return "amount_minor"
         case _:
             assert_never(command)

@@ -106,7 +106,6 @@ def _decide_reserve(wallet: CreditWallet, command: Reserve) -> Decision:
     reservation = Reservation(
         key=command.key,
         wallet_id=wallet.wallet_id,
-        owner_id=wallet.owner_id,
         amount_minor=amount_minor,
         ttl_s=command.ttl_s,
         expires_at=wallet.now + timedelta(seconds=command.ttl_s),

@@ -134,7 +134,6 @@ class Reservation(Struct, frozen=True, kw_only=True, gc=False):
 
     key: Key
     wallet_id: WalletId
-    owner_id: OwnerId
     amount_minor: int
     ttl_s: int
     expires_at: datetime

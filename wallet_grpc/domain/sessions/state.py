@@ -193,7 +193,6 @@ class Session(Struct, kw_only=True, gc=False):
     """How many entries its journal has. The next one's number is what keeps two writers apart."""
     open_rounds: int = 0
     settlement_tx_id: TxId | None = None
-    settled_at: datetime | None = None
     is_new: bool = False
     """Whether it comes into being in this batch."""
     added: list[tuple[Entry, int | None]] = field(default_factory=list)
@@ -243,7 +242,6 @@ class Session(Struct, kw_only=True, gc=False):
         self.record(settlement, None)
         self.state = SessionState.SETTLED
         self.settlement_tx_id = settlement.tx_id
-        self.settled_at = settlement.created_at
 
     def _apply(self, entry: Entry, reversed_entry: Entry | None) -> None:
         if not entry.late:

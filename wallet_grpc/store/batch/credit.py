@@ -20,7 +20,6 @@ from wallet_grpc.domain.credit.state import (
     WalletEntryKind,
     WalletId,
 )
-from wallet_grpc.domain.identifiers import OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.domain.transactions import TransactionStatus
 from wallet_grpc.domain.values import by_text
@@ -76,7 +75,6 @@ class LoadedReservation(NamedTuple):
 
     reservation_id: str
     wallet_id: str
-    owner_id: int
     amount_minor: str
     ttl_s: int
     expires_at: datetime
@@ -134,7 +132,6 @@ def _read_reservation(book: Book, row: LoadedReservation) -> None:
         wallet.reservations[key] = Reservation(
             key=key,
             wallet_id=wallet.wallet_id,
-            owner_id=OwnerId(row.owner_id),
             amount_minor=int(row.amount_minor),
             ttl_s=row.ttl_s,
             expires_at=row.expires_at,
@@ -199,7 +196,7 @@ def write(decided: Decided, steps: Steps) -> None:
         SUBLEDGER_ENTRIES,
         [_row_of(entry, held_minor, wallet.now) for wallet in written for entry, held_minor in wallet.added],
     )
-    steps.add(NEW_RESERVATIONS, [_begun(row) for wallet in written for row in wallet.begun.values()])
+    steps.add(NEW_RESERVATIONS, [_begun(wallet, row) for wallet in written for row in wallet.begun.values()])
     steps.add(ENDED_RESERVATIONS, [_ended(row) for wallet in written for row in wallet.ended.values()])
     steps.add(POSTING_QUEUE, [QueuedWallet(ledger_id=row.ledger_id, wallet_id=row.wallet_id) for row in written])
 
@@ -234,11 +231,11 @@ def _row_of(entry: WalletEntry, held_minor: int | None, now: datetime) -> Subled
     )
 
 
-def _begun(reservation: Reservation) -> NewReservation:
+def _begun(wallet: CreditWallet, reservation: Reservation) -> NewReservation:
     return NewReservation(
         reservation_id=reservation.key,
         wallet_id=reservation.wallet_id,
-        owner_id=reservation.owner_id,
+        owner_id=wallet.owner_id,
         amount_minor=reservation.amount_minor,
         ttl_s=reservation.ttl_s,
         expires_at=reservation.expires_at,

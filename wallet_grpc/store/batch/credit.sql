@@ -59,7 +59,6 @@ CROSS JOIN
 SELECT
     found.reservation_id::TEXT,
     found.wallet_id::TEXT,
-    found.owner_id,
     found.amount_minor::TEXT,
     found.ttl_s,
     found.expires_at,

@@ -59,7 +59,6 @@ class LoadedSession(NamedTuple):
     expires_at: datetime
     state: str
     settlement_tx_id: str | None
-    settled_at: datetime | None
     player_state: str | None
     main_account_id: int | None
     main_balance_minor: str | None
@@ -136,7 +135,6 @@ def _read_session(book: Book, row: LoadedSession) -> None:
         last_entry_no=row.last_entry_no,
         open_rounds=row.open_rounds,
         settlement_tx_id=None if row.settlement_tx_id is None else TxId(row.settlement_tx_id),
-        settled_at=row.settled_at,
     )
     book.sessions.put(session)
     if session.owner_id not in book.owners:

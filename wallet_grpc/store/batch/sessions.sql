@@ -20,7 +20,6 @@ SELECT
     found.expires_at,
     found.state,
     found.settlement_tx_id::TEXT,
-    found.settled_at,
     player.state AS player_state,
     main.account_id AS main_account_id,
     main_balance.balance_minor::TEXT AS main_balance_minor,
