@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 OTHER = "other"
+OVER = "over"
+"""In the place of a code: a stream has lasted as long as it may, or the gateway or the wallet stops."""
 _FAILURES = ("unavailable", "deadline_exceeded", "aborted", "internal")
 """What alerts look for at every path, so that it is shown before it comes."""
 

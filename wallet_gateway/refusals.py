@@ -7,6 +7,7 @@ answer, and what the gateway refuses by itself, is told with a reason of the wal
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -17,6 +18,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "wallet"
 _DETAILS_KEY = "grpc-status-details-bin"
+_OVER_KEY = "wallet-stream-over"
+"""By which the wallet says of a stream's end that it is meant to be (wallet_grpc/rpc/status.py)."""
 _COME_AGAIN_MS = 100
 
 _MAY_HAVE_ARRIVED = frozenset(
@@ -36,6 +39,10 @@ class RefusedError(Exception):
     def __init__(self, status: status_pb2.Status) -> None:
         super().__init__(status.message)
         self.status = status
+
+
+class StreamOverError(RefusedError):
+    """Ends a stream that has lasted as long as it may, or which the gateway or the wallet stops to read: no failure."""
 
 
 def refused(code: grpc.StatusCode, reason: str, message: str, *, retry: str, **metadata: str) -> RefusedError:
@@ -131,12 +138,12 @@ def fault(request_id: str) -> RefusedError:
 
 def of_call(error: grpc.aio.AioRpcError) -> RefusedError:
     """Read what a forwarded call was ended with: the wallet's own word, or gRPC's."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS_KEY and isinstance(value, bytes):
-            try:
-                return RefusedError(status_pb2.Status.FromString(value))
-            except DecodeError:
-                break
+    trailers = dict(error.trailing_metadata() or ())
+    told = trailers.get(_DETAILS_KEY)
+    if isinstance(told, bytes):
+        with suppress(DecodeError):
+            kind = StreamOverError if _OVER_KEY in trailers else RefusedError
+            return kind(status_pb2.Status.FromString(told))
     code = error.code()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return too_late()

@@ -23,7 +23,8 @@ from .envelopes import Envelopes, framed, framed_end
 from .heads import Head
 from .http_errors import code_of, error_of
 from .methods import Codec, Method
-from .refusals import RefusedError, fault, invalid, of_call, stopping
+from .metrics import OVER
+from .refusals import RefusedError, StreamOverError, fault, invalid, of_call, stopping
 from .upstream import Upstream
 
 CODECS = {"application/connect+json": Codec.JSON, "application/connect+proto": Codec.PROTO}
@@ -49,7 +50,7 @@ class StreamCalls:
         self._stopped.set()
 
     async def answer(self, method: Method, codec: Codec, head: Head, receive: Receive, send: Send) -> str:
-        """Answer one stream; gives the code that it ended with, in Connect's words.
+        """Answer one stream; gives the code that it ended with, in Connect's words, or OVER.
 
         Raises:
             RefusedError: It was refused before it began.
@@ -69,12 +70,18 @@ class StreamCalls:
                 raise
             except Exception as error:  # noqa: BLE001 - the answer has begun: it can only be ended
                 _log.error("stream_failed", request_id=head.request_id, path=head.path, exc_info=error)
-                ended = fault(head.request_id).status
+                ended = fault(head.request_id)
             finally:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
-        await _end(ended, send)
-        return "ok" if ended is None else code_of(ended)
+        await _end(None if ended is None else ended.status, send)
+        match ended:
+            case None:
+                return "ok"
+            case StreamOverError():
+                return OVER
+            case _:
+                return code_of(ended.status)
 
     async def refuse(self, status: status_pb2.Status, codec: Codec, head: Head, send: Send) -> None:
         """End a stream before it has begun. Over HTTP it is OK: clients read in its last envelope what it is not."""
@@ -130,7 +137,7 @@ class _Reader:
         self._to_wire = to_wire
         self._messages = messages
         self._stopped = stopped
-        self.refusal: status_pb2.Status | None = None
+        self.refusal: RefusedError | None = None
         """Why the stream was read no further, unless its caller ended it."""
         self.is_gone = False
         """Whether the caller hung up."""
@@ -144,7 +151,7 @@ class _Reader:
             self._call.cancel()
             return
         except RefusedError as error:
-            self.refusal = error.status
+            self.refusal = error
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the wallet has ended the stream, and says why to who reads its outcomes
         await self._call.done_writing()
@@ -164,7 +171,7 @@ class _Reader:
                 await asyncio.wait((received, stopped), return_when=asyncio.FIRST_COMPLETED)
                 if not received.done():  # a write is never given up: gRPC would cancel the stream with it
                     received.cancel()
-                    raise stopping()
+                    raise StreamOverError(stopping().status)
                 message = received.result()
                 if message["type"] == "http.disconnect":
                     raise CallerGoneError
@@ -176,14 +183,14 @@ class _Reader:
             stopped.cancel()
 
 
-async def _write(call: Any, reader: _Reader, method: Method, codec: Codec, send: Send) -> status_pb2.Status | None:
+async def _write(call: Any, reader: _Reader, method: Method, codec: Codec, send: Send) -> RefusedError | None:
     """Hand the wallet's outcomes on; gives what the stream is ended with, None if nothing is wrong."""
     try:
         while (raw := await call.read()) is not grpc.aio.EOF:
             body = framed(await method.from_wire(raw, codec))
             await send({"type": "http.response.body", "body": body, "more_body": True})
     except grpc.aio.AioRpcError as error:
-        return of_call(error).status
+        return of_call(error)
     except asyncio.CancelledError:
         if reader.is_gone:
             raise CallerGoneError from None

@@ -9,9 +9,12 @@ from support.database import Installation
 from support.gateway import GatewayServer, framed, unframed
 from support.http2 import RawConnection
 from support.requests import Player, fresh_id
+from support.scrapes import Scrape
 from support.server import WalletServer
 from support.waiting import wait_until
 from support.wallet import Wallet
+
+from devstack.servers.ports import free_port
 
 EXECUTE = "/wallet.v1.WalletService/Execute"
 WITHIN_S = 20.0
@@ -165,6 +168,26 @@ def test_a_gateway_that_stops_answers_what_it_has_read(new_installation: Callabl
             assert (end["error"]["code"], end["error"]["reason"]) == ("unavailable", "DATABASE_UNAVAILABLE")
             assert end["error"]["retry"] == "SAME_REQUEST"
         assert gateway.wait() == 0, gateway.log
+
+
+def test_a_stream_that_has_lasted_as_long_as_it_may_is_no_failure(new_installation: Callable[[], Installation]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with (
+        WalletServer(new_installation(), WALLET_CONNECTION_AGE_GRACE_MS="1000") as server,
+        GatewayServer(server.target, WALLET_GATEWAY_METRICS_ADDRESS=address) as gateway,
+        RawConnection(gateway.address) as connection,
+    ):
+        wallet = server.wallet()
+        player = wallet.player("100")
+        stream = Stream(connection, wallet.keys["games"])
+        stream.send(bet(player))
+        outcomes, end = stream.whole()
+        assert len(outcomes) == 1
+        assert (end["error"]["code"], end["error"]["reason"]) == ("unavailable", "DATABASE_UNAVAILABLE")
+        execute = {"path": "/wallet.v1.WalletService/Execute"}
+        ended = "wallet_gateway_requests_total"
+        wait_until(lambda: Scrape(address).value(ended, **execute, code="over") == 1, what="its end is counted")
+        assert Scrape(address).value(ended, **execute, code="unavailable") == 0
 
 
 def test_what_streams_hold_of_long_messages_is_bounded(wallet: Wallet, key: str) -> None:

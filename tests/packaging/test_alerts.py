@@ -71,7 +71,8 @@ ALERTS = {
     "WalletPoolExhausted": _one('wallet_pool_waiting{pool="reads"}', "1", "0"),
     "WalletInternalErrors": _one('wallet_calls_total{method="Bet",code="INTERNAL"}', "0+1", "5"),
     "WalletCallsUnavailable": Told(
-        _ratio("wallet_calls_total", 'code="UNAVAILABLE"', 2), _ratio("wallet_calls_total", 'code="NOT_FOUND"', 50)
+        _ratio("wallet_calls_total", 'code="UNAVAILABLE"', 2),
+        _ratio("wallet_calls_total", 'code="NOT_FOUND"', 50) | {'wallet_calls_total{code="OVER"}': "0+900"},
     ),
     "WalletCallsSlow": Told(_slow("90", "1.0"), _slow("100", "1.0")),
     "WalletQueueFull": _one("wallet_queue_full_total", "0+1", "7"),
@@ -128,7 +129,8 @@ ALERTS = {
     ),
     "WalletGatewayFails": Told(
         _ratio("wallet_gateway_requests_total", 'code="unavailable"', 2),
-        _ratio("wallet_gateway_requests_total", 'code="not_found"', 50),
+        _ratio("wallet_gateway_requests_total", 'code="not_found"', 50)
+        | {'wallet_gateway_requests_total{code="over"}': "0+900"},
     ),
 }
 

@@ -18,10 +18,12 @@ from support.http2 import RawConnection
 from support.ledger import transactions_stored
 from support.refusals import check_refusal, refusal_of_call
 from support.requests import Player
+from support.scrapes import Scrape
 from support.server import SERVICE, WalletServer
 from support.waiting import BUSY_S, wait_until
 from support.wallet import CHANNEL_OPTIONS, Caller, Wallet
 
+from devstack.servers.ports import free_port
 from wallet.v1 import wallet_pb2 as pb
 from wallet_client.policy import RETRY_POLICY
 
@@ -168,9 +170,12 @@ def test_a_stream_ends_by_itself_before_its_connection_is_cut(new_installation: 
     """A connection that has aged is closed with its last stream. A client that writes at that very moment may see its
     write fail before it has read how the stream ended, so one of several streams must tell; each must be UNAVAILABLE.
     """
-    installation = new_installation()
+    installation, address = new_installation(), f"127.0.0.1:{free_port()}"
     with WalletServer(
-        installation, WALLET_CONNECTION_AGE_MAX_MS="1000", WALLET_CONNECTION_AGE_GRACE_MS="2000"
+        installation,
+        WALLET_CONNECTION_AGE_MAX_MS="1000",
+        WALLET_CONNECTION_AGE_GRACE_MS="2000",
+        WALLET_METRICS_ADDRESS=address,
     ) as server:
         wallet = server.wallet()
         player, told = wallet.player("100000"), None
@@ -185,6 +190,8 @@ def test_a_stream_ends_by_itself_before_its_connection_is_cut(new_installation: 
         refusal = check_refusal(told, "DATABASE_UNAVAILABLE", retry="SAME_REQUEST")
         assert "stream" in refusal.message
         assert transactions_stored(installation, "games", *sent[len(answered) :]) == 0
+        assert Scrape(address).value("wallet_calls_total", method="Execute", code="OVER"), "it was meant to end"
+        assert Scrape(address).value("wallet_calls_total", method="Execute", code="UNAVAILABLE") == 0
 
 
 def stream_to_its_end(wallet: Wallet, player: Player) -> tuple[grpc.RpcError, list[str], list[str]]:

@@ -21,9 +21,10 @@ from wallet_grpc.domain.fields import MalformedError
 from wallet_grpc.domain.refusals import Reason, invalid
 
 from .gate import CallGate, Context, GatedStream, GatedUnary
-from .metrics import CANCELLED, CalledMethod, CallMetrics
+from .metrics import CANCELLED, OVER, CalledMethod, CallMetrics
 from .operations import Mutation, Operations
 from .status import abort
+from .stream import StreamOverError
 from .time_limit import TimeLimit
 
 Request = TypeVar("Request", bound=Message)
@@ -121,9 +122,9 @@ def _stream(servicer: Servicer, declared: GatedStream, parse: Callable[[bytes], 
                 yield answer
             reason = None
         except Exception as error:  # noqa: BLE001 - as above
-            refusal = gate.refusal_of(error, head)
-            reason = refusal.reason
-            await abort(context, refusal, head.request_id)
+            refusal, is_over = gate.refusal_of(error, head), isinstance(error, StreamOverError)
+            reason = OVER if is_over else refusal.reason
+            await abort(context, refusal, head.request_id, is_over=is_over)
         finally:
             counted.stream_ended(reason)
 

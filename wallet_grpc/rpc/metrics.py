@@ -11,6 +11,8 @@ from .status import code_of
 
 CANCELLED = "CANCELLED"
 """In the place of a reason: the caller has given up, or its connection is gone."""
+OVER = "OVER"
+"""In the place of a reason: a stream has lasted as long as it may, or its server stops; its caller opens another."""
 NOT_FOUND = "NOT_FOUND"
 """In the place of a reason: health was asked of a service that there is not."""
 _UNKNOWN = "other/other"
@@ -106,7 +108,7 @@ def _labels_of(ended: _Ended) -> tuple[str, str, str, str]:
     match reason:
         case None:
             return service, method, "OK", ""
-        case "CANCELLED" | "NOT_FOUND" | "UNIMPLEMENTED":
+        case "CANCELLED" | "OVER" | "NOT_FOUND" | "UNIMPLEMENTED":
             return service, method, reason, ""
         case _:
             return service, method, code_of(Reason(reason)).name, reason

@@ -18,8 +18,9 @@ from wallet_grpc.domain.refusals import Reason, Refusal
 
 from .gate import STOPPING, CallGate, Context, RefusedError
 from .handlers import counted_as, decoded
-from .metrics import CANCELLED, NOT_FOUND
+from .metrics import CANCELLED, NOT_FOUND, OVER
 from .status import abort
+from .stream import StreamOverError
 
 Request = TypeVar("Request", bound=Message)
 
@@ -94,7 +95,7 @@ class OpenCalls:
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and no stack trace
                 head = self.gate.head_of(context)
                 refusal = self.gate.refusal_of(error, head)
-                reason = refusal.reason
+                reason = OVER if isinstance(error, StreamOverError) else refusal.reason
                 await abort(context, refusal, head.request_id)
             finally:
                 if described.server_streaming:
@@ -175,7 +176,7 @@ class Health:
                     told = state
                     await context.write(health_pb2.HealthCheckResponse(status=state))
                 await news.wait()
-        raise RefusedError(STOPPING)
+        raise StreamOverError(STOPPING)
 
     async def _service(self, context: Context) -> str:
         request = await self._share.read(context, health_pb2.HealthCheckRequest.FromString)
@@ -211,7 +212,7 @@ class Reflection:
                         async for answer in answers:
                             await context.write(answer)
             except TimeoutError:
-                raise RefusedError(STOPPING if self._share.gate.stopping else _LASTED) from None
+                raise StreamOverError(STOPPING if self._share.gate.stopping else _LASTED) from None
 
     async def _requests(self, context: Context) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
         parse = reflection_pb2.ServerReflectionRequest.FromString

@@ -17,6 +17,8 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _FULL = frozenset({Reason.QUEUE_FULL, Reason.RATE_LIMITED})
 _FULL_RETRY_AFTER_MS = 100
 """When to come again to what is full, where nobody can tell."""
+_OVER_KEY = "wallet-stream-over"
+"""For the gateway, so that it counts the end of such a stream as no failure either (wallet_gateway/refusals.py)."""
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"
 """What gRPC's own retries heed: when to send a call again."""
 
@@ -98,12 +100,19 @@ def status_of(refusal: Refusal, request_id: str) -> status_pb2.Status:
     return status
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, request_id: str) -> NoReturn:
-    """End a call with a refusal. In grpc.aio this raises, and may be done once a call."""
+async def abort(
+    context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, request_id: str, *, is_over: bool = False
+) -> NoReturn:
+    """End a call with a refusal. In grpc.aio this raises, and may be done once a call.
+
+    `is_over` says of a stream that it ends as it is meant to, which callers need not know, and who counts beside does.
+    """
     trailers: list[tuple[str, str | bytes]] = [(_DETAILS_KEY, status_of(refusal, request_id).SerializeToString())]
     retry_after_ms = _retry_after_ms(refusal)
     if retry_after_ms is not None:
         trailers.append((_PUSHBACK_KEY, str(retry_after_ms)))
+    if is_over:
+        trailers.append((_OVER_KEY, "1"))
     await context.abort(_CODES[refusal.reason], refusal.message, trailing_metadata=tuple(trailers))
     raise AssertionError("abort returned")
 

@@ -29,6 +29,10 @@ _LASTED = Refusal(
 Converter = Callable[[Any, CallContext], Awaitable[Request | Refusal]]
 
 
+class StreamOverError(RefusedError):
+    """Ends a stream that has lasted as long as it may, or whose server stops. Meant to end, it is no failure."""
+
+
 class _Window:
     """The tickets of a stream that are not answered yet, in order."""
 
@@ -140,7 +144,7 @@ async def _raise_the_end(reader: asyncio.Task[None], gate: CallGate) -> None:
     """Raise what ended the reading, if that was not the end of the stream."""
     await asyncio.wait([reader])
     if reader.cancelled():
-        raise RefusedError(STOPPING if gate.stopping else _LASTED)
+        raise StreamOverError(STOPPING if gate.stopping else _LASTED)
     reader.result()
 
 
