@@ -40,10 +40,11 @@ def front_of(settings: GatewaySettings, upstream: Upstream, registry: CollectorR
     timeout_s = settings.gateway_request_timeout_ms / _MS_PER_S
     bytes_max = {Codec.PROTO: settings.gateway_message_bytes_max, Codec.JSON: settings.gateway_json_bytes_max}
     bodies = Bodies(held_bytes_max=settings.gateway_held_bytes_max)
-    ledger = LedgerCalls(upstream, Currencies(upstream), bodies, timeout_s=timeout_s)
+    currencies = Currencies(upstream)
+    ledger = LedgerCalls(upstream, currencies, bodies, timeout_s=timeout_s)
     return Front(
         upstream=upstream,
-        callers=Callers(upstream, strangers_max=max(1, settings.gateway_calls_max // _CALLS_PER_STRANGER)),
+        callers=Callers(upstream, currencies, strangers_max=max(1, settings.gateway_calls_max // _CALLS_PER_STRANGER)),
         unary=UnaryCalls(upstream, bodies, bytes_max=bytes_max, timeout_s=timeout_s),
         streams=StreamCalls(upstream, bodies, bytes_max=bytes_max),
         ledger=ledger,

@@ -1,24 +1,24 @@
 """Currency networks by their names: studios say `USDC`, the wallet's calls take a number.
 
-The wallet is asked under the key of whoever comes first; what it tells is remembered, since a currency network never
-changes. A name that is not known is asked for again, once a second at most.
+What the wallet tells is remembered, since a currency network never changes; but another one may come, and make a name
+ambiguous. So it is learned anew from each question about a caller's key, which is asked once a minute (callers.py). A
+name that is not known is asked for at once, four times a second at most, under the key of whoever comes first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 import grpc
 
 from wallet.v1 import wallet_pb2
 
-from .methods import METHODS
-from .refusals import RefusedError, invalid, refused, too_late
+from .refusals import RefusedError, invalid, nothing_was_sent, refused, too_late
 from .upstream import Metadata, Upstream
 
-_LIST = METHODS["/wallet.v1.WalletService/ListCurrencyNetworks"]
-_ASK_AGAIN_AFTER_S = 1.0
+_ASK_AGAIN_AFTER_S = 0.25
 
 
 class Currencies:
@@ -29,6 +29,7 @@ class Currencies:
         self._networks: dict[str, dict[str, int]] = {}
         """The number of each network of each currency."""
         self._asked_at = float("-inf")
+        """When the last question that was answered was asked."""
         self._asking = asyncio.Lock()
 
     async def number_of(self, currency: str, network: str, metadata: Metadata, timeout_s: float) -> int:
@@ -44,6 +45,12 @@ class Currencies:
             raise self._unknown(currency, network)
         return found
 
+    def learn(self, networks: Iterable[wallet_pb2.CurrencyNetwork], asked_at: float) -> None:
+        """Learn what the wallet told, who was asked at a time of the monotonic clock; none is ever taken away."""
+        for known in networks:
+            self._networks.setdefault(known.currency, {})[known.network] = known.currency_network_id
+        self._asked_at = max(self._asked_at, asked_at)
+
     async def _learn(self, currency: str, network: str, metadata: Metadata, timeout_s: float) -> None:
         """Ask the wallet, or wait for who asks it already; no longer than the call may take, whoever is before it."""
         ends_at = time.monotonic() + timeout_s
@@ -51,10 +58,11 @@ class Currencies:
             async with asyncio.timeout(timeout_s):
                 await self._asking.acquire()
         except TimeoutError:
-            raise too_late() from None
+            raise nothing_was_sent(too_late().status) from None
         try:
-            if self._found(currency, network) is None and time.monotonic() - self._asked_at > _ASK_AGAIN_AFTER_S:
-                await self._ask(metadata, ends_at - time.monotonic())
+            now = time.monotonic()
+            if self._found(currency, network) is None and now - self._asked_at > _ASK_AGAIN_AFTER_S:
+                self.learn(await self._upstream.currency_networks(metadata, ends_at - now), now)
         finally:
             self._asking.release()
 
@@ -77,12 +85,3 @@ class Currencies:
             retry="AFTER_CHANGE",
             field="network" if known else "currency",
         )
-
-    async def _ask(self, metadata: Metadata, timeout_s: float) -> None:
-        asked = wallet_pb2.ListCurrencyNetworksRequest().SerializeToString()
-        raw = await self._upstream.unary(_LIST, asked, metadata, timeout_s)
-        networks: dict[str, dict[str, int]] = {}
-        for known in wallet_pb2.ListCurrencyNetworksResponse.FromString(raw).currency_networks:
-            networks.setdefault(known.currency, {})[known.network] = known.currency_network_id
-        self._networks = networks
-        self._asked_at = time.monotonic()

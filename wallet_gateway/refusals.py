@@ -33,6 +33,10 @@ _MAY_HAVE_ARRIVED = frozenset(
 """Statuses of gRPC's own that leave open whether the wallet executed the call."""
 
 
+_IN_DOUBT = frozenset({"OUTCOME_UNKNOWN", "INTERNAL"})
+"""Reasons that leave open what was applied."""
+
+
 class RefusedError(Exception):
     """Ends a call with a status. Stays within this package."""
 
@@ -155,6 +159,19 @@ def of_call(error: grpc.aio.AioRpcError) -> RefusedError:
 def too_late() -> RefusedError:
     """End a call whose deadline has passed."""
     return _unanswered(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def nothing_was_sent(status: status_pb2.Status) -> RefusedError:
+    """End a call before it was sent, since the gateway's own question was ended so: of that no outcome is in doubt."""
+    info = error_details_pb2.ErrorInfo()
+    if not detail_of(status, info) or info.reason not in _IN_DOUBT:
+        return RefusedError(status)
+    return refused(
+        grpc.StatusCode.UNAVAILABLE,
+        "DATABASE_UNAVAILABLE",
+        "the wallet did not answer the gateway's question; nothing was sent, send it again",
+        retry="SAME_REQUEST",
+    )
 
 
 def detail_of(status: status_pb2.Status, detail: Message) -> bool:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from wallet.v1 import wallet_pb2
+
 from .methods import METHODS, Method
-from .refusals import of_call
+from .refusals import RefusedError, nothing_was_sent, of_call
 
 Metadata = tuple[tuple[str, str], ...]
 
+_LIST = METHODS["/wallet.v1.WalletService/ListCurrencyNetworks"]
 _KEEPALIVE_MS = 30_000
 _RECONNECT_MS = 100
 _RECONNECT_MAX_MS = 1_000
@@ -81,6 +84,19 @@ class Upstream:
                 return await call
             except grpc.aio.AioRpcError as error:
                 raise of_call(error) from None
+
+    async def currency_networks(self, metadata: Metadata, timeout_s: float) -> Sequence[wallet_pb2.CurrencyNetwork]:
+        """Ask for the currency networks under a caller's key: any good one may, beside its rate.
+
+        Raises:
+            RefusedError: The key is not good, or there was no answer.
+        """
+        asked = wallet_pb2.ListCurrencyNetworksRequest().SerializeToString()
+        try:
+            raw = await self.unary(_LIST, asked, metadata, timeout_s)
+        except RefusedError as error:
+            raise nothing_was_sent(error.status) from None
+        return wallet_pb2.ListCurrencyNetworksResponse.FromString(raw).currency_networks
 
     @contextmanager
     def stream(self, method: Method, metadata: Metadata, timeout_s: float | None) -> Iterator[Any]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
+from support.database import Installation
 from support.gateway import GatewayServer, HttpAnswer
 from support.requests import USDT_ETHEREUM, Player, fresh_id
 from support.wallet import Wallet
@@ -154,6 +156,19 @@ def test_a_token_is_its_sources(ask: Ask, wallet: Wallet, player: Player) -> Non
     token = ask("openSession", opening(player)).good["sessionToken"]
     other = ask("balance", {"sessionToken": token}, key=wallet.keys["other-games"])
     other.refused(404, "not_found", "SESSION_NOT_FOUND")
+
+
+def test_the_gateways_own_questions_take_nothing_of_a_keys_rate(
+    wallet: Wallet, used_installations: dict[str, Installation], player: Player
+) -> None:
+    installation = used_installations["group-commit"]
+    with GatewayServer(wallet.target) as fresh:
+        _, key = installation.create_key("slow-games", ["game"], "--rate-per-s", "1")
+        assert fresh.ask("/v1/ledger/openSession", opening(player), key=key).good["status"] == "OPEN"
+        _, key = installation.create_key("slow-bets", ["game"], "--rate-per-s", "1")
+        bet = MessageToDict(player.bet("1"))
+        assert fresh.ask("/wallet.v1.WalletService/Bet", bet, key=key).good["currentBalanceMinor"] == "49"
+    assert wallet.main(player) == "49"
 
 
 def test_currencies_are_known_by_name(ask: Ask, wallet: Wallet) -> None:

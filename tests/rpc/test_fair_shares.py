@@ -101,6 +101,21 @@ def limited_caller(wallet: Wallet, installation: Installation, rate_per_s: int) 
 
 
 @MODE
+def test_which_networks_there_are_is_asked_beside_the_rate_and_not_without_end(
+    wallet: Wallet, installation: Installation, player: Player
+) -> None:
+    _, caller = limited_caller(wallet, installation, 1)
+    asked = pb.ListCurrencyNetworksRequest()
+    for _ in range(3):
+        assert caller.call_once(asked).currency_networks
+    assert caller.call_once(player.bet("1")).current_balance_minor == "99"
+    refused = [outcome for outcome in caller.at_once(*[asked] * 100) if isinstance(outcome, Refusal)]
+    assert refused
+    for outcome in refused:
+        check_refusal(outcome, "RATE_LIMITED", limit="rate", rate_per_s="10")
+
+
+@MODE
 def test_calls_above_the_rate_of_a_key_are_refused_and_told_when_to_come_again(
     wallet: Wallet, installation: Installation, player: Player
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wallet_grpc.domain.identifiers import Source
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.engine.shares import Shares
@@ -163,6 +165,21 @@ def test_a_key_sends_its_rate_and_is_told_when_to_send_again() -> None:
     assert rates.take(caller) is None
     clock.now += 3_600
     assert [reason(rates.take(caller)) for _ in range(11)] == [None] * 10 + [Reason.RATE_LIMITED], "a second's worth"
+
+
+@pytest.mark.parametrize(("rate_per_s", "questions"), [(1, 10), (25, 25)])
+def test_questions_take_nothing_of_a_keys_rate_and_have_a_bound_of_their_own(rate_per_s: int, questions: int) -> None:
+    clock = Clock()
+    rates, caller = Rates(clock=clock), limited(rate_per_s)
+    assert [rates.take_question(caller) for _ in range(questions)] == [None] * questions
+    refusal = rates.take_question(caller)
+    assert refusal is not None
+    assert (refusal.reason, refusal.metadata["rate_per_s"]) == (Reason.RATE_LIMITED, str(questions))
+    assert [rates.take(caller) for _ in range(rate_per_s)] == [None] * rate_per_s
+    assert reason(rates.take(caller)) is Reason.RATE_LIMITED
+    clock.now += 1
+    assert rates.take_question(caller) is None
+    assert Rates(clock=clock).take_question(limited(None)) is None
 
 
 def test_a_batch_larger_than_the_bucket_is_let_in_and_paid_for() -> None:

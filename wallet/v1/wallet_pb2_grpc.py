@@ -215,7 +215,8 @@ class WalletServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCurrencyNetworks(self, request, context):
-        """The currency networks of this installation.
+        """The currency networks of this installation. It takes nothing of the key's rate: each may ask ten times a second beside
+        it, or as often as its rate where that is more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -77,7 +77,9 @@ class WalletServiceStub:
     `auditor` all.
     """
     ListCurrencyNetworks: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.ListCurrencyNetworksRequest, _wallet_pb2.ListCurrencyNetworksResponse]
-    """The currency networks of this installation."""
+    """The currency networks of this installation. It takes nothing of the key's rate: each may ask ten times a second beside
+    it, or as often as its rate where that is more.
+    """
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
     take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
@@ -121,7 +123,9 @@ class WalletServiceAsyncStub(WalletServiceStub):
     `auditor` all.
     """
     ListCurrencyNetworks: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ListCurrencyNetworksRequest, _wallet_pb2.ListCurrencyNetworksResponse]  # type: ignore[assignment]
-    """The currency networks of this installation."""
+    """The currency networks of this installation. It takes nothing of the key's rate: each may ask ten times a second beside
+    it, or as often as its rate where that is more.
+    """
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteBatchRequest, _wallet_pb2.ExecuteBatchResponse]  # type: ignore[assignment]
     """1 to 1,000 mutations in one call, each on its own: a refusal of one leaves the others. Operations of one player
     take effect in the order of the batch. Admitted whole, or refused whole (QUEUE_FULL, RATE_LIMITED).
@@ -246,7 +250,9 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _wallet_pb2.ListCurrencyNetworksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wallet_pb2.ListCurrencyNetworksResponse, _abc.Awaitable[_wallet_pb2.ListCurrencyNetworksResponse]]:
-        """The currency networks of this installation."""
+        """The currency networks of this installation. It takes nothing of the key's rate: each may ask ten times a second beside
+        it, or as often as its rate where that is more.
+        """
 
     @_abc_1.abstractmethod
     def ExecuteBatch(

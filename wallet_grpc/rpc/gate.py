@@ -229,7 +229,9 @@ class CallGate:
             raise RefusedError(STOPPING)
         return presence
 
-    async def enter(self, context: Context, roles: Sequence[Role], head: CallHead, *, lasts: bool) -> CallContext:
+    async def enter(
+        self, context: Context, roles: Sequence[Role], head: CallHead, *, lasts: bool, is_beside_rate: bool = False
+    ) -> CallContext:
         """Let a call in that has a good key, the right (one of the roles, if any), its rate and a place.
 
         Raises:
@@ -242,9 +244,10 @@ class CallGate:
         operator = caller.operator
         if head.login is not None or caller.speaks_for_logins:
             operator = _logged_in(caller, head.login)
-        limited = None if lasts else self.rates.take(caller)  # a stream waits for its rate, operation by operation
-        if limited is not None:
-            raise RefusedError(limited)
+        if not lasts:  # a stream waits for its rate, operation by operation
+            limited = self.rates.take_question(caller) if is_beside_rate else self.rates.take(caller)
+            if limited is not None:
+                raise RefusedError(limited)
         self._take_place(presence, lasts=lasts)
         remaining_s = context.time_remaining()
         return CallContext(
@@ -320,6 +323,8 @@ class GatedUnary:
     method: Callable[..., Awaitable[Any]]
     roles: tuple[Role, ...]
     """Any one of them lets a call in."""
+    is_beside_rate: bool = False
+    """Whether it takes nothing of its key's rate: a question that callers have to ask before they can call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +334,11 @@ class GatedStream:
     method: Callable[..., AsyncIterator[Any]]
 
 
-def gated(*roles: Role) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
+def gated(*roles: Role, is_beside_rate: bool = False) -> Callable[[Callable[..., Awaitable[Any]]], GatedUnary]:
     """Have a unary method reached through its servicer's gate, with the caller instead of gRPC's context."""
 
     def decorate(method: Callable[..., Awaitable[Any]]) -> GatedUnary:
-        return GatedUnary(method, roles)
+        return GatedUnary(method, roles, is_beside_rate)
 
     return decorate
 

@@ -87,7 +87,7 @@ def _unary(servicer: Servicer, declared: GatedUnary, parse: Callable[[bytes], Me
         began_at, call = time.monotonic(), None
         reason: str | None = CANCELLED
         try:
-            call = await gate.enter(context, roles, head, lasts=False)
+            call = await gate.enter(context, roles, head, lasts=False, is_beside_rate=declared.is_beside_rate)
             gate.watch.begin(call, name)
             if servicer.operations.arrives(call):
                 await servicer.operations.turn(call)

@@ -157,11 +157,11 @@ class WalletServicer:
             raise RefusedError(Refusal(reason=Reason.ROUND_NOT_FOUND, message="nothing was played in this round"))
         return game_round(totals)
 
-    @gated()
+    @gated(is_beside_rate=True)
     async def ListCurrencyNetworks(
         self, _request: pb.ListCurrencyNetworksRequest, _call: CallContext
     ) -> pb.ListCurrencyNetworksResponse:
-        """List the currency networks."""
+        """List the currency networks: all who ask at the same time are answered by one query."""
         return pb.ListCurrencyNetworksResponse(
             currency_networks=map(answers.currency_network, await self._networks.refresh())
         )
