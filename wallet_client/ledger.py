@@ -10,6 +10,7 @@ the table of errors allows it, until the deadline. A `WalletError` names its fie
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _WIN_KINDS: dict[str, wallet_pb2.WinKind] = {
     "JACKPOT": wallet_pb2.WIN_KIND_JACKPOT,
     "PROMO": wallet_pb2.WIN_KIND_PROMO,
 }
+_KNOWN_FOR_S = 60.0
+"""How long currency networks are known: none changes, but another one may make a currency ambiguous."""
 _STUDIO_WORDS = {
     "player_id": "user_id",
     "currency_network_id": "currency",
@@ -106,6 +109,7 @@ class StudioLedger:
     def __init__(self, client: _Client) -> None:
         self._client = client
         self._networks: list[wallet_pb2.CurrencyNetwork] = []
+        self._known_until = float("-inf")
 
     async def open_session(
         self,
@@ -120,7 +124,8 @@ class StudioLedger:
     ) -> Opened:
         """Lock a stake; with the same transaction_id it is the same session. One is made if it is not given.
 
-        Currencies that are not known yet are asked for first, within the same deadline.
+        Currencies that are not known yet are asked for first, within the same deadline, and all of them once a minute:
+        one that has come to be on a second network needs `network` from then on.
 
         Raises:
             WalletError: It was refused, or no answer came before the deadline; so for each call here.
@@ -233,8 +238,8 @@ class StudioLedger:
 
     async def _network_id(self, currency: str, network: str, deadline: float) -> int:
         found = self._named(currency, network)
-        if not found:
-            self._networks = await self._client.currency_networks(deadline=deadline)
+        if not found or time.monotonic() >= self._known_until:
+            await self._learn_networks(deadline)
             found = self._named(currency, network)
         if not found:
             raise WalletError(
@@ -247,6 +252,15 @@ class StudioLedger:
             networks = ", ".join(each.network for each in found)
             raise _invalid("network", f"is required: {currency} is on {networks}", "MISSING_FIELD")
         return found[0].currency_network_id
+
+    async def _learn_networks(self, deadline: float) -> None:
+        """Ask the wallet; meanwhile others go on with what is known."""
+        before, self._known_until = self._known_until, time.monotonic() + _KNOWN_FOR_S
+        try:
+            self._networks = await self._client.currency_networks(deadline=deadline)
+        except BaseException:
+            self._known_until = before
+            raise
 
     def _named(self, currency: str, network: str) -> list[wallet_pb2.CurrencyNetwork]:
         return [each for each in self._networks if each.currency == currency and network in {"", each.network}]

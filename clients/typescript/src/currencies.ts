@@ -1,4 +1,7 @@
-/** Currencies by their names, as the wallet lists them: asked for once, and again when a name is not among them. */
+/**
+ * Currencies by their names, as the wallet lists them: asked for once a minute, and when a name is not among them. None
+ * changes, but another one may make a name ambiguous.
+ */
 
 import type { Client } from "@connectrpc/connect";
 
@@ -7,9 +10,12 @@ import { invalid, WalletError } from "./errors.js";
 import type { CurrencyNetwork, WalletService } from "./gen/wallet/v1/wallet_pb.js";
 import { optionalTextOf, textOf } from "./values.js";
 
+const KNOWN_FOR_MS = 60_000;
+
 export class Currencies {
   private readonly wallet: Client<typeof WalletService>;
   private known: readonly CurrencyNetwork[] = [];
+  private knownUntil = -Infinity;
 
   constructor(wallet: Client<typeof WalletService>) {
     this.wallet = wallet;
@@ -20,8 +26,8 @@ export class Currencies {
     textOf(currency, "currency");
     optionalTextOf(network, "network");
     let found = this.named(currency, network);
-    if (found.length === 0) {
-      this.known = (await this.wallet.listCurrencyNetworks({}, options)).currencyNetworks;
+    if (found.length === 0 || performance.now() >= this.knownUntil) {
+      await this.learn(options);
       found = this.named(currency, network);
     }
     const [one, another] = found;
@@ -39,6 +45,18 @@ export class Currencies {
       throw invalid("network", `is required: ${currency} is on ${networks}`, "MISSING_FIELD");
     }
     return one.currencyNetworkId;
+  }
+
+  /** Asks the wallet; meanwhile others go on with what is known. */
+  private async learn(options: CallOptions): Promise<void> {
+    const before = this.knownUntil;
+    this.knownUntil = performance.now() + KNOWN_FOR_MS;
+    try {
+      this.known = (await this.wallet.listCurrencyNetworks({}, options)).currencyNetworks;
+    } catch (error) {
+      this.knownUntil = before;
+      throw error;
+    }
   }
 
   private named(currency: string, network: string | undefined): CurrencyNetwork[] {

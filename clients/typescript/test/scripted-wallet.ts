@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 import { ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import type { SessionOperation } from "#gen/wallet/v1/session_pb.js";
 import { LedgerSessionService, SessionOutcomeSchema } from "#gen/wallet/v1/session_pb.js";
-import { OperationStatus } from "#gen/wallet/v1/wallet_pb.js";
+import { OperationStatus, WalletService } from "#gen/wallet/v1/wallet_pb.js";
 import type { WalletServerOptions } from "@wallet/sdk-server";
 import { WalletServer } from "@wallet/sdk-server";
 
@@ -24,13 +24,19 @@ export class ScriptedWallet {
   /** The ids of the bets that came in, and when. */
   readonly bets: { readonly transactionId: string; readonly atMs: number }[] = [];
   connections = 0;
+  /** The networks that it has USDT on, and how often it was asked for them. */
+  networks = ["TRON"];
+  listed = 0;
   /** How many more outcomes the stream under way gives, 0 or 1, before it ends as if all were well. */
   givesOnly: number | undefined;
   /** What the next requests meet; the later ones are let through. */
   private steps: Step[] = [];
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly server = createServer(
-    connectNodeAdapter({ routes: (router) => router.service(LedgerSessionService, this.service()) }),
+    connectNodeAdapter({
+      routes: (router) =>
+        router.service(LedgerSessionService, this.service()).service(WalletService, this.listingService()),
+    }),
   );
   private clients: WalletServer[] = [];
 
@@ -68,6 +74,19 @@ export class ScriptedWallet {
     this.server.close();
   }
 
+  private listingService(): Partial<ServiceImpl<typeof WalletService>> {
+    return {
+      listCurrencyNetworks: () => {
+        this.listed += 1;
+        return {
+          currencyNetworks: this.networks.map((network, place) => ({
+            currencyNetworkId: place + 1, currency: "USDT", network, decimals: 6,
+          })),
+        };
+      },
+    };
+  }
+
   private service(): Partial<ServiceImpl<typeof LedgerSessionService>> {
     const next = async (signal: AbortSignal) => this.steps.shift()?.(this, signal);
     const outcome = async ({ operation }: SessionOperation, signal: AbortSignal) => {
@@ -88,6 +107,10 @@ export class ScriptedWallet {
       return left;
     };
     return {
+      openSession: ({ currencyNetworkId }) => ({
+        sessionToken: `t${currencyNetworkId}`, playerId: 1n, lockedBalanceMinor: "1", balanceMinor: "1",
+        openedAt: { seconds: 1n, nanos: 0 }, expiresAt: { seconds: 2n, nanos: 0 },
+      }),
       bet: async ({ transactionId }, { signal }) => {
         this.bets.push({ transactionId, atMs: performance.now() });
         await next(signal);
