@@ -24,6 +24,8 @@ New = Callable[..., Installation]
 
 STREAMS = 2_050
 MIB = 1024 * 1024
+ANSWER_BYTES = 7
+"""Of one message about health, with its head."""
 BET = "/wallet.v1.WalletService/Bet"
 BATCH = "/wallet.v1.WalletService/ExecuteBatch"
 EXECUTE = "/wallet.v1.WalletService/Execute"
@@ -89,6 +91,28 @@ def test_places_without_a_key_are_few_and_given_back(shared: Any) -> None:
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             for call in calls:
                 call.cancel()
+
+
+@MODE
+def test_a_stranger_who_takes_all_places_keeps_no_other_host_out(shared: Any) -> None:
+    stranger, another = "127.0.0.2", "127.0.0.3"
+    with contextlib.ExitStack() as connections:
+
+        def connection(source: str) -> RawConnection:
+            return connections.enter_context(RawConnection(shared.server.target, source=source))
+
+        strangers = [connection(stranger) for _ in range(10)]
+        taken = [(each, each.call(WATCH, message=b"")) for _ in range(10) for each in strangers]
+        assert all(each.wait_for_data(stream, ANSWER_BYTES, 20) for each, stream in taken), "all places are taken"
+
+        one_more, ours = connection(stranger), connection(another)
+        assert one_more.wait_for_ends({one_more.call(WATCH, message=b"")}, 20), "it has most of them already"
+        watched = [ours.call(WATCH, message=b"") for _ in range(10)]
+        assert all(ours.wait_for_data(stream, ANSWER_BYTES, 20) for stream in watched)
+        wait_until(lambda: sum(len(each.ended) for each in strangers) == 10, what="as many have given way")
+        assert not ours.ended
+        with shared.server.channel() as channel:
+            assert shared.server.health(channel) == "SERVING"
 
 
 @MODE

@@ -19,9 +19,10 @@ _CONNECT_WITHIN_S = 10.0
 class RawConnection:
     """One connection that sends frames as it is told to, and reads what comes in beside."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, source: str = "") -> None:
+        """`source` is the address of this machine that it comes from, such as 127.0.0.2."""
         host, _, port = target.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), _CONNECT_WITHIN_S)
+        self._socket = socket.create_connection((host, int(port)), _CONNECT_WITHIN_S, (source, 0))
         self._socket.settimeout(None)
         self._changed = threading.Condition()
         self._next_stream = 1

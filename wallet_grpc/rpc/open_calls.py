@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
@@ -35,7 +36,9 @@ _READING_MAX = 200
 brings its message along with its headers, so only those that send none give way."""
 _READING_MAX_S = 5.0
 _LASTING_MAX = 100
-"""Streams (watched health, reflection) that may last at once."""
+"""Streams (watched health, reflection) that may last at once. One more takes a place of the host that has most of them,
+if that has more than its own will: clients that watch health take a server that refuses it for one that is down, so
+nobody may keep them out for as long as they like."""
 _CONNECTION_LASTING_MAX = 10
 _REFLECTION_MAX_S = 60.0
 """How long a reflection stream may last; a tool asks what it wants to know in one or two seconds."""
@@ -45,13 +48,29 @@ _LASTED = Refusal(reason=Reason.QUEUE_FULL, message="a stream of reflection last
 _NO_SERVICE = "there is no such service"
 
 
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A place of a stream."""
+
+    peer: str
+    """The connection."""
+    limit: asyncio.Timeout
+    """Ends the stream."""
+    gave_way: bool = False
+
+    @property
+    def host(self) -> str:
+        return _host_of(self.peer)
+
+
 class OpenCalls:
     """The share of the calls that need no key."""
 
     def __init__(self, gate: CallGate) -> None:
         self.gate = gate
         self._reading: dict[asyncio.Timeout, None] = {}
-        self._lasting: Counter[str] = Counter()
+        self._lasting: dict[_Place, None] = {}
+        """In the order in which they were taken."""
 
     async def read(self, context: Context, parse: Callable[[bytes], Request]) -> Request | None:
         """Read a call's next message; None at the end of what it sends.
@@ -62,8 +81,7 @@ class OpenCalls:
         if len(self._reading) >= _READING_MAX:
             longest = next(iter(self._reading))
             del self._reading[longest]
-            if not longest.expired():
-                longest.reschedule(0)
+            _end(longest)
         try:
             async with asyncio.timeout(_READING_MAX_S) as limit:
                 self._reading[limit] = None
@@ -106,24 +124,61 @@ class OpenCalls:
 
         return answer
 
-    @contextmanager
-    def lasting(self, context: Context) -> Iterator[None]:
-        """Have a place for a stream.
+    @asynccontextmanager
+    async def lasting(self, context: Context, *, lasts_s: float | None = None) -> AsyncIterator[asyncio.Timeout]:
+        """Have a place for a stream, which gives what ends it before its time.
 
         Raises:
-            RefusedError: There is none left, or its connection has enough of them.
+            RefusedError: There is none left, its connection has enough of them, or it had to give way.
+            TimeoutError: It was ended, or its time is over.
         """
-        peer = context.peer()
-        if self._lasting.total() >= _LASTING_MAX or self._lasting[peer] >= _CONNECTION_LASTING_MAX:
-            self.gate.metrics.refused_open.inc()
-            raise RefusedError(_FULL)
-        self._lasting[peer] += 1
+        peer, place = context.peer(), None
+        self._make_room(peer)
         try:
-            yield
-        finally:
-            self._lasting[peer] -= 1
-            if not self._lasting[peer]:
-                del self._lasting[peer]
+            async with asyncio.timeout(lasts_s) as limit:
+                place = _Place(peer, limit)
+                self._lasting[place] = None
+                try:
+                    yield limit
+                finally:
+                    self._lasting.pop(place, None)
+        except TimeoutError:
+            if place is not None and place.gave_way:
+                raise RefusedError(_FULL) from None
+            raise
+
+    def _make_room(self, peer: str) -> None:
+        """See that there is a place for a stream of a connection.
+
+        Raises:
+            RefusedError: There is none left, or the connection has enough of them.
+        """
+        if sum(place.peer == peer for place in self._lasting) < _CONNECTION_LASTING_MAX:
+            if len(self._lasting) < _LASTING_MAX:
+                return
+            places = Counter(place.host for place in self._lasting)
+            ((host, most),) = places.most_common(1)
+            if most > places[_host_of(peer)] + 1:  # by two or more, or the two would take it from each other in turns
+                self.gate.metrics.refused_open.inc()
+                self._give_way(next(place for place in self._lasting if place.host == host))
+                return
+        self.gate.metrics.refused_open.inc()
+        raise RefusedError(_FULL)
+
+    def _give_way(self, place: _Place) -> None:
+        del self._lasting[place]
+        place.gave_way = True
+        _end(place.limit)
+
+
+def _end(limit: asyncio.Timeout) -> None:
+    """End what is limited now, if it is not just ending."""
+    if not limit.expired():
+        limit.reschedule(0)
+
+
+def _host_of(peer: str) -> str:
+    return peer.rpartition(":")[0]
 
 
 class Health:
@@ -168,7 +223,7 @@ class Health:
 
     async def _watch(self, context: Context) -> None:
         service, told = await self._service(context), None
-        with self._share.lasting(context):
+        async with self._share.lasting(context):
             while not self._share.gate.stopping:
                 news = self._news
                 state = self._states.get(service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
@@ -204,15 +259,14 @@ class Reflection:
         }
 
     async def _info(self, context: Context) -> None:
-        with self._share.lasting(context):
-            try:
-                async with asyncio.timeout(_REFLECTION_MAX_S) as limit:
-                    with self._share.gate.telling(lambda: limit.reschedule(0)):
-                        answers: Any = self._described.ServerReflectionInfo(self._requests(context), context)
-                        async for answer in answers:
-                            await context.write(answer)
-            except TimeoutError:
-                raise StreamOverError(STOPPING if self._share.gate.stopping else _LASTED) from None
+        try:
+            async with self._share.lasting(context, lasts_s=_REFLECTION_MAX_S) as limit:
+                with self._share.gate.telling(lambda: _end(limit)):
+                    answers: Any = self._described.ServerReflectionInfo(self._requests(context), context)
+                    async for answer in answers:
+                        await context.write(answer)
+        except TimeoutError:
+            raise StreamOverError(STOPPING if self._share.gate.stopping else _LASTED) from None
 
     async def _requests(self, context: Context) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
         parse = reflection_pb2.ServerReflectionRequest.FromString
