@@ -8,20 +8,18 @@ import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 import pytest
 from support.database import Installation, own_installation
+from support.plans import nodes, prepared, scans
 
 from wallet_grpc.store.connection.kinds import LOOKUPS_BY_KEY, OUTBOX_BY_ID
 from wallet_grpc.store.connection.pool import _KEYED_LOOKUPS
-from wallet_grpc.store.connection.statements import positional, statements
+from wallet_grpc.store.connection.statements import statements
 from wallet_grpc.store.proofs.verify_histories import ENDED, NOTHING_CARRIED
-from wallet_grpc.store.reads.slices import PLANS
 
-_PARAMETER = re.compile(r"%\((\w+)\)s::(\w+ ?(?:\[\])?)")
 _READING_STEPS = (
     "step_changed_balances",
     "step_settled_sessions",
@@ -84,14 +82,14 @@ def test_a_store_finds_its_rows_by_their_whole_keys(filled: Installation, step: 
         settings = [f"SET {name} = {value}" for name, value in plans.items()]
         for setting in _KEYED_LOOKUPS if step in _WORKERS else settings:
             connection.execute(setting.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
-        types, statement = _prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _BATCH[step])
+        types, statement = prepared(statements(*_WORKERS[step])[step] if step in _WORKERS else _BATCH[step])
         connection.execute(f"PREPARE step ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
         arguments = ", ".join(_argument(type_name) for type_name in types)
         row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE step ({arguments})").fetchone()  # type: ignore[arg-type]
     assert row is not None
-    scans = _scans(row)
-    assert scans, row
-    for scan in scans:
+    found = scans(row)
+    assert found, row
+    for scan in found:
         condition = scan.get("Index Cond") or scan.get("Recheck Cond") or scan.get("TID Cond") or ""
         assert _KEYS.search(condition), f"{scan['Node Type']} with {condition or 'no'} condition"
 
@@ -123,92 +121,9 @@ def test_verify_takes_as_long_as_the_journal_is(
     assert row is not None
     looked_at = sum(
         (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)) * node["Actual Loops"]
-        for node in _nodes(row[0][0]["Plan"])
+        for node in nodes(row[0][0]["Plan"])
     )
     assert entries < looked_at < 100 * entries
-
-
-_HISTORY = """
-    INSERT INTO accounts (player_id, account_type, currency_network_id)
-    SELECT number, 'MAIN', 1 FROM generate_series(1, 100) AS number
-    ON CONFLICT DO NOTHING;
-    WITH made AS (
-        INSERT INTO ledger_transactions (
-            tx_id, owner_id, owner_version, source, reference, key_hash, kind, status, currency_network_id,
-            amount_minor, closes_round, round_hash, entry_count, created_at
-        )
-        SELECT
-            (lpad(to_hex(number), 8, '0') || '-0000-7000-8000-000000000000')::UUID,
-            1 + number %% 100, number, 'games', number, gen_random_uuid(),
-            CASE number %% 2 WHEN 0 THEN 'BET' ELSE 'DEPOSIT' END, 'APPLIED', 1, 1, FALSE, gen_random_uuid(), 2, now()
-        FROM generate_series(%(first)s::INTEGER, %(last)s::INTEGER) AS number
-        RETURNING tx_id, owner_id
-    )
-
-    INSERT INTO ledger_entries (
-        tx_id, owner_id, account_id, account_version, currency_network_id, entry_no, amount_minor, balance_after
-    )
-    SELECT made.tx_id, made.owner_id, accounts.account_id, entry_no, 1, entry_no, 3 - 2 * entry_no, 1
-    FROM made INNER JOIN accounts ON made.owner_id = accounts.player_id CROSS JOIN generate_series(1, 2) AS entry_no;
-"""
-_TRANSACTIONS = 2_000
-_FIRST_TX_ID, _END_TX_ID = (
-    f"{number:08x}-0000-7000-8000-000000000000" for number in (_TRANSACTIONS // 4, 3 * _TRANSACTIONS // 4)
-)
-_READS_A_STRETCH = {
-    "verify's transactions": (
-        (_PROOFS, "verify_transactions.sql", "transactions_chunk"),
-        {"after": _FIRST_TX_ID, "upto": _END_TX_ID, "cut": _END_TX_ID},
-    ),
-    "verify's owners": (
-        (_PROOFS, "verify_players.sql", "owners_chunk"),
-        {"after": -(2**62), "after_no": ENDED, "upto": 2**62, "upto_no": ENDED, "ended": ENDED}
-        | {"carried": NOTHING_CARRIED},
-    ),
-    "verify's days": (
-        (_PROOFS, "verify_days.sql", "movements"),
-        {"first_tx_id": _FIRST_TX_ID, "end_tx_id": _END_TX_ID},
-    ),
-    "a slice's totals": (
-        ("wallet_grpc.store.reads", "slices.sql", "ledger_totals"),
-        {"first_tx_id": _FIRST_TX_ID, "end_tx_id": _END_TX_ID},
-    ),
-    "a slice's movements": (
-        ("wallet_grpc.store.reads", "slices.sql", "ledger_movements"),
-        {"first_tx_id": _FIRST_TX_ID, "end_tx_id": _END_TX_ID},
-    ),
-}
-
-
-@pytest.mark.parametrize("plan", ["custom", "generic"])
-@pytest.mark.parametrize("analyzed", ["never", "empty", "young"])
-@pytest.mark.parametrize("reads", _READS_A_STRETCH)
-def test_a_stretch_of_a_ledger_that_has_grown_is_read_once(
-    own_ledger: Installation, reads: str, analyzed: str, plan: str
-) -> None:
-    place, named = _READS_A_STRETCH[reads]
-    with psycopg.connect(own_ledger.admin_dsn, autocommit=True) as connection:
-        if analyzed == "empty":
-            connection.execute("ANALYZE")
-        connection.execute(_HISTORY % {"first": 1, "last": _TRANSACTIONS // 20})
-        if analyzed == "young":
-            connection.execute("ANALYZE")
-        connection.execute(_HISTORY % {"first": _TRANSACTIONS // 20 + 1, "last": _TRANSACTIONS})
-        if "first_tx_id" in named:
-            connection.execute(PLANS.replace("SET LOCAL", "SET"))  # type: ignore[arg-type]
-        connection.execute(f"SET plan_cache_mode = force_{plan}_plan")  # type: ignore[arg-type]
-        package, file, name = place
-        prepared = positional(statements(package, file)[name])
-        types, statement = _prepared(statements(package, file)[name])
-        connection.execute(f"PREPARE stretch ({', '.join(types)}) AS {statement}")  # type: ignore[arg-type]
-        arguments = ", ".join(f"'{named[parameter]}'" for parameter in prepared.names)
-        row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE stretch ({arguments})").fetchone()  # type: ignore[arg-type]
-    assert row is not None
-    looked_at = sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)) * node["Actual Loops"]
-        for node in _nodes(row[0][0]["Plan"])
-    )
-    assert _TRANSACTIONS / 4 <= looked_at < 60 * _TRANSACTIONS
 
 
 def test_a_copy_looks_for_the_journals_end_behind_what_is_copied(own_ledger: Installation) -> None:
@@ -223,7 +138,7 @@ def test_a_copy_looks_for_the_journals_end_behind_what_is_copied(own_ledger: Ins
             {"begins_at": datetime.now(UTC) - timedelta(minutes=1)},
         ).fetchone()
     assert row is not None
-    looked_at = sum(node["Actual Rows"] + node.get("Rows Removed by Index Recheck", 0) for node in _scans(row))
+    looked_at = sum(node["Actual Rows"] + node.get("Rows Removed by Index Recheck", 0) for node in scans(row))
     assert 0 < looked_at < entries / 2
 
 
@@ -265,7 +180,7 @@ def test_who_asks_what_is_to_be_posted_reads_the_first_of_each_queue(queued: Ins
     assert row is not None
     read = sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in _scans(row)
+        for node in scans(row)
         if node["Relation Name"] in {"ledgers", "posting_rounds", "posting_queue"}
     )
     assert 0 < read < 100
@@ -341,25 +256,7 @@ _FILL = """
 """
 
 
-def _prepared(statement: LiteralString) -> tuple[list[str], str]:
-    """Give a statement as lanes prepare it, and the types of its parameters."""
-    types = dict(_PARAMETER.findall(statement))
-    prepared = positional(statement)
-    return [types.get(name, "TEXT") for name in prepared.names], prepared.text.decode()
-
-
 def _argument(type_name: str) -> str:
     values = {"UUID": str(UUID(int=1)), "TIMESTAMPTZ": "now"}
     value = values.get(type_name.removesuffix("[]"), "1")
     return f"'{{{value}}}'" if type_name.endswith("[]") else f"'{value}'"
-
-
-def _scans(row: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """Give the scans of tables in what EXPLAIN gave."""
-    return [node for node in _nodes(row[0][0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]]
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from _nodes(child)
