@@ -112,7 +112,7 @@ SEEN_BY_MYPY = {
     "a case of needs is forgotten": Mutant(
         "domain/credit/needs.py", changed("case Credit() | Debit():", "case Credit():")
     ),
-    "a case of ranges is forgotten": Mutant("domain/ranges.py", changed(" | PostJournalEntry():", ":")),
+    "a case of ranges is forgotten": Mutant("domain/ranges.py", changed(" | CreateLedger())", ")")),
 }
 
 

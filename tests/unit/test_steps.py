@@ -184,12 +184,7 @@ def test_whichever_of_its_accounts_are_new_an_entry_of_a_ledger_is_stored_by_one
         book.ledgers.accounts[LedgerId("ledger"), code] = account
     steps = Steps()
     ledgers.write(
-        Decided(
-            book=book,
-            now=datetime(2026, 1, 1, tzinfo=UTC),
-            networks=None,  # type: ignore[arg-type] - an entry of a ledger moves no house account
-            take_account_id=lambda: AccountId(100),
-        ),
+        Decided(book=book, now=datetime(2026, 1, 1, tzinfo=UTC), take_account_id=lambda: AccountId(100)),
         steps,
     )
     assert [step.name for step in steps.rows] == ["accounts", "new_balances", "changed_balances", "journal_postings"]

@@ -244,15 +244,13 @@ class CallGate:
         operator = caller.operator
         if head.login is not None or caller.speaks_for_logins:
             operator = _logged_in(caller, head.login)
-        if not lasts:  # a stream waits for its rate, operation by operation
-            limited = self.rates.take_question(caller) if is_beside_rate else self.rates.take(caller)
-            if limited is not None:
-                raise RefusedError(limited)
+        take = self.rates.take_question if is_beside_rate else self.rates.take
+        limited = None if lasts else take(caller)  # a stream waits for its rate, operation by operation
+        if limited is not None:
+            raise RefusedError(limited)
         self._take_place(presence, lasts=lasts)
-        remaining_s = context.time_remaining()
-        return CallContext(
-            caller, head.request_id, head.traceparent, remaining_s, self, context, head, presence, operator
-        )
+        left_s, request_id = context.time_remaining(), head.request_id
+        return CallContext(caller, request_id, head.traceparent, left_s, self, context, head, presence, operator)
 
     def begin(self, call: CallContext) -> None:
         """Begin with a call that was let in: from now on it will have its answer, though the server be stopped.
@@ -318,13 +316,13 @@ class GatedUnary:
     """A servicer's unary method, `async def Method(self, request, call) -> response`, and the right that it needs.
 
     Without roles the gate asks for none: what such a call may read is decided by `rights`, or operation by operation.
+    What is beside the rate takes nothing of that: a question that callers have to ask before they can call.
     """
 
     method: Callable[..., Awaitable[Any]]
     roles: tuple[Role, ...]
     """Any one of them lets a call in."""
     is_beside_rate: bool = False
-    """Whether it takes nothing of its key's rate: a question that callers have to ask before they can call."""
 
 
 @dataclass(frozen=True, slots=True)
