@@ -1,8 +1,6 @@
 """The gate lets calls in: each gets its id, its caller, its right and its place, or the status of what went wrong.
 
 Nothing of a call is read before it is let in (handlers.py), so what a stranger sends costs a refusal and no more.
-
-Long because all that a call is let in or refused by is asked in one order, in one place.
 """
 
 from __future__ import annotations
