@@ -3,124 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
-from prometheus_client import CollectorRegistry
+from store.engine_desk import Desk, newest, running_desk
 from store.lanes import SteppedLane, until
 from support.database import Installation
 from support.ledger import check_invariants
-from support.waiting import wait_until
 from unit.credit_desk import credit
-from unit.desk import PERSON, bet, deposit, rollback
+from unit.desk import bet, deposit, rollback
 from unit.session_desk import SessionDesk, opening
 
-from wallet_grpc.domain.commands import Command
 from wallet_grpc.domain.credit.outcomes import WriteStatus, Written
-from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.players.outcomes import Accepted
 from wallet_grpc.domain.refusals import Reason, Refusal
 from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed
 from wallet_grpc.domain.sessions.state import session_address
-from wallet_grpc.engine.engine import Engine, EngineSettings
-from wallet_grpc.engine.lane import LaneSettings
-from wallet_grpc.engine.metrics import EngineMetrics
-from wallet_grpc.engine.tickets import Ticket
 from wallet_grpc.store.batch import store as store_module
 from wallet_grpc.store.batch.shared_writes import OtherNodeAwayError
 from wallet_grpc.store.batch.steps import ToStore, steps_of
-from wallet_grpc.store.batch.store import BatchStore, OutcomeUnknownError, StoreSettings
-from wallet_grpc.store.connection.pool import Pool
+from wallet_grpc.store.batch.store import BatchStore, OutcomeUnknownError
 from wallet_grpc.store.connection.standby import StepApart
 from wallet_grpc.store.connection.statements import positional
-from wallet_grpc.store.reads.withdrawals import WithdrawalReader
-
-_TIMEOUT_MS = 1_000
-_ANSWERED_WITHIN_S = 30.0
-_COMMITS = 4711
-"""An advisory lock; while it is held no commit ends."""
-_COMMITS_WAIT = """
-    CREATE FUNCTION wait_to_commit() RETURNS TRIGGER LANGUAGE plpgsql SET lock_timeout = 0 AS $$
-    BEGIN
-        PERFORM pg_advisory_xact_lock_shared(4711);
-        RETURN NULL;
-    END $$;
-    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON ledger_transactions
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
-    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON subledger_entries
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
-"""
-_COMMITTING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'wallet-lane-ledger' AND state <> 'idle'
-"""
-newest = pytest.mark.parametrize("postgres", [18], indirect=True, ids=["postgres-18"])
-
-
-class Desk:
-    """An engine of one lane, beside the patient one, and its database."""
-
-    def __init__(self, engine: Engine, admin: psycopg.Connection, new_store: Callable[[], BatchStore]) -> None:
-        self._engine = engine
-        self._admin = admin
-        self.new_store = new_store
-        """Makes the store of another lane."""
-
-    async def send(self, command: Command) -> Outcome:
-        """Send one command as a call of its own."""
-        ticket = Ticket([None], operator=PERSON)
-        await asyncio.wait_for(self._engine.execute(ticket, ((0, command),)), _ANSWERED_WITHIN_S)
-        (outcome,) = ticket.outcomes
-        assert outcome is not None
-        return outcome
-
-    async def send_where_the_first_answer_is_lost(self, *commands: Command) -> list[Outcome]:
-        """Send commands at once. Their commit ends only when the lane has given it up, and before it tries again."""
-        with self.no_commit_ends():
-            sent = [asyncio.create_task(self.send(command)) for command in commands]
-            await until(lambda: self._engine._lanes[0]._down)
-        return list(await asyncio.gather(*sent))
-
-    @contextmanager
-    def no_commit_ends(self) -> Iterator[None]:
-        """Let no commit end within the block; at its end all have, before any lane tries again."""
-        self._admin.execute("SELECT pg_advisory_lock(%s)", [_COMMITS])
-        try:
-            yield
-        finally:
-            self._admin.execute("SELECT pg_advisory_unlock(%s)", [_COMMITS])
-        wait_until(lambda: not self._rows(_COMMITTING), what="it is stored")  # the loop stands still meanwhile
-
-    def _rows(self, statement: LiteralString, *parameters: object) -> list[Any]:
-        return [value for (value,) in self._admin.execute(statement, parameters)]
 
 
 @pytest_asyncio.fixture
 async def desk(own_ledger: Installation) -> AsyncIterator[Desk]:
     """A desk that has stored a deposit of 100 to player 1."""
-    store = StoreSettings(
-        database_url=own_ledger.service_dsn, timeout_ms=_TIMEOUT_MS, lock_timeout_ms=500, batch_operations_max=100
-    )
-    lane = LaneSettings(
-        batch_operations_max=100, attempts_max=100, backoff_ms=100, outage_wait_ms=20_000, lock_timeout_ms=500
-    )
-    settings = EngineSettings(lanes=1, queue_operations_max=1_000, source_share=1.0, lane=lane, store=store)
-    pool = Pool(own_ledger.service_dsn, connections_max=1, wait_ms=5_000, timeout_ms=5_000)
-    engine = Engine(settings, WithdrawalReader(pool), EngineMetrics(CollectorRegistry()))
-    engine.start()
-    with own_ledger.connect(autocommit=True) as admin:
-        admin.execute(_COMMITS_WAIT)
-        made = Desk(engine, admin, lambda: BatchStore(store))
-        assert isinstance(await made.send(deposit("d", 100)), Accepted)
+    async with running_desk(own_ledger) as made:
         yield made
-    await asyncio.wait_for(engine.stop(), _ANSWERED_WITHIN_S)
-    await pool.close()
 
 
 @newest

@@ -42,10 +42,14 @@ _LOADS = (
     "load_journal_legs",
     "load_ledgers",
     "load_all_accounts",
+    "keys_stand",
 )
 _BATCH = statements(
     "wallet_grpc.store.batch",
-    *(f"{part}.sql" for part in ("accounts", "transactions", "players", "sessions", "credit", "ledgers", "inbox")),
+    *(
+        f"{part}.sql"
+        for part in ("accounts", "transactions", "players", "sessions", "credit", "ledgers", "inbox", "store")
+    ),
 )
 _BACKGROUND = "wallet_grpc.store.background"
 _PROOFS = "wallet_grpc.store.proofs"

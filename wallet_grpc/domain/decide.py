@@ -106,12 +106,13 @@ def _decided_before(book: Book, command: Adjust) -> Decision | None:
     """Answer the approval of a proposal that was decided, or whose id was used otherwise, before."""
     assert command.approval is not None
     verdict = book.players.verdicts.find(command.approval.proposal_id)
-    if verdict is Verdict.REFUSED:
-        return Decision(decided_otherwise(verdict))
-    if verdict is None:
-        return None if book.transactions.find(command.key) is None else Decision(ID_USED)
     stored = book.transactions.find(command.key)
-    assert stored is not None, "an approval is stored with its adjustment"
+    if verdict is None:
+        return None if stored is None else Decision(ID_USED)
+    if verdict is Verdict.REFUSED or stored is None:
+        # An approval is stored with its adjustment. Where one was loaded and the other was not, the commit ended
+        # between the two: what would be refused is looked for again, and found (domain/unseen.py).
+        return Decision(decided_otherwise(verdict))
     return replay(book, command, stored)
 
 

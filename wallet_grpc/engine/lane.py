@@ -21,12 +21,14 @@ from dataclasses import dataclass
 import structlog
 
 from wallet_grpc.domain.batch import decide_batch
+from wallet_grpc.domain.book import Book
 from wallet_grpc.domain.commands import WRITTEN_FOR_ALL_CELLS
 from wallet_grpc.domain.decisions import Moment
-from wallet_grpc.domain.identifiers import OwnerId, TxIdSequence
+from wallet_grpc.domain.identifiers import Key, OwnerId, TxIdSequence
 from wallet_grpc.domain.needs import Needs, needs_of
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.domain.refusals import Reason, Refusal
+from wallet_grpc.domain.unseen import key_of, unseen_key
 from wallet_grpc.store.batch.shared_writes import OtherNodeAwayError
 from wallet_grpc.store.batch.store import (
     BatchStore,
@@ -36,6 +38,7 @@ from wallet_grpc.store.batch.store import (
     LostRaceError,
     Mark,
     OutcomeUnknownError,
+    StoredMeanwhileError,
     mark_of,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
@@ -209,12 +212,12 @@ class Lane:
                 return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
                 _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
-                refusal = CONFLICT
+                refusal = await self._unless_stored_otherwise(CONFLICT, batch[0])
                 if error.timed_out:
-                    refusal = self._locked[batch[0].owner_id] = await self._unless_a_commit_hangs(CONFLICT)
+                    self._locked[batch[0].owner_id] = refusal
                 outcomes = [_unless_unknown(refusal, batch[0])]
             elif isinstance(error, OtherNodeAwayError):
-                refusal = await self._unless_a_commit_hangs(DATABASE_UNAVAILABLE)
+                refusal = await self._unless_stored_otherwise(DATABASE_UNAVAILABLE, batch[0])
                 outcomes = [_unless_unknown(refusal, batch[0])]
             else:
                 _log.error("command_failed", **_known_as(batch[0]), exc_info=error)
@@ -242,11 +245,11 @@ class Lane:
                 held[job.owner_id] = [job]
         return [job for jobs in held.values() for job in jobs]
 
-    async def _unless_a_commit_hangs(self, refusal: Refusal) -> Refusal:
-        """Give a refusal that says that nothing moved, unless a commit of the same perhaps was given up and goes on."""
+    async def _unless_stored_otherwise(self, refusal: Refusal, job: Job) -> Refusal:
+        """Give a refusal that says that nothing moved, unless an earlier try of the same is stored, or may be yet."""
         try:
-            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong() else refusal
-        except DatabaseUnavailableError:
+            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong([key_of(job.command)]) else refusal
+        except (DatabaseUnavailableError, StoredMeanwhileError):
             return OUTCOME_UNKNOWN
 
     async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
@@ -324,7 +327,8 @@ class Lane:
         moment = Moment(now=loaded.now, tx_ids=self._tx_ids)
         outcomes = decide_batch(book, undecided, moment, loaded.held)
         times.decided_at = time.monotonic()
-        if any(isinstance(outcome, Refusal) for outcome in outcomes) and await self._store.refusals_may_be_wrong():
+        refused = [job for job, outcome in zip(undecided, outcomes, strict=True) if isinstance(outcome, Refusal)]
+        if refused and await self._store.refusals_may_be_wrong(_unseen(book, refused)):
             outcomes = [OUTCOME_UNKNOWN if isinstance(outcome, Refusal) else outcome for outcome in outcomes]
         if book.changes or book.inbox.received:
             await self._backlog.pause(batch)
@@ -377,6 +381,11 @@ class Lane:
 
 def _is_written_on_all_nodes(job: Job) -> bool:
     return job.ticket.receipt is not None or type(job.command) in WRITTEN_FOR_ALL_CELLS
+
+
+def _unseen(book: Book, refused: Sequence[Job]) -> list[Key]:
+    keys = (unseen_key(book, job.command) for job in refused)
+    return [key for key in keys if key is not None]
 
 
 def _known_as(job: Job) -> dict[str, str]:

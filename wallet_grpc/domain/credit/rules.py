@@ -20,6 +20,7 @@ from wallet_grpc.domain.refusals import Reason, Refusal, invalid
 from .commands import Commit, Credit, CreditCommand, CreditEnding, CreditWrite, Debit, Release, Reserve
 from .outcomes import Reserved, WriteStatus, Written
 from .state import (
+    ENDED_STATES,
     CreditWallet,
     KnownEntry,
     Reservation,
@@ -140,7 +141,7 @@ def decide_ending(book: Book, command: CreditEnding) -> Decision:
     if reservation is None or reservation.wallet_id != wallet.wallet_id:
         return Decision(RESERVATION_NOT_FOUND)
     committed = _committed(command, reservation)
-    if reservation.state in {ReservationState.COMMITTED, ReservationState.RELEASED}:
+    if reservation.state in ENDED_STATES:
         if reservation.committed_minor == committed:
             return Decision(_written(wallet, WriteStatus.DUPLICATE))
         return Decision(_CLOSED)

@@ -129,6 +129,10 @@ class ReservationState(Name):
     """OPEN still when its time was over; a sweeper has passed since."""
 
 
+ENDED_STATES = frozenset({ReservationState.COMMITTED, ReservationState.RELEASED})
+"""Of reservations that a caller has ended, as the journal tells as well."""
+
+
 class Reservation(Struct, frozen=True, kw_only=True, gc=False):
     """A part of a wallet's balance that is held for a while."""
 

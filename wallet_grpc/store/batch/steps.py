@@ -29,9 +29,29 @@ PARTS: tuple[Part, ...] = (
     events,
     trail,
 )
-"""In the order in which they load and write."""
+"""In the order in which they write."""
 PARTS_OF_SEVERAL_CELLS: tuple[Part, ...] = (*PARTS, claims)
 """Where there is more than one cell, what must be unique over all of them is claimed as well."""
+_LOADING: tuple[Part, ...] = (
+    accounts,
+    players,
+    claims,
+    transactions,  # after the state that decides whether a command whose key is new is refused
+    ledgers,  # what follows stands behind a key: it is there wherever the key was found
+    sessions,
+    credit,
+    inbox,
+    events,
+    trail,
+)
+"""In the order in which they load, which is part of what is right.
+
+Each statement of a load sees what was committed before that statement, and a commit that was given up ends when it
+likes: between two of them, perhaps, while its caller's retry is loaded. So state comes first, keys next, and last what
+stands behind a key. Whoever sees a command's effect then sees its key as well, and answers a replay; were the keys
+asked for first, the retry would be refused for the round that it has closed itself. Sessions and credit wallets have
+that order within their parts.
+"""
 
 _CLOCK_IS_LOST: LiteralString = """WHEN pg_try_advisory_xact_lock(%(clock_class)s::INTEGER, %(clock_key)s::INTEGER)
 THEN raise_lost_race('clock')"""
@@ -43,6 +63,11 @@ _TIME_IS_COUNTED: LiteralString = """WHEN EXISTS (
 )
 THEN raise_lost_race('day')"""
 """The clock was set back, and the batch's time is counted into days, or about to be (store/background/days.py)."""
+
+
+def in_loading_order(parts: Sequence[Part]) -> list[Part]:
+    """Give parts in the order in which they have to load."""
+    return sorted(parts, key=_LOADING.index)
 
 
 class ToStore(NamedTuple):

@@ -20,6 +20,9 @@ not get; such an owner is loaded alone, after a wait for its lock. If even that 
 somebody took the lock by hand, its load goes without: then it reads one snapshot (REPEATABLE READ), so that a refusal,
 which no store guards, is true of one moment as well.
 
+A refusal is not stored, so it loses no race. What guards it is the order in which a load asks (see steps.py), and
+before it is told a look for commits that were given up.
+
 Its time is taken under a lock of the clock, which the store sees to be held still: so whoever answers about a moment of
 the past knows for whom to wait (see store/reads/moments.py).
 
@@ -50,7 +53,7 @@ from wallet_grpc.domain.cells import ONLY_CELL, Cell, Cells, schema_of
 from wallet_grpc.domain.identifiers import AccountId, Key, OwnerId
 from wallet_grpc.domain.needs import Needs
 from wallet_grpc.store.connection import kinds
-from wallet_grpc.store.connection.arrays import literal
+from wallet_grpc.store.connection.arrays import literal, uuids
 from wallet_grpc.store.connection.kinds import ConnectionKind, connect_async
 from wallet_grpc.store.connection.pipeline import BEGIN, COMMIT, ROLLBACK, Answer, Pipeline, RoundTrip
 from wallet_grpc.store.connection.placement import (
@@ -76,7 +79,7 @@ from wallet_grpc.store.reads.moments import CLOCK_KEY_MAX, ClockAheadError, chec
 
 from .part import Decided, Query
 from .shared_writes import TRY_MS, OtherNodeAwayError, SharedWrites
-from .steps import PARTS, PARTS_OF_SEVERAL_CELLS, steps_of
+from .steps import PARTS, PARTS_OF_SEVERAL_CELLS, in_loading_order, steps_of
 
 _SQL = statements(__package__, "store.sql")
 
@@ -115,10 +118,17 @@ class MarkStands(NamedTuple):
     stands: bool
 
 
+class KeysStand(NamedTuple):
+    """The row of `keys_stand`."""
+
+    stand: bool
+
+
 LOCK_OWNERS = Query(_SQL["lock_owners"], LockedOwners)
 RESERVE_ACCOUNT_IDS = Query(_SQL["reserve_account_ids"], ReservedAccountId)
 COMMIT_GIVEN_UP = Query(_SQL["commit_given_up"], CommitGivenUp)
 MARK_STANDS = Query(_SQL["mark_stands"], MarkStands)
+KEYS_STAND = Query(_SQL["keys_stand"], KeysStand)
 
 
 class Locking(StrEnum):
@@ -140,6 +150,13 @@ class LostRaceError(Exception):
         super().__init__(message)
         self.timed_out = timed_out
         """Whether it is a lock that could not be had in time."""
+
+
+class StoredMeanwhileError(LostRaceError):
+    """What a command asks for was stored after its load, by an earlier try of the same; load and decide again."""
+
+    def __init__(self) -> None:
+        super().__init__("a commit of the same has ended meanwhile", timed_out=False)
 
 
 class OutcomeUnknownError(Exception):
@@ -214,6 +231,7 @@ class BatchStore:
         self._shared_writes = shared_writes or SharedWrites()
         self._following = following or asyncio.Lock()
         self._parts = PARTS if cells is None or cells.count == 1 else PARTS_OF_SEVERAL_CELLS
+        self._loading = in_loading_order(self._parts)
         self._locks: Pipeline | None = None
         self._ledger: Commits | None = None
         self._holds_locks = False
@@ -317,23 +335,38 @@ class BatchStore:
         await self._ask(trip)
         return {mark for mark, answer in answers if answer.rows[0].stands}
 
-    async def refusals_may_be_wrong(self) -> bool:
-        """Tell whether a commit that was given up is still at work: what was loaded may be about to change by it.
+    async def refusals_may_be_wrong(self, unseen: Collection[Key] = ()) -> bool:
+        """Tell whether a commit that may have been given up is still at work: what was loaded may be changed by it.
 
         Its lane has freed the owners, since who sends again may be faster: what is stored over the same rows loses to
         it, or it to that. A refusal stores nothing, and would stand beside what is applied. Asked after a load, or
         after a store that failed.
 
+        One that has ended since the load is not at work any more: `unseen` are the keys of what would be refused, as
+        far as the load has not found them, and they are looked for after that.
+
+        At work counts from half of the time that a round trip may take. A commit whose connection broke earlier is
+        given up at once, by a process that others know nothing of; until it has been at work for so long, its retry may
+        be refused for what has become of its time alone (a session or reservation that has expired since).
+
         Raises:
+            StoredMeanwhileError: One of these keys is stored.
             DatabaseUnavailableError: The database does not answer.
         """
         if self._locks is None:
             raise DatabaseUnavailableError("the connection is closed")
         trip = RoundTrip()
         named = {"application_name": kinds.LANE_LEDGER, "since_ms": self._settings.timeout_ms // 2}
-        answer = trip.ask(COMMIT_GIVEN_UP.statement, named, CommitGivenUp._make)
+        given_up = trip.ask(COMMIT_GIVEN_UP.statement, named, CommitGivenUp._make)
+        # A load over one snapshot, which is still open, would go on to see what it saw: the other connection looks.
+        looking = RoundTrip() if self._holds_locks and self._reads_snapshot else trip
+        standing = looking.ask(KEYS_STAND.statement, {"keys": uuids(unseen)}, KeysStand._make)
         await self._ask(trip)
-        told: CommitGivenUp = answer.rows[0]
+        if looking is not trip:
+            await self._ask(looking, on_ledger=True)
+        if standing.rows[0].stand:
+            raise StoredMeanwhileError
+        told: CommitGivenUp = given_up.rows[0]
         return told.is_at_work
 
     async def confirm(self, loaded: Loaded) -> None:
@@ -353,12 +386,13 @@ class BatchStore:
             await self._failed(error, stored=True)
             raise OutcomeUnknownError(str(error)) from error
 
-    async def _ask(self, trip: RoundTrip) -> None:
-        """Ask on the connection that has loaded."""
-        assert self._locks is not None
+    async def _ask(self, trip: RoundTrip, *, on_ledger: bool = False) -> None:
+        """Ask on the connection that has loaded, or on the other one while it stores nothing."""
+        asked = self._ledger if on_ledger else self._locks
+        assert asked is not None
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                await self._locks.make(trip)
+                await asked.make(trip)
         except (psycopg.Error, TimeoutError, OSError) as error:
             raise await self._failed(error, stored=False) from error
 
@@ -394,7 +428,7 @@ class BatchStore:
         here = None if place is None else (trip.ask(HOLD_CELL, place.named()), trip.ask(EPOCH))
         lock = trip.ask(LOCK_OWNERS.statement, self._lock_parameters(needs, locking), LockedOwners._make)
         standing_max = self._settings.batch_operations_max + 1
-        readings = [reading for part in self._parts for reading in part.ask(trip, needs, standing_max)]
+        readings = [reading for part in self._loading for reading in part.ask(trip, needs, standing_max)]
         reserved = self._ask_account_ids(trip, needs)
         try:
             await locks.make(trip)

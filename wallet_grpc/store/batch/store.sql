@@ -68,3 +68,27 @@ SELECT
             subledger_entries.key_hash = %(key)s::UUID
             AND subledger_entries.created_at = %(created_at)s::TIMESTAMPTZ
     ) AS stands;
+
+-- Whether one of the keys is stored: of a transaction, or of an entry of a journal.
+-- name: keys_stand
+SELECT
+    EXISTS (
+        SELECT
+        FROM unnest(%(keys)s::UUID[]) AS wanted (key_hash)
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM ledger_transactions
+            WHERE ledger_transactions.key_hash = wanted.key_hash
+            LIMIT 1
+        ) AS found
+    )
+    OR EXISTS (
+        SELECT
+        FROM unnest(%(keys)s::UUID[]) AS wanted (key_hash)
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM subledger_entries
+            WHERE subledger_entries.key_hash = wanted.key_hash
+            LIMIT 1
+        ) AS found
+    ) AS stand;

@@ -211,6 +211,11 @@ class Commits:
         except (psycopg.Error, OSError) as error:
             raise UnconfirmedError(f"it is committed, and cannot be confirmed: {error}") from error
 
+    async def make(self, trip: RoundTrip) -> None:
+        """Read, while nothing is under way; raises as `Pipeline.make` does."""
+        assert not self.is_under_way
+        await self._pipeline.make(trip)
+
     async def is_at_its_place(self) -> bool:
         """Tell whether the cell is still where this connection leads to, on Citus."""
         place = self._pipeline.place
