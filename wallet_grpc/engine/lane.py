@@ -76,6 +76,8 @@ under load smaller by a sixth, and dearer.
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
+_TRIES_BELONG_TOGETHER_S = 10.0
+"""After how long without any batch a lane that failed has not tried in vain all the time, but begins anew."""
 _LOCKED_OWNERS_MAX = 4
 """For how many owners of a batch a lane waits whose rows somebody else holds."""
 
@@ -127,6 +129,8 @@ class Lane:
         """When it last brought a batch to a good end, on the monotonic clock."""
         self.trying_since: float | None = None
         """Since when it has tried in vain, on the monotonic clock; None if its last batch came to a good end."""
+        self._tried_at = float("-inf")
+        """When its last batch came to an end, good or bad, on the monotonic clock."""
         self._crowd = 0
         """How many have called at once lately: as many as the largest batch had commands, less one for each since."""
 
@@ -212,7 +216,7 @@ class Lane:
                 return await self._execute_one_by_one(batch)
             if isinstance(error, LostRaceError):
                 _log.warning("races_lost", **_known_as(batch[0]), last=str(error))
-                refusal = await self._unless_stored_otherwise(CONFLICT, batch[0])
+                refusal = await self._unless_stored_otherwise(CONFLICT, batch[0], was_held=error.timed_out)
                 if error.timed_out:
                     self._locked[batch[0].owner_id] = refusal
                 outcomes = [_unless_unknown(refusal, batch[0])]
@@ -225,6 +229,7 @@ class Lane:
                 outcomes = [_unless_unknown(_INTERNAL, batch[0])]
         finally:
             self.is_busy = False
+            self._tried_at = time.monotonic()
         return self._answer(batch, outcomes)
 
     async def _execute_one_by_one(self, batch: Sequence[Job]) -> list[Job]:
@@ -245,12 +250,13 @@ class Lane:
                 held[job.owner_id] = [job]
         return [job for jobs in held.values() for job in jobs]
 
-    async def _unless_stored_otherwise(self, refusal: Refusal, job: Job) -> Refusal:
+    async def _unless_stored_otherwise(self, refusal: Refusal, job: Job, *, was_held: bool = False) -> Refusal:
         """Give a refusal that says that nothing moved, unless an earlier try of the same is stored, or may be yet."""
         try:
-            return OUTCOME_UNKNOWN if await self._store.refusals_may_be_wrong([key_of(job.command)]) else refusal
+            unsure = await self._store.refusals_may_be_wrong([key_of(job.command)], was_held=was_held)
         except (DatabaseUnavailableError, StoredMeanwhileError):
             return OUTCOME_UNKNOWN
+        return OUTCOME_UNKNOWN if unsure else refusal
 
     async def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome | None]:
         """Try the batch until it is stored, or the database stays away. None: others hold the owner's lock.
@@ -260,10 +266,11 @@ class Lane:
         """
         started = time.monotonic()
         times = BatchTimes(started, len(batch))
-        if self.trying_since is None:
+        if self.trying_since is None or started - self._tried_at > _TRIES_BELONG_TOGETHER_S:
             self.trying_since = started
+        was_down = self._down
         unknown = any(job.unanswered for job in batch)
-        attempts = 0
+        attempts = outages = 0
         while True:
             try:
                 outcomes = await self._attempt(batch, times)
@@ -274,18 +281,18 @@ class Lane:
                 await self._back_off(attempts)
             except (DatabaseUnavailableError, OutcomeUnknownError) as failure:
                 unknown = unknown or isinstance(failure, OutcomeUnknownError)
-                first = not self._down
-                self._down = True
-                if first:
+                outages += 1
+                if not self._down:
                     _log.warning("database_unavailable", operations=len(batch), cause=str(failure))
+                self._down = True
                 waited_ms = (time.monotonic() - started) * 1000
-                if waited_ms >= self._settings.outage_wait_ms or not (first or unknown):
+                if waited_ms >= self._settings.outage_wait_ms or (was_down and not unknown):
                     # what is told may be in an earlier commit that has not ended: then nobody knows either
                     uncertain = unknown or isinstance(failure, CommitUnderWayError)
                     self._note_times(batch, times)
                     away = _CLOCK_AHEAD if isinstance(failure, ClockAheadError) else DATABASE_UNAVAILABLE
                     return [OUTCOME_UNKNOWN if uncertain else away] * len(batch)
-                await self._back_off(attempts + 3)
+                await self._back_off(attempts + outages + 2)
             else:
                 if self._down:
                     _log.info("database_back")

@@ -277,7 +277,6 @@ class BatchStore:
 
         Raises:
             LostRaceError: Others were first; nothing was stored.
-            CommitUnderWayError: Rows are held by another commit that does not end; nothing was stored.
             OtherNodeAwayError: Something in the batch is written on all nodes, and one is away; nothing was stored.
             OutcomeUnknownError: The database went away in the middle, or a synchronous standby does not confirm it.
             psycopg.Error: Something in the batch breaks a rule of the database; nothing was stored.
@@ -291,13 +290,12 @@ class BatchStore:
         parameters |= {"clock_class": self._clock_class, "clock_key": self._clock_key}
         if apart:
             with self._shared_writes.attempt() as is_try:
-                await self._commit(loaded, statement, parameters, apart, limit_ms=TRY_MS if is_try else None)
+                await self._commit(statement, parameters, apart, limit_ms=TRY_MS if is_try else None)
         else:
-            await self._commit(loaded, statement, parameters)
+            await self._commit(statement, parameters)
 
     async def _commit(
         self,
-        loaded: Loaded,
         statement: Positional,
         parameters: dict[str, object],
         apart: Sequence[StepApart] = (),
@@ -316,8 +314,6 @@ class BatchStore:
             raise OtherNodeAwayError(str(error)) from error
         except (psycopg.Error, TimeoutError, OSError, UnconfirmedError) as error:
             failure = await self._failed(error, stored=True)
-            if loaded.has_standby and isinstance(failure, LostRaceError) and failure.timed_out:
-                raise CommitUnderWayError(str(failure)) from error
             if isinstance(failure, LostRaceError):
                 raise failure from error  # somebody has written the same, or holds it: no node is away for that
             if apart and self._holds_both and (is_outage(error) or is_of_other_node(error)):
@@ -335,7 +331,7 @@ class BatchStore:
         await self._ask(trip)
         return {mark for mark, answer in answers if answer.rows[0].stands}
 
-    async def refusals_may_be_wrong(self, unseen: Collection[Key] = ()) -> bool:
+    async def refusals_may_be_wrong(self, unseen: Collection[Key] = (), *, was_held: bool = False) -> bool:
         """Tell whether a commit that may have been given up is still at work: what was loaded may be changed by it.
 
         Its lane has freed the owners, since who sends again may be faster: what is stored over the same rows loses to
@@ -347,7 +343,8 @@ class BatchStore:
 
         At work counts from half of the time that a round trip may take. A commit whose connection broke earlier is
         given up at once, by a process that others know nothing of; until it has been at work for so long, its retry may
-        be refused for what has become of its time alone (a session or reservation that has expired since).
+        be refused for what has become of its time alone (a session or reservation that has expired since). Where
+        somebody held the rows for as long as one waits for them (`was_held`), whoever is at work for so long may be it.
 
         Raises:
             StoredMeanwhileError: One of these keys is stored.
@@ -356,7 +353,10 @@ class BatchStore:
         if self._locks is None:
             raise DatabaseUnavailableError("the connection is closed")
         trip = RoundTrip()
-        named = {"application_name": kinds.LANE_LEDGER, "since_ms": self._settings.timeout_ms // 2}
+        since_ms = self._settings.timeout_ms // 2
+        if was_held:
+            since_ms = min(since_ms, self._settings.lock_timeout_ms)
+        named = {"application_name": kinds.LANE_LEDGER, "since_ms": since_ms}
         given_up = trip.ask(COMMIT_GIVEN_UP.statement, named, CommitGivenUp._make)
         # A load over one snapshot, which is still open, would go on to see what it saw: the other connection looks.
         looking = RoundTrip() if self._holds_locks and self._reads_snapshot else trip
