@@ -58,3 +58,16 @@ async def test_who_shares_a_batch_with_an_owner_whose_rows_are_held_is_answered(
     assert held.reason is Reason.CONFLICT
     assert isinstance(await desk.send(bet("held", 10, player=ANN)), Accepted)
     check_invariants(own_ledger)
+
+
+@newest
+async def test_lanes_live_on_where_nobody_can_look_at_what_is_stored(own_ledger: Installation, desk: Desk) -> None:
+    for lane in desk._engine._lanes:
+        lane._settings = dataclasses.replace(lane._settings, attempts_max=5)
+    with own_ledger.connect() as holder:
+        holder.execute("LOCK TABLE ledger_transactions IN ACCESS EXCLUSIVE MODE")
+        outcome = await desk.send(bet("held", 10, player=ANN))
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason is Reason.OUTCOME_UNKNOWN
+    assert isinstance(await desk.send(bet("held", 10, player=ANN)), Accepted)
+    assert not desk._engine.failed

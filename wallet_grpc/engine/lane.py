@@ -38,7 +38,6 @@ from wallet_grpc.store.batch.store import (
     LostRaceError,
     Mark,
     OutcomeUnknownError,
-    StoredMeanwhileError,
     mark_of,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
@@ -254,7 +253,7 @@ class Lane:
         """Give a refusal that says that nothing moved, unless an earlier try of the same is stored, or may be yet."""
         try:
             unsure = await self._store.refusals_may_be_wrong([key_of(job.command)], was_held=was_held)
-        except (DatabaseUnavailableError, StoredMeanwhileError):
+        except Exception:  # noqa: BLE001 - stored meanwhile, or nobody can tell: the lane lives on, whatever it is
             return OUTCOME_UNKNOWN
         return OUTCOME_UNKNOWN if unsure else refusal
 
