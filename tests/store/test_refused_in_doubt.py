@@ -32,7 +32,7 @@ from wallet_grpc.domain.sessions.outcomes import SessionFacts, SessionPlayed
 from wallet_grpc.domain.sessions.state import session_address
 from wallet_grpc.domain.transactions import Direction
 from wallet_grpc.store.batch.steps import PARTS, in_loading_order
-from wallet_grpc.store.batch.store import BatchStore
+from wallet_grpc.store.batch.store import BatchStore, StoredMeanwhileError
 
 COMMANDS: dict[str, Callable[[str, int], Command]] = {
     "a bet that closes its round": lambda name, player: bet(name, 10, closes=True, player=player),
@@ -89,12 +89,12 @@ async def at_the_look(monkeypatch: pytest.MonkeyPatch, commits: SteppedLane, *co
     looks = BatchStore.refusals_may_be_wrong
     is_first = True
 
-    async def look(store: BatchStore, unseen: Collection[Key] = ()) -> bool:
+    async def look(store: BatchStore, unseen: Collection[Key] = (), *, was_held: bool = False) -> bool:
         nonlocal is_first
         if is_first:
             is_first = False
             await commits.write(batch)
-        return await looks(store, unseen)
+        return await looks(store, unseen, was_held=was_held)
 
     monkeypatch.setattr(BatchStore, "refusals_may_be_wrong", look)
 
@@ -156,7 +156,15 @@ async def test_who_keeps_losing_races_to_its_own_first_try_is_not_told_that_noth
         lane._settings = dataclasses.replace(lane._settings, attempts_max=1)
     other = SteppedLane(desk.new_store())
     batch = await other.decide_unlocked(bet("x", 60))
-    stores = BatchStore.store
+    stores, looks = BatchStore.store, BatchStore.refusals_may_be_wrong
+    found: list[StoredMeanwhileError] = []
+
+    async def look(self: BatchStore, unseen: Collection[Key] = (), *, was_held: bool = False) -> bool:
+        try:
+            return await looks(self, unseen, was_held=was_held)
+        except StoredMeanwhileError as error:
+            found.append(error)
+            raise
 
     async def store(self: BatchStore, loaded: object) -> None:
         monkeypatch.setattr(BatchStore, "store", stores)
@@ -164,7 +172,9 @@ async def test_who_keeps_losing_races_to_its_own_first_try_is_not_told_that_noth
         await self.store(loaded)  # type: ignore[arg-type] - as it was given
 
     monkeypatch.setattr(BatchStore, "store", store)
+    monkeypatch.setattr(BatchStore, "refusals_may_be_wrong", look)
     unsure = await desk.send(bet("x", 60))
     assert isinstance(unsure, Refusal)
     assert unsure.reason is Reason.OUTCOME_UNKNOWN
+    assert found, "by its key"
     await other.store.close()

@@ -1,20 +1,23 @@
-"""What a lane does while the database is away: how long a batch waits, and since when it has tried in vain."""
+"""What a lane does while the database is away or its rows are held: how long it waits, and what it tells."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from unit.desk import ANN, bet
 
+from wallet_grpc.domain.identifiers import Key
 from wallet_grpc.domain.outcomes import Outcome
 from wallet_grpc.engine import lane as module
 from wallet_grpc.engine.backlog import Backlog
-from wallet_grpc.engine.lane import DATABASE_UNAVAILABLE, Lane, LaneSettings
+from wallet_grpc.engine.lane import CONFLICT, DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, Lane, LaneSettings
 from wallet_grpc.engine.metrics import standstill_s
 from wallet_grpc.engine.tickets import Job, Ticket
+from wallet_grpc.store.batch.store import LostRaceError, StoredMeanwhileError
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
 from wallet_grpc.tracing import BatchTimes
 
@@ -34,7 +37,9 @@ class LaneOfAnOutage(Lane):
             batch_operations_max=1, attempts_max=3, backoff_ms=2, outage_wait_ms=outage_wait_ms, lock_timeout_ms=1_000
         )
         store = cast("Any", SimpleNamespace(release=_nothing))
-        metrics = cast("Any", SimpleNamespace(batch_stored=lambda _: None, answered=lambda *_: None))
+        retries = SimpleNamespace(inc=lambda: None)
+        counted = SimpleNamespace(batch_stored=lambda _: None, answered=lambda *_: None, retries=retries)
+        metrics = cast("Any", counted)
         backlog = Backlog(batch_operations_max=1)
         super().__init__(backlog, store, settings, cast("Any", None), metrics, lambda _: None)
         self.back_at = time.monotonic() + away_s
@@ -79,3 +84,28 @@ async def test_a_lane_that_failed_once_and_had_nothing_to_do_has_not_tried_for_a
     await lane._execute(BATCH)
     lane.is_busy = True
     assert standstill_s([lane], later + 1) == pytest.approx(1)
+
+
+class LaneOfHeldRows(LaneOfAnOutage):
+    """A lane that nobody lets store."""
+
+    async def _attempt(self, batch: Sequence[Job], times: BatchTimes) -> Sequence[Outcome | None]:
+        del batch, times
+        raise LostRaceError("somebody holds them", timed_out=True)
+
+
+async def test_who_waits_behind_an_owner_whose_rows_are_held_is_looked_for_as_well() -> None:
+    """Its own first try may be the commit that held them, and has ended since."""
+    lane = LaneOfHeldRows(outage_wait_ms=0, away_s=0)
+    stored = bet("second").key
+
+    async def look(unseen: Collection[Key], *, was_held: bool) -> bool:
+        assert was_held
+        if stored in unseen:
+            raise StoredMeanwhileError
+        return False
+
+    cast("Any", lane._store).refusals_may_be_wrong = look
+    ticket = Ticket([None, None])
+    await lane._execute([Job(bet(name), ANN, ticket, place) for place, name in enumerate(("first", "second"))])
+    assert ticket.outcomes == [CONFLICT, OUTCOME_UNKNOWN]

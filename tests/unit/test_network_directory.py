@@ -71,7 +71,7 @@ async def test_all_who_ask_at_once_are_told_by_one_query() -> None:
 async def test_nothing_is_unknown_while_the_database_is_away() -> None:
     """Nor a moment later, when it is not asked again yet."""
     database = Database()
-    directory = directory_of(database)
+    directory = directory_of(database, asks_again_after_s=60)
     database.is_away = True
     for _ in range(3):
         failures = await told(directory, *[TRON] * _CALLERS)

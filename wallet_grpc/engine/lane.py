@@ -38,6 +38,7 @@ from wallet_grpc.store.batch.store import (
     LostRaceError,
     Mark,
     OutcomeUnknownError,
+    StoredMeanwhileError,
     mark_of,
 )
 from wallet_grpc.store.connection.pool import DatabaseUnavailableError
@@ -75,8 +76,10 @@ under load smaller by a sixth, and dearer.
 
 _ATTEMPTS_OF_A_TIMEOUT = 5
 """What a wait for a lock that timed out counts for: such a wait holds up the whole lane."""
-_TRIES_BELONG_TOGETHER_S = 10.0
-"""After how long without any batch a lane that failed has not tried in vain all the time, but begins anew."""
+_TRIES_BELONG_TOGETHER_S = 60.0
+"""After how long without any batch a lane that failed has not tried in vain all the time, but begins anew. Idle lanes
+take turns: where few call, each has a batch only now and then.
+"""
 _LOCKED_OWNERS_MAX = 4
 """For how many owners of a batch a lane waits whose rows somebody else holds."""
 
@@ -243,7 +246,9 @@ class Lane:
             if job.owner_id in held:
                 held[job.owner_id].append(job)
             elif job.owner_id in self._locked or len(self._locked) >= _LOCKED_OWNERS_MAX:
-                refusal = OUTCOME_UNKNOWN if OUTCOME_UNKNOWN in self._locked.values() else CONFLICT
+                refusal = OUTCOME_UNKNOWN
+                if refusal not in self._locked.values():
+                    refusal = await self._unless_stored_otherwise(CONFLICT, job, was_held=True)
                 self._answer([job], [_unless_unknown(refusal, job)])
             elif await self._execute(self._wanted([job])):
                 held[job.owner_id] = [job]
@@ -253,7 +258,10 @@ class Lane:
         """Give a refusal that says that nothing moved, unless an earlier try of the same is stored, or may be yet."""
         try:
             unsure = await self._store.refusals_may_be_wrong([key_of(job.command)], was_held=was_held)
-        except Exception:  # noqa: BLE001 - stored meanwhile, or nobody can tell: the lane lives on, whatever it is
+        except StoredMeanwhileError:
+            return OUTCOME_UNKNOWN
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody can tell then, and the lane lives on
+            _log.warning("refusal_not_sure", **_known_as(job), cause=str(error))
             return OUTCOME_UNKNOWN
         return OUTCOME_UNKNOWN if unsure else refusal
 
