@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -55,6 +56,17 @@ def ssl_credentials(authority: Certificate, client: Certificate | None = None) -
     return grpc.ssl_channel_credentials(authority.chain, client.key, client.chain)
 
 
+@contextmanager
+def serving(
+    installation: Installation, mounted: Mounted, first: Certificate, authority: Certificate
+) -> Iterator[WalletServer]:
+    """Run a server that shows a certificate first, and asks for none."""
+    mounted.show(first.cert_file, first.key_file, authority.cert_file)
+    ours = ssl_credentials(authority)
+    with WalletServer(installation, credentials=ours, **settings_of(mounted, mutual=False)) as server:
+        yield server
+
+
 def told(server: WalletServer, event: str) -> int:
     return server.log.count(f'"event": "{event}"')
 
@@ -63,9 +75,7 @@ def test_a_certificate_is_replaced_under_a_running_server(new_installation: New,
     authority = make_authority(tmp_path, "authority")
     first, second = (make_certificate(tmp_path, name, authority) for name in ("first", "second"))
     mounted = Mounted(tmp_path)
-    mounted.show(first.cert_file, first.key_file, authority.cert_file)
-    ours = ssl_credentials(authority)
-    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
+    with serving(new_installation(), mounted, first, authority) as server:
         wallet, player = server.wallet(), Player()
         assert shown(server, authority) == "first"
 
@@ -94,9 +104,7 @@ def test_a_certificate_that_could_not_be_read_for_a_moment_is_shown(new_installa
     authority = make_authority(tmp_path, "authority")
     first, second = (make_certificate(tmp_path, name, authority) for name in ("first", "second"))
     mounted = Mounted(tmp_path)
-    mounted.show(first.cert_file, first.key_file, authority.cert_file)
-    ours = ssl_credentials(authority)
-    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
+    with serving(new_installation(), mounted, first, authority) as server:
         with without_descriptors(server.process.pid):
             mounted.show(second.cert_file, second.key_file, authority.cert_file)
             wait_until(lambda: told(server, "tls_files_unusable"), what="it told that they cannot be read")
@@ -111,9 +119,7 @@ def test_a_certificate_of_a_kind_that_is_not_served_changes_nothing(new_installa
         make_certificate(tmp_path, "strange", authority, curve="secp224k1"),
     )
     mounted = Mounted(tmp_path)
-    mounted.show(good.cert_file, good.key_file, authority.cert_file)
-    ours = ssl_credentials(authority)
-    with WalletServer(new_installation(), credentials=ours, **settings_of(mounted, mutual=False)) as server:
+    with serving(new_installation(), mounted, good, authority) as server:
         mounted.show(strange.cert_file, strange.key_file, authority.cert_file)
         wait_until(lambda: told(server, "tls_files_unusable"), what="it told that they cannot be used")
         assert "of a kind that is not served" in server.log

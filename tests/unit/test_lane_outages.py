@@ -109,3 +109,20 @@ async def test_who_waits_behind_an_owner_whose_rows_are_held_is_looked_for_as_we
     ticket = Ticket([None, None])
     await lane._execute([Job(bet(name), ANN, ticket, place) for place, name in enumerate(("first", "second"))])
     assert ticket.outcomes == [CONFLICT, OUTCOME_UNKNOWN]
+
+
+async def test_a_look_that_fails_is_not_repeated_for_each_who_waits_there() -> None:
+    lane, looks = LaneOfHeldRows(outage_wait_ms=0, away_s=0), 0
+
+    async def look(unseen: Collection[Key], *, was_held: bool) -> bool:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise DatabaseUnavailableError("the table is locked as well")
+        return not (unseen and was_held)
+
+    cast("Any", lane._store).refusals_may_be_wrong = look
+    ticket = Ticket([None] * 5)
+    await lane._execute([Job(bet(f"b{place}"), ANN, ticket, place) for place in range(5)])
+    assert ticket.outcomes == [CONFLICT, *[OUTCOME_UNKNOWN] * 4]
+    assert looks == 2

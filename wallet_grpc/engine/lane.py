@@ -249,6 +249,7 @@ class Lane:
                 refusal = OUTCOME_UNKNOWN
                 if refusal not in self._locked.values():
                     refusal = await self._unless_stored_otherwise(CONFLICT, job, was_held=True)
+                    self._locked[job.owner_id] = refusal  # a look that waited in vain is the batch's last
                 self._answer([job], [_unless_unknown(refusal, job)])
             elif await self._execute(self._wanted([job])):
                 held[job.owner_id] = [job]
